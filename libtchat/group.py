@@ -1,0 +1,307 @@
+"""One group: `decide` turns a request into an event or refuses it, `evolve` folds an event into the group.
+
+Both are pure. The rules of spec/protocol.md, "The group", are the tables below. Nothing here knows connections,
+bytes or storage; who hears an event is `outsiders` and the members, as user keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeVar, assert_never
+
+from libtchat.errors import ErrorCode, Refused
+from libtchat.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
+from libtchat.limits import DEFAULT_LIMITS, Limits
+from libtchat.names import UserKey, check_group_name, check_user_name, user_key
+from libtchat.request import (
+    Ban,
+    Create,
+    GroupRequest,
+    Invite,
+    Join,
+    Kick,
+    Leave,
+    ListMembers,
+    ListMessages,
+    ListStates,
+    Say,
+    Unban,
+)
+from libtchat.value import frozen
+
+__all__ = ["Group", "GroupQuery", "Standing", "admit", "decide", "evolve", "fold", "outsiders"]
+
+_V = TypeVar("_V")
+
+GroupQuery = ListMembers | ListMessages | ListStates
+
+
+class Standing(StrEnum):
+    """What a user is to a group: exactly one of these."""
+
+    NONE = "none"
+    INVITED = "invited"
+    MEMBER = "member"
+    BANNED = "banned"
+
+
+@frozen
+class Group:
+    """The fold of a group's events.
+
+    Attributes:
+        seq: the last event's, so also how many events there are.
+        owner: None exactly when there is no member.
+        members: names as displayed, the longest-standing first.
+        invited: the invitation of each invited user, as it was sent.
+    """
+
+    name: str
+    private: bool
+    seq: int
+    ts: str
+    owner: UserKey | None
+    members: Mapping[UserKey, str]
+    invited: Mapping[UserKey, Invited]
+    banned: Mapping[UserKey, str]
+
+    def standing(self, user: UserKey) -> Standing:
+        """Tell what *user* is to this group."""
+        if user in self.members:
+            return Standing.MEMBER
+        if user in self.invited:
+            return Standing.INVITED
+        return Standing.BANNED if user in self.banned else Standing.NONE
+
+    @property
+    def owner_name(self) -> str | None:
+        """The owner's name as displayed, None in an empty group."""
+        return None if self.owner is None else self.members[self.owner]
+
+
+_NONE, _INVITED, _MEMBER, _BANNED = Standing
+_OUTSIDER = {_NONE: ErrorCode.NOT_MEMBER, _INVITED: ErrorCode.NOT_MEMBER, _BANNED: ErrorCode.NOT_MEMBER}
+_READER = _OUTSIDER | {_BANNED: ErrorCode.BANNED}
+
+# What is refused for the actor's standing; what is not listed goes on to the next check.
+_ACTOR: Mapping[type[GroupRequest | GroupQuery], Mapping[Standing, ErrorCode]] = {
+    Create: {},
+    Join: {_MEMBER: ErrorCode.ALREADY_MEMBER, _BANNED: ErrorCode.BANNED},
+    Leave: {_NONE: ErrorCode.NOT_MEMBER, _BANNED: ErrorCode.NOT_MEMBER},
+    Invite: _OUTSIDER,
+    Kick: _OUTSIDER,
+    Ban: _OUTSIDER,
+    Unban: _OUTSIDER,
+    Say: _READER,
+    ListMembers: {},
+    ListMessages: _READER,
+    ListStates: _READER,
+}
+_ACTOR_IF_PRIVATE: Mapping[type[GroupRequest | GroupQuery], Mapping[Standing, ErrorCode]] = {
+    Join: {_NONE: ErrorCode.INVITE_REQUIRED},
+    ListMembers: _OUTSIDER,
+}
+_OWNER_ONLY = (Kick, Ban, Unban)
+_NOT_ONESELF = (Invite, Kick, Ban)
+
+# The same for the target's standing.
+_TARGET: Mapping[type[Invite | Kick | Ban | Unban], Mapping[Standing, ErrorCode]] = {
+    Invite: {_MEMBER: ErrorCode.ALREADY_MEMBER, _BANNED: ErrorCode.TARGET_BANNED},
+    Kick: {_NONE: ErrorCode.TARGET_NOT_MEMBER, _BANNED: ErrorCode.TARGET_NOT_MEMBER},
+    Ban: {_BANNED: ErrorCode.TARGET_BANNED},
+    Unban: dict.fromkeys((_NONE, _INVITED, _MEMBER), ErrorCode.NOT_BANNED),
+}
+
+
+def admit(group: Group | None, request: GroupRequest | GroupQuery, actor: UserKey) -> Group:
+    """Check that the group exists and that *actor* may ask this of it at all.
+
+    Returns:
+        The group.
+    Raises:
+        Refused: group-not-found, banned, not-member, already-member, invite-required or forbidden.
+    """
+    if group is None:
+        raise Refused(ErrorCode.GROUP_NOT_FOUND)
+    kind = type(request)
+    standing = group.standing(actor)
+    code = _ACTOR[kind].get(standing)
+    if code is None and group.private and kind in _ACTOR_IF_PRIVATE:
+        code = _ACTOR_IF_PRIVATE[kind].get(standing)
+    if code is None and kind in _OWNER_ONLY and actor != group.owner:
+        code = ErrorCode.FORBIDDEN
+    if code is not None:
+        raise Refused(code)
+    return group
+
+
+def decide(
+    group: Group | None,
+    request: GroupRequest,
+    actor: str,
+    *,
+    ts: str,
+    known_dest: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Event:
+    """Decide what *request* does to *group*.
+
+    Args:
+        group: the group's state, None if its name was never used.
+        actor: the asking user's name as displayed; the request's own `sender` is not read.
+        ts: the server's time, ISO 8601 UTC; an older one than the group's last is raised to that.
+        known_dest: the target's name as displayed, None if nobody knows that user.
+    Returns:
+        The event, with `seq` one above the group's. An invitation that stands already is answered with its
+        stored event, whose `seq` is not above the group's: nothing is to be appended then.
+    Raises:
+        Refused: with the code of spec/protocol.md's table; the checks are in the order given there.
+    """
+    me = user_key(actor)
+    if isinstance(request, Create):
+        name = check_group_name(request.group)
+        if group is not None:
+            raise Refused(ErrorCode.GROUP_EXISTS)
+        return Created(actor, name, 1, ts, actor, request.private, request.id)
+    group = admit(group, request, me)
+    name, seq, ts = group.name, group.seq + 1, max(ts, group.ts)
+    match request:
+        case Say():
+            return Said(actor, name, request.msg, seq, ts, request.id)
+        case Join():
+            if len(group.members) >= limits.max_members:
+                raise Refused(ErrorCode.LIMIT_REACHED, f"{name} is full", limit=limits.max_members)
+            return Joined(actor, name, seq, ts, actor if group.owner is None else None, request.id)
+        case Leave():
+            return Left(actor, name, seq, ts, _successor(group, me), request.id)
+    dest, key = _check_target(group, request, me, known_dest)
+    match request:
+        case Invite():
+            if key in group.invited:
+                return group.invited[key]
+            if known_dest is None:
+                raise Refused(ErrorCode.USER_NOT_FOUND)
+            _check_room(group, limits)
+            return Invited(actor, name, dest, seq, ts, request.id)
+        case Kick():
+            return Kicked(actor, name, dest, request.reason, seq, ts, request.id)
+        case Ban():
+            if key not in group.invited:
+                _check_room(group, limits)
+            return Banned(actor, name, dest, request.reason, seq, ts, request.id)
+        case Unban():
+            return Unbanned(actor, name, dest, seq, ts, request.id)
+        case _:
+            assert_never(request)
+
+
+def evolve(group: Group | None, event: Event) -> Group:
+    """Return the group after *event*.
+
+    Raises:
+        ValueError: the event does not follow: its `seq` is not the next one, or a group does not begin with
+            its creation. A log that was kept well never has such an event.
+    """
+    if event.seq != (1 if group is None else group.seq + 1):
+        raise ValueError(f"event {event.seq} does not follow {0 if group is None else group.seq}")
+    if isinstance(event, Said) and group is not None:
+        return Group(
+            group.name, group.private, event.seq, event.ts, group.owner, group.members, group.invited, group.banned
+        )
+    if isinstance(event, Created):
+        if group is not None:
+            raise ValueError(f"{event.group} was created twice")
+        me = user_key(event.sender)
+        return Group(event.group, event.private, 1, event.ts, me, {me: event.sender}, {}, {})
+    if group is None:
+        raise ValueError(f"{event.group} does not begin with its creation")
+
+    members, invited, banned = group.members, group.invited, group.banned
+    match event:
+        case Joined(sender=name):
+            members, invited = _with(members, user_key(name), name), _without(invited, user_key(name))
+        case Left(sender=name) | Kicked(dest=name):
+            members, invited = _without(members, user_key(name)), _without(invited, user_key(name))
+        case Invited(dest=name):
+            invited = _with(invited, user_key(name), event)
+        case Banned(dest=name):
+            members, invited = _without(members, user_key(name)), _without(invited, user_key(name))
+            banned = _with(banned, user_key(name), name)
+        case Unbanned(dest=name):
+            banned = _without(banned, user_key(name))
+        case Said():
+            pass
+        case _:
+            assert_never(event)
+    owner = group.owner if members else None
+    if isinstance(event, Joined | Left) and event.owner is not None:
+        owner = user_key(event.owner)
+    return Group(group.name, group.private, event.seq, event.ts, owner, members, invited, banned)
+
+
+def fold(events: Iterable[Event], group: Group | None = None) -> Group | None:
+    """Return *group* after all *events*, in their order."""
+    for event in events:
+        group = evolve(group, event)
+    return group
+
+
+def outsiders(before: Group | None, event: Event, after: Group) -> tuple[UserKey, ...]:
+    """Return who is told of *event* besides the members after it (R-told).
+
+    That is its sender and its target, if they are not members: whoever left, declined, was kicked, invited or
+    unbanned; and whoever was banned, if that user was member or invited before.
+    """
+    if isinstance(event, Said):
+        return ()
+    if isinstance(event, Created | Joined | Left):
+        concerned = user_key(event.sender)
+    else:
+        concerned = user_key(event.dest)
+        if isinstance(event, Banned) and (before is None or before.standing(concerned) is _NONE):
+            return ()
+    return () if concerned in after.members else (concerned,)
+
+
+def _check_target(
+    group: Group, request: Invite | Kick | Ban | Unban, me: UserKey, known_dest: str | None
+) -> tuple[str, UserKey]:
+    key = user_key(request.dest)
+    if key == me and isinstance(request, _NOT_ONESELF):
+        raise Refused(ErrorCode.SELF_TARGET)
+    standing = group.standing(key)
+    code = _TARGET[type(request)].get(standing)
+    if code is not None:
+        raise Refused(code)
+    if standing is Standing.MEMBER:
+        return group.members[key], key
+    if standing is Standing.INVITED:
+        return group.invited[key].dest, key
+    if standing is Standing.BANNED:
+        return group.banned[key], key
+    return known_dest or check_user_name(request.dest, field="dest"), key
+
+
+def _check_room(group: Group, limits: Limits) -> None:
+    if len(group.invited) + len(group.banned) >= limits.max_invited_and_banned:
+        raise Refused(
+            ErrorCode.LIMIT_REACHED,
+            f"{group.name} has too many invited and banned users",
+            limit=limits.max_invited_and_banned,
+        )
+
+
+def _successor(group: Group, leaver: UserKey) -> str | None:
+    """Return the longest-standing other member's name if *leaver* is the owner and there is one."""
+    if leaver != group.owner:
+        return None
+    return next((name for key, name in group.members.items() if key != leaver), None)
+
+
+def _with(mapping: Mapping[UserKey, _V], key: UserKey, value: _V) -> Mapping[UserKey, _V]:
+    return {**mapping, key: value}
+
+
+def _without(mapping: Mapping[UserKey, _V], key: UserKey) -> Mapping[UserKey, _V]:
+    return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping

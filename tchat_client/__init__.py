@@ -1,0 +1,1 @@
+"""The tchat client: a terminal program and a script tool around libtchat."""

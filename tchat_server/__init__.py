@@ -1,0 +1,1 @@
+"""The tchat server: asyncio, storage and a command line around libtchat."""

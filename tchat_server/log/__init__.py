@@ -1,0 +1,71 @@
+"""Where events are kept: the EventLog port. Each adapter is a module beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from libtchat.effect import Kinds, Loaded, Part, User
+from libtchat.event import Event
+from libtchat.names import Key, UserKey
+from libtchat.value import frozen
+
+__all__ = ["EventLog", "LogUnavailable", "NamePage", "Page"]
+
+
+class LogUnavailable(Exception):
+    """The storage can't answer a read now; it may later."""
+
+
+@frozen
+class Page:
+    """Some of a group's events, ascending.
+
+    Attributes:
+        lines: the events as they were sent, one JSON object each, without a line ending.
+        more: there are further ones in the direction asked.
+        first, last: the seqs of the page's ends, None when it is empty.
+    """
+
+    lines: tuple[bytes, ...] = ()
+    more: bool = False
+    first: int | None = None
+    last: int | None = None
+
+
+@frozen
+class NamePage:
+    """Some group names, in the order of their keys; *more*: there are further ones."""
+
+    names: tuple[str, ...] = ()
+    more: bool = False
+
+
+class EventLog(Protocol):
+    """The one seam for storage. All methods are called on the event loop; none may block it."""
+
+    async def append(self, parts: Sequence[Part]) -> Mapping[Key, tuple[Event, ...]]:
+        """Append every part, each all or none, and return when they are durable.
+
+        Returns:
+            The failed parts: newer events of somebody else's (a conflict), or () when the storage is unavailable.
+            Empty when all are durable. The adapter reads back until it is certain; it never guesses.
+        """
+
+    async def load(self, key: Key) -> Loaded:
+        """Load one group. Raises LogUnavailable."""
+
+    async def load_user(self, key: UserKey) -> User:
+        """Load what is stored of one user. Raises LogUnavailable."""
+
+    async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
+        """Store a password hash; False if the user has one already. Raises LogUnavailable."""
+
+    async def read(self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int) -> Page:
+        """Read a page as `libtchat.effect.Read` says, at least one entry if there is one. Raises LogUnavailable."""
+
+    async def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> NamePage:
+        """List public groups by key. Raises LogUnavailable."""
+
+    async def close(self) -> None:
+        """Finish what was begun and release the storage."""
