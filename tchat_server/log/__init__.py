@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from libtchat.effect import Kinds, Loaded, Part, User
@@ -10,11 +10,15 @@ from libtchat.event import Event
 from libtchat.names import Key, UserKey
 from libtchat.value import frozen
 
-__all__ = ["EventLog", "LogUnavailable", "NamePage", "Page"]
+__all__ = ["EventLog", "LogRefused", "LogUnavailable", "NamePage", "Page"]
 
 
 class LogUnavailable(Exception):
     """The storage can't answer a read now; it may later."""
+
+
+class LogRefused(Exception):
+    """The storage is not to be used as it is. The message is one line: which file, and what to do."""
 
 
 @frozen
@@ -32,6 +36,26 @@ class Page:
     first: int | None = None
     last: int | None = None
 
+    @staticmethod
+    def cut(nearest: Iterable[tuple[int, bytes]], *, ascending: bool, limit: int, max_bytes: int) -> Page:
+        """Make a page of (seq, line) pairs, those nearest the cursor first; no more of them are drawn than needed.
+
+        A line counts with one byte more, for what separates it from the next.
+        """
+        taken: list[tuple[int, bytes]] = []
+        size, more = 0, False
+        for entry in nearest:
+            size += len(entry[1]) + 1
+            if taken and (len(taken) == limit or size > max_bytes):
+                more = True
+                break
+            taken.append(entry)
+        if not taken:
+            return Page()
+        if not ascending:
+            taken.reverse()
+        return Page(tuple(line for _, line in taken), more, taken[0][0], taken[-1][0])
+
 
 @frozen
 class NamePage:
@@ -39,6 +63,18 @@ class NamePage:
 
     names: tuple[str, ...] = ()
     more: bool = False
+
+    @staticmethod
+    def cut(names: Iterable[str], *, limit: int, max_bytes: int) -> NamePage:
+        """Make a page of names in order, at least one if there is one; each counts with its quotes and comma."""
+        taken: list[str] = []
+        size = 0
+        for name in names:
+            size += len(name.encode()) + 3
+            if taken and (len(taken) == limit or size > max_bytes):
+                return NamePage(tuple(taken), more=True)
+            taken.append(name)
+        return NamePage(tuple(taken))
 
 
 class EventLog(Protocol):
