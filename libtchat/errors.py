@@ -1,10 +1,15 @@
-"""The wire's error codes and the exceptions that carry them (spec/protocol.md, "Error codes")."""
+"""The wire's error codes, and what carries them: exceptions, and the `Violation` a peer's bytes turn into.
+
+See spec/protocol.md, "Error codes".
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["CommandError", "ErrorCode", "ProtocolError", "Refused", "TchatError"]
+from libtchat.value import frozen
+
+__all__ = ["CommandError", "ErrorCode", "ProtocolError", "Refused", "TchatError", "Violation"]
 
 
 class ErrorCode(StrEnum):
@@ -74,3 +79,27 @@ class Refused(TchatError):
 
 class CommandError(TchatError):
     """A person typed something that is not a command; `detail` says what was expected."""
+
+
+@frozen
+class Violation:
+    """What a peer sent instead of a request; it stands in the line where the request would.
+
+    Attributes:
+        fatal: the stream can't be read on: the connection closes after the error.
+        request: the action as asked, if it could be read; likewise `sender`, `group`, `dest` and `id`.
+        identifies: a known request with a bad field, so the sender names the connection first (R-identity-order).
+    """
+
+    code: ErrorCode
+    fatal: bool = False
+    detail: str = ""
+    field: str | None = None
+    limit: int | None = None
+    retry_after: float | None = None
+    request: str | None = None
+    sender: str | None = None
+    group: str | None = None
+    dest: str | None = None
+    id: str | None = None
+    identifies: bool = False

@@ -30,7 +30,7 @@ from libtchat.request import (
 )
 from libtchat.value import frozen
 
-__all__ = ["Group", "GroupQuery", "Standing", "admit", "decide", "evolve", "fold", "outsiders"]
+__all__ = ["Group", "GroupQuery", "Standing", "admit", "decide", "evolve", "fold", "outsiders", "subject"]
 
 _V = TypeVar("_V")
 
@@ -253,15 +253,25 @@ def outsiders(before: Group | None, event: Event, after: Group) -> tuple[UserKey
     That is its sender and its target, if they are not members: whoever left, declined, was kicked, invited or
     unbanned; and whoever was banned, if that user was member or invited before.
     """
-    if isinstance(event, Said):
+    changed = subject(event)
+    if changed is None or (user := user_key(changed)) in after.members:
         return ()
-    if isinstance(event, Created | Joined | Left):
-        concerned = user_key(event.sender)
-    else:
-        concerned = user_key(event.dest)
-        if isinstance(event, Banned) and (before is None or before.standing(concerned) is _NONE):
-            return ()
-    return () if concerned in after.members else (concerned,)
+    if isinstance(event, Banned) and (before is None or before.standing(user) is _NONE):
+        return ()
+    return (user,)
+
+
+def subject(event: Event) -> str | None:
+    """Return the name of the user whose standing *event* changes, None for a text."""
+    match event:
+        case Said():
+            return None
+        case Created(sender=name) | Joined(sender=name) | Left(sender=name):
+            return name
+        case Invited(dest=name) | Kicked(dest=name) | Banned(dest=name) | Unbanned(dest=name):
+            return name
+        case _:
+            assert_never(event)
 
 
 def _check_target(

@@ -1,0 +1,301 @@
+"""The server's brain: takes what peers send, has it decided, and says what the shell is to do.
+
+No socket, clock or storage: the shell passes `now` (seconds since the epoch, UTC) and carries out effects. What is
+here is the route of an item: rate, identity, then the ledger (requests that make events) or the line at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Literal, assert_never
+
+from attrs import define, field
+
+from libtchat.effect import Answer, Ask, Effect, PeerId, Send
+from libtchat.errors import ErrorCode, Refused, Violation
+from libtchat.event import Event
+from libtchat.group import Standing
+from libtchat.identity import Identity
+from libtchat.ledger import Ledger, Outcome
+from libtchat.limits import DEFAULT_LIMITS, Limits
+from libtchat.names import Key, group_key, is_guest, user_key
+from libtchat.pending import Line
+from libtchat.presence import Item, Peer, Presence, Session, Unanswered
+from libtchat.query import Queries
+from libtchat.rate import Bucket
+from libtchat.refusal import error_for, too_fast
+from libtchat.reply import PresenceNotice
+from libtchat.request import (
+    Ban,
+    Broadcast,
+    Create,
+    Hello,
+    Invite,
+    Join,
+    Kick,
+    Leave,
+    ListGroups,
+    ListMembers,
+    ListMessages,
+    ListStates,
+    ListUsers,
+    Ping,
+    Quit,
+    Register,
+    ReportError,
+    Say,
+    Tell,
+    Unban,
+)
+
+__all__ = ["Hub", "PresenceScope"]
+
+PresenceScope = Literal["auto", "all", "groups", "none"]
+"""Who hears that a user came or went: everybody, those who share a group, nobody; auto: everybody while few are."""
+
+
+@define
+class Hub:
+    """All users, peers and groups of one server.
+
+    The shell calls `connect`, `handle`, `disconnected` and `answered` as things happen, and `drain` once per tick;
+    it carries out what `drain`, `committed` and `rejected` return, in order. After an `Append` it calls exactly one
+    of the latter two, and no other append comes meanwhile.
+
+    Args:
+        server: the program's name and version, for people.
+        presence_scope: who hears that a user came or went.
+        require_auth: a user without a password may do nothing but `register`.
+    """
+
+    server: str = "libtchat"
+    limits: Limits = DEFAULT_LIMITS
+    presence_scope: PresenceScope = "auto"
+    require_auth: bool = False
+    _peers: dict[PeerId, Peer] = field(factory=dict, init=False)
+    _last_peer: int = field(default=0, init=False)
+    _now: float = field(default=0.0, init=False)
+    _asks: list[Effect] = field(factory=list, init=False)
+    _line: Line[Outcome] = field(factory=Line, init=False)
+    _presence: Presence = field(factory=Presence, init=False)
+    _identity: Identity = field(init=False)
+    _ledger: Ledger = field(init=False)
+    _queries: Queries = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._identity = Identity(self.limits, self._presence)
+        self._ledger = Ledger(self.limits, self._presence, self._line)
+        self._queries = Queries(self.server, self.limits, self._presence, self._ledger)
+
+    # --- what the shell calls ---
+
+    @property
+    def backlog(self) -> int:
+        """How many outcomes wait for storage. Above a limit of its own the shell stops reading sockets."""
+        return len(self._line)
+
+    def connect(self, now: float, origin: str = "") -> PeerId:
+        """Take in a new connection. *origin*: where it comes from, for throttling passwords; any text."""
+        self._last_peer += 1
+        peer = PeerId(self._last_peer)
+        limits = self.limits
+        self._peers[peer] = Peer(peer, origin, Bucket(limits.request_burst, limits.requests_per_second, 0.0, now))
+        return peer
+
+    def handle(self, peer: PeerId, item: Item, now: float) -> None:
+        """Take what `libtchat.connection.Connection` made of a peer's bytes; None: nothing more will come."""
+        it = self._peers.get(peer)
+        if it is None or it.ended:
+            return
+        self._tell_time(now)
+        if item is not None and (wait := it.requests.take(now)):
+            item = too_fast(item, wait)
+        if it.inbox is not None:
+            it.inbox.append(item)
+        else:
+            self._process(it, item)
+
+    def disconnected(self, peer: PeerId, now: float) -> None:
+        """Forget a connection that is gone."""
+        self._tell_time(now)
+        it = self._peers.pop(peer, None)
+        if it is None:
+            return
+        it.ended = True
+        if it.session is None:
+            if it.inbox and (claimed := getattr(it.inbox[0], "sender", None)):
+                self._ledger.arrived(None, user_key(claimed))
+            return
+        is_last = self._presence.detach(it)
+        self._ledger.moved(it.session)
+        if not is_last:
+            return
+        self._identity.leave(it.session, now)
+        if is_guest(it.session.key):
+            self._ledger.end_memberships(it.session)
+        self._notice(it.session, "disconnect")
+
+    def answered(self, ask: Ask, answer: Answer, now: float) -> None:
+        """Take the answer to an `Ask`; None: it can't be had now. The peer's items go on."""
+        self._tell_time(now)
+        peer = self._peers.get(ask.peer)
+        if peer is None or peer.question != ask.question:
+            return
+        peer.answers[ask.question] = answer
+        peer.question = None
+        while peer.inbox and peer.question is None:
+            self._process(peer, peer.inbox.popleft())
+        if not peer.inbox:
+            peer.inbox = None
+
+    def drain(self) -> list[Effect]:
+        """Return what is to be done now; call it once per tick."""
+        effects, self._asks = self._asks, []
+        effects.extend(self._leave())
+        if (append := self._line.append()) is not None:
+            effects.append(append)
+        self._ledger.sweep()
+        return effects
+
+    def committed(self, now: float) -> list[Effect]:
+        """The append that is out is durable."""
+        self._tell_time(now)
+        self._line.committed()
+        return list(self._leave())
+
+    def rejected(self, failed: Mapping[Key, tuple[Event, ...]], now: float) -> list[Effect]:
+        """Parts of the append that is out failed; the others are durable.
+
+        Args:
+            failed: per group the newer events somebody else appended (those are told, and the group's requests
+                decided again), or () if the storage is unavailable (its requests in flight are refused).
+            now: seconds since the epoch.
+        """
+        self._tell_time(now)
+        self._ledger.rejected(failed)
+        return list(self._leave())
+
+    # --- the route of an item ---
+
+    def _process(self, peer: Peer, item: Item) -> None:
+        if peer.ended:
+            return
+        try:
+            self._route(peer, item)
+        except Unanswered as need:
+            peer.question = need.question
+            if peer.inbox is None:
+                peer.inbox = deque()
+            peer.inbox.appendleft(item)
+            self._asks.append(Ask(peer.id, need.question))
+            return
+        except Refused as refusal:
+            outcome = Outcome(peer, peer.session, item)
+            outcome.refused(refusal)
+            self._line.put(outcome)
+        if peer.answers:
+            peer.answers = {}
+
+    def _route(self, peer: Peer, item: Item) -> None:
+        match item:
+            case Say() | Join() | Leave() | Create() | Invite() | Kick() | Ban() | Unban():
+                self._ledger.command(peer, self._user(peer, item.sender), item)
+                return
+            case Hello() if peer.session is None:
+                self._enter(peer, item)
+            case Hello():
+                self._who(peer, item.sender)
+            case Broadcast():
+                if wait := self._user(peer, item.sender).broadcasts.take(self._now):
+                    raise Refused(ErrorCode.RATE_LIMITED, retry_after=wait)
+            case ListMembers() | ListMessages() | ListStates():
+                self._user(peer, item.sender)
+                self._ledger.load(peer, group_key(item.group))
+            case Tell() | ListUsers() | ListGroups():
+                self._user(peer, item.sender)
+            case Register():
+                session = self._who(peer, item.sender if peer.session is not None else None)
+                self._identity.register(peer, session, item)
+            case Violation():
+                if item.identifies:
+                    self._who(peer, item.sender)
+                peer.ended = item.fatal
+            case Quit() | ReportError() | None:
+                peer.ended = True
+            case Ping():
+                pass
+            case _:
+                assert_never(item)
+        self._line.put(Outcome(peer, peer.session, item))
+
+    def _user(self, peer: Peer, claimed: str | None) -> Session:
+        session = self._who(peer, claimed)
+        if self.require_auth and session.password_hash is None:
+            raise Refused(ErrorCode.AUTH_REQUIRED, "register first: this server serves names with a password only")
+        return session
+
+    def _who(self, peer: Peer, claimed: str | None) -> Session:
+        """Return who *peer* is, and name it by what it claims if it has no name yet (R-implicit-name)."""
+        session = peer.session
+        if session is None:
+            if claimed is None:
+                raise Refused(ErrorCode.BAD_REQUEST, "say hello first, or say who asks", field="sender")
+            return self._enter(peer, Hello(claimed))
+        if claimed is not None and claimed != session.name and user_key(claimed) != session.key:
+            raise Refused(ErrorCode.FORBIDDEN, f"this connection is {session.name}", field="sender")
+        return session
+
+    def _enter(self, peer: Peer, hello: Hello) -> Session:
+        user = user_key(hello.sender or "")
+        self._ledger.arriving(user)
+        try:
+            session = self._identity.enter(peer, hello, self._now)
+        except Refused:
+            self._ledger.arrived(None, user)
+            raise
+        self._ledger.arrived(session, user)
+        is_first = self._presence.attach(peer, session)
+        self._ledger.moved(session)
+        if is_first:
+            self._notice(session, "connect")
+        return session
+
+    def _notice(self, session: Session, event: str) -> None:
+        """Tell others that a user came or went."""
+        scope = self.presence_scope
+        if scope == "auto":
+            scope = "all" if len(self._presence) <= self.limits.max_presence_users else "groups"
+        audience: Iterable[PeerId] = ()
+        if scope == "all":
+            audience = self._presence.everybody()
+        elif scope == "groups":
+            groups = (self._ledger.durable(membership.key) for membership in session.groups(Standing.MEMBER))
+            audience = self._presence.peers(dict.fromkeys(user for group in groups if group for user in group.members))
+        others = tuple(peer for peer in audience if peer not in session.peers)
+        if others:
+            notice = Send(others, PresenceNotice("server", event, session.name))
+            self._line.put(Outcome(None, None, None, effects=(notice,)))
+
+    # --- what leaves ---
+
+    def _leave(self) -> Iterator[Effect]:
+        for outcome in self._line.leaving():
+            if outcome.event is not None:
+                self._ledger.keep(outcome, outcome.event)
+                yield Send(outcome.audience, outcome.event)
+            elif outcome.effects is not None:
+                yield from outcome.effects
+            elif outcome.peer is not None:
+                try:
+                    yield from self._queries.answer(outcome.peer, outcome.item)
+                except Refused as refusal:
+                    assert outcome.item is not None
+                    yield Send((outcome.peer.id,), error_for(outcome.item, refusal))
+
+    def _tell_time(self, now: float) -> None:
+        if now != self._now:
+            ts = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+            self._now = self._ledger.now = now
+            self._ledger.ts = f"{ts[:23]}Z"

@@ -1,0 +1,137 @@
+"""Who a peer may be: names, tokens and passwords (spec/protocol.md, "Identity").
+
+Nothing here hashes, stores or draws random bits: it asks. A question that is not answered yet is raised as
+`libtchat.presence.Unanswered`; the caller has it answered and calls again from the start.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+
+from attrs import Factory, define, field
+
+from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NewToken, SaveUser, User
+from libtchat.errors import ErrorCode, Refused
+from libtchat.limits import Limits
+from libtchat.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
+from libtchat.presence import Peer, Presence, Session
+from libtchat.rate import Bucket, Buckets
+from libtchat.request import Hello, Register
+
+__all__ = ["Identity"]
+
+_PROTOCOL_EPOCH = 1_735_689_600
+"""2025-01-01T00:00:00Z. Guests are numbered by the seconds since, so that no restart repeats a number."""
+
+
+@define
+class Identity:
+    """The tokens given, the guests numbered and the passwords tried."""
+
+    limits: Limits
+    _presence: Presence
+    _tokens: dict[UserKey, tuple[str, float]] = Factory(dict)
+    _guests: int = 0
+    _tries: Buckets = field()
+
+    @_tries.default
+    def _make_tries(self) -> Buckets:
+        return Buckets(self.limits.password_burst, self.limits.passwords_per_second)
+
+    def enter(self, peer: Peer, hello: Hello, now: float) -> Session:
+        """Decide as whom *peer* enters: a session that is there, or a new one (not attached to *peer* yet).
+
+        Raises:
+            Unanswered: see there.
+            Refused: bad-name, auth-required, auth-failed, name-in-use, limit-reached, rate-limited, unavailable.
+        """
+        if hello.sender is None:
+            token = _text(peer.ask(NewToken()))
+            return self._new_session(self._guest_name(now), token, User())
+        name = check_user_name(hello.sender)
+        key = user_key(name)
+        session = self._presence.session(key)
+        user = None if session else peer.ask(LoadUser(key))
+        assert user is None or isinstance(user, User)
+        self._authenticate(peer, hello, key, session or user or User(), is_held=session is not None, now=now)
+        if session is not None:
+            if len(session.peers) >= self.limits.max_peers_per_user:
+                raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
+            return session
+        known = self._token(key, now)
+        return self._new_session(name, known or _text(peer.ask(NewToken())), user or User())
+
+    def leave(self, session: Session, now: float) -> None:
+        """Let the token of a user who went expire after `token_seconds`."""
+        self._tokens.pop(session.key, None)
+        while self._tokens and (oldest := next(iter(self._tokens.items())))[1][1] <= now:
+            del self._tokens[oldest[0]]
+        if not is_guest(session.key):
+            self._tokens[session.key] = (session.token, now + self.limits.token_seconds)
+
+    def register(self, peer: Peer, session: Session, request: Register) -> None:
+        """Protect the session's name with a password, once.
+
+        Raises:
+            Unanswered: see there.
+            Refused: forbidden for a guest or a name that is protected already; unavailable.
+        """
+        if is_guest(session.key):
+            raise Refused(ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one with a hello")
+        if not request.password:
+            raise Refused(ErrorCode.BAD_REQUEST, "the password is empty", field="password")
+        if session.password_hash is None:
+            hashed = _text(peer.ask(HashPassword(request.password)))
+            if peer.ask(SaveUser(session.key, session.name, hashed)):
+                session.password_hash = hashed
+                return
+        raise Refused(ErrorCode.FORBIDDEN, f"{session.name} has a password already")
+
+    def _authenticate(
+        self, peer: Peer, hello: Hello, key: UserKey, user: Session | User, *, is_held: bool, now: float
+    ) -> None:
+        token = user.token if isinstance(user, Session) else self._token(key, now)
+        if hello.token is not None and token is not None and _same(hello.token, token):
+            return
+        if hello.password is not None:
+            check = CheckPassword(hello.password, user.password_hash)
+            if check not in peer.answers:
+                wait = max(self._tries.take(("name", key), now), self._tries.take(("origin", peer.origin), now))
+                if wait:
+                    raise Refused(ErrorCode.RATE_LIMITED, "too many passwords tried", retry_after=wait)
+            if peer.ask(check):
+                return
+            raise Refused(ErrorCode.AUTH_FAILED)
+        if user.password_hash is not None:
+            raise Refused(ErrorCode.AUTH_REQUIRED if hello.token is None else ErrorCode.AUTH_FAILED)
+        if is_held:
+            raise Refused(ErrorCode.NAME_IN_USE, field="sender")
+
+    def _new_session(self, name: str, token: str, user: User) -> Session:
+        return Session(
+            user_key(name),
+            name,
+            token,
+            Bucket(self.limits.broadcast_burst, self.limits.broadcasts_per_second),
+            user.password_hash,
+            {membership.key: membership for membership in user.memberships},
+            user.created,
+            {retry.id: retry for retry in user.retries},
+        )
+
+    def _token(self, key: UserKey, now: float) -> str | None:
+        token, expires = self._tokens.get(key, ("", 0.0))
+        return token if now < expires else None
+
+    def _guest_name(self, now: float) -> str:
+        self._guests = max(self._guests + 1, int(now) - _PROTOCOL_EPOCH)
+        return f"{GUEST_PREFIX}{self._guests}"
+
+
+def _same(given: str, expected: str) -> bool:
+    return compare_digest(given.encode(), expected.encode())
+
+
+def _text(answer: Answer) -> str:
+    assert isinstance(answer, str)
+    return answer

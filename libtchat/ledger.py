@@ -1,0 +1,304 @@
+"""The loaded groups: what is in their logs, what is decided on top of it, and who hears of it.
+
+Requests that make events are decided here, on the newest state; the outcome waits in the line until its event
+is durable. When an append fails, the requests of its groups are decided again in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import attrs
+from attrs import Factory, define
+
+from libtchat.effect import Effect, Loaded, LoadGroup, LoadUser, Membership, PeerId, Resend, Retry, Send, User
+from libtchat.errors import ErrorCode, Refused
+from libtchat.event import Created, Event, Invited, Joined
+from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, subject
+from libtchat.limits import Limits
+from libtchat.names import Key, UserKey, group_key, user_key
+from libtchat.pending import Line
+from libtchat.presence import Item, Peer, Presence, Session
+from libtchat.refusal import error_for
+from libtchat.request import Ban, Create, GroupRequest, Invite, Join, Leave
+
+__all__ = ["Ledger", "Outcome"]
+
+
+@define(eq=False)
+class Slot:
+    """A loaded group: as in the log, as decided so far, and the peers of its newest members (None: not known)."""
+
+    durable: Group | None = None
+    newest: Group | None = None
+    audience: tuple[PeerId, ...] | None = None
+
+
+@define(eq=False)
+class Outcome:
+    """An item's place in the line (see `libtchat.pending.Entry`).
+
+    With a `key` it was decided on that group's newest state, and has an `event` for an `audience`, or else
+    `effects`. Without, `effects` are known, or (None) it is a query, worked out when it leaves.
+    """
+
+    peer: Peer | None
+    session: Session | None
+    item: Item
+    key: Key | None = None
+    event: Event | None = None
+    after: Group | None = None
+    digest: str = ""
+    durable: bool = False
+    audience: tuple[PeerId, ...] = ()
+    effects: tuple[Effect, ...] | None = None
+    known_dest: str | None = None
+
+    def refused(self, refusal: Refused) -> None:
+        """Make it a refusal, told to the peer that asked."""
+        assert self.item is not None
+        self.event = None
+        self.effects = () if self.peer is None else (Send((self.peer.id,), error_for(self.item, refusal)),)
+
+
+@define
+class Ledger:
+    """All loaded groups of one hub. `ts` is the time stamp of what is decided next."""
+
+    limits: Limits
+    presence: Presence
+    line: Line[Outcome]
+    ts: str = ""
+    now: float = 0.0
+    _slots: dict[Key, Slot] = Factory(dict)
+    _sweep_at: int = 10_000
+    _arriving: dict[UserKey, dict[Key, Membership]] = Factory(dict)
+
+    # --- groups ---
+
+    def load(self, peer: Peer, key: Key) -> Slot:
+        """Return a group's slot; that of a name never used is not kept.
+
+        Raises:
+            Unanswered: it has to be loaded first.
+            Refused: unavailable.
+        """
+        slot = self._slots.get(key)
+        if slot is None:
+            loaded = peer.ask(LoadGroup(key))
+            assert isinstance(loaded, Loaded)
+            group = fold(loaded.tail, loaded.snapshot)
+            slot = Slot(group, group)
+            if group is not None:
+                self._slots[key] = slot
+        return slot
+
+    def durable(self, key: Key) -> Group | None:
+        """Return a loaded group as of everything that was told, None if it is not loaded or does not exist."""
+        slot = self._slots.get(key)
+        return slot.durable if slot is not None else None
+
+    def sweep(self) -> None:
+        """Drop groups none of whose members is online, once there are many; they are loaded again when asked for."""
+        if len(self._slots) < self._sweep_at or len(self.line):
+            return
+        online = self.presence.session
+        self._slots = {
+            key: slot
+            for key, slot in self._slots.items()
+            if slot.durable and any(online(user) is not None for user in slot.durable.members)
+        }
+        self._sweep_at = max(10_000, 2 * len(self._slots))
+
+    # --- users that come and go ---
+
+    def arriving(self, user: UserKey) -> None:
+        """Note what becomes durable about *user* from now on, while what is stored of that user is being loaded."""
+        self._arriving.setdefault(user, {})
+
+    def arrived(self, session: Session | None, user: UserKey) -> None:
+        """Bring a new *session* up to date with what was noted; None: the user did not come after all."""
+        noted = self._arriving.pop(user, {})
+        if session is not None:
+            session.memberships.update(noted)
+
+    def moved(self, session: Session) -> None:
+        """A peer of *session* came or went: work out again who hears of its groups."""
+        for key in session.memberships:
+            if (slot := self._slots.get(key)) is not None:
+                slot.audience = None
+
+    def end_memberships(self, session: Session) -> None:
+        """Let a guest who went leave its groups."""
+        for key, membership in session.memberships.items():
+            if key in self._slots:
+                outcome = Outcome(None, session, Leave(None, membership.name), key)
+                self.decide(outcome)
+                self.line.put(outcome)
+
+    # --- deciding ---
+
+    def command(self, peer: Peer, session: Session, request: GroupRequest) -> None:
+        """Decide *request* and put its outcome in the line.
+
+        Raises:
+            Unanswered: something has to be loaded first.
+            Refused: unavailable.
+        """
+        key = group_key(request.group)
+        slot = self.load(peer, key)
+        outcome = Outcome(peer, session, request, key)
+        if isinstance(request, Invite | Ban):
+            outcome.known_dest = self._known(peer, session, slot, request)
+        self._slots.setdefault(key, slot)
+        self.decide(outcome)
+        self.line.put(outcome)
+        if slot.newest is None:
+            del self._slots[key]
+
+    def decide(self, outcome: Outcome) -> None:
+        """Decide on the group's newest state: *outcome* gets an event, or effects."""
+        peer, session, request, key = outcome.peer, outcome.session, outcome.item, outcome.key
+        assert session is not None
+        assert key is not None
+        assert isinstance(request, GroupRequest)
+        slot = self._slots[key]
+        before = slot.newest
+        outcome.event = outcome.effects = None
+        try:
+            if request.id is not None and (first := self._retried(session, request, outcome)) is not None:
+                outcome.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
+                return
+            if isinstance(request, Create | Join):
+                self._check_share(session, request, before)
+            event = decide(before, request, session.name, ts=self.ts, known_dest=outcome.known_dest, limits=self.limits)
+        except Refused as refusal:
+            outcome.refused(refusal)
+            return
+        if before is not None and event.seq <= before.seq:
+            outcome.effects = (Send(self._concerned_by_repeat(peer, event), event),)
+            return
+        outcome.event = event
+        outcome.after = slot.newest = after = evolve(before, event)
+        outcome.audience = self._audience(slot, before, event, after)
+        if isinstance(event, Created | Joined):
+            membership = Membership(key, after.name, after.private, Standing.NONE, event.seq)
+            session.memberships.setdefault(key, membership)
+            session.created += isinstance(event, Created)
+        if request.id is not None:
+            session.retries[request.id] = Retry(request.id, key, event.seq, self.now, outcome.digest)
+
+    def keep(self, outcome: Outcome, event: Event) -> None:
+        """Let queries that leave after *event* see it."""
+        key, after = outcome.key, outcome.after
+        assert key is not None
+        assert after is not None
+        self._slots[key].durable = after
+        if (changed := subject(event)) is None:
+            return
+        user = user_key(changed)
+        session = self.presence.session(user)
+        memberships = self._arriving.get(user) if session is None else session.memberships
+        if memberships is not None:
+            standing, invitation = after.standing(user), after.invited.get(user)
+            memberships[key] = Membership(key, after.name, after.private, standing, after.seq, invitation)
+
+    def _known(self, peer: Peer, session: Session, slot: Slot, request: Invite | Ban) -> str | None:
+        """Return the target's name as displayed if it is known; the log is asked only when all else is in order."""
+        user = user_key(request.dest)
+        if (online := self.presence.session(user)) is not None:
+            return online.name
+        try:
+            decide(slot.newest, request, session.name, ts=self.ts, limits=self.limits)
+        except Refused as refusal:
+            if refusal.code is ErrorCode.USER_NOT_FOUND:
+                stored = peer.ask(LoadUser(user))
+                assert isinstance(stored, User)
+                return stored.name
+        return None
+
+    def _check_share(self, session: Session, request: Create | Join, group: Group | None) -> None:
+        """Check how many groups the user created and is in; what the group itself refuses comes first."""
+        limits = self.limits
+        if isinstance(request, Create):
+            if group is None and session.created >= limits.max_groups_created:
+                raise Refused(ErrorCode.LIMIT_REACHED, "you created too many groups", limit=limits.max_groups_created)
+        else:
+            admit(group, request, session.key)
+        joined = sum(
+            self._standing(session, membership) is Standing.MEMBER for membership in session.memberships.values()
+        )
+        if joined >= limits.max_groups_joined:
+            raise Refused(ErrorCode.LIMIT_REACHED, "you are in too many groups", limit=limits.max_groups_joined)
+
+    def _standing(self, session: Session, membership: Membership) -> Standing:
+        slot = self._slots.get(membership.key)
+        return slot.newest.standing(session.key) if slot and slot.newest else membership.standing
+
+    def _retried(self, session: Session, request: GroupRequest, outcome: Outcome) -> Retry | None:
+        """Return what the same request with this id made already.
+
+        Raises:
+            Refused: bad-request, if the id was used for another request.
+        """
+        retries, oldest_time = session.retries, self.now - self.limits.retry_seconds
+        while retries and (oldest := next(iter(retries.values()))).time < oldest_time:
+            del retries[oldest.id]
+        outcome.digest = _digest(request)
+        first = retries.get(request.id or "")
+        if first is not None and first.digest != outcome.digest:
+            raise Refused(ErrorCode.BAD_REQUEST, "this id was used for another request", field="id")
+        return first
+
+    def _audience(self, slot: Slot, before: Group | None, event: Event, after: Group) -> tuple[PeerId, ...]:
+        """Return the peers that hear *event*, and keep those of the members for the next one."""
+        if slot.audience is None or before is None or before.members is not after.members:
+            slot.audience = self.presence.peers(after.members)
+        others = outsiders(before, event, after)
+        return slot.audience + self.presence.peers(others) if others else slot.audience
+
+    def _concerned_by_repeat(self, peer: Peer | None, event: Event) -> tuple[PeerId, ...]:
+        assert isinstance(event, Invited)
+        assert peer is not None
+        return tuple(dict.fromkeys((peer.id, *self.presence.peers((user_key(event.dest),)))))
+
+    # --- when parts of an append failed ---
+
+    def rejected(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
+        """Decide again, in place, what stands in the line for the *failed* groups (see `Hub.rejected`)."""
+        foreign: dict[Key, list[Outcome]] = {}
+
+        def again(outcome: Outcome, lost: bool) -> Iterator[Outcome]:
+            assert outcome.key is not None
+            yield from foreign.pop(outcome.key, ())
+            self._undo(outcome)
+            if lost and not failed[outcome.key]:
+                outcome.refused(Refused(ErrorCode.UNAVAILABLE))
+            else:
+                self.decide(outcome)
+            yield outcome
+
+        for key, events in failed.items():
+            slot = self._slots[key]
+            slot.newest, slot.audience = slot.durable, None
+            foreign[key] = [self._foreign(key, slot, event) for event in events]
+        self.line.rejected(failed, again)
+
+    def _undo(self, outcome: Outcome) -> None:
+        if outcome.event is not None and outcome.session is not None:
+            outcome.session.created -= isinstance(outcome.event, Created)
+            if outcome.event.id is not None:
+                outcome.session.retries.pop(outcome.event.id, None)
+
+    def _foreign(self, key: Key, slot: Slot, event: Event) -> Outcome:
+        """Make an outcome of an event that another server appended: our members hear it too."""
+        before, slot.newest = slot.newest, evolve(slot.newest, event)
+        audience = self._audience(slot, before, event, slot.newest)
+        return Outcome(None, None, None, key, event, slot.newest, durable=True, audience=audience)
+
+
+def _digest(request: GroupRequest) -> str:
+    """Return what tells this request from another one with the same id: everything but who asks."""
+    fields = (request.action, *(getattr(request, field.name) for field in attrs.fields(type(request))[1:]))
+    return hashlib.blake2b(repr(fields).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,153 @@
+"""Which peers are which user, and who is online.
+
+A peer is one connection. A user with a session is online, perhaps on several peers. Nothing here is durable, and
+nothing here decides who may be whom: see `libtchat.identity`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from attrs import Factory, define
+
+from libtchat.effect import Answer, Membership, PeerId, Question, Retry
+from libtchat.errors import ErrorCode, Refused, Violation
+from libtchat.group import Standing
+from libtchat.names import Key, UserKey
+from libtchat.rate import Bucket
+from libtchat.request import Request
+
+__all__ = ["Item", "Peer", "Presence", "Session", "Unanswered"]
+
+Item = Request | Violation | None
+"""What comes from a peer; None: nothing more will come."""
+
+
+@define(eq=False)
+class Session:
+    """An online user: its peers, and what the log knows of it.
+
+    Attributes:
+        memberships: per group; one with standing NONE is a group the user may be about to enter.
+        created: how many groups the user created.
+        retries: the ids of accepted requests, oldest first.
+    """
+
+    key: UserKey
+    name: str
+    token: str
+    broadcasts: Bucket
+    password_hash: str | None = None
+    memberships: dict[Key, Membership] = Factory(dict)
+    created: int = 0
+    retries: dict[str, Retry] = Factory(dict)
+    peers: tuple[PeerId, ...] = ()
+
+    def groups(self, *standings: Standing) -> list[Membership]:
+        """List the memberships with one of *standings*, by key."""
+        return [m for _, m in sorted(self.memberships.items()) if m.standing in standings]
+
+
+class Unanswered(Exception):
+    """A peer's item can't go on before `question` is answered; then it starts again."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
+        self.question = question
+
+
+@define(eq=False)
+class Peer:
+    """One connection: who it is, and what it waits for.
+
+    Attributes:
+        origin: where it comes from, for throttling; any text.
+        question: the question out for it; until the answer comes, its items wait in `inbox`.
+        answers: what was answered so far for the item at work.
+        ended: nothing more is taken from it.
+    """
+
+    id: PeerId
+    origin: str
+    requests: Bucket
+    session: Session | None = None
+    question: Question | None = None
+    answers: dict[Question, Answer] = Factory(dict)
+    inbox: deque[Item] | None = None
+    ended: bool = False
+
+    def ask(self, question: Question) -> Answer:
+        """Return the answer to *question*.
+
+        Raises:
+            Unanswered: it was not asked yet for the item at work.
+            Refused: unavailable, if it can't be had.
+        """
+        if question not in self.answers:
+            raise Unanswered(question)
+        answer = self.answers[question]
+        if answer is None:
+            raise Refused(ErrorCode.UNAVAILABLE)
+        return answer
+
+
+@define
+class Presence:
+    """All named peers, by user."""
+
+    _sessions: dict[UserKey, Session] = Factory(dict)
+    _order: list[UserKey] = Factory(list)
+    _everybody: tuple[PeerId, ...] | None = ()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def session(self, user: UserKey) -> Session | None:
+        """Return the session of *user*, None if that user is not online."""
+        return self._sessions.get(user)
+
+    def attach(self, peer: Peer, session: Session) -> bool:
+        """Make *peer* one of the session's; tell whether it is the first, so that the user came online."""
+        peer.session = session
+        session.peers = (*session.peers, peer.id)
+        self._everybody = None
+        if len(session.peers) > 1:
+            return False
+        self._sessions[session.key] = session
+        insort(self._order, session.key)
+        return True
+
+    def detach(self, peer: Peer) -> bool:
+        """Take *peer* from its session; tell whether it was the last, so that the user went."""
+        session = peer.session
+        if session is None:
+            return False
+        session.peers = tuple(other for other in session.peers if other != peer.id)
+        self._everybody = None
+        if session.peers:
+            return False
+        del self._sessions[session.key]
+        del self._order[bisect_left(self._order, session.key)]
+        return True
+
+    def everybody(self) -> tuple[PeerId, ...]:
+        """Return every named peer; the same tuple while nobody comes or goes."""
+        if self._everybody is None:
+            self._everybody = self.peers(self._sessions)
+        return self._everybody
+
+    def peers(self, users: Iterable[UserKey]) -> tuple[PeerId, ...]:
+        """Return the peers of those of *users* who are online."""
+        sessions = self._sessions
+        return tuple(peer for user in users if user in sessions for peer in sessions[user].peers)
+
+    def online(self, after: UserKey | None = None) -> Iterable[tuple[UserKey, str]]:
+        """Go through the online users with a key above *after*, by key: key and name."""
+        start = 0 if after is None else bisect_right(self._order, after)
+        return ((key, self._sessions[key].name) for key in self._order[start:])
+
+    def known(self, users: Mapping[UserKey, str]) -> Iterable[str]:
+        """Go through the names of those of *users* who are online."""
+        return (name for user, name in users.items() if user in self._sessions)

@@ -1,0 +1,160 @@
+"""What is answered to the requester alone, on what is durable: lists, pages, texts to users, signs of life.
+
+A query is worked out when it leaves the line, so it sees exactly what was told before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from attrs import define
+
+from libtchat import reply
+from libtchat.effect import Close, Effect, Kinds, Read, ReadGroups, Send
+from libtchat.errors import ErrorCode, Refused, Violation
+from libtchat.group import Group, GroupQuery, Standing, admit
+from libtchat.ledger import Ledger
+from libtchat.limits import PROTOCOL_VERSION, Limits
+from libtchat.names import UserKey, group_key, user_key
+from libtchat.presence import Item, Peer, Presence, Session
+from libtchat.refusal import error_for
+from libtchat.request import (
+    Broadcast,
+    Hello,
+    ListGroups,
+    ListMembers,
+    ListMessages,
+    ListStates,
+    ListUsers,
+    Ping,
+    Quit,
+    Register,
+    ReportError,
+    Tell,
+)
+
+__all__ = ["Queries"]
+
+
+@define
+class Queries:
+    """Answers from one hub's presence and ledger. *server*: the program's name and version, for people."""
+
+    server: str
+    limits: Limits
+    _presence: Presence
+    _ledger: Ledger
+
+    def answer(self, peer: Peer, item: Item) -> Iterator[Effect]:
+        """Answer *item*, which was routed already and makes no event; None: the peer will send no more.
+
+        Raises:
+            Refused: what the request asks is not allowed, or not there.
+        """
+        me, session, ts = (peer.id,), peer.session, self._ledger.ts
+        match item:
+            case None:
+                yield Close(peer.id, None)
+            case Violation():
+                yield Send(me, error_for(item, item))
+                if item.fatal:
+                    yield Close(peer.id, item.code)
+            case Ping(id=id):
+                yield Send(me, reply.Pong(ts, PROTOCOL_VERSION, self.server, id))
+            case Quit(id=id) | ReportError(id=id):
+                yield Send(me, reply.Goodbye(None if session is None else session.name, id))
+                yield Close(peer.id, None)
+            case _:
+                assert session is not None
+                yield from self._answer_user(peer, session, item)
+
+    def _answer_user(self, peer: Peer, session: Session, item: Item) -> Iterator[Effect]:
+        me, ts = (peer.id,), self._ledger.ts
+        match item:
+            case Hello(id=id):
+                yield Send(me, self._welcome(session, id))
+                for membership in session.groups(Standing.INVITED):
+                    assert membership.invitation is not None
+                    yield Send(me, membership.invitation)
+            case Tell(to=to, msg=msg, id=id):
+                target = self._presence.session(user_key(to))
+                if target is None:
+                    raise Refused(ErrorCode.USER_NOT_FOUND, f"{to} is not connected")
+                audience = tuple(dict.fromkeys((*target.peers, *session.peers)))
+                yield Send(audience, reply.DirectMessage(session.name, target.name, msg, ts, id))
+            case Broadcast(msg=msg, id=id):
+                yield Send(self._presence.everybody(), reply.PublicMessage(session.name, msg, ts, id))
+            case Register(id=id):
+                yield Send(me, reply.Registered(session.name, id))
+            case ListUsers(after=after, id=id):
+                online = self._presence.online(None if after is None else user_key(after))
+                names, more = self._cut(dict(online), "")
+                yield Send(me, reply.Users(names, more, id))
+            case ListGroups(after=after, id=id):
+                mine = session.groups(Standing.MEMBER)
+                private = [m.name for m in session.groups(Standing.MEMBER, Standing.INVITED) if m.private]
+                groups = reply.Groups((), tuple(private), tuple(m.name for m in mine), id=id)
+                yield ReadGroups(peer.id, groups, None if after is None else group_key(after))
+            case ListMembers():
+                yield Send(me, self._members(session, item))
+            case ListMessages() | ListStates():
+                yield self._page(peer, session, item)
+            case _:
+                raise AssertionError(f"{item} is decided, not answered")
+
+    def _welcome(self, session: Session, id: str | None) -> reply.Welcome:
+        seqs = {}
+        for membership in session.groups(Standing.MEMBER):
+            group = self._ledger.durable(membership.key)
+            seqs[membership.name] = membership.seq if group is None else group.seq
+        return reply.Welcome(session.name, PROTOCOL_VERSION, self.server, session.token, tuple(seqs), seqs, id)
+
+    def _members(self, session: Session, request: ListMembers) -> reply.Members:
+        group = self._admit(session, request)
+        is_member = session.key in group.members
+        invited = {user: event.dest for user, event in group.invited.items()} if is_member else {}
+        banned = group.banned if is_member else {}
+        everyone = {**group.members, **invited, **banned}
+        shown, more = self._cut(everyone, "" if request.after is None else user_key(request.after))
+        page = [user_key(name) for name in shown]
+
+        def of(names: Mapping[UserKey, str]) -> tuple[str, ...]:
+            return tuple(names[user] for user in page if user in names)
+
+        members = of(group.members)
+        online = tuple(name for name in members if self._presence.session(user_key(name)) is not None)
+        return reply.Members(
+            group.name,
+            group.seq,
+            members,
+            online,
+            group.owner_name,
+            of(invited) if is_member else None,
+            of(banned) if is_member else None,
+            more,
+            request.id,
+        )
+
+    def _page(self, peer: Peer, session: Session, request: ListMessages | ListStates) -> Read:
+        group = self._admit(session, request)
+        kinds = Kinds.MESSAGES
+        if isinstance(request, ListStates):
+            kinds = Kinds.ALL if request.all else Kinds.STATES
+        before = group.seq + 1 if request.before is None else min(request.before, group.seq + 1)
+        limit = self.limits.default_page_entries if request.limit is None else request.limit
+        key = group_key(group.name)
+        return Read(peer.id, key, group.name, kinds, request.after, before, limit, request.action, request.id)
+
+    def _admit(self, session: Session, request: GroupQuery) -> Group:
+        return admit(self._ledger.durable(group_key(request.group)), request, session.key)
+
+    def _cut(self, names: Mapping[UserKey, str], after: str) -> tuple[tuple[str, ...], bool]:
+        """Return the names with keys above *after*, by key, until a page is full, and whether there are more."""
+        taken: list[str] = []
+        room = self.limits.max_page_bytes
+        for user in sorted(user for user in names if user > after):
+            room -= len(names[user].encode()) + 3
+            if taken and (room < 0 or len(taken) == self.limits.max_page_entries):
+                return tuple(taken), True
+            taken.append(names[user])
+        return tuple(taken), False

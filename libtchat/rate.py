@@ -1,0 +1,56 @@
+"""How often somebody may do something: token buckets, told the time by the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from attrs import Factory, define
+
+__all__ = ["Bucket", "Buckets"]
+
+
+@define
+class Bucket:
+    """A token bucket: *burst* tokens at once, then *per_second*. A clock that goes back only stops the refill."""
+
+    burst: float
+    per_second: float
+    _missing: float = 0.0
+    _at: float = 0.0
+
+    def take(self, now: float) -> float:
+        """Take one token.
+
+        Returns:
+            0 if there was one (always, when `per_second` is 0); else the seconds until there will be.
+        """
+        if not self.per_second:
+            return 0.0
+        if now > self._at:
+            self._missing = max(0.0, self._missing - (now - self._at) * self.per_second)
+        self._at = now
+        if self._missing + 1 <= self.burst:
+            self._missing += 1
+            return 0.0
+        return (self._missing + 1 - self.burst) / self.per_second
+
+    def full(self, now: float) -> bool:
+        """Tell whether nothing is missing any more, so that a new bucket would behave the same."""
+        return self._missing <= (now - self._at) * self.per_second
+
+
+@define
+class Buckets:
+    """One bucket for each of many keys; those that are full again are forgotten."""
+
+    burst: float
+    per_second: float
+    _buckets: dict[Hashable, Bucket] = Factory(dict)
+    _sweep_at: int = 1024
+
+    def take(self, key: Hashable, now: float) -> float:
+        """Take one token from *key*'s bucket; as `Bucket.take`."""
+        if len(self._buckets) >= self._sweep_at:
+            self._buckets = {k: b for k, b in self._buckets.items() if not b.full(now)}
+            self._sweep_at = max(1024, 2 * len(self._buckets))
+        return self._buckets.setdefault(key, Bucket(self.burst, self.per_second)).take(now)

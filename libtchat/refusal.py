@@ -1,0 +1,49 @@
+"""The `error` that answers a request refused, or what was no request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from libtchat.errors import ErrorCode, Refused, TchatError, Violation
+from libtchat.names import check_group_name, check_user_name
+from libtchat.reply import Error
+from libtchat.request import Request
+
+__all__ = ["error_for", "too_fast"]
+
+
+def error_for(item: Request | Violation, refusal: TchatError | Violation) -> Error:
+    """Make the error that tells the sender of *item* why it is refused."""
+    return Error(
+        refusal.code,
+        item.request if isinstance(item, Violation) else item.action,
+        _echo(getattr(item, "group", None), check_group_name),
+        _echo(getattr(item, "dest", None), check_user_name),
+        refusal.field,
+        refusal.limit,
+        None if refusal.retry_after is None else round(refusal.retry_after, 3),
+        item.id,
+        refusal.detail,
+    )
+
+
+def too_fast(item: Request | Violation, wait: float) -> Violation:
+    """Return what stands in the line for an item that came too soon: *wait* is in seconds."""
+    if isinstance(item, Violation):
+        return item
+    return Violation(
+        ErrorCode.RATE_LIMITED,
+        retry_after=wait,
+        request=item.action,
+        group=getattr(item, "group", None),
+        dest=getattr(item, "dest", None),
+        id=item.id,
+    )
+
+
+def _echo(name: str | None, check: Callable[[str], str]) -> str | None:
+    """Return *name* as displayed, None if it is no name: nothing is copied blindly from a request."""
+    try:
+        return None if name is None else check(name)
+    except Refused:
+        return None
