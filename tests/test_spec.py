@@ -101,7 +101,7 @@ def test_rfc_2119_words_stand_in_requirements_only() -> None:
         for line in prose(ENGLISH).splitlines()
         if RFC_2119.search(line) and not RULE.match(line)
     ]
-    assert [line[:25] for line in loose] == ["The words MUST, MUST NOT,", "A rule marked (SHOULD) ma"]  # "How to read this"
+    assert [line[:25] for line in loose] == ["The words MUST, MUST NOT ", "A rule marked (SHOULD) ma"]  # "How to read this"
 
 
 @pytest.mark.parametrize("text", [ENGLISH, FRENCH], ids=["english", "french"])
