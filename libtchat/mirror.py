@@ -1,0 +1,493 @@
+"""The client's brain: server messages -> a local view of the groups, what is missing, and what is new to show.
+
+A group's events are shown in the order of `seq`, each once. What is found missing, after a gap or a reconnect, is
+asked for by `states` with `all` and `after` until nothing is; what comes live meanwhile is held back
+(R-client-dedup, R-client-catch-up). Nothing here sends, knows the time or makes ids: the shell does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from libtchat.event import EVENTS, Created, Event, Invited, Joined, Left, Said
+from libtchat.group import Group, evolve
+from libtchat.limits import DEFAULT_LIMITS
+from libtchat.names import Key, UserKey, group_key, user_key
+from libtchat.reply import (
+    DirectMessage,
+    Error,
+    Goodbye,
+    Groups,
+    Members,
+    Message,
+    Messages,
+    Pong,
+    PresenceNotice,
+    PublicMessage,
+    Registered,
+    States,
+    Users,
+    Welcome,
+)
+from libtchat.request import (
+    REQUESTS,
+    Broadcast,
+    Hello,
+    ListGroups,
+    ListMembers,
+    ListMessages,
+    ListStates,
+    ListUsers,
+    Ping,
+    Quit,
+    Register,
+    ReportError,
+    Request,
+    Tell,
+)
+from libtchat.value import frozen
+
+if TYPE_CHECKING:
+    from libtchat.codec import Foreign
+
+__all__ = ["CaughtUp", "Gone", "Heard", "Mirror", "Missing", "NoAnswer", "Notice", "View"]
+
+
+@frozen
+class Heard:
+    """A message to show.
+
+    Attributes:
+        request: our request that it answers, None if it answers none of this connection's.
+        missed: it is shown late, fetched after a gap or a reconnect.
+        quiet: it answers a question the mirror itself wanted asked; only what it teaches is of interest.
+    """
+
+    message: Message | Foreign
+    request: Request | None = None
+    missed: bool = False
+    quiet: bool = False
+
+
+@frozen
+class CaughtUp:
+    """*count* missed events of *group* have been shown; what follows is live."""
+
+    group: str
+    count: int
+
+
+@frozen
+class Missing:
+    """*count* events of *group* cannot be had any more."""
+
+    group: str
+    count: int
+
+
+@frozen
+class Gone:
+    """One is no longer a member of *group*, and was not told why: it happened while one was away."""
+
+    group: str
+
+
+@frozen
+class NoAnswer:
+    """The connection went before *request* was answered: it may or may not have been done."""
+
+    request: Request
+
+
+Notice = Heard | CaughtUp | Missing | Gone | NoAnswer
+
+
+@define
+class View:
+    """What is known of one group.
+
+    Attributes:
+        seq: the last event shown; for a non-member the last one that concerned this user.
+        ts: its time, "" if unknown; a lower `seq` with a later time means that the server began a new log.
+        group: the fold at `group.seq`, None while unknown.
+        held: events that came live above a gap, by seq.
+        target: the highest seq known to exist.
+        unread: texts of others since the group was last the current one.
+    """
+
+    name: str
+    seq: int = 0
+    ts: str = ""
+    is_member: bool = False
+    is_invited: bool = False
+    group: Group | None = None
+    held: dict[int, Event] = field(factory=dict)
+    target: int = 0
+    unread: int = 0
+    caught_up: int = 0
+    wants_members: bool = False
+    members_after: str | None = None
+    is_asking: bool = False
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether events are known to exist that were not shown."""
+        return self.is_member and self.target > self.seq
+
+    def restart(self, seq: int, ts: str = "") -> None:
+        """Begin anew after *seq*: the membership, or the server's log itself, is a new one."""
+        self.seq, self.ts, self.target = seq, ts, seq
+        self.group = None
+        self.held.clear()
+        self.caught_up = 0
+
+
+@frozen
+class _Pending:
+    request: Request
+    quiet: bool
+
+
+@define
+class Mirror:
+    """One user's view of a server, over any number of connections.
+
+    Attributes:
+        name: one's own name; "" until the server said it.
+        current: the key of the group that plain text goes to.
+        groups: every group heard of through events or answers, by key.
+        users: names heard of, for completion; `online` are those known to be connected.
+    """
+
+    name: str = ""
+    current: Key | None = None
+    groups: dict[Key, View] = field(factory=dict)
+    users: dict[UserKey, str] = field(factory=dict)
+    online: set[UserKey] = field(factory=set)
+    listed: dict[Key, str] = field(factory=dict)
+    _pending: dict[str, _Pending] = field(factory=dict)
+
+    @property
+    def current_name(self) -> str | None:
+        """The current group's name as displayed."""
+        return None if self.current is None else self.groups[self.current].name
+
+    def focus(self, group: str) -> None:
+        """Make *group* the current one; nothing in it is unread any more."""
+        self.current = group_key(group)
+        view = self._view(self.current, group)
+        view.unread = 0
+
+    def sent(self, request: Request, *, quiet: bool = False) -> None:
+        """Remember *request*, whose `id` must be its own, until it is answered."""
+        if request.id is None:
+            raise ValueError("a request is told from others by its id")
+        self._pending[request.id] = _Pending(request, quiet)
+        if quiet:
+            self._asked(request, is_asking=True)
+
+    def is_pending(self, id: str) -> bool:
+        """Tell whether the request *id* still waits for its answer."""
+        return id in self._pending
+
+    def forget(self, id: str) -> None:
+        """Wait no longer for the answer to the request *id*: none will come, or nobody cares."""
+        pending = self._pending.pop(id, None)
+        if pending is not None and pending.quiet:
+            self._asked(pending.request, is_asking=False)
+
+    def wanted(self) -> list[Request]:
+        """Return what to ask now so that nothing is missing; the caller sends each with `sent(..., quiet=True)`."""
+        requests: list[Request] = []
+        for view in self.groups.values():
+            if view.is_asking:
+                continue
+            if view.has_gap:
+                limit = DEFAULT_LIMITS.max_page_entries
+                requests.append(ListStates(None, view.name, after=view.seq, limit=limit, all=True))
+            elif view.is_member and view.wants_members:
+                requests.append(ListMembers(None, view.name, after=view.members_after))
+        return requests
+
+    def disconnected(self) -> list[Notice]:
+        """Forget what only the lost connection could have answered.
+
+        Returns:
+            NoAnswer for each request of a person, oldest first.
+        """
+        lost = [p.request for p in self._pending.values() if not p.quiet]
+        self._pending.clear()
+        self.online.clear()
+        for view in self.groups.values():
+            view.is_asking = False
+        return [NoAnswer(request) for request in lost]
+
+    def apply(self, message: Message | Foreign) -> list[Notice]:
+        """Take in what the server sent.
+
+        Returns:
+            What is to be shown for it, in order; nothing for a repeat, or while it waits for what is missing.
+        """
+        pending = self._answers(message)
+        request = None if pending is None else pending.request
+        quiet = pending is not None and pending.quiet
+        if isinstance(message, Event):
+            return self._happened(message, request)
+        if quiet and request is not None:
+            self._asked(request, is_asking=False)
+            if isinstance(message, States):
+                return self._page(request, message)
+            if isinstance(message, Error):
+                return [*self._denied(request, message.code), Heard(message, request, quiet=True)]
+        self._learn(message, request)
+        heard = Heard(message, request, quiet=quiet)
+        return [heard, *self._welcomed(message)] if isinstance(message, Welcome) else [heard]
+
+    def _view(self, key: Key, name: str = "") -> View:
+        view = self.groups.get(key)
+        if view is None:
+            view = self.groups[key] = View(name)
+        elif not view.name:
+            view.name = name
+        return view
+
+    def _answers(self, message: Message | Foreign) -> _Pending | None:
+        """Return the pending request that *message* answers, and forget it.
+
+        A server that does not echo ids is taken to answer in order.
+        """
+        id: str | None = getattr(message, "id", None)
+        if id is not None:
+            return self._pending.pop(id, None)
+        for known, pending in self._pending.items():
+            if self._fits(message, pending.request):
+                return self._pending.pop(known)
+        return None
+
+    def _fits(self, message: Message | Foreign, request: Request) -> bool:
+        if isinstance(message, Error):
+            return message.request in (None, request.action)
+        if message.__class__ is not _ANSWER[type(request)]:
+            return False
+        sender: str | None = getattr(message, "sender", None)
+        if isinstance(message, Event | DirectMessage | PublicMessage) and user_key(sender or "") != user_key(self.name):
+            return False
+        theirs, ours = (getattr(m, "group", "") for m in (message, request))
+        return group_key(theirs) == group_key(ours)
+
+    def _asked(self, request: Request, *, is_asking: bool) -> None:
+        if isinstance(request, ListStates | ListMembers):
+            self._view(group_key(request.group), request.group).is_asking = is_asking
+
+    # -- events
+
+    def _happened(self, event: Event, request: Request | None) -> list[Notice]:
+        view = self._view(group_key(event.group), event.group)
+        if event.seq <= view.seq:
+            if event.ts <= view.ts or not view.ts:
+                return [Heard(event, request)] if request is not None else []
+            view.restart(event.seq - 1)
+        if not view.is_member:
+            # a membership begins a new stretch; an outsider hears only what ends or names that user
+            view.restart(event.seq - 1)
+            view.is_member = not self._reaches_outsider(event)
+            view.wants_members = view.is_member and not isinstance(event, Created)
+            view.members_after = None
+        if request is not None and isinstance(event, Created | Joined):
+            self.focus(event.group)
+        if event.seq == view.seq + 1:
+            return [*self._show(view, event, request), *self._release(view)]
+        view.held[event.seq] = event
+        view.target = max(view.target, event.seq)
+        return []
+
+    def _show(self, view: View, event: Event, request: Request | None = None, *, missed: bool = False) -> list[Notice]:
+        """Show the next event of a group, and fold it in."""
+        view.seq, view.ts = event.seq, event.ts
+        view.target = max(view.target, event.seq)
+        if view.group is None and isinstance(event, Created):
+            view.group = evolve(None, event)
+        elif view.group is not None and event.seq > view.group.seq:
+            try:
+                view.group = evolve(view.group, event)
+            except ValueError:
+                view.group, view.wants_members = None, True
+        if not missed and view.is_member and self._reaches_outsider(event):
+            self._leave(view)
+        if self._is_me(getattr(event, "dest", event.sender)):
+            view.is_invited = isinstance(event, Invited)
+        view.caught_up += missed
+        for name in (event.sender, getattr(event, "dest", "")):
+            self._meet(name)
+        if isinstance(event, Said) and not self._is_me(event.sender) and group_key(event.group) != self.current:
+            view.unread += 1
+        return [Heard(event, request, missed)]
+
+    def _release(self, view: View) -> list[Notice]:
+        """Show what was held back, as far as nothing is missing before it."""
+        notices: list[Notice] = []
+        while event := view.held.pop(view.seq + 1, None):
+            notices += self._show(view, event, missed=True)
+            if self._reaches_outsider(event):
+                self._leave(view)
+        for seq in [seq for seq in view.held if seq <= view.seq]:
+            del view.held[seq]
+        if view.caught_up and not view.has_gap:
+            notices.append(CaughtUp(view.name, view.caught_up))
+            view.caught_up = 0
+        return notices
+
+    def _page(self, request: Request, page: States) -> list[Notice]:
+        """Show a page of what was missed."""
+        name = getattr(request, "group", page.group)
+        view = self._view(group_key(name), name)
+        before = view.seq
+        notices: list[Notice] = []
+        for event in page.list:
+            if event.seq == view.seq + 1:
+                notices += self._show(view, event, missed=True)
+        notices += self._release(view)
+        if view.seq == before and view.has_gap:
+            notices += self._give_up(view)
+        return notices
+
+    def _give_up(self, view: View) -> list[Notice]:
+        """Show what is there although something before it cannot be had."""
+        notices: list[Notice] = []
+        for seq in sorted(view.held):
+            event = view.held.pop(seq, None)
+            if event is None or seq <= view.seq:
+                continue
+            if seq > view.seq + 1:
+                notices.append(Missing(view.name, seq - view.seq - 1))
+                view.group = None
+            notices += self._show(view, event)
+        if view.target > view.seq:
+            notices.append(Missing(view.name, view.target - view.seq))
+            view.restart(view.target)
+        view.caught_up = 0
+        view.wants_members = view.group is None
+        return notices
+
+    def _denied(self, request: Request, code: str) -> list[Notice]:
+        """Take a refusal of what the mirror wanted; one that will pass is asked again."""
+        if not isinstance(request, ListStates | ListMembers) or code in ("rate-limited", "unavailable"):
+            return []
+        view = self._view(group_key(request.group), request.group)
+        if isinstance(request, ListMembers):
+            view.wants_members = False
+            return []
+        notices = self._give_up(view)
+        if view.is_member and code in ("not-member", "banned", "group-not-found"):
+            self._leave(view)
+        return notices
+
+    def _is_me(self, name: str) -> bool:
+        return user_key(name) == user_key(self.name)
+
+    def _reaches_outsider(self, event: Event) -> bool:
+        """Tell whether one hears *event* without being a member after it: it is about oneself."""
+        return self._is_me(event.sender if isinstance(event, Left) else getattr(event, "dest", ""))
+
+    def _leave(self, view: View) -> None:
+        view.is_member, view.group = False, None
+        if self.current is not None and view is self.groups[self.current]:
+            self.current = None
+
+    # -- answers
+
+    def _welcomed(self, hello: Welcome) -> list[Notice]:
+        """Compare what the server says one is in with what was known before."""
+        notices: list[Notice] = []
+        mine = {group_key(name): name for name in hello.groups}
+        for key, view in self.groups.items():
+            if view.is_member and key not in mine:
+                self._leave(view)
+                notices.append(Gone(view.name))
+        seqs = {group_key(name): seq for name, seq in hello.seqs.items()}
+        for key, name in mine.items():
+            view = self._view(key, name)
+            last = seqs.get(key, view.seq)
+            if not view.is_member or last < view.seq:
+                view.restart(last)
+                view.is_member = key in seqs  # else the first event says where the group is
+            view.target = last
+            view.is_invited = False
+            view.wants_members, view.members_after = view.group is None, None
+        return notices
+
+    def _learn(self, message: Message | Foreign, request: Request | None) -> None:
+        match message:
+            case Welcome(sender=name):
+                self.name = name
+                self._meet(name, is_online=True)
+            case PresenceNotice(name=name, event=event):
+                self._meet(name, is_online=event == "connect")
+            case DirectMessage(sender=name) | PublicMessage(sender=name):
+                self._meet(name)
+            case Users(list=names):
+                for name in names:
+                    self._meet(name, is_online=True)
+            case Groups(list=names):
+                self.listed.update((group_key(name), name) for name in names)
+            case Members():
+                self._learn_members(message, getattr(request, "after", None))
+            case _:
+                pass
+
+    def _meet(self, name: str, *, is_online: bool | None = None) -> None:
+        if not name:
+            return
+        key = user_key(name)
+        self.users[key] = name
+        if is_online is not None:
+            (self.online.add if is_online else self.online.discard)(key)
+
+    def _learn_members(self, page: Members, after: str | None) -> None:
+        """Take a page of members as the group's state: it is exact for the names beyond *after*."""
+        view = self._view(group_key(page.group), page.group)
+        for name in page.list:
+            self._meet(name)
+        self.online.update(user_key(name) for name in page.online)
+        if not view.is_member or (after is not None and after != view.members_after):
+            return
+        known = view.group if after is not None else None
+        if after is not None and (known is None or known.seq != page.seq):
+            view.members_after = None  # the group has moved on in between: from the start
+            return
+        members = {} if known is None else dict(known.members)
+        invited = {} if known is None else dict(known.invited)
+        banned = {} if known is None else dict(known.banned)
+        members.update((user_key(name), name) for name in page.list)
+        invited.update((user_key(name), _invitation(page.group, name)) for name in page.invited or ())
+        banned.update((user_key(name), name) for name in page.banned or ())
+        owner = None if page.owner is None else user_key(page.owner)
+        view.group = Group(page.group, False, page.seq, "", owner, members, invited, banned)
+        names = (*page.list, *(page.invited or ()), *(page.banned or ()))
+        view.wants_members = page.more and bool(names)
+        view.members_after = max(names, key=user_key) if view.wants_members else None
+
+
+_ANSWER: Mapping[type[Request], type[Message]] = {
+    Hello: Welcome,
+    Tell: DirectMessage,
+    Broadcast: PublicMessage,
+    ListUsers: Users,
+    Quit: Goodbye,
+    ReportError: Goodbye,
+    ListMembers: Members,
+    ListMessages: Messages,
+    ListStates: States,
+    ListGroups: Groups,
+    Register: Registered,
+    Ping: Pong,
+    **{REQUESTS[action]: event for action, event in EVENTS.items()},
+}
+
+
+def _invitation(group: str, dest: str) -> Invited:
+    """Stand in for an invitation that one was not told of."""
+    return Invited("", group, dest, 0, "")
