@@ -17,6 +17,7 @@ from libtchat.event import EVENTS
 from libtchat.limits import DEFAULT_LIMITS
 from libtchat.reply import REPLIES, PresenceNotice
 from libtchat.request import REQUESTS
+from libtchat.spelling import ACTIONS, FIELDS, PRIVACY, WRAPPER
 
 SPEC = Path(__file__).parent.parent / "spec"
 ENGLISH = (SPEC / "protocol.md").read_text("utf-8")
@@ -36,10 +37,8 @@ def strict_integer(_checker: object, instance: object) -> bool:
     return isinstance(instance, int) and not isinstance(instance, bool)
 
 
-Validator = extend(
-    Draft202012Validator,
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", strict_integer),
-)
+STRICT_TYPES = Draft202012Validator.TYPE_CHECKER.redefine("integer", strict_integer)
+Validator = extend(Draft202012Validator, type_checker=STRICT_TYPES)  # type: ignore[no-untyped-call]
 
 
 def validator(schema: str, definition: str) -> Any:
@@ -96,12 +95,9 @@ def test_a_requirement_says_its_level(rule: tuple[str, str, str]) -> None:
 
 
 def test_rfc_2119_words_stand_in_requirements_only() -> None:
-    loose = [
-        line
-        for line in prose(ENGLISH).splitlines()
-        if RFC_2119.search(line) and not RULE.match(line)
-    ]
-    assert [line[:25] for line in loose] == ["The words MUST, MUST NOT ", "A rule marked (SHOULD) ma"]  # "How to read this"
+    loose = [line for line in prose(ENGLISH).splitlines() if RFC_2119.search(line) and not RULE.match(line)]
+    explained = ["The words MUST, MUST NOT ", "A rule marked (SHOULD) ma"]
+    assert [line[:25] for line in loose] == explained
 
 
 @pytest.mark.parametrize("text", [ENGLISH, FRENCH], ids=["english", "french"])
@@ -146,6 +142,25 @@ def test_every_example_says_sender_and_from_alike(message: dict[str, Any]) -> No
 def test_the_error_codes_are_those_of_the_library() -> None:
     section = ENGLISH.partition("### Error codes")[2].partition("\n#")[0]
     assert [CODE.findall(row)[0] for row in rows(section)[2:]] == [str(code) for code in ErrorCode]
+
+
+def test_the_other_spellings_are_those_the_library_reads() -> None:
+    section = ENGLISH.partition("## Accepted, never sent")[2].partition("\n#")[0]
+    table = {
+        name.strip(): CODE.findall(read) for name, read in (row.strip("|").split("|") for row in rows(section)[2:])
+    }
+    actions = {name: [other for other, action in ACTIONS.items() if action == name] for name in ACTIONS.values()}
+    fields = {"who asks" if name == "sender" else f"`{name}`": [*others] for name, others in FIELDS.items()}
+    assert table == {
+        **fields,
+        "who asks": ["sender", *FIELDS["sender"]],
+        **{f"`{name}`": others for name, others in actions.items()},
+        "`private: true`": [
+            *(name if isinstance(value, str) else f"{name}: false" for name, value in PRIVACY.items()),
+            *{value for value in PRIVACY.values() if isinstance(value, str)},
+        ],
+        "the object itself": [WRAPPER],
+    }
 
 
 def test_every_code_that_is_named_is_an_error_code() -> None:
