@@ -1,0 +1,98 @@
+"""`python spec/conformance`: is this server, or this client, a tchat one? Needs Python 3.9 and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+import page
+import report
+import scenario
+import serving
+
+__all__ = ["main"]
+
+DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+
+def main(arguments: List[str]) -> int:
+    """Run the command line; return the exit code (0 conformant, 1 not, 2 usage, 3 cannot connect or start)."""
+    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    try:
+        return int(options.run(options))
+    except BrokenPipeError:
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+
+
+def test_server(options: argparse.Namespace) -> int:
+    address = _address(options.address)
+    if address is None:
+        return _complain("%s is no HOST:PORT" % options.address, USAGE)
+    cases, checks = scenario.load_cases(), list(serving.CHECKS.values())
+    chosen, chosen_checks = scenario.select(cases, options.selectors), scenario.select(checks, options.selectors)
+    if not chosen and not chosen_checks:
+        return _complain("no case is named %s" % " or ".join(options.selectors), USAGE)
+    target = serving.Target(address[0], address[1], options.timeout)
+    try:
+        verdict = serving.judge(target, chosen or cases, chosen_checks)
+    except OSError as error:
+        return _complain("cannot connect to %s: %s" % (str(target), error.strerror or error), UNREACHABLE)
+    if not chosen:
+        verdict = verdict._replace(outcomes=tuple(one for one in verdict.outcomes if one.case in checks))
+    requirements = scenario.load_requirements()
+    command = "python spec/conformance server " + str(target)
+    if options.html:
+        options.html.write_text(page.of_server(target, verdict, requirements, options.strict), "utf-8")
+    if options.json:
+        print(report.as_json(target, verdict, options.strict))
+    else:
+        print(report.as_text(target, verdict, requirements, command, options.strict, options.trace))
+    return FAILED if report.summary(verdict, options.strict).startswith("NOT") else DONE
+
+
+def _address(text: str) -> Optional[Tuple[str, int]]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
+        return None
+    return (host.strip("[]") or "127.0.0.1", int(port))
+
+
+def _complain(text: str, code: int) -> int:
+    print("conformance: " + text, file=sys.stderr)
+    return code
+
+
+def _positive(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 600:
+        raise argparse.ArgumentTypeError("not between 0 and 600 seconds: %s" % text)
+    return seconds
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python spec/conformance", description="Does a program keep to the tchat protocol, version 1?"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--timeout", type=_positive, default=2.0, metavar="SECONDS", help="for each answer (2)")
+    common.add_argument("--strict", action="store_true", help="a SHOULD that fails counts as well")
+    common.add_argument("--trace", action="store_true", help="show every message of every case")
+    common.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    common.add_argument("--html", type=Path, metavar="FILE", help="write a page as well")
+
+    server = commands.add_parser("server", parents=[common], help="test a server", description="Test a server.")
+    server.add_argument("address", metavar="HOST:PORT")
+    server.add_argument("selectors", nargs="*", metavar="CASE", help="a topic, a case, a pattern, or an R- id")
+    server.set_defaults(run=test_server)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,174 @@
+"""Patterns: does a message look as a scenario says? Also the fresh names that `$alice` stands for.
+
+Nothing here knows a socket or a file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Callable, Dict, List, Optional
+
+__all__ = ["Names", "fill", "match"]
+
+PLACEHOLDER = re.compile(r"\$([a-z][a-z0-9]*)")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ")
+ABSENT = {"$absent": True}
+_MISSING = object()
+
+Captures = Dict[str, object]
+
+
+class Names:
+    """The names of one run of one case: `$alice` is `alice-` and a suffix all names of the case share."""
+
+    def __init__(self, suffix: str) -> None:
+        self.suffix = suffix
+
+    def of(self, word: str) -> str:
+        return "%s-%s" % (word, self.suffix)
+
+    def replace(self, text: str) -> str:
+        return PLACEHOLDER.sub(lambda found: self.of(found.group(1)), text)
+
+
+def fill(value: object, names: Names, captures: Optional[Captures] = None) -> object:
+    """Put names in the place of placeholders, and captured values in that of `{"$get": ...}` if *captures* is given."""
+    if isinstance(value, str):
+        return names.replace(value)
+    if isinstance(value, list):
+        return [fill(item, names, captures) for item in value]
+    if isinstance(value, dict):
+        if captures is not None and list(value) == ["$get"]:
+            return captures.get(str(value["$get"]))
+        is_special = len(value) == 1 and next(iter(value)) in _SPECIAL
+        return {key if is_special else names.replace(key): fill(item, names, captures) for key, item in value.items()}
+    return value
+
+
+def match(pattern: object, value: object, captures: Captures, path: str = "") -> Optional[str]:
+    """Return what differs in one line, or None if *value* matches; `$set` adds to *captures*."""
+    if isinstance(pattern, dict):
+        special = list(pattern)[0] if len(pattern) == 1 else ""
+        if special in _SPECIAL:
+            return _SPECIAL[special](pattern[special], value, captures, path)
+        if value is _MISSING:
+            return "%s is missing" % (path or "the message")
+        if not isinstance(value, dict):
+            return "%s is %s, not an object" % (path or "the message", shown(value))
+        problems = [
+            match(item, value.get(key, _MISSING), captures, "%s.%s" % (path, key) if path else key)
+            for key, item in pattern.items()
+        ]
+        found = [problem for problem in problems if problem]
+        return ", ".join(found) if found else None
+    if value is _MISSING:
+        return "%s is missing, expected %s" % (path, shown(pattern))
+    if isinstance(pattern, list):
+        if not isinstance(value, list):
+            return "%s is %s, not a list" % (path, shown(value))
+        if len(pattern) != len(value):
+            return "%s has %d entries, expected %d" % (path, len(value), len(pattern))
+        for at, item in enumerate(pattern):
+            problem = match(item, value[at], captures, "%s[%d]" % (path, at))
+            if problem:
+                return problem
+        return None
+    if same(pattern, value):
+        return None
+    return "%s is %s, expected %s" % (path or "the value", shown(value), shown(pattern))
+
+
+def same(one: object, other: object) -> bool:
+    """Equal, also in type: true is not 1, and 1.0 is not 1."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    return type(one) is type(other) and one == other
+
+
+def shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_KINDS: Dict[str, Callable[[object], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": _is_integer,
+    "boolean": lambda value: isinstance(value, bool),
+    "time": lambda value: isinstance(value, str) and TIME.fullmatch(value) is not None,
+    "list": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+}
+
+
+def _is(kind: object, value: object, captures: Captures, path: str) -> Optional[str]:
+    if value is _MISSING:
+        return "%s is missing" % path
+    if _KINDS[str(kind)](value):
+        return None
+    return "%s is %s, expected %s %s" % (path, shown(value), "an" if str(kind)[0] in "io" else "a", kind)
+
+
+def _absent(_: object, value: object, captures: Captures, path: str) -> Optional[str]:
+    return None if value is _MISSING else "%s is %s, expected no such field" % (path, shown(value))
+
+
+def _set(word: object, value: object, captures: Captures, path: str) -> Optional[str]:
+    if value is _MISSING:
+        return "%s is missing" % path
+    captures[str(word)] = value
+    return None
+
+
+def _get(word: object, value: object, captures: Captures, path: str) -> Optional[str]:
+    if value is _MISSING:
+        return "%s is missing" % path
+    expected = captures.get(str(word))
+    if same(expected, value):
+        return None
+    return "%s is %s, expected %s as before" % (path, shown(value), shown(expected))
+
+
+def _entries(value: object, path: str) -> List[object]:
+    return value if isinstance(value, list) else []
+
+
+def _includes(items: object, value: object, captures: Captures, path: str) -> Optional[str]:
+    if not isinstance(value, list):
+        return "%s is %s, expected a list" % (path, "missing" if value is _MISSING else shown(value))
+    for item in _entries(items, path):
+        if not any(match(item, entry, captures) is None for entry in value):
+            return "%s does not contain %s" % (path, shown(item))
+    return None
+
+
+def _excludes(items: object, value: object, captures: Captures, path: str) -> Optional[str]:
+    if not isinstance(value, list):
+        return "%s is %s, expected a list" % (path, "missing" if value is _MISSING else shown(value))
+    for item in _entries(items, path):
+        if any(match(item, entry, captures) is None for entry in value):
+            return "%s contains %s" % (path, shown(item))
+    return None
+
+
+def _matches(regex: object, value: object, captures: Captures, path: str) -> Optional[str]:
+    if isinstance(value, str) and re.fullmatch(str(regex), value):
+        return None
+    return "%s is %s, expected %s" % (path, "missing" if value is _MISSING else shown(value), regex)
+
+
+_SPECIAL: Dict[str, Callable[[object, object, Captures, str], Optional[str]]] = {
+    "$is": _is,
+    "$absent": _absent,
+    "$set": _set,
+    "$get": _get,
+    "$includes": _includes,
+    "$excludes": _excludes,
+    "$matches": _matches,
+}
