@@ -1,0 +1,375 @@
+"""The thread that writes to the SQLite file: everything that waits goes into one transaction.
+
+Nothing is reported done before its COMMIT succeeded, and nothing is reported failed while it may still turn out
+to be stored. After a fault the connection is given up and the next transaction makes a new one, so writing works
+again as soon as the storage does.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from asyncio import Future
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from attrs import define, field
+
+from libtchat import codec
+from libtchat.effect import Kinds, Part
+from libtchat.event import Event, Said
+from libtchat.group import Standing
+from libtchat.names import Key, UserKey, user_key
+from tchat_server.log import LogUnavailable
+from tchat_server.log.change import changed_users, displayed_name, new_retries
+from tchat_server.log.reader import KIND_NUMBERS, find_group, lines, pack_seqs
+from tchat_server.log.schema import Lock, fence
+
+__all__ = ["AppendParts", "SavePassword", "Writer"]
+
+_log = logging.getLogger(__name__)
+
+_SNAPSHOT_EVENTS = 1000
+_MAX_ROW_BYTES = 64 * 1024
+_MAX_HEADS = 100_000
+_FIRST_DELAY_SECONDS = 0.01
+_MAX_DELAY_SECONDS = 2.0
+
+# A COMMIT that fails for one of these reasons has certainly not happened: the commit record is written last.
+_SURELY_FAILED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+
+_NEW_GROUP = "INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?)"
+_MOVE_HEAD = "UPDATE groups SET seq = ? WHERE id = ? AND seq = ?"
+_NEW_ENTRY = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)"
+_SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)"
+_SET_STANDING = "INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?)"
+_FORGET_STANDING = "DELETE FROM standings WHERE user = ? AND group_id = ?"
+_NEW_RETRY = "INSERT OR REPLACE INTO retries VALUES (?, ?, ?, ?, ?, ?)"
+_FORGET_RETRIES = """
+DELETE FROM retries WHERE (user, id) IN (SELECT user, id FROM retries WHERE time < ? ORDER BY time LIMIT ?)"""
+_SAVE_PASSWORD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?)"
+
+# In the order foreign keys ask for.
+_ROW_WRITES = (_NEW_GROUP, _MOVE_HEAD, _NEW_ENTRY, _SNAPSHOT, _SET_STANDING, _FORGET_STANDING, _NEW_RETRY)
+
+
+class _Session:
+    """One connection, and what it knows without asking: it is the only one that writes.
+
+    After an error it knows nothing for certain, and is to be closed.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, now: Callable[[], float], retry_seconds: float) -> None:
+        self.connection = connection
+        self._now = now
+        self._retry_seconds = retry_seconds
+        self._heads: dict[Key, tuple[int, int]] = {}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _ROW_WRITES}
+        ((self._last_group,),) = connection.execute("SELECT coalesce(max(id), 0) FROM groups")
+        ((self.last_entry,),) = connection.execute("SELECT coalesce(max(id), 0) FROM entries")
+
+    def append(self, parts: Sequence[Part], texts: Sequence[Sequence[bytes]]) -> dict[Key, tuple[Event, ...]]:
+        """Write the parts that follow their groups' logs; return the newer events of the others."""
+        failed = {}
+        now = self._now()
+        for part, text in zip(parts, texts, strict=True):
+            newer = self._stage(part, text, now)
+            if newer is not None:
+                failed[part.key] = newer
+        self._write_rows(now)
+        return failed
+
+    def _stage(self, part: Part, text: Sequence[bytes], now: float) -> tuple[Event, ...] | None:
+        head = self._heads.get(part.key) or find_group(self.connection, part.key)
+        last, after, rows = part.events[-1].seq, part.after, self._rows
+        if head is None:
+            if part.expected != 0:
+                return ()
+            self._last_group = group_id = self._last_group + 1
+            creator = user_key(part.events[0].sender)
+            rows[_NEW_GROUP].append((group_id, part.key, after.name, after.private, creator, last))
+        elif head[1] == part.expected:
+            group_id = head[0]
+            rows[_MOVE_HEAD].append((last, group_id, part.expected))
+        else:
+            newer = lines(self.connection, head[0], Kinds.ALL, after=part.expected, before=head[1] + 1)
+            return tuple(codec.decode_event(line) for _, line in newer)
+        if len(self._heads) >= _MAX_HEADS:
+            self._heads.clear()
+        self._heads[part.key] = (group_id, last)
+        for kind, seqs, joined in _pack(part.events, text):
+            self.last_entry += 1
+            rows[_NEW_ENTRY].append((self.last_entry, group_id, kind, seqs[-1], pack_seqs(seqs), joined))
+        if part.expected // _SNAPSHOT_EVENTS != last // _SNAPSHOT_EVENTS:
+            rows[_SNAPSHOT].append((group_id, last, codec.encode_group(after)))
+        for user in changed_users(part.events):
+            standing = after.standing(user)
+            if standing is Standing.NONE:
+                rows[_FORGET_STANDING].append((user, group_id))
+            else:
+                invited = after.invited.get(user)
+                invitation = None if invited is None else text[invited.seq - part.expected - 1]
+                rows[_SET_STANDING].append((user, group_id, displayed_name(after, user), standing, invitation))
+        for user, retry in new_retries(part, now):
+            rows[_NEW_RETRY].append((user, retry.id, group_id, retry.seq, now, retry.digest))
+        return None
+
+    def _write_rows(self, now: float) -> None:
+        # Twice as many as came are forgotten, so the table shrinks to the last `retry_seconds`, a bit at a time.
+        forget = 2 * len(self._rows[_NEW_RETRY]) + 10
+        for statement, rows in self._rows.items():
+            if rows:
+                written = self.connection.executemany(statement, rows).rowcount
+                if statement is _MOVE_HEAD and written != len(rows):
+                    raise sqlite3.IntegrityError("another program has written to the database")
+                rows.clear()
+        self.connection.execute(_FORGET_RETRIES, (now - self._retry_seconds, forget))
+
+
+@define(eq=False)
+class AppendParts:
+    """Append parts; the result is EventLog.append's."""
+
+    future: Future[Mapping[Key, tuple[Event, ...]]]
+    parts: Sequence[Part]
+    lines: Sequence[Sequence[bytes]]
+    _failed: Mapping[Key, tuple[Event, ...]] = field(factory=dict)
+
+    def write(self, session: _Session) -> None:
+        """Write in the open transaction."""
+        self._failed = session.append(self.parts, self.lines)
+
+    def is_stored(self, connection: sqlite3.Connection) -> bool:
+        """Tell, on another connection, whether the transaction was committed. True if there was nothing to commit."""
+        heads = ((part, find_group(connection, part.key)) for part in self.parts if part.key not in self._failed)
+        return all(head is not None and head[1] == part.events[-1].seq for part, head in heads)
+
+    def succeed(self) -> None:
+        """Report what is committed."""
+        self.future.set_result(self._failed)
+
+    def fail(self) -> None:
+        """Report that nothing is stored."""
+        self.future.set_result({part.key: () for part in self.parts})
+
+
+@define(eq=False)
+class SavePassword:
+    """Store a password hash; the result is EventLog.save_user's."""
+
+    future: Future[bool]
+    key: UserKey
+    name: str
+    password_hash: str
+    _is_new: bool = False
+
+    def write(self, session: _Session) -> None:
+        """Write in the open transaction."""
+        row = (self.key, self.name, self.password_hash)
+        self._is_new = session.connection.execute(_SAVE_PASSWORD, row).rowcount == 1
+
+    def is_stored(self, connection: sqlite3.Connection) -> bool:
+        """Tell, on another connection, whether the transaction was committed."""
+        row = connection.execute("SELECT password_hash FROM users WHERE key = ?", (self.key,)).fetchone()
+        return row is not None and (not self._is_new or row[0] == self.password_hash)
+
+    def succeed(self) -> None:
+        """Report what is committed."""
+        self.future.set_result(self._is_new)
+
+    def fail(self) -> None:
+        """Report that nothing is stored."""
+        self.future.set_exception(LogUnavailable("the password was not stored"))
+
+
+Job = AppendParts | SavePassword
+
+
+class Writer:
+    """Owns the thread and its queue. `submit` and `stop` are called on the event loop."""
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        lock: Lock,
+        *,
+        clock: Callable[[], float],
+        retry_seconds: float,
+    ) -> None:
+        self._connect = connect
+        self._lock = lock
+        self._clock = clock
+        self._retry_seconds = retry_seconds
+        self._session: _Session | None = None
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._gate = threading.Lock()
+        self._is_ended = False
+        self._trouble = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tchat-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Have *job* done in the next transaction; its future is resolved on its loop."""
+        with self._gate:
+            if not self._is_ended:
+                self._queue.put(job)
+                return
+        job.fail()
+
+    def stop(self) -> None:
+        """Finish what was submitted, close the connection and wait for the thread's end. Blocks: not on the loop."""
+        self._stopping.set()
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        jobs: list[Job] = []
+        try:
+            while jobs := self._take():
+                report = self._perform(jobs)
+                _resolve(jobs, report)
+                jobs = []
+        finally:
+            # Only after `stop` is there nothing left: a defect that ended the thread leaves its jobs undecided.
+            with self._gate:
+                self._is_ended = True
+            _resolve(jobs, _leave_unknown)
+            while left := self._take_waiting():
+                _resolve(left, _fail)
+            self._give_up_session()
+
+    def _take(self) -> list[Job]:
+        """Wait for a job, then take all there are. Empty: the end."""
+        first = self._queue.get()
+        return [] if first is None else [first, *self._take_waiting()]
+
+    def _take_waiting(self) -> list[Job]:
+        jobs = []
+        with suppress(Empty):
+            while True:
+                job = self._queue.get_nowait()
+                if job is None:
+                    self._queue.put(None)
+                    break
+                jobs.append(job)
+        return jobs
+
+    def _perform(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
+        """Do the jobs in one transaction; return how to report them."""
+        try:
+            session = self._session or self._new_session()
+            session.connection.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                job.write(session)
+        except sqlite3.Error as error:
+            self._tell_trouble(f"nothing can be stored: {error}")
+            self._give_up_session()
+            return _fail
+        try:
+            session.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._give_up_session()
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _SURELY_FAILED:
+                self._tell_trouble(f"nothing can be stored: {error}")
+                return _fail
+            self._tell_trouble(f"not known whether the last append is stored, reading back: {error}")
+            return self._read_back(jobs)
+        self._lock.note(session.last_entry)
+        self._tell_trouble("")
+        return _succeed
+
+    def _read_back(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
+        """Find out, on new connections and as often as it takes, whether the transaction was committed.
+
+        A transaction that is not seen may still come back when the file is recovered after a crash, until another
+        one is committed: that is what the fence is for.
+        """
+        delay = _FIRST_DELAY_SECONDS
+        while True:
+            try:
+                with closing(self._connect()) as connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    is_stored = all(job.is_stored(connection) for job in jobs)
+                    fence(connection)
+                    connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._tell_trouble(f"still not known whether the last append is stored: {error}")
+                if self._stopping.wait(delay):
+                    return _leave_unknown
+                delay = min(2 * delay, _MAX_DELAY_SECONDS)
+            else:
+                return _succeed if is_stored else _fail
+
+    def _tell_trouble(self, trouble: str) -> None:
+        """Log what is wrong when it begins, changes or ends ("")."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble:
+            _log.warning(trouble)
+        else:
+            _log.warning("storing works again")
+
+    def _new_session(self) -> _Session:
+        connection = self._connect()
+        try:
+            self._session = _Session(connection, self._clock, self._retry_seconds)
+        except BaseException:
+            connection.close()
+            raise
+        return self._session
+
+    def _give_up_session(self) -> None:
+        """Close the connection, which rolls back what was begun."""
+        if self._session is not None:
+            with suppress(sqlite3.Error):
+                self._session.connection.close()
+            self._session = None
+
+
+def _pack(events: Sequence[Event], text: Sequence[bytes]) -> Iterator[tuple[int, list[int], bytes]]:
+    """Yield the rows for one append: kind, seqs and joined lines; one row per kind unless it would be too long."""
+    (messages,), (others,) = KIND_NUMBERS[Kinds.MESSAGES], KIND_NUMBERS[Kinds.STATES]
+    rows: dict[int, tuple[list[int], list[bytes]]] = {}
+    sizes = {messages: 0, others: 0}
+    for event, line in zip(events, text, strict=True):
+        kind = messages if isinstance(event, Said) else others
+        if sizes[kind] + len(line) > _MAX_ROW_BYTES and kind in rows:
+            seqs, texts = rows.pop(kind)
+            yield kind, seqs, b"\n".join(texts)
+            sizes[kind] = 0
+        seqs, texts = rows.setdefault(kind, ([], []))
+        seqs.append(event.seq)
+        texts.append(line)
+        sizes[kind] += len(line)
+    for kind, (seqs, texts) in rows.items():
+        yield kind, seqs, b"\n".join(texts)
+
+
+def _succeed(job: Job) -> None:
+    job.succeed()
+
+
+def _fail(job: Job) -> None:
+    job.fail()
+
+
+def _leave_unknown(job: Job) -> None:
+    job.future.set_exception(LogUnavailable("it is not known whether the last append is stored"))
+
+
+def _resolve(jobs: Sequence[Job], report: Callable[[Job], None]) -> None:
+    """Have *jobs* reported on their loop, all at once; a loop that is closed has nobody waiting."""
+
+    def resolve() -> None:
+        for job in jobs:
+            if not job.future.done():
+                report(job)
+
+    if jobs:
+        with suppress(RuntimeError):
+            jobs[0].future.get_loop().call_soon_threadsafe(resolve)
