@@ -1,0 +1,485 @@
+"""One JSON text <-> one message (spec/protocol.md, "Fields" and "Accepted, never sent").
+
+The only place that knows a message's keys on the wire: strict types, other people's spellings, and the fields that
+are written for every message, `action`, `from` and `msg`. Frames, connections and the meaning of names are elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import eq
+from typing import Any, get_args, get_origin
+
+from attrs import NOTHING, fields, resolve_types
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from libtchat import strict_json
+from libtchat.errors import ErrorCode, ProtocolError, Violation
+from libtchat.event import EVENTS, Event, Invited, Said
+from libtchat.foreign import text_of, translate
+from libtchat.group import Group
+from libtchat.limits import DEFAULT_LIMITS, Limits
+from libtchat.reply import REPLIES, Error, Groups, Message, Messages, PresenceNotice, States, Welcome
+from libtchat.request import (
+    REQUESTS,
+    Ban,
+    Broadcast,
+    Create,
+    Hello,
+    Kick,
+    ListGroups,
+    ListMessages,
+    ListStates,
+    ListUsers,
+    Ping,
+    Quit,
+    Register,
+    ReportError,
+    Request,
+    Tell,
+)
+from libtchat.spelling import ACTIONS, FIELDS, WRAPPER, read_fields, read_privacy
+from libtchat.value import frozen
+from libtchat.wording import describe, describe_page
+
+__all__ = [
+    "WHO",
+    "Foreign",
+    "Violation",
+    "action_of",
+    "decode_event",
+    "decode_group",
+    "decode_message",
+    "decode_request",
+    "encode",
+    "encode_group",
+    "encode_page",
+    "encode_request",
+    "read_message",
+]
+
+
+@frozen
+class Foreign:
+    """What a server said that is no message of this protocol. *text*: for people; *raw*: as it came."""
+
+    text: str
+    raw: str
+
+
+WHO: Mapping[type[Request], tuple[str, ...]] = {
+    **dict.fromkeys(REQUESTS.values(), ("sender", "from")),
+    Hello: ("from", "name"),
+    **dict.fromkeys((Tell, Broadcast, ListUsers, Quit, ReportError), ("from",)),
+    ListGroups: ("name", "sender", "from"),
+    Ping: (),
+}
+"""Under which keys a client writes who asks: the course's first, then those that other servers look for."""
+
+_NAMES_NOBODY = (Hello, Register, Quit, ReportError, Ping)
+
+# Fields that have a default but are always written.
+_ALWAYS: Mapping[type[Any], tuple[str, ...]] = {
+    Welcome: ("groups", "seqs"),
+    Groups: ("private", "mine"),
+    Kick: ("reason",),
+    Ban: ("reason",),
+}
+
+_SIZES = (
+    ("msg", "max_msg_bytes", ErrorCode.TOO_LARGE),
+    ("reason", "max_reason_bytes", ErrorCode.TOO_LARGE),
+    ("id", "max_id_bytes", ErrorCode.BAD_REQUEST),
+)
+
+_MAX_INTEGER = DEFAULT_LIMITS.max_integer
+_MAX_MESSAGE_KEYS = 1_000_000  # a page holds many events
+
+
+# Requests
+
+
+def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Violation:
+    """Read what a client sent. Raises nothing for what a peer may send.
+
+    Returns:
+        The request, its names unchecked; or a violation: bad-json, bad-request, unknown-action or too-large, with
+        what could be read of who asked for what. An action that begins with `ack-` is an unknown one.
+    """
+    try:
+        found = strict_json.loads(frame, max_depth=limits.max_depth, max_keys=limits.max_keys)
+    except ProtocolError as error:
+        return Violation(error.code, detail=error.detail)
+    wrapped = found.get(WRAPPER)
+    if type(wrapped) is dict:
+        found = wrapped
+    action = found.get("action")
+    if type(action) is not str or not _is_text(action):
+        return Violation(ErrorCode.BAD_REQUEST, detail="action is missing or no text", field="action")
+    kind = _REQUESTS.get(action)
+    if kind is None:
+        return _violation(ProtocolError(ErrorCode.UNKNOWN_ACTION), found)
+    shape = _shape(kind)
+    if None in found.values():
+        found = {name: value for name, value in found.items() if value is not None}
+    try:
+        read_fields(found, shape.spellings)
+        found.setdefault("sender", None)
+        if kind is Create:
+            read_privacy(found)
+        request: Request = shape.read(found, b"\\u" in frame)
+        _check_sizes(request, shape, limits)
+    except ProtocolError as error:
+        return _violation(error, found, identifies=kind not in _NAMES_NOBODY)
+    return request
+
+
+def action_of(frame: bytes) -> str | None:
+    """Return the action of a frame as the peer wrote it, None if it has none."""
+    found = json.loads(frame)
+    wrapped = found.get(WRAPPER)
+    action = (wrapped if type(wrapped) is dict else found).get("action")
+    return action if isinstance(action, str) else None
+
+
+def encode_request(request: Request) -> bytes:
+    """Write a request in the course's spelling, without a line end."""
+    found = {"action": request.action, **_shape(type(request)).write(request)}
+    if (who := found.pop("sender", None)) is not None:
+        found.update(dict.fromkeys(WHO[type(request)], who))
+    return strict_json.dumps(found)
+
+
+def _check_sizes(request: Request, shape: _Shape, limits: Limits) -> None:
+    for name, limit_name, code in shape.sizes:
+        text: str | None = getattr(request, name)
+        if text:
+            limit: int = getattr(limits, limit_name)
+            if len(text) * 4 > limit and len(text.encode()) > limit:
+                raise ProtocolError(code, f"{name} is above {limit} bytes", field=name, limit=limit)
+    if isinstance(request, ListMessages | ListStates):
+        most = limits.max_page_entries
+        if request.limit is not None and not 1 <= request.limit <= most:
+            raise ProtocolError(ErrorCode.BAD_REQUEST, f"limit is a number from 1 to {most}", field="limit")
+        if request.before is not None and request.after is not None:
+            raise ProtocolError(ErrorCode.BAD_REQUEST, "ask for before or after, not both", field="after")
+
+
+def _violation(error: ProtocolError, found: Mapping[str, Any], *, identifies: bool = False) -> Violation:
+    def readable(name: str) -> str | None:
+        value = found.get(name)
+        return value if isinstance(value, str) and _is_text(value) else None
+
+    retry_id = readable("id")
+    return Violation(
+        error.code,
+        False,
+        error.detail,
+        error.field,
+        error.limit,
+        None,
+        readable("action"),
+        readable("sender"),
+        readable("group"),
+        readable("dest"),
+        retry_id if retry_id and len(retry_id.encode()) <= DEFAULT_LIMITS.max_id_bytes else None,
+        identifies,
+    )
+
+
+# Server messages
+
+
+def decode_message(frame: bytes) -> Message:
+    """Read what a server of this protocol sent.
+
+    Raises:
+        ProtocolError: bad-json, unknown-action, or bad-request with the field.
+    """
+    found = strict_json.loads(frame, max_depth=DEFAULT_LIMITS.max_depth, max_keys=_MAX_MESSAGE_KEYS)
+    return _read_message(found, b"\\u" in frame)
+
+
+def decode_event(line: bytes) -> Event:
+    """Read a stored event. Raises ProtocolError like `decode_message`, also for what is no event."""
+    message = decode_message(line)
+    if not isinstance(message, Event):
+        raise ProtocolError(ErrorCode.UNKNOWN_ACTION, f"{message.action} is no event")
+    return message
+
+
+def read_message(frame: bytes) -> Message | Foreign:
+    """Read what any server sent, as far as it can be understood; raises nothing.
+
+    An event that bears no `seq` is Foreign too: its text is what it says, but no log is known to hold it.
+    """
+    raw = frame.decode("utf-8", "replace")
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        return Foreign(raw, raw)
+    if not isinstance(found, dict):
+        return Foreign(raw, raw)
+    try:
+        return decode_message(frame)
+    except ProtocolError:
+        pass
+    translated = translate(found)
+    if translated is not None:
+        try:
+            message = _read_message({k: v for k, v in translated.items() if v is not None}, True)
+        except ProtocolError:
+            pass
+        else:
+            unnumbered = _unnumbered(message)
+            return message if unnumbered is None else Foreign(unnumbered, raw)
+    return Foreign(text_of(found) or raw, raw)
+
+
+def encode(message: Message) -> bytes:
+    """Write a server message, without a line end. Equal messages give equal bytes."""
+    if isinstance(message, Messages | States):
+        lines = [*map(encode, message.list)]
+        page = message
+        return encode_page(page.action, page.group, lines, more=page.more, first=page.first, last=page.last, id=page.id)
+    shape = _shape(type(message))
+    found = {"action": message.action}
+    if shape.has_sender and (who := message.sender) is not None:  # type: ignore[union-attr]
+        found["sender"] = found["from"] = who
+    found.update(shape.write(message))
+    if not shape.has_text:
+        found["msg"] = describe(message)
+    return strict_json.dumps(found)
+
+
+def encode_page(
+    action: str, group: str, lines: Sequence[bytes], *, more: bool, first: int | None, last: int | None, id: str | None
+) -> bytes:
+    """Write the answer to msgs or states around events as they were sent, ascending; without a line end.
+
+    The same bytes as `encode` of the page gives. Only the last few lines are decoded, for `msg`.
+    """
+    head: dict[str, Any] = {"action": action, "group": group, "more": more}
+    head.update((name, value) for name, value in (("first", first), ("last", last), ("id", id)) if value is not None)
+    head["msg"] = describe_page(action, group, map(decode_event, reversed(lines)), size=len(lines))
+    return strict_json.dumps(head)[:-1] + b',"list":[' + b",".join(lines) + b"]}"
+
+
+def _read_message(found: dict[str, Any], has_escapes: bool) -> Message:
+    action = found.get("action")
+    kind = _MESSAGES.get(action) if isinstance(action, str) else None
+    if kind is None:
+        raise ProtocolError(ErrorCode.UNKNOWN_ACTION, "a server of this protocol sends no such message")
+    if kind is REPLIES[PresenceNotice.action] and "event" in found:
+        kind = PresenceNotice
+    if None in found.values():
+        found = {name: value for name, value in found.items() if value is not None}
+    read_fields(found, _FROM)
+    message: Message = _shape(kind).read(found, has_escapes)
+    return message
+
+
+def _unnumbered(message: Message) -> str | None:
+    """Return what *message* says if it is or holds an event without `seq`, else None."""
+    events = message.list if isinstance(message, Messages | States) else (message,)
+    if all(event.seq > 0 for event in events if isinstance(event, Event)):
+        return None
+    return " / ".join(f"{it.sender}: {it.msg}" if isinstance(it, Said) else describe(it) for it in events)
+
+
+# A group, for snapshots
+
+
+def encode_group(group: Group) -> bytes:
+    """Write a group's state."""
+    invited = {key: _invitation(event) for key, event in group.invited.items()}
+    found = {"name": group.name, "private": group.private, "seq": group.seq, "ts": group.ts, "owner": group.owner}
+    return strict_json.dumps({**found, "members": group.members, "invited": invited, "banned": group.banned})
+
+
+def decode_group(data: bytes) -> Group:
+    """Read what `encode_group` wrote, the order of members kept.
+
+    Raises:
+        ProtocolError: bad-json or bad-request; the bytes are damaged.
+    """
+    found = strict_json.loads(data, max_depth=3, max_keys=_MAX_MESSAGE_KEYS)
+    group: Group = _shape(Group).read(found, False)
+    return group
+
+
+def _invitation(event: Invited) -> dict[str, Any]:
+    return {"sender": event.sender, **_shape(Invited).write(event)}
+
+
+# How values are read: JSON's types exactly, as nothing on this wire means anything but what it is.
+
+
+class _Wrong(ValueError):
+    """A value is not of the type of its field."""
+
+
+def _exactly(*types: type) -> Callable[[Any, Any], Any]:
+    def read(value: Any, _: Any) -> Any:
+        if type(value) in types:
+            return value
+        raise _Wrong
+
+    return read
+
+
+def _text(value: Any, _: Any) -> str:
+    if type(value) is str:
+        return value
+    raise _Wrong
+
+
+def _optional_text(value: Any, _: Any) -> str | None:
+    if type(value) is str or value is None:
+        return value
+    raise _Wrong
+
+
+def _integer(value: Any, _: Any) -> int:
+    if type(value) is int and -_MAX_INTEGER <= value <= _MAX_INTEGER:
+        return value
+    raise _Wrong
+
+
+def _code(value: Any, _: Any) -> str | int:
+    return value if type(value) is str else _integer(value, int)
+
+
+def _event(value: Any, _: Any) -> Event:
+    if type(value) is not dict or value.get("action") not in EVENTS:
+        raise _Wrong
+    event = _read_message(value, True)
+    assert isinstance(event, Event)
+    return event
+
+
+def _said(value: Any, _: Any) -> Said:
+    if isinstance(event := _event(value, Event), Said):
+        return event
+    raise _Wrong
+
+
+def _is_generic(kind: Any, origin: type[Any]) -> bool:
+    return bool(get_origin(kind) is origin)
+
+
+def _tuple_reader(kind: Any) -> Callable[[Any, Any], Any]:
+    read = _converter.get_structure_hook(get_args(kind)[0])
+
+    def read_all(value: Any, _: Any) -> Any:
+        if type(value) is not list:
+            raise _Wrong
+        return tuple([read(item, None) for item in value])
+
+    return read_all
+
+
+def _mapping_reader(kind: Any) -> Callable[[Any, Any], Any]:
+    read = _converter.get_structure_hook(get_args(kind)[1])
+
+    def read_all(value: Any, _: Any) -> Any:
+        if type(value) is not dict:
+            raise _Wrong
+        return {key: read(item, None) for key, item in value.items()}
+
+    return read_all
+
+
+_converter = Converter(detailed_validation=False)
+_converter.register_structure_hook(str, _text)
+_converter.register_structure_hook(bool, _exactly(bool))
+_converter.register_structure_hook(int, _integer)
+for _kind, _read in (
+    (str | None, _optional_text),
+    (int | None, _integer),
+    (float | None, _exactly(int, float)),
+    (str | int | None, _code),
+    (Event, _event),
+):
+    _converter.register_structure_hook_func(partial(eq, _kind), _read)
+_converter.register_structure_hook_factory(lambda kind: _is_generic(kind, tuple), _tuple_reader)
+_converter.register_structure_hook_factory(lambda kind: _is_generic(kind, Mapping), _mapping_reader)
+
+
+class _Shape:
+    """How one class is read and written; made by cattrs once, on first use."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        resolve_types(kind)
+        self._attributes = fields(kind)
+        names = [attribute.name for attribute in self._attributes]
+        self._texts = [a.name for a in self._attributes if str in (a.type, *get_args(a.type))]
+        self._structure = make_dict_structure_fn(kind, _converter, _cattrs_detailed_validation=False)
+        self.has_sender = "sender" in names
+        self.has_text = "msg" in names and kind is not Error
+        self.spellings = tuple((name, others) for name, others in FIELDS.items() if name in names)
+        self.sizes = tuple(size for size in _SIZES if size[0] in names)
+        overrides: dict[str, Any] = {name: override(omit_if_default=False) for name in _ALWAYS.get(kind, ())}
+        if self.has_sender and kind not in WHO:
+            overrides["sender"] = override(omit=True)
+        if kind is Error:
+            overrides["msg"] = override(omit=True)
+        self.write: Callable[[Any], dict[str, Any]] = make_dict_unstructure_fn(
+            kind, _converter, _cattrs_omit_if_default=True, **overrides
+        )
+
+    def read(self, found: Mapping[str, Any], has_escapes: bool) -> Any:
+        """Make the value. *has_escapes*: its texts may hold what only an escape can write.
+
+        Raises:
+            ProtocolError: bad-request, with the first field that is missing or wrong.
+        """
+        if has_escapes:
+            for name in self._texts:
+                if isinstance(value := found.get(name), str) and not _is_text(value):
+                    raise ProtocolError(ErrorCode.BAD_REQUEST, f"{name} holds U+0000 or half a character", field=name)
+        try:
+            return self._structure(found, None)
+        except (KeyError, _Wrong):
+            raise self._complaint(found) from None
+
+    def _complaint(self, found: Mapping[str, Any]) -> ProtocolError:
+        for attribute in self._attributes:
+            name = attribute.name
+            try:
+                _converter.get_structure_hook(attribute.type)(found[name], attribute.type)
+            except KeyError:
+                if name not in found and attribute.default is NOTHING:
+                    return ProtocolError(ErrorCode.BAD_REQUEST, f"{name} is missing", field=name)
+            except (_Wrong, ProtocolError):
+                return ProtocolError(ErrorCode.BAD_REQUEST, f"{name} is not of the right type", field=name)
+        raise AssertionError("a value that cattrs refused has no wrong field")
+
+
+_shapes: dict[type[Any], _Shape] = {}
+
+
+def _shape(kind: type[Any]) -> _Shape:
+    shape = _shapes.get(kind)
+    if shape is None:
+        shape = _shapes[kind] = _Shape(kind)
+    return shape
+
+
+def _is_text(value: str) -> bool:
+    """Tell whether *value* can be written to any peer and stored anywhere."""
+    if "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_REQUESTS: Mapping[str, type[Request]] = {**REQUESTS, **{other: REQUESTS[name] for other, name in ACTIONS.items()}}
+_MESSAGES: Mapping[str, type[Message]] = {**EVENTS, **REPLIES}
+_FROM = (("sender", ("from",)),)

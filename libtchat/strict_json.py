@@ -1,0 +1,134 @@
+"""One JSON text <-> one object, stricter than the JSON libraries are (spec/protocol.md, "To the server").
+
+Two backends do the parsing, the standard library and, where it is installed, orjson. What they accept and what they
+write is the same to the bit, because the checks on top of them are the same and the standard library decides
+whatever orjson declines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import chain
+from math import isfinite
+from typing import Any, Final, Literal
+
+from libtchat.errors import ErrorCode, ProtocolError
+
+try:
+    import orjson
+except ImportError:  # the extra [fast] is not installed
+    _orjson = None
+else:
+    _orjson = orjson
+
+__all__ = ["HAS_ORJSON", "BackendName", "dumps", "loads", "use_backend"]
+
+BackendName = Literal["orjson", "stdlib"]
+
+HAS_ORJSON: Final = _orjson is not None
+
+
+def loads(text: bytes, *, max_depth: int, max_keys: int) -> dict[str, Any]:
+    """Return the object that *text* is.
+
+    Lone surrogates and U+0000, written as escapes, come through; a number beyond 64 bits may be a float.
+
+    Args:
+        max_depth: of nested objects and lists, the object itself is 1.
+        max_keys: of the object and all objects inside it.
+    Raises:
+        ProtocolError: bad-json. *text* is not strict UTF-8, not JSON, not an object, too deep, has a key twice or
+            too many keys, or a number that is no finite double.
+    """
+    try:
+        found = _loads(text)
+    except (ValueError, RecursionError):
+        raise _bad("this is not JSON in UTF-8") from None
+    if type(found) is not dict:
+        raise _bad("this is not a JSON object")
+
+    # A key that came twice is there once, so there are more strings in the text than in what was read.
+    strings = keys = len(found)
+    items: list[Any] = [*found.values()]
+    depth = 1
+    while items:
+        kinds = [*map(type, items)]
+        strings += kinds.count(str)
+        if float in kinds or int in kinds:
+            _check_numbers(items)
+        if dict not in kinds and list not in kinds:
+            break
+        depth += 1
+        if depth > max_depth:
+            raise _bad(f"an object may nest {max_depth} deep")
+        inside = [item for item in filter(None, items) if type(item) is dict]
+        lists = [item for item in filter(None, items) if type(item) is list]
+        added = sum(map(len, inside))
+        keys += added
+        strings += added
+        items = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, inside))]
+    if keys > max_keys:
+        raise _bad(f"an object has at most {max_keys} keys in all")
+    quotes = text.count(b'"')
+    if b"\\" in text:
+        quotes -= text.replace(b"\\\\", b"").count(b'\\"')
+    if quotes != 2 * strings:
+        raise _bad("a key stands there twice")
+    return found
+
+
+def _check_numbers(items: list[Any]) -> None:
+    try:
+        finite = all(isfinite(item) for item in items if type(item) is int or type(item) is float)
+    except OverflowError:
+        finite = False
+    if not finite:
+        raise _bad("a number is too large")
+
+
+def _bad(detail: str) -> ProtocolError:
+    return ProtocolError(ErrorCode.BAD_JSON, detail)
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False).encode
+
+
+def _stdlib_loads(text: bytes) -> Any:
+    return _decode(text.decode())
+
+
+def _stdlib_dumps(value: Any) -> bytes:
+    return _encode(value).encode()
+
+
+def _orjson_loads(text: bytes) -> Any:
+    assert _orjson is not None
+    try:
+        return _orjson.loads(text)
+    except ValueError:  # it also declines what is not wrong here: a lone surrogate in an unknown field
+        return _decode(text.decode())
+
+
+_loads: Callable[[bytes], Any]
+dumps: Callable[[Any], bytes]
+"""Write compact JSON in UTF-8. Raises ValueError or TypeError for a lone surrogate: it is not text."""
+
+
+def use_backend(name: BackendName) -> None:
+    """Choose who parses and writes, for the whole process; by default orjson if it is installed."""
+    global _loads, dumps
+    if name == "stdlib":
+        _loads, dumps = _stdlib_loads, _stdlib_dumps
+    elif _orjson is None:
+        raise ImportError("orjson is not installed: pip install 'libtchat[fast]'")
+    else:
+        _loads, dumps = _orjson_loads, _orjson.dumps
+
+
+use_backend("orjson" if HAS_ORJSON else "stdlib")
