@@ -33,6 +33,12 @@ class Case(NamedTuple):
         """The case looks at the clock, so nothing else should run beside it."""
         return any("apart_ms" in step for step in self.steps)
 
+    @property
+    def is_cut(self) -> bool:
+        """The case writes bytes twice in a row, which should come as two reads, so little else should run beside it."""
+        raw = [str(step["peer"]) if {"send_text", "send_hex"} & step.keys() else "" for step in self.steps]
+        return any(one and one == other for one, other in zip(raw, raw[1:]))
+
 
 class Requirement(NamedTuple):
     """One rule of protocol.md: its sentence and the heading it stands under."""

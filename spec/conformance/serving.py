@@ -17,7 +17,7 @@ from wire import Closed, Flood, Garbage, Message, Peer, Silence, connect, write
 
 __all__ = ["CHECKS", "Target", "Verdict", "judge"]
 
-CONVERSATIONS_AT_ONCE = 8
+AT_ONCE = 8
 TRIES = 3
 GIVE_UP_AFTER_SILENCES = 16
 MAX_RETRY_AFTER_SECONDS = 3.0
@@ -77,9 +77,11 @@ def judge(target: Target, cases: List[Case], checks: List[Case]) -> Verdict:
     if trouble:
         return Verdict((), trouble, time.monotonic() - began)
     run = _Run(target)
-    with ThreadPoolExecutor(CONVERSATIONS_AT_ONCE) as pool:
-        outcomes = list(pool.map(run.one, [case for case in cases if not case.is_timed]))
-    outcomes += [run.one(case) for case in cases if case.is_timed]
+    outcomes: List[Outcome] = []
+    timed, cut = [case for case in cases if case.is_timed], [case for case in cases if case.is_cut and not case.is_timed]
+    for at_once, some in ((AT_ONCE, [case for case in cases if case not in timed + cut]), (3, cut), (1, timed)):
+        with ThreadPoolExecutor(at_once) as pool:
+            outcomes += pool.map(run.one, some)
     order = {case.id: at for at, case in enumerate(cases)}
     outcomes.sort(key=lambda outcome: order[outcome.case.id])
     outcomes += [_check(case, outcomes) for case in checks]
@@ -125,7 +127,7 @@ class _Run:
                 if not tries or outcome.retry_after > MAX_RETRY_AFTER_SECONDS:
                     return _skipped(case, "the server says rate-limited")
                 time.sleep(outcome.retry_after)
-            elif not (outcome.problem and case.is_timed and tries):
+            elif not (outcome.is_untimely and tries):
                 break
         self._count(outcome)
         return outcome

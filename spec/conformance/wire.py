@@ -7,6 +7,7 @@ wrong with the bytes themselves is noted in `Frame.faults`. No meaning of a mess
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from typing import Dict, List, NamedTuple, Tuple
@@ -28,6 +29,7 @@ __all__ = [
 Message = Dict[str, object]
 
 MAX_FRAME_BYTES = 1 << 20
+_MARK = re.compile(rb'[{}"\\]')
 MAX_PENDING_BYTES = 8 << 20
 
 
@@ -97,32 +99,31 @@ class Cutter:
         self._start = -1
         self._depth = 0
         self._quoted = False
-        self._escaped = False
 
     def feed(self, data: bytes) -> List[Tuple[bytes, bytes]]:
         """Add *data*; return the pairs (bytes before the object, the object) that are now complete."""
         self.rest += data
         found = []
-        while self._at < len(self.rest):
-            byte = self.rest[self._at]
-            self._at += 1
-            if self._escaped:
-                self._escaped = False
-            elif self._quoted:
-                self._escaped = byte == 0x5C
-                self._quoted = byte != 0x22
-            elif byte == 0x22:
+        while True:
+            mark = _MARK.search(self.rest, self._at)
+            if not mark or (mark.group() == b"\\" and mark.end() == len(self.rest)):
+                self._at = mark.start() if mark else len(self.rest)
+                return found
+            self._at = mark.end()
+            sign = mark.group()
+            if self._quoted:
+                self._quoted = sign != b'"'
+                self._at += sign == b"\\"
+            elif sign == b'"':
                 self._quoted = self._depth > 0
-            elif byte == 0x7B:
-                if self._depth == 0:
-                    self._start = self._at - 1
+            elif sign == b"{":
+                self._start = self._start if self._depth else mark.start()
                 self._depth += 1
-            elif byte == 0x7D and self._depth:
+            elif sign == b"}" and self._depth:
                 self._depth -= 1
                 if self._depth == 0:
                     found.append((self.rest[: self._start], self.rest[self._start : self._at]))
                     self.rest, self._at, self._start = self.rest[self._at :], 0, -1
-        return found
 
     @property
     def inside(self) -> bool:

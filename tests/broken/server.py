@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import queue
+import re
 import secrets
 import socket
 import sys
@@ -61,6 +62,7 @@ FIELDS = {
     "states": {**PAGE, "all": (bool, False)},
     "groups": {"after": (str, False)},
 }
+MARK, REST_OF_TEXT = re.compile(rb'[{}"]'), re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 EVENTS = ("cgroupe", "join", "leave", "invite", "kick", "ban", "unban", "gbroadcast")
 NAMELESS = ("ping", "client-quit", "client-error")
 
@@ -140,19 +142,18 @@ class Cutter:
 
     def end(self):
         depth, at = 0, 0
-        while at < len(self.data):
-            byte = self.data[at]
-            if byte == 0x22:
-                at += 1
-                while at < len(self.data) and self.data[at] != 0x22:
-                    at += 2 if self.data[at] == 0x5C else 1
-            elif byte == 0x7B:
+        while mark := MARK.search(self.data, at):
+            at = mark.end()
+            if mark[0] == b"{":
                 depth += 1
-            elif byte == 0x7D:
+            elif mark[0] == b"}":
                 depth -= 1
                 if depth == 0:
-                    return at + 1
-            at += 1
+                    return at
+            elif not (text := REST_OF_TEXT.match(self.data, at)):
+                return -1
+            else:
+                at = text.end()
         return -1
 
 
@@ -461,7 +462,7 @@ class Server:
                 raise Refused("name-in-use")
         if len(online) >= 8:
             raise Refused("limit-reached", limit=8)
-        if not online and not is_known:
+        if not online and (token is None or token != self.tokens.get(key)):
             self.tokens[key] = secrets.token_urlsafe(16)
         self.enter(peer, name, key, bool(online))
 
@@ -604,10 +605,10 @@ class Server:
             del event["ts"]
         group.log.append(event)
         told = {*keys, *(group.members if not self.has("tells-target-only") or action != "kick" else ())}
-        if self.has("kicked-still-receives"):
+        if self.has("kicked-still-receive"):
             told |= {self.key(old["dest"]) for old in group.log if old["action"] == "kick"}
-        if self.has("tells-everybody"):
-            told |= {other.key for other in self.peers}
+        if self.has("leavers-still-receive"):
+            told |= {self.key(old["sender"]) for old in group.log if old["action"] == "leave"}
         if self.has("no-echo") and action == "gbroadcast":
             told.discard(peer.key)
         for other in self.peers:
