@@ -117,17 +117,18 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
     if type(wrapped) is dict:
         found = wrapped
     action = found.get("action")
-    if type(action) is not str or not _is_text(action):
-        return Violation(ErrorCode.BAD_REQUEST, detail="action is missing or no text", field="action")
-    kind = _REQUESTS.get(action)
+    kind = _REQUESTS.get(action) if type(action) is str else None
     if kind is None:
-        return _violation(ProtocolError(ErrorCode.UNKNOWN_ACTION), found)
+        if type(action) is str and _is_text(action):
+            return _violation(ProtocolError(ErrorCode.UNKNOWN_ACTION), found)
+        return Violation(ErrorCode.BAD_REQUEST, detail="action is missing or no text", field="action")
     shape = _shape(kind)
     if None in found.values():
         found = {name: value for name, value in found.items() if value is not None}
     try:
-        read_fields(found, shape.spellings)
-        found.setdefault("sender", None)
+        if not shape.spelled.issubset(found):
+            read_fields(found, shape.spellings)
+            found.setdefault("sender", None)
         if kind is Create:
             read_privacy(found)
         request: Request = shape.read(found, b"\\u" in frame)
@@ -160,7 +161,8 @@ def _check_sizes(request: Request, shape: _Shape, limits: Limits) -> None:
             limit: int = getattr(limits, limit_name)
             if len(text) * 4 > limit and len(text.encode()) > limit:
                 raise ProtocolError(code, f"{name} is above {limit} bytes", field=name, limit=limit)
-    if isinstance(request, ListMessages | ListStates):
+    if shape.is_page:
+        assert isinstance(request, ListMessages | ListStates)
         most = limits.max_page_entries
         if request.limit is not None and not 1 <= request.limit <= most:
             raise ProtocolError(ErrorCode.BAD_REQUEST, f"limit is a number from 1 to {most}", field="limit")
@@ -420,6 +422,8 @@ class _Shape:
         self._structure = make_dict_structure_fn(kind, _converter, _cattrs_detailed_validation=False)
         self.has_sender = "sender" in names
         self.has_text = "msg" in names and kind is not Error
+        self.is_page = kind in (ListMessages, ListStates)
+        self.spelled = FIELDS.keys() & set(names)
         self.spellings = tuple((name, others) for name, others in FIELDS.items() if name in names)
         self.sizes = tuple(size for size in _SIZES if size[0] in names)
         overrides: dict[str, Any] = {name: override(omit_if_default=False) for name in _ALWAYS.get(kind, ())}
