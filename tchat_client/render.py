@@ -1,0 +1,324 @@
+"""Notices -> lines for a terminal: sanitised, in one's language, coloured or not.
+
+Everything that came from the network passes `clean` on its way into a line (R-client-sanitise). Pure but for what the
+renderer remembers between lines: the day shown last, and which groups were just joined.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import date, datetime, tzinfo
+from string import Formatter
+from zlib import crc32
+
+from attrs import define, field
+
+from libtchat.codec import Foreign
+from libtchat.commands import COMMANDS, Command, LocalAction, Mistyped, unparse
+from libtchat.event import Banned, Created, Event, Joined, Kicked, Said
+from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
+from libtchat.names import Key, group_key, user_key
+from libtchat.reply import (
+    DirectMessage,
+    Error,
+    Goodbye,
+    Groups,
+    Members,
+    Message,
+    Messages,
+    Pong,
+    PresenceNotice,
+    PublicMessage,
+    Registered,
+    States,
+    Users,
+    Welcome,
+)
+from libtchat.request import ListMessages, ListStates, Request
+from tchat_client.language import Language
+
+__all__ = ["Renderer", "clean", "clip"]
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs"})  # C0, DEL, C1; bidi, zero-width and other invisible controls; surrogates
+_LINE_ENDS = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
+_NICK_COLOURS = (32, 33, 34, 35, 36, 92, 93, 94, 95, 96)
+_BOLD, _DIM, _RED = 1, 2, 31
+
+
+def clean(text: str) -> str:
+    """Return *text* as it may go to a terminal, on one line.
+
+    Line ends become ⏎, tabs a space, every other control or invisible character U+FFFD.
+    """
+    if text.isprintable():
+        return text
+    text = _LINE_ENDS.sub("⏎", text.replace("\t", " "))
+    return "".join("\ufffd" if unicodedata.category(char) in _UNSAFE else char for char in text)
+
+
+def clip(text: str, most: int) -> str:
+    """Return *text*, cut to *most* characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+@define
+class Renderer:
+    """Makes lines for one user.
+
+    Attributes:
+        me: one's own name, for mentions and for what is said to "you".
+        address: the server's, as shown.
+        zone: the time zone of times shown, None for the machine's.
+        round_trip_ms: of the last ping, None before one was answered.
+    """
+
+    language: Language
+    me: str = ""
+    address: str = ""
+    is_coloured: bool = False
+    zone: tzinfo | None = None
+    round_trip_ms: int | None = None
+    _day: date | None = None
+    _entering: set[Key] = field(factory=set)
+
+    def notice(self, notice: Notice, now: datetime) -> list[str]:
+        """Return the lines that show *notice*; none for what only the client itself asked.
+
+        Args:
+            now: the time, with a zone; shown where the notice itself has none.
+        """
+        match notice:
+            case Heard():
+                return self._heard(notice, now)
+            case CaughtUp(group=group, count=count):
+                return [self._in_group(now, group, "--", self._say("caught-up", count=count))]
+            case Missing(group=group, count=count):
+                return [self._in_group(now, group, "!!", self._say("missing", count=count))]
+            case Gone(group=group):
+                return [self._in_group(now, group, "--", self._say("gone", group=group))]
+            case NoAnswer(request=request):
+                return [self.problem(f"{_typed(request)}: {self._say('no-answer')}", now)]
+
+    def status(self, text: str, now: datetime) -> str:
+        """Return a line about the client itself."""
+        return f"{self._time(now)} -- {clean(text)}"
+
+    def problem(self, text: str, now: datetime) -> str:
+        """Return a line about something that went wrong."""
+        return f"{self._time(now)} {self._paint('!!', _RED)} {clean(text)}"
+
+    def mistyped(self, problem: Mistyped) -> str:
+        """Return the sentence for what was typed wrongly."""
+        return clean(self.language.text(f"problem.{problem.problem}", **problem.values))
+
+    def refusal(self, error: Error, request: Request | None = None) -> str:
+        """Return the sentence for what the server refused, and its code."""
+        known = {"name": self.me, "group": getattr(request, "group", None), "request": error.request}
+        known["dest"] = getattr(request, "dest", getattr(request, "to", None))
+        known |= {
+            name: value
+            for name in ("group", "dest", "field", "limit", "retry_after", "msg")
+            if (value := getattr(error, name)) not in (None, "")
+        }
+        for key in (f"error.{error.code}", "error"):
+            if key in self.language and all(known.get(name) for name in _names_in(self.language.sentences[key])):
+                return clean(f"{self.language.text(key, **known)} ({error.code})")
+        return clean(error.code)
+
+    def trace(self, direction: str, text: str) -> str:
+        """Return the line for a raw message in (`<`) or out (`>`)."""
+        return self._paint(f"{direction} {clean(text)}", _DIM)
+
+    def help(self, command: Command | None) -> list[str]:
+        """Return the help of one command, or a line for each."""
+        say = self.language.text
+        if command is None:
+            width = max(len(each.form) for each in COMMANDS)
+            return [say("help.title"), *(f"  {c.form:<{width}}  {say('help.' + c.name)}" for c in COMMANDS)]
+        slash = f"/{command.name} " + " ".join(f"[{f.word}]" if f.optional else f.word for f in command.fields)
+        rows = [
+            ("help.form", f"{command.form}   {slash.strip()}"),
+            ("help.also", ", ".join(f"/{name}" for name in command.also)),
+            ("help.example", command.example),
+            ("help.who", say(f"who.{command.name}")),
+            ("help.errors", ", ".join(command.errors)),
+        ]
+        return [
+            f"{command.name}: {say('help.' + command.name)}",
+            *(f"  {say(label)}: {text}" for label, text in rows if text),
+        ]
+
+    def mentions_me(self, text: str) -> bool:
+        """Tell whether *text* names me, as a word of its own."""
+        return bool(self.me) and re.search(rf"(?<!\w){re.escape(self.me)}(?!\w)", text, re.IGNORECASE) is not None
+
+    # -- what was heard
+
+    def _heard(self, heard: Heard, now: datetime) -> list[str]:
+        message = heard.message
+        if isinstance(message, Event):
+            at = _parse(message.ts) or now
+            if isinstance(message, Joined) and self._is_me(message.sender) and not heard.missed:
+                self._entering.add(group_key(message.group))
+            return [*self._day_line(at), self._event(message, self._time(at) + "+" * heard.missed)]
+        if heard.quiet and not (isinstance(message, Members) and group_key(message.group) in self._entering):
+            return []
+        if isinstance(message, Members):
+            self._entering.discard(group_key(message.group))
+        return self._reply(message, heard.request, now)
+
+    def _event(self, event: Event, time: str) -> str:
+        group = clean(event.group)
+        if isinstance(event, Said):
+            return f"{time} {group}  {self._speech(event.sender, event.msg)}"
+        dest = getattr(event, "dest", "")
+        about_me = self._is_me(event.sender) or self._is_me(dest)
+        return f"{time} {group}  {'--' if about_me else '*'} {clean(self._what(event))}"
+
+    def _what(self, event: Event) -> str:
+        dest = getattr(event, "dest", "")
+        variant = ".you" if self._is_me(event.sender) else ".me" if dest and self._is_me(dest) else ""
+        text = self.language.text(event.action + variant, sender=event.sender, group=event.group, dest=dest)
+        if isinstance(event, Kicked | Banned) and event.reason:
+            text += f": {event.reason}"
+        owner = getattr(event, "owner", None)
+        if owner and not isinstance(event, Created):
+            text += f"; {self.language.text('owner.you' if self._is_me(owner) else 'owner', owner=owner)}"
+        return text
+
+    def _reply(self, message: Message | Foreign, request: Request | None, now: datetime) -> list[str]:
+        time = self._time(now)
+        match message:
+            case DirectMessage(sender=sender, to=to, msg=msg):
+                return [f"{time} {self._speech(sender, msg, to=clean(to))}"]
+            case PublicMessage(sender=sender, msg=msg):
+                return [f"{time} {self._speech(sender, msg, to=self._say('everybody'))}"]
+            case PresenceNotice(name=name, event=event) if event in self.language:
+                return [f"{time} * {self._say(event, name=name)}"]
+            case Foreign(raw=""):
+                return [self.problem(self.language.text("garbage", text=message.text, address=self.address), now)]
+            case Foreign(text=text, raw=raw) if text == raw and not raw.lstrip().startswith("{"):
+                return [self.problem(self.language.text("garbage", text=clip(text, 200), address=self.address), now)]
+            case Foreign(text=text):
+                return [self.status(self.language.text("foreign", text=text), now)]
+            case Error():
+                return [self._refused(message, request, time)]
+            case Messages() | States():
+                return self._page(message, request, now)
+            case _:
+                return [f"{time} -- {line}" for line in self._answer(message)]
+
+    def _answer(self, message: Message) -> list[str]:
+        """Return the lines of an answer to a query, without time."""
+        say = self._say
+        match message:
+            case Welcome(sender=name, groups=groups):
+                lines = [say("server-hello.plain", address=self.address, name=name)]
+                return [*lines, say("server-hello.groups", names=", ".join(groups))] if groups else lines
+            case Users(list=names):
+                return [self._listed("server-list-clients", names, message.more)]
+            case Members():
+                return self._members(message)
+            case Groups(list=names):
+                private = set(message.private)
+                shown = [say("groups.private", name=name) if name in private else name for name in names]
+                lines = [self._listed("groups", shown, message.more) if names else say("groups.none")]
+                return [*lines, say("groups.mine", names=", ".join(message.mine))] if message.mine else lines
+            case Registered(sender=name):
+                return [say("register", name=name)]
+            case Pong():
+                time = "?" if self.round_trip_ms is None else self.round_trip_ms
+                return [say("ping", milliseconds=time, server=message.server, version=message.version)]
+            case Goodbye():
+                return [say("server-quit")]
+            case _:
+                return [clean(str(getattr(message, "msg", "")) or message.action)]
+
+    def _members(self, message: Members) -> list[str]:
+        owner = None if message.owner is None else user_key(message.owner)
+        names = [
+            self._say("members.owner", name=name) if user_key(name) == owner else clean(name) for name in message.list
+        ]
+        lines = [self._listed("members", names, message.more) if names else self._say("members.none")]
+        for key, others in (("members.invited", message.invited), ("members.banned", message.banned)):
+            if others:
+                lines.append(self._say(key, names=", ".join(others)))
+        return [f"{clean(message.group)}: {line}" for line in lines]
+
+    def _listed(self, key: str, names: Iterable[str], more: bool) -> str:
+        shown = [*names]
+        return self._say(key, count=len(shown), names=", ".join([*shown, *([self._say("list.more")] * more)]))
+
+    def _page(self, page: Messages | States, request: Request | None, now: datetime) -> list[str]:
+        lines = [self._event(event, self._stamp(_parse(event.ts), now)) for event in page.list]
+        if not lines:
+            return [self._in_group(now, page.group, "--", self._say(f"{page.action}.none", group=page.group))]
+        is_typed = isinstance(request, ListMessages | ListStates) and request.after is None
+        if page.more and page.first is not None and is_typed:
+            kind = ListMessages if isinstance(page, Messages) else ListStates
+            older = kind(None, page.group, before=page.first, limit=getattr(request, "limit", None) or 100)
+            lines.insert(0, self._in_group(now, page.group, "--", self._say("more", form=unparse(older))))
+        return lines
+
+    def _refused(self, error: Error, request: Request | None, time: str) -> str:
+        typed = f"{_typed(request)}: " if request is not None else ""
+        return f"{time} {self._paint('!!', _RED)} {typed}{self.refusal(error, request)}"
+
+    # -- pieces of a line
+
+    def _speech(self, sender: str, text: str, *, to: str = "") -> str:
+        name = self._paint(clean(sender), _nick_colour(sender))
+        said = clean(text)
+        is_mention = not self._is_me(sender) and self.mentions_me(said)
+        arrow = f" → {to}" if to else ""
+        return f"{'» ' * is_mention}{name}{arrow}: {self._paint(said, _BOLD) if is_mention else said}"
+
+    def _in_group(self, now: datetime, group: str, mark: str, text: str) -> str:
+        return f"{self._time(now)} {clean(group)}  {mark} {text}"
+
+    def _say(self, key: str, **values: object) -> str:
+        return clean(self.language.text(key, **values))
+
+    def _is_me(self, name: str) -> bool:
+        return bool(name) and user_key(name) == user_key(self.me)
+
+    def _day_line(self, at: datetime) -> list[str]:
+        day = at.astimezone(self.zone).date()
+        is_new = self._day is not None and day != self._day
+        self._day = day
+        return [f"---- {day.isoformat()} ----"] if is_new else []
+
+    def _time(self, at: datetime) -> str:
+        return f"{at.astimezone(self.zone):%H:%M}"
+
+    def _stamp(self, at: datetime | None, now: datetime) -> str:
+        if at is None:
+            return "--:--"
+        here = at.astimezone(self.zone)
+        return f"{here:%H:%M}" if here.date() == now.astimezone(self.zone).date() else f"{here:%Y-%m-%d %H:%M}"
+
+    def _paint(self, text: str, *codes: int) -> str:
+        return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m" if self.is_coloured else text
+
+
+def _typed(request: Request | LocalAction) -> str:
+    return clip(clean(unparse(request)), 60)
+
+
+def _nick_colour(name: str) -> int:
+    return _NICK_COLOURS[crc32(user_key(name).encode("utf-8", "replace")) % len(_NICK_COLOURS)]
+
+
+def _names_in(sentence: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(sentence) if name]
+
+
+def _parse(ts: str) -> datetime | None:
+    """Read a time of the wire; None if it is none, or has no zone."""
+    try:
+        at = datetime.fromisoformat(ts)
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None and 1970 <= at.year < 9999 else None
