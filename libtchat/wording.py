@@ -116,7 +116,7 @@ def _names(head: str, names: tuple[str, ...], none: str) -> str:
 
 def _error(error: Error) -> str:
     if error.msg:
-        return error.msg
+        return _line(error.msg)
     sentence = ERROR_SENTENCES.get(error.code, "{request} failed: " + error.code.replace("{", "").replace("}", ""))
     named_dest = f"{error.dest} is" if error.dest else "you are"
     return _line(

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from libtchat.errors import ErrorCode
+from libtchat.codec import decode_message, decode_request, encode
+from libtchat.errors import ErrorCode, ProtocolError, Violation
 from libtchat.event import EVENTS
 from libtchat.limits import DEFAULT_LIMITS
 from libtchat.reply import REPLIES, PresenceNotice
 from libtchat.request import REQUESTS
-from libtchat.spelling import ACTIONS, FIELDS, PRIVACY, WRAPPER
+from libtchat.spelling import ACTIONS, FIELDS, PRIVACY_TEXTS, PUBLIC_FLAGS, WRAPPER
 
 SPEC = Path(__file__).parent.parent / "spec"
 ENGLISH = (SPEC / "protocol.md").read_text("utf-8")
@@ -41,6 +45,7 @@ STRICT_TYPES = Draft202012Validator.TYPE_CHECKER.redefine("integer", strict_inte
 Validator = extend(Draft202012Validator, type_checker=STRICT_TYPES)  # type: ignore[no-untyped-call]
 
 
+@cache
 def validator(schema: str, definition: str) -> Any:
     return Validator({**SCHEMAS[schema], "oneOf": [{"$ref": f"#/$defs/{definition}"}]})
 
@@ -86,12 +91,10 @@ def test_every_requirement_has_its_own_id() -> None:
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("rule", RULE.findall(ENGLISH), ids=lambda rule: rule[0])
-def test_a_requirement_says_its_level(rule: tuple[str, str, str]) -> None:
-    _, should, sentence = rule
-    words = set(RFC_2119.findall(sentence))
-    assert words == ({"SHOULD"} if should else {"MUST"})
-    assert sentence.endswith(".")
+def test_a_requirement_says_its_level() -> None:
+    for id, should, sentence in RULE.findall(ENGLISH):
+        assert set(RFC_2119.findall(sentence)) == ({"SHOULD"} if should else {"MUST"}), id
+        assert sentence.endswith("."), id
 
 
 def test_rfc_2119_words_stand_in_requirements_only() -> None:
@@ -155,10 +158,7 @@ def test_the_other_spellings_are_those_the_library_reads() -> None:
         **fields,
         "who asks": ["sender", *FIELDS["sender"]],
         **{f"`{name}`": others for name, others in actions.items()},
-        "`private: true`": [
-            *(name if isinstance(value, str) else f"{name}: false" for name, value in PRIVACY.items()),
-            *{value for value in PRIVACY.values() if isinstance(value, str)},
-        ],
+        "`private: true`": [*(f"{name}: false" for name in PUBLIC_FLAGS), *PRIVACY_TEXTS, "priv"],
         "the object itself": [WRAPPER],
     }
 
@@ -338,8 +338,130 @@ def test_the_ids_of_cases_are_unique() -> None:
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case["id"])
-def test_a_case_has_the_level_of_what_it_cites(case: dict[str, Any]) -> None:
+def test_a_case_has_the_level_of_what_it_cites() -> None:
     should = {rule[0] for rule in RULE.findall(ENGLISH) if rule[1]}
-    cited = set(case["cites"])
-    assert cited & should if case["level"] == "SHOULD" else cited - should
+    for case in cases():
+        cited = set(case["cites"])
+        assert cited & should if case["level"] == "SHOULD" else cited - should, case["id"]
+
+
+# ---- schemas and codec
+
+TEXT = st.text('\n\r\u2028\x85;"\\ é\x1b😀') | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+)
+NAMES = st.text("abcXYZé_-.09", min_size=1, max_size=8)
+TIMES = st.just("2026-01-31T10:42:00.123Z")
+JUNK: tuple[Any, ...] = (
+    *(None, True, False, [], ["wob"], {}, {"wob": 1}),
+    *(0, 1, -1, 1000, 1001, 2**53, 2**53 + 1, -(2**53), -(2**53) - 1, 2**70, 0.0, 1.0, 0.5, 1e300),
+    *("", "wob", "a\0b", "\ud800", "1", "true"),
+)
+SAMPLES: Mapping[str, Any] = {"private": True, "all": False, "limit": 10}
+
+
+def fields_asked(action: str) -> list[str]:
+    return [field for field in SCHEMAS["requests"]["$defs"][action]["properties"] if field != "action"]
+
+
+def sample(action: str, field: str) -> Any:
+    return 7 if field in ("before", "after") and action in ("msgs", "states") else SAMPLES.get(field, "wob")
+
+
+def verdicts(found: Mapping[str, Any]) -> tuple[bool, bool]:
+    decoded = decode_request(json.dumps(found).encode())
+    return validator("requests", found["action"]).is_valid(found), not isinstance(decoded, Violation)
+
+
+@pytest.mark.parametrize("action", REQUESTS)
+def test_schema_and_decoder_agree_on_every_value_of_every_field(action: str) -> None:
+    whole = {"action": action, **{field: sample(action, field) for field in fields_asked(action)}}
+    whole.pop("before", None)  # not together with `after`
+    assert verdicts(whole) == (True, True)
+    accepted = 0
+    for field in fields_asked(action):
+        rest = {name: value for name, value in whole.items() if name != field}
+        if field == "before":
+            del rest["after"]
+        for found in (rest, *({**rest, field: value} for value in JUNK)):
+            by_schema, by_decoder = verdicts(found)
+            assert by_schema == by_decoder, found
+            accepted += by_schema
+    assert 0 < accepted < len(fields_asked(action)) * (len(JUNK) + 1)
+
+
+@st.composite
+def anything_like_a_request(draw: st.DrawFn) -> dict[str, Any]:
+    """A request with any of its own fields present, right or wrong."""
+    action = draw(st.sampled_from([*REQUESTS]))
+    found: dict[str, Any] = {"action": action}
+    for field in draw(st.permutations([*fields_asked(action), "colour"])):
+        if draw(st.integers(0, 5)):
+            found[field] = draw(st.just(sample(action, field)) | TEXT | st.sampled_from(JUNK))
+    return found
+
+
+@given(anything_like_a_request())
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_schema_and_decoder_agree_on_any_request(found: dict[str, Any]) -> None:
+    by_schema, by_decoder = verdicts(found)
+    assert by_schema == by_decoder
+
+
+def messages_of(kind: type) -> st.SearchStrategy[Any]:
+    by_name: dict[str, st.SearchStrategy[Any]] = {
+        **dict.fromkeys(("sender", "to", "group", "dest", "name"), NAMES),
+        "ts": TIMES,
+        "version": st.just(1),
+        "server": st.just("tchat-server 0.1.0"),
+        "seq": st.integers(1, 2**53),
+        "event": st.sampled_from(["connect", "disconnect"]),
+        "code": st.sampled_from([*map(str, ErrorCode)]),
+        "owner": NAMES if kind is EVENTS["cgroupe"] else st.none() | NAMES,
+        "list": st.lists(NAMES, max_size=3).map(tuple),
+        "seqs": st.dictionaries(NAMES, st.integers(1, 99), max_size=3),
+        "retry_after": st.none() | st.floats(0, 99),
+        **dict.fromkeys(("first", "last"), st.none() | st.integers(1, 99)),
+        "limit": st.none() | st.integers(0, 99),
+        **dict.fromkeys(("msg", "reason", "token"), TEXT),
+        **dict.fromkeys(("private", "more"), st.booleans()),
+        **dict.fromkeys(("groups", "online", "mine"), st.lists(NAMES, max_size=3).map(tuple)),
+        **dict.fromkeys(("invited", "banned"), st.none() | st.lists(NAMES, max_size=3).map(tuple)),
+        **dict.fromkeys(("id", "request", "field"), st.none() | TEXT),
+    }
+    if kind is REPLIES["error"]:
+        by_name |= {"group": st.none() | NAMES, "dest": st.none() | NAMES}
+    if kind is REPLIES["server-quit"]:
+        by_name["sender"] = st.none() | NAMES
+    if kind is REPLIES["groups"]:
+        by_name["private"] = by_name["list"]
+    if kind is REPLIES["msgs"]:
+        by_name["list"] = st.lists(messages_of(EVENTS["gbroadcast"]), max_size=3).map(tuple)
+    if kind is REPLIES["states"]:
+        by_name["list"] = st.lists(st.one_of([*map(messages_of, EVENTS.values())]), max_size=3).map(tuple)
+    return st.builds(kind, **{name: by_name[name] for name in attributes(kind)})
+
+
+@pytest.mark.parametrize("name", [*EVENTS, *REPLIES, "presence"])
+@given(data=st.data())
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_what_the_library_writes_validates_and_is_read_back(name: str, data: st.DataObject) -> None:
+    message = data.draw(messages_of(PresenceNotice if name == "presence" else {**REPLIES, **EVENTS}[name]))
+    written = encode(message)
+    found = json.loads(written)
+    validator("server", name).validate(found)
+    assert found.get("sender") == found.get("from")
+    assert decode_message(written) == message or name == "error"
+
+
+@pytest.mark.parametrize("name", [*EVENTS, *REPLIES, "presence"])
+@given(data=st.data())
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_a_damaged_message_is_refused_by_schema_and_decoder(name: str, data: st.DataObject) -> None:
+    kind = PresenceNotice if name == "presence" else {**REPLIES, **EVENTS}[name]
+    found = json.loads(encode(data.draw(messages_of(kind))))
+    field = data.draw(st.sampled_from(sorted(attributes(kind))))
+    found[field] = {"wrong": 1.5}
+    assert not validator("server", name).is_valid(found)
+    with pytest.raises(ProtocolError):
+        decode_message(json.dumps(found).encode())
