@@ -6,7 +6,7 @@ import asyncio
 import functools
 import itertools
 import tempfile
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -296,7 +296,7 @@ async def test_public_groups_are_listed_by_key_page_by_page(opened: Opener) -> N
     shown = sorted(names, key=group_key)
 
     async def listed(after: str | None, limit: int, max_bytes: int = 10_000) -> NamePage:
-        return await log.public_groups(after=after and group_key(after), limit=limit, max_bytes=max_bytes)
+        return await log.public_groups(after=group_key(after) if after else None, limit=limit, max_bytes=max_bytes)
 
     for limit in range(1, len(names) + 2):
         for at in range(len(names) + 1):
@@ -319,12 +319,13 @@ async def test_names_and_texts_with_sql_in_them_are_only_text(opened: Opener) ->
     created = decide(None, Create(None, "wob"), evil, ts=TS)
     group = evolve(None, created)
     assert await log.append([Part(key, 0, (created,), group, ("",))]) == {}
-    assert await log.append([book.part(create(), say(evil, id=evil), say('%_\\ " ;--'))]) == {}
+    said = [(2, evil, evil), (3, '%_\\ " ;--', None)]
+    assert await log.append([book.part(create(), *(say(text, id=id) for _, text, id in said))]) == {}
     assert (await log.load_user(user_key(evil))).memberships[0].key == key
     assert (await log.load_user(user_key("alice"))).retries[0].id == evil
-    assert [codec.decode_event(line).msg for line in (await page(log, kinds=Kinds.MESSAGES)).lines] == [
-        evil,
-        '%_\\ " ;--',
+    messages = (await page(log, kinds=Kinds.MESSAGES)).lines
+    assert list(map(codec.decode_event, messages)) == [
+        Said("alice", "wob", text, seq, TS, id) for seq, text, id in said
     ]
     await log.close()
 
@@ -360,16 +361,12 @@ def expected_page(entries: list[tuple[int, bytes]], after: int | None, before: i
     return Page(tuple(line for _, line in shown), count < len(nearest), shown[0][0], shown[-1][0])
 
 
-def kind_of(event: Event) -> Kinds:
-    return Kinds.MESSAGES if isinstance(event, Said) else Kinds.STATES
-
-
 def parts_of(appends: list[str], sizes: list[int]) -> list[Part]:
     """Make a group's log: per append a word, `m` for a message, `s` for another event."""
     book = Book()
     parts = [book.part(create())]
     texts = itertools.cycle("x" * size for size in sizes)
-    changes = itertools.cycle((Join(None, "wob"), Leave(None, "wob")))
+    changes: Iterator[GroupRequest] = itertools.cycle((Join(None, "wob"), Leave(None, "wob")))
     for kinds in appends:
         parts.append(book.part(*(say(next(texts)) if kind == "m" else ("bob", next(changes)) for kind in kinds)))
     return parts

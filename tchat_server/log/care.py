@@ -19,7 +19,7 @@ from libtchat.errors import Refused, TchatError
 from libtchat.event import Event, Joined, Left, Said
 from libtchat.group import Group, Standing, evolve, fold
 from libtchat.names import Key, check_user_name, group_key, user_key
-from tchat_server.log import LogRefused
+from tchat_server.log import LogRefused, LogUnavailable
 from tchat_server.log.change import displayed_name
 from tchat_server.log.reader import lines
 from tchat_server.log.schema import open_for_reading, refusals
@@ -55,8 +55,7 @@ def check(path: Path) -> Report:
     report = Report()
     with refusals(path), closing(open_for_reading(path)) as connection:
         connection.execute("BEGIN")
-        pages = connection.execute(f"PRAGMA integrity_check({_MAX_FAULTS})")
-        report.faults += [line for (text,) in pages for line in text.splitlines() if line != "ok"]
+        report.faults += _find_damaged_pages(connection)
         try:
             strays = connection.execute("PRAGMA foreign_key_check").fetchmany(_MAX_FAULTS)
             report.faults += [f"table {table}, row {row}: of a group that does not exist" for table, row, *_ in strays]
@@ -104,10 +103,11 @@ async def _own(path: Path, key: Key, shown: str, name: str, clock: Callable[[], 
         if state is None:
             raise LogRefused(f"there is no group {shown}: `tchat groups` lists them")
         event = _succession(state, name, clock())
-        failed = await log.append([Part(key, state.seq, (event,), evolve(state, event), ("",))])
-        if failed:
-            raise LogRefused(f"{path} could not be written: try again when it can")
+        if await log.append([Part(key, state.seq, (event,), evolve(state, event), ("",))]):
+            raise LogRefused(f"{path} cannot be written now, nothing has changed: try again")
         return event
+    except LogUnavailable as error:
+        raise LogRefused(f"{path} cannot be used now, {error}: try again") from error
     finally:
         await log.close()
 
@@ -128,6 +128,20 @@ def _succession(group: Group, name: str, now: float) -> Event:
     if user not in group.members:
         raise LogRefused(f"{name} is not a member of {group.name}: choose one, `tchat members {group.name}` lists them")
     return Left(group.owner_name, group.name, seq, ts, group.members[user])
+
+
+def _find_damaged_pages(connection: sqlite3.Connection) -> list[str]:
+    """Return SQLite's own complaints. It gives up where a page can't be read at all, hence the growing attempts."""
+    complaints: list[str] = []
+    for most in (1, 10, _MAX_FAULTS):
+        try:
+            found = connection.execute(f"PRAGMA integrity_check({most})").fetchall()
+        except sqlite3.DatabaseError:
+            break
+        complaints = [line for (text,) in found for line in text.splitlines() if line != "ok" and line[:3] != "***"]
+        if len(complaints) < most:
+            break
+    return complaints
 
 
 def _check_group(

@@ -52,6 +52,8 @@ _FORGET_RETRIES = """
 DELETE FROM retries WHERE (user, id) IN (SELECT user, id FROM retries WHERE time < ? ORDER BY time LIMIT ?)"""
 _SAVE_PASSWORD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?)"
 
+(_MESSAGES,), (_OTHERS,) = KIND_NUMBERS[Kinds.MESSAGES], KIND_NUMBERS[Kinds.STATES]
+
 # In the order foreign keys ask for.
 _ROW_WRITES = (_NEW_GROUP, _MOVE_HEAD, _NEW_ENTRY, _SNAPSHOT, _SET_STANDING, _FORGET_STANDING, _NEW_RETRY)
 
@@ -100,12 +102,19 @@ class _Session:
         if len(self._heads) >= _MAX_HEADS:
             self._heads.clear()
         self._heads[part.key] = (group_id, last)
-        for kind, seqs, joined in _pack(part.events, text):
-            self.last_entry += 1
-            rows[_NEW_ENTRY].append((self.last_entry, group_id, kind, seqs[-1], pack_seqs(seqs), joined))
+        messages: list[tuple[int, bytes]] = []
+        others: list[tuple[int, bytes]] = []
+        for event, line in zip(part.events, text, strict=True):
+            (messages if isinstance(event, Said) else others).append((event.seq, line))
+        for kind, entries in ((_MESSAGES, messages), (_OTHERS, others)):
+            for row in _cut_rows(entries) if entries else ():
+                seqs, row_lines = zip(*row, strict=True)
+                self.last_entry += 1
+                joined = b"\n".join(row_lines)
+                rows[_NEW_ENTRY].append((self.last_entry, group_id, kind, seqs[-1], pack_seqs(seqs), joined))
         if part.expected // _SNAPSHOT_EVENTS != last // _SNAPSHOT_EVENTS:
             rows[_SNAPSHOT].append((group_id, last, codec.encode_group(after)))
-        for user in changed_users(part.events):
+        for user in changed_users(part.events) if others else ():
             standing = after.standing(user)
             if standing is Standing.NONE:
                 rows[_FORGET_STANDING].append((user, group_id))
@@ -113,8 +122,9 @@ class _Session:
                 invited = after.invited.get(user)
                 invitation = None if invited is None else text[invited.seq - part.expected - 1]
                 rows[_SET_STANDING].append((user, group_id, displayed_name(after, user), standing, invitation))
-        for user, retry in new_retries(part, now):
-            rows[_NEW_RETRY].append((user, retry.id, group_id, retry.seq, now, retry.digest))
+        if any(part.digests):
+            for user, retry in new_retries(part, now):
+                rows[_NEW_RETRY].append((user, retry.id, group_id, retry.seq, now, retry.digest))
         return None
 
     def _write_rows(self, now: float) -> None:
@@ -331,23 +341,18 @@ class Writer:
             self._session = None
 
 
-def _pack(events: Sequence[Event], text: Sequence[bytes]) -> Iterator[tuple[int, list[int], bytes]]:
-    """Yield the rows for one append: kind, seqs and joined lines; one row per kind unless it would be too long."""
-    (messages,), (others,) = KIND_NUMBERS[Kinds.MESSAGES], KIND_NUMBERS[Kinds.STATES]
-    rows: dict[int, tuple[list[int], list[bytes]]] = {}
-    sizes = {messages: 0, others: 0}
-    for event, line in zip(events, text, strict=True):
-        kind = messages if isinstance(event, Said) else others
-        if sizes[kind] + len(line) > _MAX_ROW_BYTES and kind in rows:
-            seqs, texts = rows.pop(kind)
-            yield kind, seqs, b"\n".join(texts)
-            sizes[kind] = 0
-        seqs, texts = rows.setdefault(kind, ([], []))
-        seqs.append(event.seq)
-        texts.append(line)
-        sizes[kind] += len(line)
-    for kind, (seqs, texts) in rows.items():
-        yield kind, seqs, b"\n".join(texts)
+def _cut_rows(entries: Sequence[tuple[int, bytes]]) -> Iterator[Sequence[tuple[int, bytes]]]:
+    """Yield the rows for one append and kind: one, unless it would be too long to be read for one page."""
+    if len(entries) == 1 or sum(len(line) for _, line in entries) <= _MAX_ROW_BYTES:
+        yield entries
+        return
+    start = size = 0
+    for index, (_, line) in enumerate(entries):
+        size += len(line)
+        if size > _MAX_ROW_BYTES and index > start:
+            yield entries[start:index]
+            start, size = index, len(line)
+    yield entries[start:]
 
 
 def _succeed(job: Job) -> None:

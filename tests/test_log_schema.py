@@ -1,0 +1,125 @@
+"""Which files the server refuses to use, and what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from test_log_sqlite import fill, start_writing
+
+from tchat_server.log import LogRefused
+from tchat_server.log.care import check
+from tchat_server.log.schema import open_file, refusals
+from tchat_server.log.sqlite import SqliteLog
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tchat.db"
+
+
+def cut(path: Path, size: int) -> None:
+    with path.open("r+b") as file:
+        file.truncate(size)
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def execute(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def replace_with_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "text": (lambda path: path.write_bytes(b"dear diary\n" * 1000), "is not a database"),
+    "short text": (lambda path: path.write_bytes(b"hi"), "is not a database"),
+    "no header": (lambda path: overwrite(path, 0, b"\0" * 100), "is not a database"),
+    "newer": (lambda path: execute(path, "PRAGMA user_version = 7"), r"schema 7 is newer than this server \(1\)"),
+    "foreign": (lambda path: execute(path, "PRAGMA application_id = 5"), "another program's database"),
+    "truncated": (lambda path: cut(path, path.stat().st_size // 2), "is damaged|is truncated"),
+    "truncated by a page": (lambda path: cut(path, path.stat().st_size - 4096), "is damaged|is truncated"),
+    "a page of noise": (lambda path: overwrite(path, 8 * 4096, b"\x55" * 4096), "is damaged"),
+    "a directory": (replace_with_directory, "cannot be opened"),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES.values(), ids=DAMAGES)
+def test_a_file_that_must_not_be_used_is_refused_in_one_line(
+    path: Path, damage: Callable[[Path], object], message: str
+) -> None:
+    asyncio.run(fill(path))
+    damage(path)
+    with pytest.raises(LogRefused, match=message) as refusal:
+        SqliteLog.open(path)
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    if path.is_file():
+        path.unlink()
+    else:
+        path.rmdir()
+    open_file(path).release()
+
+
+def test_a_database_of_somebody_else_is_left_as_it_is(path: Path) -> None:
+    execute(path, "CREATE TABLE notes (text)")
+    before = path.read_bytes()
+    with pytest.raises(LogRefused, match="another program's database"):
+        SqliteLog.open(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_whose_making_was_interrupted_is_made_again(path: Path) -> None:
+    execute(path, "PRAGMA journal_mode = WAL")
+    asyncio.run(fill(path))
+    assert check(path).faults == []
+
+
+def test_what_cannot_be_written_or_opened_says_what_to_do(path: Path) -> None:
+    execute(path, "CREATE TABLE t (x)")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(LogRefused, match="cannot be written: change its permissions"), refusals(path):
+            connection.execute("INSERT INTO t VALUES (1)")
+    (path.parent / "file").touch()
+    with pytest.raises(LogRefused, match=r"cannot be opened"):
+        SqliteLog.open(path.parent / "file" / "tchat.db")
+
+
+@pytest.mark.parametrize("keep", [0, 0.5, 0.9])
+def test_a_truncated_wal_is_refused_because_events_are_lost(path: Path, keep: float) -> None:
+    with start_writing(path) as process:
+        assert process.stdout is not None
+        for _ in range(60):
+            assert process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    wal = path.with_name(path.name + "-wal")
+    cut(wal, int(wal.stat().st_size * keep))
+    with pytest.raises(LogRefused, match=r"has lost its last \d+ entries"):
+        SqliteLog.open(path)
+    path.with_name(path.name + ".lock").unlink()
+    open_file(path).release()
+    assert check(path).faults == []
+
+
+def test_files_are_private(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "tchat.db"
+    asyncio.run(fill(path))
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    for file in path.parent.iterdir():
+        assert file.stat().st_mode & 0o777 == 0o600
