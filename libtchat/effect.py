@@ -117,11 +117,11 @@ class Resend:
 
 @frozen
 class ReadGroups:
-    """Answer *peer* with *reply*, its `list` filled with the public groups whose key is above *after*."""
+    """Answer *peer* with *reply*, completed by `libtchat.query.fill` with the public groups above key *after*."""
 
     peer: PeerId
     reply: Groups
-    after: Key | None
+    after: Key
 
 
 @frozen

@@ -41,14 +41,14 @@ class Limits:
     max_groups_created: int = 15
     max_members: int = 10_000
     max_invited_and_banned: int = 2_000
-    retry_seconds: float = 600
-    token_seconds: float = 3600
+    retry_seconds: float = 600.0
+    token_seconds: float = 3600.0
 
     # how often
     request_burst: int = 100
-    requests_per_second: float = 50
+    requests_per_second: float = 50.0
     broadcast_burst: int = 10
-    broadcasts_per_second: float = 1
+    broadcasts_per_second: float = 1.0
     password_burst: int = 5
     passwords_per_second: float = 0.2
 
@@ -56,8 +56,8 @@ class Limits:
     max_peers: int = 10_000
     max_peers_per_address: int = 64
     max_out_bytes: int = 1024 * 1024
-    silent_seconds: float = 60
-    mid_frame_seconds: float = 30
+    silent_seconds: float = 60.0
+    mid_frame_seconds: float = 30.0
     keepalive_seconds: int = 60
     keepalive_interval_seconds: int = 10
     keepalive_probes: int = 3

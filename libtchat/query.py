@@ -5,7 +5,7 @@ A query is worked out when it leaves the line, so it sees exactly what was told 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import define
 
@@ -33,7 +33,7 @@ from libtchat.request import (
     Tell,
 )
 
-__all__ = ["Queries"]
+__all__ = ["Queries", "fill"]
 
 
 @define
@@ -91,10 +91,11 @@ class Queries:
                 names, more = self._cut(dict(online), "")
                 yield Send(me, reply.Users(names, more, id))
             case ListGroups(after=after, id=id):
-                mine = session.groups(Standing.MEMBER)
-                private = [m.name for m in session.groups(Standing.MEMBER, Standing.INVITED) if m.private]
-                groups = reply.Groups((), tuple(private), tuple(m.name for m in mine), id=id)
-                yield ReadGroups(peer.id, groups, None if after is None else group_key(after))
+                start = group_key(after or "")
+                mine = [m.name for m in session.groups(Standing.MEMBER) if m.key > start]
+                visible = session.groups(Standing.MEMBER, Standing.INVITED)
+                private = [m.name for m in visible if m.private and m.key > start]
+                yield ReadGroups(peer.id, reply.Groups((), tuple(private), tuple(mine), id=id), start)
             case ListMembers():
                 yield Send(me, self._members(session, item))
             case ListMessages() | ListStates():
@@ -149,12 +150,40 @@ class Queries:
         return admit(self._ledger.durable(group_key(request.group)), request, session.key)
 
     def _cut(self, names: Mapping[UserKey, str], after: str) -> tuple[tuple[str, ...], bool]:
-        """Return the names with keys above *after*, by key, until a page is full, and whether there are more."""
-        taken: list[str] = []
-        room = self.limits.max_page_bytes
-        for user in sorted(user for user in names if user > after):
-            room -= len(names[user].encode()) + 3
-            if taken and (room < 0 or len(taken) == self.limits.max_page_entries):
-                return tuple(taken), True
-            taken.append(names[user])
-        return tuple(taken), False
+        return cut((names[user] for user in sorted(user for user in names if user > after)), self.limits)
+
+
+def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits) -> reply.Groups:
+    """Complete the answer of a `ReadGroups`.
+
+    Args:
+        groups: what the effect holds: the private groups to be seen, and those the requester is in.
+        public: the public groups read, by key; *more*: there are further ones.
+        limits: where the list is cut.
+    Returns:
+        One list of both, by key, cut; `private` and `mine` only name groups of it.
+    """
+    names = sorted((*public, *groups.private), key=group_key)
+    if more:
+        end = group_key(public[-1])
+        names = [name for name in names if group_key(name) <= end]
+    shown, is_cut = cut(names, limits)
+    page = set(shown)
+    private, mine = (tuple(name for name in names if name in page) for names in (groups.private, groups.mine))
+    return reply.Groups(shown, private, mine, more or is_cut, groups.id)
+
+
+def cut(names: Iterable[str], limits: Limits) -> tuple[tuple[str, ...], bool]:
+    """Take names until a page is full, but at least one (R-op-list-cut).
+
+    Returns:
+        The names taken, and whether there were more.
+    """
+    taken: list[str] = []
+    room = limits.max_page_bytes
+    for name in names:
+        room -= len(name.encode()) + 3
+        if taken and (room < 0 or len(taken) == limits.max_page_entries):
+            return tuple(taken), True
+        taken.append(name)
+    return tuple(taken), False

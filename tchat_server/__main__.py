@@ -1,0 +1,5 @@
+"""`python -m tchat_server`."""
+
+from tchat_server.cli import main
+
+main()

@@ -1,0 +1,218 @@
+"""One connection: its socket's bytes in, lines out, and what it costs while it does not read.
+
+It knows bytes, buffers and time; what the bytes mean is `libtchat.connection`'s, who gets what the hub's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, cast
+
+from libtchat import codec
+from libtchat.connection import Connection
+from libtchat.effect import PeerId
+from libtchat.errors import ErrorCode
+from libtchat.limits import Limits
+from libtchat.presence import Item
+from libtchat.reply import Error, Message, PresenceNotice
+
+__all__ = ["Line", "Owner", "PeerProtocol"]
+
+Line = tuple[Message | None, bytes]
+"""A message and the line that goes out for it, CR LF included; None: a page, whose bytes were never a message here."""
+
+
+class Owner(Protocol):
+    """What a connection tells the server."""
+
+    limits: Limits
+
+    def connected(self, peer: PeerProtocol) -> PeerId | None: ...
+    def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None: ...
+    def lost(self, peer: PeerProtocol) -> None: ...
+    def wrote(self, peer: PeerProtocol) -> None: ...
+
+
+class PeerProtocol(asyncio.Protocol):
+    """The asyncio end of one connection.
+
+    Attributes:
+        id: the hub's name for it.
+        address: the other end, as text.
+        is_plain: lines may be appended to `out` directly; otherwise they go through `deliver`.
+        out: bytes for the next flush.
+        cause: why it ends, for the log.
+        since: when it connected, or when its unfinished frame began; the event loop's time.
+    """
+
+    __slots__ = (
+        "_owner", "_spacing", "_work", "_worker", "address", "cause", "connection", "frames_in", "has_spoken", "host",
+        "id", "is_blocked", "is_plain", "lines_out", "out", "since", "transport",
+    )  # fmt: skip
+
+    transport: asyncio.Transport
+    id: PeerId
+    _worker: asyncio.Future[None]
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self.connection = Connection(owner.limits)
+        self.address = self.host = self.cause = ""
+        self.is_plain = True
+        self.is_blocked = self.has_spoken = False
+        self.out: list[bytes] = []
+        self.since = 0.0
+        self.frames_in = self.lines_out = 0
+        self._work: deque[Line | Callable[[], Awaitable[bytes]]] | None = None
+        self._spacing: deque[Line] | None = None
+
+    # --- from asyncio ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        host, port, *_ = transport.get_extra_info("peername") or ("?", 0)
+        self.host, self.address = host, f"{host}:{port}"
+        self.since = asyncio.get_running_loop().time()
+        peer = self._owner.connected(self)
+        if peer is not None:
+            self.id = peer
+
+    def data_received(self, data: bytes) -> None:
+        if self.cause:
+            return
+        items = self.connection.receive(data)
+        self.frames_in += len(items)
+        self._choose_path()
+        self._owner.received(self, items)
+
+    def eof_received(self) -> bool:
+        if not self.cause:
+            self._owner.received(self, (None,))
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.cause = self.cause or (f"lost: {error}" if error else "closed by the peer")
+        self._owner.lost(self)
+
+    def pause_writing(self) -> None:
+        self.is_blocked = True
+
+    def resume_writing(self) -> None:
+        self.is_blocked = False
+
+    # --- what goes out ---
+
+    def deliver(self, lines: Sequence[Line]) -> None:
+        """Send *lines* after whatever waits already: a page being read, or the gap between two spaced lines."""
+        if self._work is not None:
+            self._work.extend(lines)
+            self._check_room(sum(len(item[1]) for item in self._work if isinstance(item, tuple)))
+        else:
+            self._pass_on(lines)
+
+    def work(self, job: Callable[[], Awaitable[bytes]]) -> None:
+        """Send the line *job* gives once it is done; later lines wait for it."""
+        if self._work is None:
+            self._work = deque()
+            self.is_plain = False
+            self._worker = asyncio.ensure_future(self._do_work())
+        self._work.append(job)
+
+    def flush(self) -> None:
+        """Write what `out` holds, in one write."""
+        out = self.out
+        data = out[0] if len(out) == 1 else b"".join(out)
+        self.lines_out += len(out)
+        out.clear()
+        if self.is_blocked and not self._check_room(self.transport.get_write_buffer_size() + len(data)):
+            return
+        self.transport.write(data)
+
+    def finish(self, cause: str) -> None:
+        """Write what waits, then close. Nothing more is read."""
+        if self.cause:
+            return
+        self.cause = cause
+        if self._work is None and not self._spacing:
+            self._close()
+
+    def abort(self, cause: str) -> None:
+        """Close at once; what waits is lost."""
+        self.cause = self.cause or cause
+        self.transport.abort()
+
+    def _close(self) -> None:
+        if self.out:
+            self.flush()
+        self.transport.close()
+
+    async def _do_work(self) -> None:
+        work = self._work
+        assert work is not None
+        while work:
+            item = work[0]
+            if not isinstance(item, tuple):
+                item = (None, await item())
+            work.popleft()
+            self._pass_on((item,))
+        self._work = None
+        self._choose_path()
+        if self.cause and not self._spacing:
+            self._close()
+
+    def _pass_on(self, lines: Sequence[Line]) -> None:
+        if self.connection.spells:
+            lines = [(message, self.connection.rewrite(line)) for message, line in lines]
+        if self._spacing is not None:
+            self._space(lines)
+            return
+        self.out.extend(line for _, line in lines)
+        self._owner.wrote(self)
+
+    def _choose_path(self) -> None:
+        connection = self.connection
+        if connection.spaced:
+            if self._spacing is None:
+                self._spacing = deque()
+        elif self._spacing is not None:
+            queue, self._spacing = list(self._spacing)[1:], None  # the first is written already
+            self.out.extend(line for _, line in queue)
+            self._owner.wrote(self)
+        self.is_plain = self._work is None and self._spacing is None and not connection.spells
+
+    def _space(self, lines: Sequence[Line]) -> None:
+        """Put lines into the queue that lets one go every 20 ms (R-pace)."""
+        queue, limits = self._spacing, self._owner.limits
+        assert queue is not None
+        is_idle = not queue
+        for message, line in lines:
+            if not (isinstance(message, PresenceNotice) and len(queue) > limits.max_waiting_notices):
+                queue.append((message, line))
+        if self._check_room(sum(len(line) for _, line in queue)) and is_idle and queue:
+            self._let_one_go()
+
+    def _let_one_go(self) -> None:
+        queue = self._spacing
+        if not queue or self.transport.is_closing():
+            if self.cause and self._work is None:
+                self._close()
+            return
+        self.transport.write(queue[0][1])
+        self.lines_out += 1
+        asyncio.get_running_loop().call_later(self._owner.limits.spacing_seconds, self._after_gap)
+
+    def _after_gap(self) -> None:
+        if self._spacing:
+            self._spacing.popleft()
+            self._let_one_go()
+
+    def _check_room(self, waiting: int) -> bool:
+        if waiting <= self._owner.limits.max_out_bytes:
+            return True
+        if not self.cause:
+            self.cause = f"does not read: {waiting} bytes wait"
+            self.transport.write(codec.encode(Error(ErrorCode.UNAVAILABLE)) + b"\r\n")
+        self.transport.abort()
+        return False
