@@ -352,7 +352,8 @@ def requests_in(case: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], objec
     for at, step in enumerate(steps):
         if isinstance(step.get("send"), dict):
             answers = (later["get"] for later in steps[at:] if later["peer"] == step["peer"] and "get" in later)
-            yield step["send"], next(answers, {}).get("code")
+            answer: dict[str, Any] = next(answers, {})
+            yield step["send"], answer.get("code")
 
 
 def test_every_request_in_a_scenario_validates_unless_that_is_its_point() -> None:
