@@ -156,16 +156,28 @@ class Framer:
         """Return where the frame ends, within data[pos:stop], or 0; the state is then that at *stop*."""
         if pos == stop:
             return 0
-        if self._escaped and data[pos] in b'"\\':
+        if not self._depth:  # the brace that begins it
+            self._depth = 1
+            pos += 1
+        elif self._escaped and data[pos] in b'"\\':
             pos += 1
         self._escaped = _hides_next(data, pos, stop)
         stop -= self._escaped
-        while stop - pos > _BLOCK_BYTES:
-            block_stop = pos + _BLOCK_BYTES
-            block_stop -= _hides_next(data, pos, block_stop)
-            if self._ends_within(data[pos:block_stop]):
-                break
-            pos = block_stop
+        is_long = False  # most frames end in the first block
+        while pos < stop:
+            block_stop = stop
+            if stop - pos > _BLOCK_BYTES:
+                block_stop = pos + _BLOCK_BYTES
+                block_stop -= _hides_next(data, pos, block_stop)
+            if not is_long or self._ends_within(data[pos:block_stop]):
+                end = self._scan(data, pos, block_stop)
+                if end:
+                    return end
+            pos, is_long = block_stop, True
+        return 0
+
+    def _scan(self, data: bytes, pos: int, stop: int) -> int:
+        """Go through data[pos:stop] token by token; return where the frame ends, or 0."""
         if self._in_string:
             rest = _STRING_REST.match(data, pos, stop)
             assert rest is not None

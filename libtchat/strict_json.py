@@ -8,10 +8,10 @@ whatever orjson declines.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from math import isfinite
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from libtchat.errors import ErrorCode, ProtocolError
 
@@ -23,6 +23,8 @@ else:
     _orjson = orjson
 
 __all__ = ["HAS_ORJSON", "BackendName", "backend", "dumps", "loads", "use_backend"]
+
+_T = TypeVar("_T")
 
 BackendName = Literal["orjson", "stdlib"]
 
@@ -54,22 +56,21 @@ def loads(text: bytes, *, max_depth: int, max_keys: int) -> dict[str, Any]:
     if [*map(type, items)].count(str) == keys <= max_keys and text.count(b'"') == 4 * keys:
         return found  # nothing but texts, as in nearly every request: all of the below, at a glance
     depth = 1
-    while items:
-        kinds = [*map(type, items)]
-        strings += kinds.count(str)
-        if float in kinds or int in kinds:
-            _check_numbers(items)
+    while items:  # level by level; what is of one type, as a hostile list mostly is, costs no step per entry
+        kinds = {*map(type, items)}
+        strings += len(_of(str, items, kinds))
+        _check_numbers(_of(int, items, kinds))
+        _check_numbers(_of(float, items, kinds))
         if dict not in kinds and list not in kinds:
             break
         depth += 1
         if depth > max_depth:
             raise _bad(f"an object may nest {max_depth} deep")
-        inside = [item for item in filter(None, items) if type(item) is dict]
-        lists = [item for item in filter(None, items) if type(item) is list]
+        inside = _of(dict, items, kinds)
         added = sum(map(len, inside))
         keys += added
         strings += added
-        items = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, inside))]
+        items = [*chain.from_iterable(_of(list, items, kinds)), *chain.from_iterable(map(dict.values, inside))]
     if keys > max_keys:
         raise _bad(f"an object has at most {max_keys} keys in all")
     quotes = text.count(b'"')
@@ -80,9 +81,16 @@ def loads(text: bytes, *, max_depth: int, max_keys: int) -> dict[str, Any]:
     return found
 
 
-def _check_numbers(items: list[Any]) -> None:
+def _of(kind: type[_T], items: list[Any], kinds: set[type[Any]]) -> list[_T]:
+    """Return those of *items* whose type is *kind*; *kinds* are the types of all of them."""
+    if kind not in kinds:
+        return []
+    return items if len(kinds) == 1 else [item for item in items if type(item) is kind]
+
+
+def _check_numbers(numbers: Sequence[float]) -> None:
     try:
-        finite = all(isfinite(item) for item in items if type(item) is int or type(item) is float)
+        finite = all(map(isfinite, numbers))
     except OverflowError:
         finite = False
     if not finite:
