@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import List, Optional, Tuple
 
+import clients
 import page
 import report
 import scenario
 import serving
+from conversation import Verdict
 
 __all__ = ["main"]
 
@@ -19,7 +22,12 @@ DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 def main(arguments: List[str]) -> int:
     """Run the command line; return the exit code (0 conformant, 1 not, 2 usage, 3 cannot connect or start)."""
-    options = _parser().parse_args(arguments)
+    words, command = arguments, []
+    if "--" in arguments:
+        at = arguments.index("--")
+        words, command = arguments[:at], arguments[at + 1 :]
+    options = _parser().parse_args(words)
+    options.command = command
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
@@ -31,6 +39,7 @@ def main(arguments: List[str]) -> int:
 
 
 def test_server(options: argparse.Namespace) -> int:
+    """Run the chosen cases against a server."""
     address = _address(options.address)
     if address is None:
         return _complain("%s is no HOST:PORT" % options.address, USAGE)
@@ -45,14 +54,43 @@ def test_server(options: argparse.Namespace) -> int:
         return _complain("cannot connect to %s: %s" % (str(target), error.strerror or error), UNREACHABLE)
     if not chosen:
         verdict = verdict._replace(outcomes=tuple(one for one in verdict.outcomes if one.case in checks))
+    return _show(str(target), verdict, "server %s {case} --trace" % str(target), options)
+
+
+def test_client(options: argparse.Namespace) -> int:
+    if not options.command:
+        return _complain("no client: python spec/conformance client -- CMD ... {name} {host} {port}", USAGE)
+    every = clients.plays()
+    chosen_ids = {case.id for case in scenario.select([play.case for play in every], options.selectors)}
+    chosen = [play for play in every if play.case.id in chosen_ids]
+    if not chosen:
+        return _complain("no case is named %s" % " or ".join(options.selectors), USAGE)
+    try:
+        verdict = clients.judge(options.command, chosen, options.timeout)
+    except OSError as error:
+        return _complain("cannot start %s: %s" % (options.command[0], error.strerror or error), UNREACHABLE)
+    command = " ".join(map(shlex.quote, options.command))
+    return _show(command, verdict, "client {case} --trace -- " + command, options)
+
+
+def _show(subject: str, verdict: Verdict, again: str, options: argparse.Namespace) -> int:
     requirements = scenario.load_requirements()
-    command = "python spec/conformance server " + str(target)
     if options.html:
-        options.html.write_text(page.of_server(target, verdict, requirements, options.strict), "utf-8")
+        options.html.write_text(page.of_verdict(subject, verdict, requirements, options.strict), "utf-8")
     if options.json:
-        print(report.as_json(target, verdict, options.strict))
+        print(report.as_json(subject, verdict, options.strict))
     else:
-        print(report.as_text(target, verdict, requirements, command, options.strict, options.trace))
+        command = "python spec/conformance " + again
+        print(
+            report.as_text(
+                subject,
+                verdict,
+                requirements,
+                lambda case: command.replace("{case}", case),
+                options.strict,
+                options.trace,
+            )
+        )
     return FAILED if report.summary(verdict, options.strict).startswith("NOT") else DONE
 
 
@@ -91,6 +129,16 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("address", metavar="HOST:PORT")
     server.add_argument("selectors", nargs="*", metavar="CASE", help="a topic, a case, a pattern, or an R- id")
     server.set_defaults(run=test_server)
+
+    client = commands.add_parser(
+        "client",
+        parents=[common],
+        help="test a client",
+        usage="%(prog)s [OPTIONS] [CASE ...] -- CMD ... {name} {host} {port}",
+        description="Test a client: CMD is started with {name}, {host} and {port} replaced, and typed to.",
+    )
+    client.add_argument("selectors", nargs="*", metavar="CASE", help="a topic, a case, a pattern, or an R- id")
+    client.set_defaults(run=test_client)
     return parser
 
 

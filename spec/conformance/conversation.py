@@ -10,7 +10,7 @@ from matcher import Names, fill, match
 from scenario import Case
 from wire import Closed, Flood, Frame, Garbage, Message, Peer, Silence, write
 
-__all__ = ["Fault", "Line", "Outcome", "hold"]
+__all__ = ["Fault", "Line", "Outcome", "Verdict", "hold"]
 
 BARRIER: Message = {"action": "ping"}
 PAUSE_SECONDS = 0.012
@@ -45,6 +45,21 @@ class Outcome(NamedTuple):
     retry_after: Optional[float] = None
     is_silence: bool = False
     is_untimely: bool = False
+
+
+class Verdict(NamedTuple):
+    """All outcomes; `trouble` is why there are none or why the run was cut short."""
+
+    outcomes: Tuple[Outcome, ...]
+    trouble: Optional[str]
+    seconds: float
+
+    def failed(self, level: str) -> List[Outcome]:
+        return [one for one in self.outcomes if one.problem and not one.is_skipped and one.case.level == level]
+
+    @property
+    def skipped(self) -> List[Outcome]:
+        return [one for one in self.outcomes if one.is_skipped]
 
 
 class _Failed(Exception):

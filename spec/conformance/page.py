@@ -1,1 +1,109 @@
-def of_server(*a): return ""
+"""Verdicts as one self-contained HTML page: no script, no font, no image from elsewhere."""
+
+from __future__ import annotations
+
+import html
+from typing import Dict, List, Sequence
+
+from conversation import Outcome, Verdict
+from report import plain, summary, topics
+from scenario import Requirement
+
+__all__ = ["document", "of_verdict"]
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --paper: #f6f7f9; --card: #fff; --line: #dde2e8;
+  --good: #1a7f4b; --bad: #b3261e; --warn: #8a6100; --code: #eef1f5; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e5e9ef; --soft: #9aa6b5; --paper: #14181e; --card: #1c222a;
+  --line: #313a46; --good: #54c98a; --bad: #ff8a80; --warn: #e6b450; --code: #12161b; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 68rem; margin: 0 auto; padding: 2rem 1rem 4rem; }
+h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+p.about { color: var(--soft); margin: 0 0 1.5rem; }
+.verdict { border-left: .4rem solid var(--good); background: var(--card); padding: 1rem 1.25rem; border-radius: .4rem; }
+.verdict.bad { border-color: var(--bad); } .verdict strong { font-size: 1.2rem; }
+.topics { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .6rem; margin: 1.25rem 0; }
+.topics a { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem .8rem;
+  color: inherit; text-decoration: none; }
+.topics b { display: block; } .bar { height: .35rem; border-radius: 1rem; background: var(--bad); margin-top: .4rem; }
+.bar i { display: block; height: 100%; border-radius: 1rem; background: var(--good); }
+details { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; margin: .35rem 0; }
+summary { cursor: pointer; padding: .45rem .8rem; } details > div { padding: 0 .8rem .8rem; }
+.tag { display: inline-block; min-width: 4.2rem; font-size: .75rem; font-weight: 700; }
+.pass .tag { color: var(--good); } .fail .tag { color: var(--bad); } .should .tag, .skip .tag { color: var(--warn); }
+code, pre { font: .85rem/1.45 ui-monospace, monospace; } .id { color: var(--soft); font-size: .85rem; }
+pre { background: var(--code); padding: .7rem; border-radius: .3rem; overflow-x: auto; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+.wrong { color: var(--bad); font-weight: 600; } blockquote { margin: .4rem 0; color: var(--soft); }
+table { border-collapse: collapse; background: var(--card); } th, td { border: 1px solid var(--line); padding: .5rem .8rem;
+  text-align: left; } td.full { color: var(--good); font-weight: 700; } td.part { color: var(--warn); font-weight: 700; }
+td.none { color: var(--bad); font-weight: 700; }
+"""
+
+
+def document(title: str, about: str, body: str) -> str:
+    """Return a whole page; *title* and *about* are escaped here, *body* is not."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>%s</title><style>%s</style></head>\n<body><main><h1>%s</h1><p class=\"about\">%s</p>\n%s\n"
+        "</main></body></html>\n"
+    ) % (html.escape(title), STYLE, html.escape(title), html.escape(about), body)
+
+
+def of_verdict(subject: str, verdict: Verdict, requirements: Dict[str, Requirement], strict: bool) -> str:
+    """Return the page of a verdict; *subject* says what was tested."""
+    line = summary(verdict, strict)
+    head, _, counts = line.partition(" (")
+    is_bad = line.startswith("NOT")
+    out = ['<div class="verdict%s"><strong>%s</strong><br>%s' % (" bad" if is_bad else "", head, counts.rstrip(")"))]
+    if verdict.trouble:
+        out.append('<br><span class="wrong">%s</span>' % html.escape(verdict.trouble))
+    out.append("</div>")
+    by_topic = topics(verdict)
+    out.append('<div class="topics">%s</div>' % "".join(_card(topic, some) for topic, some in by_topic.items()))
+    for topic, some in by_topic.items():
+        out.append('<h2 id="%s">%s</h2>' % (html.escape(topic), html.escape(topic)))
+        out += [_case(outcome, requirements) for outcome in _worst_first(some)]
+    about = "tchat protocol 1, %d cases, %.1f s" % (len(verdict.outcomes), verdict.seconds)
+    return document("Conformance of " + subject, about, "\n".join(out))
+
+
+def _worst_first(outcomes: Sequence[Outcome]) -> List[Outcome]:
+    return sorted(outcomes, key=lambda outcome: not outcome.problem or outcome.is_skipped)
+
+
+def _card(topic: str, outcomes: Sequence[Outcome]) -> str:
+    passed = sum(not outcome.problem for outcome in outcomes)
+    cell = '<a href="#%s"><b>%s</b>%d of %d<div class="bar"><i style="width:%.1f%%"></i></div></a>'
+    return cell % (html.escape(topic), html.escape(topic), passed, len(outcomes), 100.0 * passed / len(outcomes))
+
+
+def _case(outcome: Outcome, requirements: Dict[str, Requirement]) -> str:
+    case = outcome.case
+    kind, word = "pass", "passed"
+    if outcome.is_skipped:
+        kind, word = "skip", "skipped"
+    elif outcome.problem:
+        kind, word = ("fail", "FAILED") if case.level == "MUST" else ("should", "SHOULD")
+    rules = [requirements[cited] for cited in case.cites if cited in requirements]
+    quotes = "".join(
+        "<blockquote><code>%s</code> %s</blockquote>" % (rule.id, html.escape(rule.sentence)) for rule in rules
+    )
+    problem = '<p class="wrong">%s</p>' % html.escape(plain(outcome.problem, 1000)) if outcome.problem else ""
+    lines = "\n".join("%-8s %s %s" % (line.peer, line.sign, plain(line.text, 2000)) for line in outcome.lines)
+    talk = "<pre>%s</pre>" % html.escape(lines) if lines and outcome.problem else ""
+    return (
+        '<details class="%s"%s><summary><span class="tag">%s</span> %s <span class="id">%s</span></summary>'
+        "<div>%s%s%s</div></details>"
+    ) % (
+        kind,
+        " open" if kind == "fail" else "",
+        word,
+        html.escape(case.title),
+        html.escape(case.id),
+        quotes,
+        problem,
+        talk,
+    )

@@ -1,13 +1,12 @@
-"""Shows a verdict on a server: as text, as JSON. (The page is in page.py.)"""
+"""Shows a verdict: as text, as JSON. The page is in page.py."""
 
 from __future__ import annotations
 
 import json
-from typing import Dict, List
+from typing import Callable, Dict, List
 
-from conversation import Line, Outcome
+from conversation import Line, Outcome, Verdict
 from scenario import Requirement
-from serving import Target, Verdict
 
 __all__ = ["as_json", "as_text", "summary", "topics"]
 
@@ -35,23 +34,28 @@ def summary(verdict: Verdict, strict: bool) -> str:
 
 
 def as_text(
-    target: Target, verdict: Verdict, requirements: Dict[str, Requirement], command: str, strict: bool, trace: bool
+    subject: str,
+    verdict: Verdict,
+    requirements: Dict[str, Requirement],
+    again: Callable[[str], str],
+    strict: bool,
+    trace: bool,
 ) -> str:
-    """Return the whole report; *command* is what runs one case again, before its id."""
-    out = ["tchat protocol 1 · %s · %d cases" % (target, len(verdict.outcomes))]
+    """Return the whole report; *again* makes the command that runs a case again from its id."""
+    out = ["tchat protocol 1 · %s · %d cases" % (subject, len(verdict.outcomes))]
     cells = [_cell(topic, outcomes) for topic, outcomes in topics(verdict).items()]
     out += [" " + "   ".join(cells[at : at + 6]) for at in range(0, len(cells), 6)]
     for outcome in verdict.outcomes:
         if outcome.is_skipped or not (outcome.problem or trace):
             continue
-        out += _block(outcome, requirements, command, trace)
+        out += _block(outcome, requirements, again, trace)
     if verdict.trouble:
         out.append("TROUBLE: " + verdict.trouble)
     out.append("Result: %s  %.1f s" % (summary(verdict, strict), verdict.seconds))
     return "\n".join(out)
 
 
-def as_json(target: Target, verdict: Verdict, strict: bool) -> str:
+def as_json(subject: str, verdict: Verdict, strict: bool) -> str:
     """Return one JSON object with every case, its outcome and, if it failed, its conversation."""
     cases = [
         {
@@ -69,7 +73,7 @@ def as_json(target: Target, verdict: Verdict, strict: bool) -> str:
     return json.dumps(
         {
             "protocol": 1,
-            "server": str(target),
+            "subject": subject,
             "result": summary(verdict, strict),
             "trouble": verdict.trouble,
             "seconds": round(verdict.seconds, 3),
@@ -98,7 +102,9 @@ def _cell(topic: str, outcomes: List[Outcome]) -> str:
     return "%s %d/%d%s" % (topic, passed, len(outcomes), " (%s)" % ", ".join(remarks) if remarks else "")
 
 
-def _block(outcome: Outcome, requirements: Dict[str, Requirement], command: str, trace: bool) -> List[str]:
+def _block(
+    outcome: Outcome, requirements: Dict[str, Requirement], again: Callable[[str], str], trace: bool
+) -> List[str]:
     case = outcome.case
     word = "FAIL" if outcome.problem else "pass"
     out = ["%s %s   %s: %s" % (word, case.id, case.level, case.title)]
@@ -112,8 +118,8 @@ def _block(outcome: Outcome, requirements: Dict[str, Requirement], command: str,
         lines = lines[-LINES_SHOWN:]
     out += [_line(line, trace) for line in lines]
     if outcome.problem:
-        out.append("%sexpected otherwise: %s" % (INDENT, plain(outcome.problem, 400)))
-        out.append("%sagain: %s %s --trace" % (INDENT, command, case.id))
+        out.append("%swrong: %s" % (INDENT, plain(outcome.problem, 400)))
+        out.append("%sagain: %s" % (INDENT, again(case.id)))
     return out
 
 

@@ -10,12 +10,12 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import scenario
 import shapes
-from conversation import Fault, Line, Outcome, hold
+from conversation import Fault, Line, Outcome, Verdict, hold
 from matcher import Names
 from scenario import Case
 from wire import Closed, Flood, Garbage, Message, Peer, Silence, connect, write
 
-__all__ = ["CHECKS", "Target", "Verdict", "judge"]
+__all__ = ["CHECKS", "Target", "judge"]
 
 AT_ONCE = 8
 TRIES = 3
@@ -49,21 +49,6 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         return "%s:%d" % ("[%s]" % self.host if ":" in self.host else self.host, self.port)
-
-
-class Verdict(NamedTuple):
-    """All outcomes; `trouble` is why there are none or why the run was cut short."""
-
-    outcomes: Tuple[Outcome, ...]
-    trouble: Optional[str]
-    seconds: float
-
-    def failed(self, level: str) -> List[Outcome]:
-        return [one for one in self.outcomes if one.problem and not one.is_skipped and one.case.level == level]
-
-    @property
-    def skipped(self) -> List[Outcome]:
-        return [one for one in self.outcomes if one.is_skipped]
 
 
 def judge(target: Target, cases: List[Case], checks: List[Case]) -> Verdict:

@@ -132,9 +132,14 @@ class Cutter:
 
 
 class Peer:
-    """One connection to a server under test, with a blocking socket and a deadline for every wait."""
+    """One connection to a program under test, with a blocking socket and a deadline for every wait.
 
-    def __init__(self, sock: socket.socket, timeout_seconds: float) -> None:
+    A server has to end each message with CR LF and to write it on one line; a client should end it with LF.
+    """
+
+    def __init__(self, sock: socket.socket, timeout_seconds: float, is_client: bool = False) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.is_client = is_client
         self.sock = sock
         self.timeout_seconds = timeout_seconds
         self.waiting: List[Frame] = []
@@ -149,7 +154,7 @@ class Peer:
         try:
             self.sock.sendall(data)
         except socket.timeout:
-            raise Silence("the server does not read") from None
+            raise Silence("the other end does not read") from None
         except OSError:
             pass
 
@@ -180,8 +185,8 @@ class Peer:
         if self.is_closed:
             return
         self.is_closed = True
-        if self._last_raw and not self._cutter.inside and not self._cutter.rest.startswith(b"\r\n"):
-            self._fault_of_end(self._cutter.rest)
+        if not self._cutter.inside:
+            self._judge_end(self._cutter.rest)
 
     def _read(self, deadline: float) -> None:
         self.sock.settimeout(max(0.001, deadline - time.monotonic()))
@@ -198,28 +203,31 @@ class Peer:
             raise Silence("nothing came within %g s" % self.timeout_seconds)
         if not data:
             self._end()
-            raise Closed("the server closed the connection")
+            raise Closed("the connection was closed")
         for before, raw in self._cutter.feed(data):
             self._found(before, raw, now)
         if not self._cutter.inside and self._cutter.rest.strip() and b"\n" in self._cutter.rest:
             raise Garbage("%s is no message" % _shown(self._cutter.rest))
         if len(self._cutter.rest) > MAX_FRAME_BYTES or self._bytes_waiting > MAX_PENDING_BYTES:
-            raise Flood("the server sends without end")
+            raise Flood("it sends without end")
 
     def _found(self, before: bytes, raw: bytes, now: float) -> None:
         if before.strip():
             raise Garbage("%s stands between messages" % _shown(before))
-        if self._last_raw and before != b"\r\n":
-            self._fault_of_end(before)
-        if b"\n" in raw or b"\r" in raw:
+        self._judge_end(before)
+        if not self.is_client and (b"\n" in raw or b"\r" in raw):
             self.faults.append((raw, "a message is written over several lines"))
         self.waiting.append(Frame(raw, parse(raw), now))
         self._bytes_waiting += len(raw)
         self._last_raw = raw
 
-    def _fault_of_end(self, end: bytes) -> None:
-        seen = repr(end[:10])[1:] if end else "nothing"
-        self.faults.append((self._last_raw, "a message is followed by %s, not by CR LF" % seen))
+    def _judge_end(self, end: bytes) -> None:
+        """Look at the bytes between the last message and the next."""
+        is_good = b"\n" in end if self.is_client else end == b"\r\n"
+        if self._last_raw and not is_good:
+            seen = repr(end[:10])[1:] if end else "nothing"
+            wanted = "LF" if self.is_client else "CR LF"
+            self.faults.append((self._last_raw, "a message is followed by %s, not by %s" % (seen, wanted)))
 
 
 def connect(host: str, port: int, timeout_seconds: float) -> Peer:
@@ -229,7 +237,6 @@ def connect(host: str, port: int, timeout_seconds: float) -> Peer:
         OSError: nobody listens there.
     """
     sock = socket.create_connection((host, port), timeout=timeout_seconds)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Peer(sock, timeout_seconds)
 
 
