@@ -8,13 +8,15 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from test_log import say
 from test_log_sqlite import fill, start_writing
 
 from tchat_server.log import LogRefused
 from tchat_server.log.care import check
-from tchat_server.log.schema import open_file, refusals
+from tchat_server.log.schema import Durability, open_file, refusals
 from tchat_server.log.sqlite import SqliteLog
 
 
@@ -102,19 +104,43 @@ def test_what_cannot_be_written_or_opened_says_what_to_do(path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 0.5, 0.9])
-def test_a_truncated_wal_is_refused_because_events_are_lost(path: Path, keep: float) -> None:
+@pytest.mark.parametrize("damage", [cut, lambda wal, size: overwrite(wal, size, b"\x55" * 8192)], ids=["cut", "noise"])
+def test_a_damaged_wal_is_refused_because_events_are_lost(
+    path: Path, keep: float, damage: Callable[[Path, int], object]
+) -> None:
     with start_writing(path) as process:
         assert process.stdout is not None
         for _ in range(60):
             assert process.stdout.readline()
         process.send_signal(signal.SIGKILL)
     wal = path.with_name(path.name + "-wal")
-    cut(wal, int(wal.stat().st_size * keep))
-    with pytest.raises(LogRefused, match=r"has lost its last \d+ entries"):
+    damage(wal, int(wal.stat().st_size * keep))
+    with pytest.raises(LogRefused, match=r"lacks its last entries \(\d+\)"):
         SqliteLog.open(path)
     path.with_name(path.name + ".lock").unlink()
     open_file(path).release()
     assert check(path).faults == []
+
+
+def test_an_older_copy_of_the_file_is_refused_unless_a_power_cut_may_have_made_it(path: Path) -> None:
+    book = asyncio.run(fill(path))
+    for durability in get_args(Durability):
+        before = path.read_bytes()
+
+        async def go_on(durability: Durability) -> None:
+            log = SqliteLog.open(path, durability=durability)
+            assert await log.append([book.part(say())]) == {}
+            await log.close()
+
+        asyncio.run(go_on(durability))
+        after = path.read_bytes()
+        path.write_bytes(before)
+        if durability == "full":
+            with pytest.raises(LogRefused, match=r"lacks its last entries \(1\)"):
+                SqliteLog.open(path)
+        else:
+            open_file(path).release()
+        path.write_bytes(after)
 
 
 def test_files_are_private(tmp_path: Path) -> None:

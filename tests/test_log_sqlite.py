@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from test_log import Book, create, on_loop, page, say, state_of
 
+from libtchat.effect import Part
 from libtchat.names import Key, user_key
 from libtchat.request import Invite, Join, Leave
 from tchat_server.log import LogRefused, LogUnavailable
@@ -172,6 +174,38 @@ async def test_a_log_closed_while_nothing_is_certain_says_neither_yes_nor_no(pat
     with pytest.raises(LogUnavailable):
         await log.load(Key("wob"))
     await log.close()
+
+
+@on_loop
+async def test_a_part_that_makes_no_sense_is_refused_and_the_next_ones_are_stored(path: Path) -> None:
+    book = await fill(path)
+    log = SqliteLog.open(path)
+    part = book.part(say())
+    senseless = Part(part.key, part.expected, part.events, part.after, ("x", "y"))
+    assert await log.append([senseless]) == {Key("wob"): ()}
+    assert await log.append([part]) == {}
+    await log.close()
+
+
+@on_loop
+async def test_after_a_defect_in_the_writer_nothing_is_stored_and_nobody_waits_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = await fill(path)
+    defects: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", defects.append)
+
+    def broken_clock() -> float:
+        raise ZeroDivisionError
+
+    log = SqliteLog.open(path, clock=broken_clock)
+    part = book.part(say())
+    with pytest.raises(LogUnavailable):
+        await log.append([part])
+    assert await log.append([part]) == {Key("wob"): ()}
+    assert len((await page(log)).lines) == part.expected
+    await log.close()
+    assert [defect.exc_type for defect in defects] == [ZeroDivisionError]
 
 
 @on_loop

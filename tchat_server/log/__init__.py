@@ -86,6 +86,8 @@ class EventLog(Protocol):
         Returns:
             The failed parts: newer events of somebody else's (a conflict), or () when the storage is unavailable.
             Empty when all are durable. The adapter reads back until it is certain; it never guesses.
+        Raises:
+            LogUnavailable: the log was closed before anything certain could be learnt. Tell nobody anything.
         """
 
     async def load(self, key: Key) -> Loaded:

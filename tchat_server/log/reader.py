@@ -1,6 +1,6 @@
 """What is read from the SQLite file: functions of a connection, run wherever that connection lives.
 
-They raise sqlite3.Error, and TchatError for a line or snapshot that can't be decoded.
+They raise sqlite3.Error, and TchatError or ValueError for a row that is damaged.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SELECT groups.key, groups.name, private, standing, seq, invitation, standings.na
 FROM standings JOIN groups ON groups.id = group_id WHERE user = ? ORDER BY groups.key"""
 _RETRIES = """
 SELECT retries.id, groups.key, retries.seq, time, digest
-FROM retries JOIN groups ON groups.id = group_id WHERE user = ? AND time >= ? ORDER BY time, groups.key, retries.seq"""
+FROM retries JOIN groups ON groups.id = group_id WHERE user = ? AND time >= ? ORDER BY number"""
 
 
 def find_group(connection: sqlite3.Connection, key: Key) -> tuple[int, int] | None:

@@ -66,16 +66,16 @@ CREATE TABLE standings (
     invitation BLOB,                     -- the event as it was sent
     PRIMARY KEY (user, group_id)
 ) WITHOUT ROWID;
-CREATE TABLE retries (
+CREATE TABLE retries (                   -- in the order of time, which is how they are forgotten
+    number INTEGER PRIMARY KEY,
     user TEXT NOT NULL,
     id TEXT NOT NULL,
     group_id INTEGER NOT NULL REFERENCES groups (id),
     seq INTEGER NOT NULL,
     time REAL NOT NULL,
-    digest TEXT NOT NULL,
-    PRIMARY KEY (user, id)
-) WITHOUT ROWID;
-CREATE INDEX retries_by_time ON retries (time);
+    digest TEXT NOT NULL
+);
+CREATE INDEX retries_by_user ON retries (user);
 CREATE TABLE users (
     key TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -266,7 +266,7 @@ def _check_entries(path: Path, connection: sqlite3.Connection, lock: Lock) -> No
     noted = lock.noted(identity)
     if noted > last:
         raise LogRefused(
-            f"{path} has lost its last {noted - last} entries: "
+            f"{path} lacks its last entries ({noted - last}): "
             f"restore its -wal file or a backup, or delete {lock.path} to go on without them"
         )
     lock.note(last)

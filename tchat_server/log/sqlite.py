@@ -142,7 +142,7 @@ class SqliteLog:
             self._connection.execute("BEGIN")
             answer = question(self._connection)
             self._connection.execute("ROLLBACK")
-        except (sqlite3.Error, TchatError) as error:
+        except (sqlite3.Error, TchatError, ValueError) as error:
             self._disconnect()
             raise LogUnavailable(str(error)) from error
         return answer

@@ -20,6 +20,7 @@ from attrs import define, field
 
 from libtchat import codec
 from libtchat.effect import Kinds, Part
+from libtchat.errors import TchatError
 from libtchat.event import Event, Said
 from libtchat.group import Standing
 from libtchat.names import Key, UserKey, user_key
@@ -47,9 +48,10 @@ _NEW_ENTRY = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)"
 _SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)"
 _SET_STANDING = "INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?)"
 _FORGET_STANDING = "DELETE FROM standings WHERE user = ? AND group_id = ?"
-_NEW_RETRY = "INSERT OR REPLACE INTO retries VALUES (?, ?, ?, ?, ?, ?)"
+_NEW_RETRY = "INSERT INTO retries (user, id, group_id, seq, time, digest) VALUES (?, ?, ?, ?, ?, ?)"
 _FORGET_RETRIES = """
-DELETE FROM retries WHERE (user, id) IN (SELECT user, id FROM retries WHERE time < ? ORDER BY time LIMIT ?)"""
+DELETE FROM retries WHERE number <=
+    (SELECT max(number) FROM (SELECT number, time FROM retries ORDER BY number LIMIT ?) WHERE time < ?)"""
 _SAVE_PASSWORD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?)"
 
 (_MESSAGES,), (_OTHERS,) = KIND_NUMBERS[Kinds.MESSAGES], KIND_NUMBERS[Kinds.STATES]
@@ -136,7 +138,7 @@ class _Session:
                 if statement is _MOVE_HEAD and written != len(rows):
                     raise sqlite3.IntegrityError("another program has written to the database")
                 rows.clear()
-        self.connection.execute(_FORGET_RETRIES, (now - self._retry_seconds, forget))
+        self.connection.execute(_FORGET_RETRIES, (forget, now - self._retry_seconds))
 
 
 @define(eq=False)
@@ -275,7 +277,7 @@ class Writer:
             session.connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 job.write(session)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, TchatError, ValueError) as error:
             self._tell_trouble(f"nothing can be stored: {error}")
             self._give_up_session()
             return _fail
