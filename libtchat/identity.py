@@ -58,8 +58,10 @@ class Identity:
             if len(session.peers) >= self.limits.max_peers_per_user:
                 raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
             return session
-        known = self._token(key, now)
-        return self._new_session(name, known or _text(peer.ask(NewToken())), user or User())
+        token = self._token(key, now)
+        if token is None or hello.token is None or not _same(hello.token, token):
+            token = _text(peer.ask(NewToken()))  # somebody else, for all we know: the old one is worth nothing now
+        return self._new_session(name, token, user or User())
 
     def leave(self, session: Session, now: float) -> None:
         """Let the token of a user who went expire after `token_seconds`."""

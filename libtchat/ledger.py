@@ -14,7 +14,7 @@ from attrs import Factory, define
 
 from libtchat.effect import Effect, Loaded, LoadGroup, LoadUser, Membership, PeerId, Resend, Retry, Send, User
 from libtchat.errors import ErrorCode, Refused
-from libtchat.event import Created, Event, Invited, Joined
+from libtchat.event import Created, Event, Invited, Joined, Said
 from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, subject
 from libtchat.limits import Limits
 from libtchat.names import Key, UserKey, group_key, user_key
@@ -195,7 +195,7 @@ class Ledger:
         assert key is not None
         assert after is not None
         self._slots[key].durable = after
-        if (changed := subject(event)) is None:
+        if isinstance(event, Said) or (changed := subject(event)) is None:
             return
         user = user_key(changed)
         session = self.presence.session(user)
@@ -255,6 +255,8 @@ class Ledger:
         """Return the peers that hear *event*, and keep those of the members for the next one."""
         if slot.audience is None or before is None or before.members is not after.members:
             slot.audience = self.presence.peers(after.members)
+        if isinstance(event, Said):
+            return slot.audience
         others = outsiders(before, event, after)
         return slot.audience + self.presence.peers(others) if others else slot.audience
 
