@@ -37,6 +37,7 @@ from libtchat.reply import (
     Welcome,
 )
 from libtchat.request import ListMessages, ListStates, Request
+from tchat_client.failure import LinkError
 from tchat_client.language import Language
 
 __all__ = ["Renderer", "clean", "clip"]
@@ -112,6 +113,13 @@ class Renderer:
     def mistyped(self, problem: Mistyped) -> str:
         """Return the sentence for what was typed wrongly."""
         return clean(self.language.text(f"problem.{problem.problem}", **problem.values))
+
+    def failure(self, error: LinkError) -> str:
+        """Return the sentence for what is wrong with the connection."""
+        values = {
+            name: self.failure(value) if isinstance(value, LinkError) else value for name, value in error.values.items()
+        }
+        return clean(self.language.text(error.key, **values))
 
     def refusal(self, error: Error, request: Request | None = None) -> str:
         """Return the sentence for what the server refused, and its code."""

@@ -1,0 +1,538 @@
+"""The `tchat` command: options and subcommands to a session or a script, failures to one line and an exit code.
+
+Exit codes: 0 done, 1 refused by the server, 2 usage, 3 could not connect, 4 connection lost with unknown outcome,
+5 the server broke the protocol, 130 interrupted, 141 the reader of the output went away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+from attrs import frozen
+
+from libtchat.errors import CommandError
+from tchat_client.failure import ClosedPipe, HelloRefused, LinkError, Misused, Refusal
+from tchat_client.language import Language, choose
+
+if TYPE_CHECKING:
+    from tchat_client.link import Address, Link, Watcher
+    from tchat_client.render import Renderer
+    from tchat_client.script import Output, Script
+    from tchat_client.settings import State
+
+__all__ = ["main"]
+
+EXIT_REFUSED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_CLOSED_PIPE = 1, 2, 130, 141
+
+_DEFAULT = "chat"
+
+
+@frozen
+class Options:
+    """What every command takes, the config file read in."""
+
+    address: Address
+    name: str | None
+    language: Language
+    password: str | None
+    uses_tls: bool
+    ca: str | None
+    timeout: float
+    traces: bool
+    is_json: bool
+    is_plain: bool
+    joins: tuple[str, ...]
+
+
+class _Tchat(click.Group):
+    """A group whose default command takes a HOST: the first word is a command, or else a host."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = self._first_word(args)
+        word = None if at is None else args[at]
+        if word is not None and at is not None and word in self.commands:
+            args = [word, *args[:at], *args[at + 1 :]]
+        elif word == "help":
+            args = ["--help"]
+        elif not (args and args[0] in ("--help", "-h", "--version")):
+            near = get_close_matches(word or "", [name for name in self.commands if name != _DEFAULT], n=1)
+            if word is not None and near and not {".", ":"} & set(word):
+                raise Misused("unknown-subcommand", word=word, suggestion=near[0])
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def _first_word(self, args: Sequence[str]) -> int | None:
+        """Return where the first word is that is no option, nor an option's value."""
+        takes_value = {
+            name
+            for command in self.commands.values()
+            for option in command.params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        is_value = False
+        for at, word in enumerate(args):
+            if is_value:
+                is_value = False
+            elif word.startswith("-") and word != "-":
+                if word == "--":
+                    return None
+                is_value = word in takes_value
+            else:
+                return at
+        return None
+
+
+def _options(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., int]:
+    """Add the options every command takes, read what they say, and run the command."""
+
+    @functools.wraps(command)
+    def run(**given: Any) -> int:
+        common = {name: given.pop(name) for name in _COMMON}
+        joins = given.pop("join", ())
+        host = given.pop("host", None)
+        options = _read(**common, host=host, joins=joins, plain=given.pop("plain", False))
+        try:
+            return asyncio.run(command(options, **given))
+        except BrokenPipeError:
+            raise ClosedPipe from None  # click would exit with 1
+
+    wrapped: Callable[..., int] = run
+    for option in reversed([*_COMMON.values()]):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+_COMMON: Mapping[str, Callable[[Callable[..., int]], Callable[..., int]]] = {
+    "server": click.option("--server", metavar="HOST:PORT", envvar="TCHAT_SERVER", help="Where the server is."),
+    "name": click.option("--name", metavar="NAME", envvar="TCHAT_NAME", help="Your name."),
+    "lang": click.option("--lang", metavar="en|fr", envvar="TCHAT_LANG", help="The language of what is shown."),
+    "tls": click.option("--tls/--no-tls", default=None, envvar="TCHAT_TLS", help="Encrypt, and check the server."),
+    "ca": click.option("--ca", metavar="FILE", envvar="TCHAT_CA", help="Who may vouch for the server (PEM)."),
+    "password_file": click.option(
+        *("--password-file", "password_file"), metavar="FILE", help="The password of your name (or TCHAT_PASSWORD)."
+    ),
+    "timeout": click.option("--timeout", metavar="TIME", default="10s", help="How long to wait for an answer."),
+    "config": click.option("--config", metavar="FILE", envvar="TCHAT_CONFIG", help="Another configuration file."),
+    "trace": click.option("--trace", is_flag=True, help="Show every message in and out."),
+    "json": click.option("--json", "json", is_flag=True, help="One JSON object per line, and nothing else."),
+}
+
+
+def _read(
+    *,
+    server: str | None,
+    name: str | None,
+    lang: str | None,
+    tls: bool | None,
+    ca: str | None,
+    password_file: str | None,
+    timeout: str,
+    config: str | None,
+    trace: bool,
+    json: bool,
+    host: str | None,
+    joins: tuple[str, ...],
+    plain: bool,
+) -> Options:
+    """Put together what was asked for: the command line, then the environment, then the config file."""
+    from libtchat.errors import Refused
+    from libtchat.names import check_user_name
+    from tchat_client.settings import parse_address, parse_duration, read_config
+
+    found: dict[str, Any] = read_config(None if config is None else Path(config))
+    environ = os.environ
+    where = host or server or _of_course(environ) or found.get("server") or ""
+    ca = ca or found.get("ca")
+    chosen = name if name is not None else found.get("name")
+    try:
+        shown = _login() if chosen is None else check_user_name(chosen)
+    except Refused:
+        raise Misused("bad-name", value=chosen) from None
+    return Options(
+        address=parse_address(where) if where else parse_address("127.0.0.1"),
+        name=shown,
+        language=choose(lang or (None if environ.get("LC_ALL") else found.get("lang")), environ),
+        password=_password(password_file or found.get("password_file"), environ),
+        uses_tls=bool(tls if tls is not None else found.get("tls") or ca),
+        ca=ca,
+        timeout=parse_duration(timeout),
+        traces=trace,
+        is_json=json,
+        is_plain=plain or bool(found.get("plain")),
+        joins=joins or tuple(found.get("join") or ()),
+    )
+
+
+def _of_course(environ: Mapping[str, str]) -> str | None:
+    """Return what HOST and PORT say, as in the course."""
+    host, port = environ.get("HOST", ""), environ.get("PORT", "")
+    return f"{host}:{port}" if port else host or None
+
+
+def _login() -> str | None:
+    """Return the name one is logged in by, if that can be a name here; a guest has none."""
+    from getpass import getuser
+
+    from libtchat.errors import Refused
+    from libtchat.names import check_user_name
+
+    try:
+        return check_user_name(getuser())
+    except (Refused, OSError, KeyError, ImportError):
+        return None
+
+
+def _password(path: str | None, environ: Mapping[str, str]) -> str | None:
+    if path is None:
+        return environ.get("TCHAT_PASSWORD") or None
+    try:
+        return Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misused("bad-config", path=path, detail=getattr(error, "strerror", None) or error) from None
+
+
+@click.group(cls=_Tchat, invoke_without_command=True, context_settings={"help_option_names": ["--help", "-h"]})
+@click.version_option(package_name="libtchat", prog_name="tchat")
+def tchat() -> None:
+    """Chat in groups, or send and read from scripts.
+
+    Without a command: `tchat [HOST[:PORT]]` opens a session, or runs the lines of a pipe.
+    """
+
+
+@tchat.command(_DEFAULT, short_help="Open a session (the default).")
+@click.argument("host", metavar="[HOST[:PORT]]", required=False)
+@click.option("--join", metavar="GROUP", multiple=True, help="Join a group first; may be repeated.")
+@click.option("--plain", is_flag=True, help="No prompt, one line per event: for screen readers, dumb terminals.")
+@_options
+async def chat(options: Options) -> int:
+    """Open a session with the server at HOST:PORT; with a pipe as input run its lines and end."""
+    from tchat_client.session import Session, read_lines, run_lines, run_piped
+
+    state, renderer = _state(), _renderer(options)
+    link = _link(options, state)
+    session = Session(link, renderer, state, _print, options.traces)
+    joins = [f"j;{group}" for group in options.joins]
+    if not sys.stdin.isatty():
+        return await run_piped(link, session, _chained(joins, read_lines()))
+    if options.is_plain or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty():
+        return await run_lines(link, session, _chained(joins, read_lines()))
+    from tchat_client.prompt import run_prompt
+
+    return await run_prompt(link, session, joins)
+
+
+@tchat.command()
+@click.argument("group")
+@click.argument("text", required=False)
+@click.option("--stdin", "each", type=click.Choice(["line", "all"]), help="Send the input: line by line, or as one.")
+@_options
+async def send(options: Options, group: str, text: str | None, each: str | None) -> int:
+    """Send TEXT, or what is piped in, to GROUP."""
+    from tchat_client.script import say_each
+    from tchat_client.session import read_lines
+
+    if text not in (None, "-") and each is not None:
+        raise Misused("text-twice")
+    reads = text in (None, "-")
+    if reads and text is None and sys.stdin.isatty():
+        raise Misused("no-text")
+    texts = read_lines() if each == "line" else _chained([_whole_input() if reads else text or ""], None)
+    return await _script(options, lambda link, output: say_each(link, output, _group(group), _checked(texts)))
+
+
+@tchat.command("do")
+@click.argument("line")
+@_options
+async def do(options: Options, line: str) -> int:
+    """Do one command of the course, such as 'kick;wob;bob;spam'."""
+    from libtchat.commands import Help, LocalAction, find, parse, unparse
+    from libtchat.request import Quit, Register
+    from tchat_client.script import ask
+
+    meaning = parse(line, None)
+    if isinstance(meaning, Help):
+        for row in _renderer(options).help(None if meaning.command is None else find(meaning.command)):
+            _print(row)
+        return 0
+    if isinstance(meaning, LocalAction | Quit) or (isinstance(meaning, Register) and not meaning.password):
+        raise Misused("interactive-only", form=unparse(meaning))
+    request = meaning
+
+    async def work(link: Link, output: Output) -> None:
+        await ask(link, output, request)
+
+    return await _script(options, work)
+
+
+@tchat.command()
+@_options
+async def groups(options: Options) -> int:
+    """List the groups you can see."""
+    from tchat_client.script import list_groups
+
+    return await _script(options, list_groups)
+
+
+@tchat.command()
+@click.argument("group")
+@_options
+async def members(options: Options, group: str) -> int:
+    """List who is in GROUP."""
+    from tchat_client.script import list_members
+
+    return await _script(options, lambda link, output: list_members(link, output, _group(group)))
+
+
+_count = click.option("-n", "--count", type=click.IntRange(1), default=100, show_default=True, help="How many entries.")
+
+
+@tchat.command()
+@click.argument("group")
+@_count
+@_options
+async def messages(options: Options, group: str, count: int) -> int:
+    """Show the last texts of GROUP."""
+    from libtchat.request import ListMessages
+    from tchat_client.script import read_page
+
+    return await _script(options, lambda link, output: read_page(link, output, ListMessages, _group(group), count))
+
+
+@tchat.command()
+@click.argument("group")
+@_count
+@_options
+async def states(options: Options, group: str, count: int) -> int:
+    """Show what happened in GROUP: who came, went, was invited, kicked, banned."""
+    from libtchat.request import ListStates
+    from tchat_client.script import read_page
+
+    return await _script(options, lambda link, output: read_page(link, output, ListStates, _group(group), count))
+
+
+@tchat.command()
+@click.argument("group")
+@click.option("--count", type=click.IntRange(1), help="End after so many events.")
+@click.option("--for", "duration", metavar="TIME", help="End after 30s, 5m, 1h.")
+@_options
+async def tail(options: Options, group: str, count: int | None, duration: str | None) -> int:
+    """Show what happens in GROUP as it happens."""
+    from tchat_client.script import Tail
+    from tchat_client.script import tail as follow
+    from tchat_client.settings import parse_duration
+
+    seconds = None if duration is None else parse_duration(duration)
+    output = _output(options)
+    watcher = Tail(_state(), _tracer(options), output, _group(group), count)
+    return await _script(options, lambda link, _: follow(link, watcher, seconds), watcher=watcher, output=output)
+
+
+@tchat.command()
+@_options
+async def ping(options: Options) -> int:
+    """Measure the round trip; for health checks."""
+    from tchat_client.script import ping as measure
+
+    return await _script(options, measure)
+
+
+async def _script(
+    options: Options,
+    work: Callable[[Link, Output], Awaitable[None]],
+    *,
+    watcher: Script | None = None,
+    output: Output | None = None,
+) -> int:
+    """Connect, do *work*, say goodbye."""
+    from tchat_client.script import Script
+
+    state = _state()
+    output = output or _output(options)
+    watcher = watcher or Script(state, _tracer(options))
+    watcher.link = link = _link(options, state, watcher)
+    await link.open()
+    try:
+        output.renderer.me = link.mirror.name
+        await work(link, output)
+    finally:
+        await link.quit()
+    return 0
+
+
+def _link(options: Options, state: State, watcher: Watcher | None = None) -> Link:
+    from tchat_client.link import Link, Times, Watcher
+
+    tls = None
+    if options.uses_tls:
+        import ssl
+
+        try:
+            tls = ssl.create_default_context(cafile=options.ca)
+        except OSError as error:
+            raise Misused("bad-config", path=options.ca, detail=error.strerror or error) from None
+    token = state.token(options.address, options.name) if options.name else None
+    times = Times(answer_seconds=options.timeout, connect_seconds=options.timeout)
+    return Link(options.address, options.name, tls, token, options.password, watcher or Watcher(), times)
+
+
+def _state() -> State:
+    from tchat_client.settings import State
+
+    return State.of_user()
+
+
+def _renderer(options: Options) -> Renderer:
+    from tchat_client.render import Renderer
+
+    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Renderer(options.language, options.name or "", str(options.address), is_coloured)
+
+
+def _output(options: Options) -> Output:
+    from tchat_client.script import Output
+
+    return Output(_renderer(options), options.is_json, _print)
+
+
+def _tracer(options: Options) -> Callable[[str, str], None] | None:
+    renderer = _renderer(options)
+    return (lambda direction, text: _print_error(renderer.trace(direction, text))) if options.traces else None
+
+
+def _group(name: str) -> str:
+    from libtchat.commands import Use, parse
+
+    use = parse(f"use;{name}", None)
+    assert isinstance(use, Use)
+    return use.group
+
+
+async def _checked(texts: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Yield *texts*; one that cannot be sent is a Mistyped, and none at all is Misused."""
+    from libtchat.commands import parse
+
+    is_empty = True
+    async for text in texts:
+        if text:
+            is_empty = False
+            parse(f"b;{text}", None)
+            yield text
+    if is_empty:
+        raise Misused("no-text")
+
+
+async def _chained(first: Sequence[str], then: AsyncIterator[str] | None) -> AsyncIterator[str]:
+    for line in first:
+        yield line
+    if then is not None:
+        async for line in then:
+            yield line
+
+
+def _whole_input() -> str:
+    """Return standard input, without its last line end."""
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise Misused("bad-utf8", line=data.count(b"\n", 0, error.start) + 1) from None
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _print_error(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run `tchat` and exit."""
+    arguments = [*(sys.argv[1:] if args is None else args)]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except (BrokenPipeError, ClosedPipe):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = EXIT_CLOSED_PIPE
+    except OSError as error:
+        code = EXIT_REFUSED
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _print_error(f"tchat: {error.strerror or error}")
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return int(tchat.main(arguments, "tchat", standalone_mode=False) or 0)
+    except click.Abort:
+        return EXIT_INTERRUPTED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except click.ClickException as problem:
+        _complain(arguments, "usage", problem.format_message())
+        return EXIT_USAGE
+    except (LinkError, HelloRefused, Refusal, CommandError) as problem:
+        return _tell(arguments, problem)
+
+
+def _tell(arguments: Sequence[str], problem: LinkError | HelloRefused | Refusal | CommandError) -> int:
+    """Print one line for what ended the command; return the exit code."""
+    from libtchat.codec import encode
+    from libtchat.commands import Mistyped
+    from tchat_client.render import Renderer
+
+    renderer = Renderer(_language_of(arguments))
+    if isinstance(problem, LinkError):
+        _complain(arguments, problem.key, renderer.failure(problem))
+        return problem.exit_code
+    if isinstance(problem, Mistyped):
+        _complain(arguments, str(problem.code), renderer.mistyped(problem))
+        return EXIT_USAGE
+    if isinstance(problem, CommandError):
+        _complain(arguments, str(problem.code), problem.detail)
+        return EXIT_USAGE
+    request = problem.request if isinstance(problem, Refusal) else None
+    renderer.me = problem.name if isinstance(problem, HelloRefused) else ""
+    if "--json" in arguments:
+        _print_error(encode(problem.error).decode())
+    else:
+        _complain(arguments, problem.error.code, renderer.refusal(problem.error, request))
+    return problem.exit_code
+
+
+def _complain(arguments: Sequence[str], code: str, text: str) -> None:
+    if "--json" in arguments:
+        _print_error(json.dumps({"action": "error", "code": code, "msg": text}, ensure_ascii=False))
+    else:
+        _print_error(_language_of(arguments).text("error-prefix", text=text))
+
+
+def _language_of(arguments: Sequence[str]) -> Language:
+    """Return the language for a complaint, which may be about the options themselves."""
+    return choose(_value_of(arguments, "--lang"), os.environ)
+
+
+def _value_of(arguments: Sequence[str], option: str) -> str | None:
+    for at, word in enumerate(arguments):
+        if word == option and at + 1 < len(arguments):
+            return arguments[at + 1]
+        if word.startswith(option + "="):
+            return word[len(option) + 1 :]
+    return None

@@ -1,0 +1,353 @@
+"""The interactive session: a prompt with completion, history and a toolbar, below lines that arrive meanwhile.
+
+The only module that imports prompt_toolkit. What a line does and how things look is the session's and the renderer's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import Application
+from prompt_toolkit.application.current import get_app_or_none
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import ColorDepth, Output
+from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.shortcuts import CompleteStyle
+
+from libtchat.commands import COMMANDS, Command, Kind, Place, place
+from libtchat.mirror import Mirror, View
+from libtchat.names import group_key, user_key
+from libtchat.reply import Error
+from libtchat.request import Invite, Join, Tell, Unban
+from tchat_client.link import Link, Offline, Online, Status
+from tchat_client.render import clean, clip
+from tchat_client.session import Session
+
+__all__ = ["CommandCompleter", "Prompt", "run_prompt"]
+
+_NARROW_COLUMNS = 40
+
+
+class _Interrupted(Exception):
+    """The prompt has to make room for a question."""
+
+
+class CommandCompleter(Completer):
+    """Completes commands, groups, users, and the banned after `unban`, from what the mirror knows."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self.mirror = mirror
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+        """Yield what the word under the cursor may become."""
+        here = place(document.text_before_cursor)
+        if here.command is None:
+            fragment, words = self._first_words(document.text_before_cursor)
+        elif here.field is None:
+            return
+        else:
+            fragment, words = here.fragment, self._values(here)
+            if here.field.kind in (Kind.TEXT, Kind.REASON):
+                fragment = here.fragment.rpartition(" ")[2]
+        for word in words:
+            if fragment.casefold() == word[: len(fragment)].casefold() and clean(word) == word:
+                yield Completion(word, start_position=-len(fragment))
+
+    def _first_words(self, line: str) -> tuple[str, Iterable[str]]:
+        if line.startswith("/"):
+            return line, [f"/{c.name}{' ' if c.fields else ''}" for c in COMMANDS]
+        before, space, last = line.rpartition(" ")
+        members = self._members(self.mirror.current)
+        if space:
+            return last, [name for name in members if last] if before.strip() else []
+        return line, [*(f"{c.name};" for c in COMMANDS), *(f"{name}: " for name in members if line)]
+
+    def _values(self, here: Place) -> list[str]:
+        assert here.command is not None
+        assert here.field is not None
+        match here.field.kind:
+            case Kind.GROUP:
+                return self._followed(here, self._groups(here.command))
+            case Kind.USER:
+                return self._followed(here, self._users(here))
+            case Kind.TEXT | Kind.REASON:
+                group = group_key(here.before[0]) if here.before and here.before[0].strip() else self.mirror.current
+                return [*self._members(group)]
+            case Kind.COMMAND:
+                return [command.name for command in COMMANDS]
+            case Kind.SWITCH:
+                return ["on", "off"]
+            case Kind.PRIVACY:
+                return ["private"]
+            case _:
+                return []
+
+    def _followed(self, here: Place, names: Iterable[str]) -> list[str]:
+        """Add the separator if a required field follows."""
+        assert here.command is not None
+        following = here.command.fields[len(here.before) + 1 :]
+        is_required = bool(following) and not following[0].optional
+        return [f"{name};" if is_required else name for name in names if ";" not in name]
+
+    def _groups(self, command: Command) -> list[str]:
+        views = self.mirror.groups.values()
+        if command.makes is Join:
+            others = {group_key(view.name): view.name for view in views if not view.is_member}
+            return sorted({**self.mirror.listed, **others}.values())
+        return sorted(view.name for view in views if view.is_member)
+
+    def _users(self, here: Place) -> list[str]:
+        assert here.command is not None
+        key = group_key(here.before[0]) if here.before and here.before[0].strip() else self.mirror.current
+        group = self.mirror.groups[key].group if key in self.mirror.groups else None
+        if here.command.makes is Unban:
+            return sorted(group.banned.values()) if group is not None else []
+        if here.command.makes in (Tell, Invite) or group is None:
+            inside = group.members if group is not None and here.command.makes is Invite else {}
+            me = user_key(self.mirror.name)
+            return sorted(name for user, name in self.mirror.users.items() if user != me and user not in inside)
+        return sorted(self._members(key))
+
+    def _members(self, key: str | None) -> list[str]:
+        view = next((view for known, view in self.mirror.groups.items() if known == key), None)
+        if view is None or view.group is None:
+            return []
+        me = user_key(self.mirror.name)
+        return sorted(name for user, name in view.group.members.items() if user != me)
+
+
+class _SafeHistory(FileHistory):
+    """A history file that never holds a password, and whose disk may be full."""
+
+    def store_string(self, string: str) -> None:
+        here = place(string)
+        if here.command is not None and any(field.is_secret for field in here.command.fields):
+            return
+        with suppress(OSError):
+            super().store_string(string)
+
+
+class Prompt(Session):
+    """A session on a terminal."""
+
+    def __init__(
+        self, session: Session, *, history: Path | None, input: Input | None = None, output: Output | None = None
+    ) -> None:
+        super().__init__(session.link, session.renderer, session.state, session.write, session.traces)
+        kept: History = InMemoryHistory() if history is None else _SafeHistory(str(history))
+        self._again_at = 0.0
+        self._retry_at = 0.0
+        self._questions: asyncio.Queue[tuple[str, asyncio.Future[str | None]]] = asyncio.Queue()
+        depth = None if session.renderer.is_coloured else ColorDepth.DEPTH_1_BIT
+        self._editor: PromptSession[str] = PromptSession(
+            message=self._message,
+            completer=CommandCompleter(session.link.mirror),
+            complete_while_typing=False,
+            complete_style=CompleteStyle.READLINE_LIKE,
+            bottom_toolbar=self._toolbar,
+            key_bindings=self._keys(),
+            history=kept,
+            erase_when_done=True,
+            refresh_interval=1.0,
+            color_depth=depth,
+            input=input,
+            output=output,
+        )
+        self._secret: PromptSession[str] = PromptSession(erase_when_done=True, input=input, output=output)
+
+    async def run(self, joins: Sequence[str]) -> int:
+        """Talk until the person quits.
+
+        Raises:
+            LinkError, HelloRefused: the first connection fails, or the server no longer lets us in.
+        """
+        self.link.watcher, self.link.follows = self, True
+        connected = asyncio.create_task(self.link.run())
+        try:
+            await self._until_open(connected)
+            for line in joins:
+                await self.line(line)
+            while await self._turn(connected):
+                pass
+        finally:
+            connected.cancel()
+            await asyncio.gather(connected, return_exceptions=True)
+            await self.link.quit()
+        return 0
+
+    async def _until_open(self, connected: asyncio.Task[None]) -> None:
+        opened = asyncio.create_task(self.link.opened.wait())
+        while not opened.done():
+            asked = asyncio.create_task(self._questions.get())
+            done, _ = await asyncio.wait({connected, opened, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if asked in done:
+                await self._answer(*asked.result())
+            asked.cancel()
+            if connected in done:
+                opened.cancel()
+                connected.result()
+                return
+
+    async def _turn(self, connected: asyncio.Task[None]) -> bool:
+        """Read and do one line, or answer one question; return False when the person quits."""
+        typed = asyncio.create_task(self._editor.prompt_async(default=self._unsent, handle_sigint=False))
+        asked = asyncio.create_task(self._questions.get())
+        self._unsent = ""
+        done, _ = await asyncio.wait({typed, connected, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if typed not in done:
+            self._unsent = self._editor.default_buffer.text
+            if self._editor.app.is_running:
+                self._editor.app.exit(exception=_Interrupted())
+            with suppress(_Interrupted, EOFError):
+                await typed
+        if asked in done:
+            await self._answer(*asked.result())
+            return True
+        asked.cancel()
+        if connected in done:
+            connected.result()
+            return False
+        try:
+            return await self._entered(typed.result())
+        except EOFError:
+            return False
+
+    _unsent = ""
+
+    async def _entered(self, text: str) -> bool:
+        lines = text.splitlines()
+        if len(lines) < 2:
+            return await self.line(text)
+        answer = await self._ask(self.renderer.language.text("paste", count=len(lines)), is_secret=False)
+        choice = (answer or "n").strip().casefold()[:1]
+        if choice in ("y", "o"):
+            return await self.line(text)
+        if choice != "l":
+            self.write(self.renderer.language.text("paste.no"))
+            return True
+        for line in lines:
+            if not await self.line(line):
+                return False
+        return True
+
+    async def new_password(self) -> str | None:
+        """Ask for a new password, twice, without showing it."""
+        say = self.renderer.language.text
+        first = await self._ask(say("password.new", name=self.link.mirror.name))
+        if not first:
+            return None
+        if await self._ask(say("password.again")) != first:
+            self.complain(say("password.differ"))
+            return None
+        self.link.password = first
+        return first
+
+    async def password(self, error: Error) -> str | None:
+        """Ask for the password of one's name, making the prompt wait."""
+        self.write(self.renderer.refusal(error))
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        await self._questions.put((self.renderer.language.text("password", name=self.link.name or ""), future))
+        answer = await future
+        self.link.password = answer
+        return answer
+
+    async def _answer(self, question: str, future: asyncio.Future[str | None]) -> None:
+        answer = await self._ask(question)
+        if not future.done():
+            future.set_result(answer or None)
+
+    async def _ask(self, question: str, *, is_secret: bool = True) -> str | None:
+        try:
+            return await self._secret.prompt_async(clean(question), is_password=is_secret)
+        except (EOFError, KeyboardInterrupt):
+            return None
+
+    # -- what is on the screen
+
+    def status(self, status: Status) -> None:
+        """Show the connection in the toolbar too."""
+        if isinstance(status, Offline):
+            self._retry_at = asyncio.get_running_loop().time() + status.seconds
+        super().status(status)
+        self._redraw()
+
+    def greet(self) -> None:
+        """Say that one is connected, and what one may type."""
+        self.renderer.me = self.link.mirror.name
+        say = self.renderer.language.text
+        self.write(clean(say("server-hello", address=self.link.address, name=self.renderer.me)))
+        names = [view.name for view in self.link.mirror.groups.values() if view.is_member]
+        if names:
+            self.write(clean(say("server-hello.groups", names=", ".join(names))))
+
+    def _redraw(self) -> None:
+        app: Application[str] = self._editor.app
+        if app.is_running:
+            app.invalidate()
+
+    def _columns(self) -> int:
+        app = get_app_or_none()
+        return 80 if app is None else app.output.get_size().columns
+
+    def _message(self) -> str:
+        if self._columns() < _NARROW_COLUMNS:
+            return "> "
+        group = self.link.mirror.current_name
+        name = clip(clean(self.link.mirror.name), 20)
+        return f"{name} [{clip(clean(group), 20)}]> " if group else f"{name}> "
+
+    def _toolbar(self) -> str:
+        mirror, say = self.link.mirror, self.renderer.language.text
+        if isinstance(self.last_status, Online):
+            state = say("online")
+        elif isinstance(self.last_status, Offline):
+            left = max(0.0, self._retry_at - asyncio.get_running_loop().time())
+            state = say("offline", seconds=f"{left:.0f}")
+        else:
+            state = say("connecting")
+        if self._columns() < _NARROW_COLUMNS:
+            return f" {state}"
+        parts = [f"{self.link.address} {state}"]
+        if mirror.current_name:
+            parts.append(clean(mirror.current_name))
+        unread = [_unread(view) for view in mirror.groups.values() if view.unread]
+        if unread:
+            parts.append(f"{', '.join(unread)} {say('unread')}")
+        if self.link.round_trip_seconds is not None and isinstance(self.last_status, Online):
+            parts.append(f"{self.link.round_trip_seconds * 1000:.0f} ms")
+        return " " + clip("   ".join(parts), self._columns() - 1)
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        @keys.add("c-c")
+        def _(event: KeyPressEvent) -> None:
+            now = asyncio.get_running_loop().time()
+            if event.current_buffer.text:
+                event.current_buffer.reset()
+            elif now - self._again_at < 3:
+                event.app.exit(exception=EOFError)
+            else:
+                self._again_at = now
+                self.write(self.renderer.language.text("quit-again"))
+
+        return keys
+
+
+def _unread(view: View) -> str:
+    return f"{clip(clean(view.name), 20)}:{view.unread}"
+
+
+async def run_prompt(link: Link, session: Session, joins: Sequence[str]) -> int:
+    """Hold an interactive session on the terminal; return the exit code."""
+    history = session.state.history_path()
+    with patch_stdout(raw=True):
+        return await Prompt(session, history=history).run(joins)

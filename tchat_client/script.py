@@ -1,0 +1,231 @@
+"""The commands for scripts: one question or text, its answer on standard output, an exit code.
+
+With `--json` every line of standard output is one JSON object: a message, as a server of this protocol writes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+from attrs import define, evolve
+
+from libtchat.codec import Foreign, encode
+from libtchat.event import Event, Left
+from libtchat.mirror import Heard, Notice
+from libtchat.names import group_key, user_key
+from libtchat.reply import Error, Groups, Members, Message, Messages, Pong, States
+from libtchat.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
+from tchat_client.failure import Refusal
+from tchat_client.link import Link, Watcher
+from tchat_client.render import Renderer, clean
+from tchat_client.settings import State
+
+__all__ = [
+    "Output",
+    "Script",
+    "Tail",
+    "ask",
+    "list_groups",
+    "list_members",
+    "ping",
+    "read_page",
+    "say_each",
+    "tail",
+]
+
+
+@define
+class Output:
+    """Where answers go: *write* prints one line of standard output."""
+
+    renderer: Renderer
+    is_json: bool
+    write: Callable[[str], None]
+
+    def message(self, message: Message | Foreign, request: Request | None = None) -> None:
+        """Print one message."""
+        if self.is_json:
+            self.write(message.raw if isinstance(message, Foreign) else encode(message).decode())
+        else:
+            for line in self.renderer.notice(Heard(message, request), datetime.now().astimezone()):
+                self.write(line)
+
+    def names(self, answer: Groups | Members) -> None:
+        """Print the names of an answer, one per line."""
+        if self.is_json:
+            self.message(answer)
+        else:
+            for name in answer.list:
+                self.write(clean(name))
+
+
+async def ask(link: Link, output: Output, request: Request, *, prints: bool = True) -> Message | Foreign:
+    """Ask one thing and print the answer.
+
+    Raises:
+        Refusal: the server refused.
+    """
+    answer = await link.ask(request)
+    if isinstance(answer, Error):
+        raise Refusal(answer, request)
+    if prints:
+        output.message(answer, request)
+    return answer
+
+
+async def say_each(link: Link, output: Output, group: str, texts: AsyncIterator[str]) -> None:
+    """Send each of *texts* to *group*; where the server asks for patience, have it."""
+    async for text in texts:
+        if not text:
+            continue
+        while True:
+            try:
+                await ask(link, output, Say(None, group, text), prints=output.is_json)
+                break
+            except Refusal as refusal:
+                if refusal.error.code != "rate-limited":
+                    raise
+                await asyncio.sleep(refusal.error.retry_after or 1)
+
+
+async def list_groups(link: Link, output: Output) -> None:
+    """Print every group one can see, over all pages."""
+    found = await ask(link, output, ListGroups(), prints=False)
+    whole = found
+    while isinstance(found, Groups) and isinstance(whole, Groups) and found.more and found.list:
+        found = await ask(link, output, ListGroups(after=found.list[-1]), prints=False)
+        if isinstance(found, Groups):
+            whole = evolve(
+                whole,
+                list=whole.list + found.list,
+                private=whole.private + found.private,
+                mine=whole.mine + found.mine,
+                more=False,
+            )
+    output.names(whole) if isinstance(whole, Groups) else output.message(whole)
+
+
+async def list_members(link: Link, output: Output, group: str) -> None:
+    """Print every member of a group, over all pages."""
+    found = await ask(link, output, ListMembers(None, group), prints=False)
+    whole = found
+    while isinstance(found, Members) and isinstance(whole, Members) and found.more:
+        last = max((*found.list, *(found.invited or ()), *(found.banned or ())), key=user_key, default=None)
+        if last is None:
+            break
+        found = await ask(link, output, ListMembers(None, group, after=last), prints=False)
+        if isinstance(found, Members):
+            whole = evolve(
+                whole,
+                list=whole.list + found.list,
+                online=whole.online + found.online,
+                invited=None if whole.invited is None else whole.invited + (found.invited or ()),
+                banned=None if whole.banned is None else whole.banned + (found.banned or ()),
+                more=False,
+            )
+    output.names(whole) if isinstance(whole, Members) else output.message(whole)
+
+
+async def read_page(link: Link, output: Output, kind: type[ListMessages | ListStates], group: str, count: int) -> None:
+    """Print the last *count* entries of a group's log, over as many pages as that takes."""
+    entries: tuple[Event, ...] = ()
+    before: int | None = None
+    while len(entries) < count:
+        request = kind(None, group, before=before, limit=min(count - len(entries), 1000))
+        page = await ask(link, output, request, prints=False)
+        if not isinstance(page, Messages | States):
+            output.message(page)
+            break
+        entries = (*page.list, *entries)
+        before = page.first
+        if not page.more or before is None:
+            break
+    for event in entries:
+        output.message(event)
+
+
+async def ping(link: Link, output: Output) -> None:
+    """Print the round trip, the server and its version."""
+    answer = await ask(link, output, Ping(), prints=False)
+    if isinstance(answer, Pong) and not output.is_json:
+        milliseconds = f"{(link.round_trip_seconds or 0) * 1000:.1f}"
+        values = {"milliseconds": milliseconds, "server": answer.server, "version": answer.version}
+        output.write(clean(output.renderer.language.text("ping", **values)))
+    else:
+        output.message(answer)
+
+
+class Script(Watcher):
+    """What a script's link tells: the token is kept, raw messages are traced, nothing is printed by itself."""
+
+    def __init__(self, state: State, tracer: Callable[[str, str], None] | None) -> None:
+        self._state = state
+        self._tracer = tracer
+        self.link: Link | None = None
+
+    def trace(self, direction: str, text: str) -> None:
+        """Show a raw message, if that was asked for."""
+        if self._tracer is not None:
+            self._tracer(direction, text)
+
+    def token(self, token: str) -> None:
+        """Keep the token for the next run; a script goes on if that fails."""
+        if self.link is not None and self.link.name:
+            self._state.keep_token(self.link.address, self.link.name, token)
+
+
+class Tail(Script):
+    """Prints a group's events until there were *count* of them, or one is out of the group."""
+
+    def __init__(
+        self,
+        state: State,
+        tracer: Callable[[str, str], None] | None,
+        output: Output,
+        group: str,
+        count: int | None,
+    ) -> None:
+        super().__init__(state, tracer)
+        self.output = output
+        self.group = group
+        self.count = count
+        self.is_out = False
+        self.done = asyncio.Event()
+
+    def heard(self, notices: Sequence[Notice]) -> None:
+        """Print what happens in the group."""
+        for notice in notices:
+            event = notice.message if isinstance(notice, Heard) else None
+            if not isinstance(event, Event) or group_key(event.group) != group_key(self.group) or self.done.is_set():
+                continue
+            self.output.message(event)
+            self.count = None if self.count is None else self.count - 1
+            about = event.sender if isinstance(event, Left) else getattr(event, "dest", "")
+            self.is_out = bool(about) and self.link is not None and user_key(about) == user_key(self.link.mirror.name)
+            if self.count == 0 or self.is_out:
+                self.done.set()
+
+
+async def tail(link: Link, watcher: Tail, seconds: float | None) -> None:
+    """Print what happens in a group as it happens, until *watcher* has enough, *seconds*, or an interrupt.
+
+    Raises:
+        Refusal: one is not a member, or no longer.
+        LinkError: the connection went.
+    """
+    view = link.mirror.groups.get(group_key(watcher.group))
+    not_member = Refusal(Error("not-member", group=watcher.group), ListMessages(None, watcher.group))
+    if link.is_ours and (view is None or not view.is_member):
+        raise not_member
+    closed = asyncio.create_task(link.closed())
+    done = asyncio.create_task(watcher.done.wait())
+    finished, rest = await asyncio.wait({closed, done}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    if watcher.is_out:
+        raise not_member
+    if closed in finished and done not in finished:
+        closed.result()

@@ -1,0 +1,269 @@
+"""A conversation without a prompt of its own: typed lines in, lines to read out.
+
+What an interactive session and piped commands have in common: what a line does, and what is printed when. The prompt
+adds editing to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+from attrs import define, field
+
+from libtchat.commands import Help, LocalAction, Mistyped, Raw, Trace, Use, find, parse, unparse
+from libtchat.mirror import Heard, Notice
+from libtchat.names import group_key
+from libtchat.reply import Error
+from libtchat.request import Quit, Register, Request
+from tchat_client.failure import Misused
+from tchat_client.link import Connecting, Link, Offline, Online, Status, Watcher
+from tchat_client.render import Renderer
+from tchat_client.settings import State
+
+__all__ = ["Session", "read_lines", "run_lines", "run_piped"]
+
+
+@define(eq=False)
+class Session(Watcher):
+    """One person's conversation over a link.
+
+    Attributes:
+        write: prints one line that is ready for the terminal.
+        traces: whether raw messages are shown.
+        failures: how many lines were mistyped, refused or not answered.
+    """
+
+    link: Link
+    renderer: Renderer
+    state: State
+    write: Callable[[str], None]
+    traces: bool = False
+    failures: int = 0
+    last_status: Status = field(factory=Connecting)
+
+    async def line(self, text: str) -> bool:
+        """Do what *text* says.
+
+        Returns:
+            False if it was the last line: the person quits.
+        """
+        if not text.strip():
+            return True
+        try:
+            meaning = parse(text, self.link.mirror.current_name)
+        except Mistyped as problem:
+            self.complain(self.renderer.mistyped(problem))
+            return True
+        if isinstance(meaning, Quit):
+            return False
+        if isinstance(meaning, LocalAction):
+            self.act(meaning)
+        elif not self.link.is_open:
+            self.complain(self.renderer.language.text("not-sent"))
+        else:
+            await self.request(meaning)
+        return True
+
+    async def request(self, request: Request) -> None:
+        """Send *request*; what comes of it is heard."""
+        if isinstance(request, Register) and not request.password:
+            password = await self.new_password()
+            if password is None:
+                return
+            request = Register(None, password)
+        self.link.send(request)
+
+    async def new_password(self) -> str | None:
+        """Ask for a new password; without a terminal there is nobody to ask."""
+        self.complain(self.renderer.language.text("interactive-only", form="register;"))
+        return None
+
+    def act(self, action: LocalAction) -> None:
+        """Do what concerns this client alone."""
+        language = self.renderer.language
+        match action:
+            case Help(command=name):
+                for line in self.renderer.help(None if name is None else find(name)):
+                    self.write(line)
+            case Use(group=group):
+                view = self.link.mirror.groups.get(group_key(group))
+                if view is None or not view.is_member:
+                    self.complain(self.renderer.refusal(Error("not-member", group=group)))
+                else:
+                    self.link.mirror.focus(group)
+                    self.write(self.renderer.status(language.text("use", group=view.name), _now()))
+            case Raw(text=text):
+                self.link.send_raw(text)
+            case Trace(on=on):
+                self.traces = on
+                self.write(self.renderer.status(language.text("trace.on" if on else "trace.off"), _now()))
+
+    def complain(self, text: str) -> None:
+        """Say what went wrong with a line."""
+        self.failures += 1
+        self.write(self.renderer.problem(text, _now()))
+
+    # -- what the link tells
+
+    def heard(self, notices: Sequence[Notice]) -> None:
+        """Print what is to be shown."""
+        if self.link.mirror.name:
+            self.renderer.me = self.link.mirror.name
+        if self.link.round_trip_seconds is not None:
+            self.renderer.round_trip_ms = round(self.link.round_trip_seconds * 1000)
+        now = _now()
+        for notice in notices:
+            if isinstance(notice, Heard) and notice.request and not notice.quiet and isinstance(notice.message, Error):
+                self.failures += 1
+            for line in self.renderer.notice(notice, now):
+                self.write(line)
+
+    def status(self, status: Status) -> None:
+        """Print that the connection came or went."""
+        self.last_status = status
+        match status:
+            case Online(is_back=False):
+                self.greet()
+            case Online():
+                self.write(self.renderer.status(self.renderer.language.text("back"), _now()))
+            case Offline(seconds=seconds, cause=cause):
+                text = self.renderer.language.text("lost", cause=self.renderer.failure(cause))
+                again = self.renderer.language.text("offline", seconds=f"{seconds:.0f}")
+                self.write(self.renderer.problem(f"{text} ({again})", _now()))
+            case _:
+                pass
+
+    def greet(self) -> None:
+        """Say that one is connected, and as whom."""
+        self.renderer.me = self.link.mirror.name
+        say = self.renderer.language.text
+        self.write(say("server-hello.plain", address=self.link.address, name=self.renderer.me))
+        names = [view.name for view in self.link.mirror.groups.values() if view.is_member]
+        if names:
+            self.write(say("server-hello.groups", names=", ".join(names)))
+
+    def trace(self, direction: str, text: str) -> None:
+        """Print a raw message, if that was asked for."""
+        if self.traces:
+            self.write(self.renderer.trace(direction, text))
+
+    def unconfirmed(self, request: Request) -> None:
+        """Print that an answer is late."""
+        text = f"{unparse(request)}: {self.renderer.language.text('not-confirmed')}"
+        self.write(self.renderer.problem(text, _now()))
+
+    def token(self, token: str) -> None:
+        """Keep the token for the next run."""
+        if self.link.mirror.name or self.link.name:
+            self.state.keep_token(self.link.address, self.link.name or "", token)
+            if self.state.failure is not None:
+                detail = self.state.failure.strerror or self.state.failure
+                text = self.renderer.language.text("no-state", path=self.state.directory, detail=detail)
+                self.write(self.renderer.problem(text, _now()))
+                self.state.failure = None
+
+
+class _Piped(Session):
+    """A session in which a line is done when it is answered."""
+
+    async def request(self, request: Request) -> None:
+        if isinstance(request, Register) and not request.password:
+            await self.new_password()
+        else:
+            await self.link.ask(request)
+
+
+async def run_piped(link: Link, session: Session, lines: AsyncIterator[str]) -> int:
+    """Do *lines* in their order, each when the one before is answered; print what arrives meanwhile.
+
+    Returns:
+        The exit code: 0, or 1 if a line was mistyped or refused.
+    Raises:
+        LinkError: there is no connection, or no longer; what `Link.open` raises.
+    """
+    piped = _Piped(link, session.renderer, session.state, session.write, session.traces)
+    link.watcher = piped
+    await link.open()
+    ended = asyncio.create_task(link.closed())
+    try:
+        piped.greet()
+        async for line in lines:
+            if ended.done() or not await piped.line(line):
+                break
+        if ended.done():
+            ended.result()
+    finally:
+        ended.cancel()
+        await link.quit()
+    return 1 if piped.failures else 0
+
+
+async def run_lines(link: Link, session: Session, lines: AsyncIterator[str]) -> int:
+    """Do *lines* as they come, over as many connections as it takes, until they end or one says to quit."""
+    link.watcher, link.follows = session, True
+    connected = asyncio.create_task(link.run())
+    typing = asyncio.create_task(_do_lines(link, session, lines))
+    try:
+        done, _ = await asyncio.wait({connected, typing}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        connected.cancel()
+        typing.cancel()
+        await asyncio.gather(connected, typing, return_exceptions=True)
+        await link.quit()
+    return 0
+
+
+async def _do_lines(link: Link, session: Session, lines: AsyncIterator[str]) -> None:
+    await link.opened.wait()
+    async for line in lines:
+        if not await session.line(line):
+            return
+
+
+async def read_lines(descriptor: int = 0) -> AsyncIterator[str]:
+    """Yield the lines of standard input, or another *descriptor*, as they come, without their ends.
+
+    A thread of its own reads, because nothing else waits for a terminal, a file and a pipe alike; and it reads the
+    descriptor, because a thread inside `sys.stdin` would abort the interpreter's exit.
+
+    Raises:
+        Misused: a line is not UTF-8.
+    """
+    loop, chunks = asyncio.get_running_loop(), asyncio.Queue[bytes](maxsize=16)
+
+    def read() -> None:
+        data = b"?"
+        while data:
+            try:
+                data = os.read(descriptor, 65_536)
+            except OSError:
+                data = b""
+            try:
+                asyncio.run_coroutine_threadsafe(chunks.put(data), loop).result()
+            except RuntimeError:
+                return  # the loop is gone: nobody wants more
+
+    threading.Thread(target=read, daemon=True).start()
+    number, rest, is_open = 0, b"", True
+    while is_open:
+        data = await chunks.get()
+        is_open = bool(data)
+        *lines, rest = (rest + data).split(b"\n")
+        if not is_open and rest:
+            lines.append(rest)
+        for line in lines:
+            number += 1
+            try:
+                yield line.decode("utf-8").removesuffix("\r")
+            except UnicodeDecodeError:
+                raise Misused("bad-utf8", line=number) from None
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()

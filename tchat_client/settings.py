@@ -1,0 +1,166 @@
+"""What a person configured, and what is kept between runs: the config file, the tokens, the history's place.
+
+Nothing here is worth failing for but a broken config file: a state directory that cannot be written costs a warning.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import define
+
+from libtchat.names import user_key
+from tchat_client.failure import Misused
+from tchat_client.link import Address
+
+__all__ = ["DEFAULT_PORT", "State", "parse_address", "parse_duration", "read_config"]
+
+DEFAULT_PORT = 8080
+_CONFIG_KEYS: Mapping[str, type] = {
+    "server": str,
+    "name": str,
+    "lang": str,
+    "tls": bool,
+    "ca": str,
+    "password_file": str,
+    "plain": bool,
+    "join": list,
+}
+_TYPES: Mapping[type, str] = {str: '"..."', bool: "true | false", list: '["...", ...]'}
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_address(text: str) -> Address:
+    """Return the address of `HOST`, `HOST:PORT`, `[V6]:PORT` or `:PORT`.
+
+    Raises:
+        Misused: it is none of these.
+    """
+    host, colon, port = text.strip().rpartition(":")
+    if not colon or text.strip().endswith("]"):
+        host, port = text.strip(), str(DEFAULT_PORT)
+    is_v6 = host.startswith("[") and host.endswith("]")
+    if is_v6:
+        host = host[1:-1]
+    is_port = port.isascii() and port.isdigit() and len(port) < 6 and 1 <= int(port) <= 65_535
+    if not is_port or (":" in host and not is_v6) or any(c.isspace() or not c.isprintable() or c == "/" for c in host):
+        raise Misused("bad-address", value=text)
+    return Address(host or "127.0.0.1", int(port))
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of `30`, `30s`, `5m` or `1h`.
+
+    Raises:
+        Misused: it is none of these.
+    """
+    number = text.rstrip("smh")
+    try:
+        seconds = float(number) * _UNITS[text[len(number) :]]
+    except (ValueError, KeyError):
+        seconds = -1.0
+    if not 0 < seconds < 1e9:
+        raise Misused("bad-duration", value=text)
+    return seconds
+
+
+def read_config(path: Path | None) -> dict[str, object]:
+    """Return what the TOML file at *path* says; by default the user's own, which need not exist.
+
+    Raises:
+        Misused: it cannot be read, is no TOML, or says what this program does not know.
+    """
+    chosen = path
+    if chosen is None:
+        from platformdirs import user_config_path
+
+        chosen = user_config_path("tchat") / "config.toml"
+        if not chosen.exists():
+            return {}
+    import tomllib
+
+    try:
+        found = tomllib.loads(chosen.read_text("utf-8"))
+    except OSError as error:
+        raise Misused("bad-config", path=chosen, detail=error.strerror or error) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misused("bad-config", path=chosen, detail=error) from None
+    for key, value in found.items():
+        kind = _CONFIG_KEYS.get(key)
+        if kind is None:
+            raise Misused("bad-config.key", path=chosen, setting=key, known=", ".join(_CONFIG_KEYS))
+        if type(value) is not kind or (isinstance(value, list) and not all(isinstance(item, str) for item in value)):
+            raise Misused("bad-config.type", path=chosen, setting=key, type=_TYPES[kind])
+    return found
+
+
+@define
+class State:
+    """The state directory: tokens and the history, for the owner's eyes only.
+
+    Attributes:
+        failure: what went wrong with the last write, None if nothing did.
+    """
+
+    directory: Path
+    failure: OSError | None = None
+
+    @classmethod
+    def of_user(cls) -> State:
+        """Return the user's own."""
+        from platformdirs import user_state_path
+
+        return cls(user_state_path("tchat"))
+
+    @property
+    def tokens_path(self) -> Path:
+        """Where tokens are kept."""
+        return self.directory / "tokens.json"
+
+    def token(self, address: Address, name: str) -> str | None:
+        """Return the token that *name* was last given at *address*."""
+        found = self._tokens().get(str(address), {})
+        token = found.get(user_key(name)) if isinstance(found, dict) else None
+        return token if isinstance(token, str) else None
+
+    def keep_token(self, address: Address, name: str, token: str) -> None:
+        """Remember the token for another run, or for one beside this."""
+        tokens = self._tokens()
+        of_server = tokens.get(str(address))
+        of_server = of_server if isinstance(of_server, dict) else {}
+        if of_server.get(user_key(name)) == token:
+            return
+        tokens[str(address)] = {**of_server, user_key(name): token}
+        temporary = self.directory / f"tokens.{os.getpid()}"
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                json.dump(tokens, file)
+            temporary.replace(self.tokens_path)
+        except OSError as error:
+            self.failure = error
+            with suppress(OSError):
+                temporary.unlink()
+
+    def history_path(self) -> Path | None:
+        """Return the file that typed lines are kept in, made for the owner alone; None if it cannot be written."""
+        path = self.directory / "history"
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+            path.chmod(0o600)
+        except OSError as error:
+            self.failure = error
+            return None
+        return path
+
+    def _tokens(self) -> dict[str, object]:
+        try:
+            found = json.loads(self.tokens_path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
