@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from libtchat import codec
 from libtchat.effect import Kinds, Loaded, Membership, Part, Retry, User
+from libtchat.errors import Refused
 from libtchat.event import Said
 from libtchat.group import Group, Standing, decide, evolve, fold
 from libtchat.names import Key, group_key, user_key
@@ -72,8 +73,9 @@ class Book:
         events = []
         for actor, request in steps:
             event = decide(group, request, actor, ts=TS, known_dest=getattr(request, "dest", None))
-            group = evolve(group, event)
-            events.append(event)
+            if group is None or event.seq > group.seq:
+                group = evolve(group, event)
+                events.append(event)
         assert group is not None
         self.groups[key] = group
         digests = tuple(f"digest of {event.id}" if event.id else "" for event in events)
@@ -345,6 +347,59 @@ async def test_a_group_of_many_events_loads_as_it_was(opened: Opener) -> None:
     newest = await page(log, limit=3)
     assert (newest.first, newest.last, newest.more) == (2606, 2608, True)
     await log.close()
+
+
+USERS = ("alice", "Bob", "carl")
+REQUESTS = st.one_of(
+    st.builds(Create, st.none(), st.sampled_from(("wob", "dev")), st.booleans()),
+    *(st.builds(kind, st.none(), st.sampled_from(("wob", "dev"))) for kind in (Join, Leave)),
+    *(
+        st.builds(kind, st.none(), st.sampled_from(("wob", "dev")), st.sampled_from(USERS))
+        for kind in (Invite, Kick, Ban, Unban)
+    ),
+    st.builds(Say, st.none(), st.sampled_from(("wob", "dev")), st.just("hello")),
+)
+
+
+def expected_memberships(book: Book, user: str) -> tuple[Membership, ...]:
+    key = user_key(user)
+    return tuple(
+        Membership(group_key, group.name, group.private, group.standing(key), group.seq, group.invited.get(key))
+        for group_key, group in sorted(book.groups.items())
+        if group.standing(key) is not Standing.NONE
+    )
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+@settings(max_examples=40, deadline=None)
+@given(history=st.lists(st.tuples(st.sampled_from(USERS), REQUESTS, st.booleans()), max_size=40))
+def test_whatever_happens_users_are_told_what_the_fold_of_the_events_says(
+    adapter: str, history: list[tuple[str, GroupRequest, bool]]
+) -> None:
+    @on_loop
+    async def check(store: Store) -> None:
+        log, book = ADAPTERS[adapter](store), Book()
+        for user, request, is_reopening in history:
+            if is_reopening:
+                await log.close()
+                log = ADAPTERS[adapter](store)
+            try:
+                part = book.part((user, request))
+            except Refused:
+                continue
+            if not part.events:
+                continue
+            assert await log.append([part]) == {}
+        for user in USERS:
+            assert (await log.load_user(user_key(user))).memberships == expected_memberships(book, user)
+        for key, group in book.groups.items():
+            assert await state_of(log, key) == group
+        shown = tuple(group.name for _, group in sorted(book.groups.items()) if not group.private)
+        assert await log.public_groups(after=None, limit=10, max_bytes=1000) == NamePage(shown)
+        await log.close()
+
+    with tempfile.TemporaryDirectory() as directory:
+        check(Store(Path(directory)))
 
 
 def expected_page(entries: list[tuple[int, bytes]], after: int | None, before: int, limit: int, max_bytes: int) -> Page:

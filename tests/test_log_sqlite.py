@@ -145,6 +145,19 @@ async def test_a_commit_without_a_clear_answer_is_read_back_until_it_is_certain(
     assert check(path).faults == []
 
 
+@on_loop
+async def test_appends_in_one_unclear_commit_are_all_found(path: Path) -> None:
+    book = await fill(path)
+    log = SqliteLog.open(path, factory=Faults)
+    parts = [book.part(say(str(n))) for n in range(20)]
+    commits = itertools.count()
+    fail(lambda statement: is_commit(statement) and next(commits) % 2 == 0, times=20, loses_answer=True)
+    assert await asyncio.gather(*(log.append([part]) for part in parts)) == [{}] * 20
+    heal()
+    assert (await state_of(log)) == book.groups[Key("wob")]
+    await log.close()
+
+
 @pytest.mark.parametrize(("loses_answer", "is_stored"), [(False, False), (True, True)])
 @on_loop
 async def test_a_password_without_a_clear_answer_is_read_back(path: Path, loses_answer: bool, is_stored: bool) -> None:

@@ -11,134 +11,30 @@ import logging
 import sqlite3
 import threading
 from asyncio import Future
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
-from typing import Any
 
 from attrs import define, field
 
-from libtchat import codec
-from libtchat.effect import Kinds, Part
+from libtchat.effect import Part
 from libtchat.errors import TchatError
-from libtchat.event import Event, Said
-from libtchat.group import Standing
-from libtchat.names import Key, UserKey, user_key
+from libtchat.event import Event
+from libtchat.names import Key, UserKey
 from tchat_server.log import LogUnavailable
-from tchat_server.log.change import changed_users, displayed_name, new_retries
-from tchat_server.log.reader import KIND_NUMBERS, find_group, lines, pack_seqs
+from tchat_server.log.reader import find_group
 from tchat_server.log.schema import Lock, fence
+from tchat_server.log.session import Session
 
 __all__ = ["AppendParts", "SavePassword", "Writer"]
 
 _log = logging.getLogger(__name__)
 
-_SNAPSHOT_EVENTS = 1000
-_MAX_ROW_BYTES = 64 * 1024
-_MAX_HEADS = 100_000
 _FIRST_DELAY_SECONDS = 0.01
 _MAX_DELAY_SECONDS = 2.0
 
 # A COMMIT that fails for one of these reasons has certainly not happened: the commit record is written last.
 _SURELY_FAILED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
-
-_NEW_GROUP = "INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?)"
-_MOVE_HEAD = "UPDATE groups SET seq = ? WHERE id = ? AND seq = ?"
-_NEW_ENTRY = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)"
-_SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)"
-_SET_STANDING = "INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?)"
-_FORGET_STANDING = "DELETE FROM standings WHERE user = ? AND group_id = ?"
-_NEW_RETRY = "INSERT INTO retries (user, id, group_id, seq, time, digest) VALUES (?, ?, ?, ?, ?, ?)"
-_FORGET_RETRIES = """
-DELETE FROM retries WHERE number <=
-    (SELECT max(number) FROM (SELECT number, time FROM retries ORDER BY number LIMIT ?) WHERE time < ?)"""
-_SAVE_PASSWORD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?)"
-
-(_MESSAGES,), (_OTHERS,) = KIND_NUMBERS[Kinds.MESSAGES], KIND_NUMBERS[Kinds.STATES]
-
-# In the order foreign keys ask for.
-_ROW_WRITES = (_NEW_GROUP, _MOVE_HEAD, _NEW_ENTRY, _SNAPSHOT, _SET_STANDING, _FORGET_STANDING, _NEW_RETRY)
-
-
-class _Session:
-    """One connection, and what it knows without asking: it is the only one that writes.
-
-    After an error it knows nothing for certain, and is to be closed.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, now: Callable[[], float], retry_seconds: float) -> None:
-        self.connection = connection
-        self._now = now
-        self._retry_seconds = retry_seconds
-        self._heads: dict[Key, tuple[int, int]] = {}
-        self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _ROW_WRITES}
-        ((self._last_group,),) = connection.execute("SELECT coalesce(max(id), 0) FROM groups")
-        ((self.last_entry,),) = connection.execute("SELECT coalesce(max(id), 0) FROM entries")
-
-    def append(self, parts: Sequence[Part], texts: Sequence[Sequence[bytes]]) -> dict[Key, tuple[Event, ...]]:
-        """Write the parts that follow their groups' logs; return the newer events of the others."""
-        failed = {}
-        now = self._now()
-        for part, text in zip(parts, texts, strict=True):
-            newer = self._stage(part, text, now)
-            if newer is not None:
-                failed[part.key] = newer
-        self._write_rows(now)
-        return failed
-
-    def _stage(self, part: Part, text: Sequence[bytes], now: float) -> tuple[Event, ...] | None:
-        head = self._heads.get(part.key) or find_group(self.connection, part.key)
-        last, after, rows = part.events[-1].seq, part.after, self._rows
-        if head is None:
-            if part.expected != 0:
-                return ()
-            self._last_group = group_id = self._last_group + 1
-            creator = user_key(part.events[0].sender)
-            rows[_NEW_GROUP].append((group_id, part.key, after.name, after.private, creator, last))
-        elif head[1] == part.expected:
-            group_id = head[0]
-            rows[_MOVE_HEAD].append((last, group_id, part.expected))
-        else:
-            newer = lines(self.connection, head[0], Kinds.ALL, after=part.expected, before=head[1] + 1)
-            return tuple(codec.decode_event(line) for _, line in newer)
-        if len(self._heads) >= _MAX_HEADS:
-            self._heads.clear()
-        self._heads[part.key] = (group_id, last)
-        messages: list[tuple[int, bytes]] = []
-        others: list[tuple[int, bytes]] = []
-        for event, line in zip(part.events, text, strict=True):
-            (messages if isinstance(event, Said) else others).append((event.seq, line))
-        for kind, entries in ((_MESSAGES, messages), (_OTHERS, others)):
-            for row in _cut_rows(entries) if entries else ():
-                seqs, row_lines = zip(*row, strict=True)
-                self.last_entry += 1
-                joined = b"\n".join(row_lines)
-                rows[_NEW_ENTRY].append((self.last_entry, group_id, kind, seqs[-1], pack_seqs(seqs), joined))
-        if part.expected // _SNAPSHOT_EVENTS != last // _SNAPSHOT_EVENTS:
-            rows[_SNAPSHOT].append((group_id, last, codec.encode_group(after)))
-        for user in changed_users(part.events) if others else ():
-            standing = after.standing(user)
-            if standing is Standing.NONE:
-                rows[_FORGET_STANDING].append((user, group_id))
-            else:
-                invited = after.invited.get(user)
-                invitation = None if invited is None else text[invited.seq - part.expected - 1]
-                rows[_SET_STANDING].append((user, group_id, displayed_name(after, user), standing, invitation))
-        if any(part.digests):
-            for user, retry in new_retries(part, now):
-                rows[_NEW_RETRY].append((user, retry.id, group_id, retry.seq, now, retry.digest))
-        return None
-
-    def _write_rows(self, now: float) -> None:
-        # Twice as many as came are forgotten, so the table shrinks to the last `retry_seconds`, a bit at a time.
-        forget = 2 * len(self._rows[_NEW_RETRY]) + 10
-        for statement, rows in self._rows.items():
-            if rows:
-                written = self.connection.executemany(statement, rows).rowcount
-                if statement is _MOVE_HEAD and written != len(rows):
-                    raise sqlite3.IntegrityError("another program has written to the database")
-                rows.clear()
-        self.connection.execute(_FORGET_RETRIES, (forget, now - self._retry_seconds))
 
 
 @define(eq=False)
@@ -150,14 +46,14 @@ class AppendParts:
     lines: Sequence[Sequence[bytes]]
     _failed: Mapping[Key, tuple[Event, ...]] = field(factory=dict)
 
-    def write(self, session: _Session) -> None:
+    def write(self, session: Session) -> None:
         """Write in the open transaction."""
         self._failed = session.append(self.parts, self.lines)
 
     def is_stored(self, connection: sqlite3.Connection) -> bool:
         """Tell, on another connection, whether the transaction was committed. True if there was nothing to commit."""
         heads = ((part, find_group(connection, part.key)) for part in self.parts if part.key not in self._failed)
-        return all(head is not None and head[1] == part.events[-1].seq for part, head in heads)
+        return all(head is not None and head[1] >= part.events[-1].seq for part, head in heads)
 
     def succeed(self) -> None:
         """Report what is committed."""
@@ -178,10 +74,9 @@ class SavePassword:
     password_hash: str
     _is_new: bool = False
 
-    def write(self, session: _Session) -> None:
+    def write(self, session: Session) -> None:
         """Write in the open transaction."""
-        row = (self.key, self.name, self.password_hash)
-        self._is_new = session.connection.execute(_SAVE_PASSWORD, row).rowcount == 1
+        self._is_new = session.save_password(self.key, self.name, self.password_hash)
 
     def is_stored(self, connection: sqlite3.Connection) -> bool:
         """Tell, on another connection, whether the transaction was committed."""
@@ -215,7 +110,7 @@ class Writer:
         self._lock = lock
         self._clock = clock
         self._retry_seconds = retry_seconds
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._gate = threading.Lock()
         self._is_ended = False
@@ -326,10 +221,10 @@ class Writer:
         else:
             _log.warning("storing works again")
 
-    def _new_session(self) -> _Session:
+    def _new_session(self) -> Session:
         connection = self._connect()
         try:
-            self._session = _Session(connection, self._clock, self._retry_seconds)
+            self._session = Session(connection, self._clock, self._retry_seconds)
         except BaseException:
             connection.close()
             raise
@@ -341,20 +236,6 @@ class Writer:
             with suppress(sqlite3.Error):
                 self._session.connection.close()
             self._session = None
-
-
-def _cut_rows(entries: Sequence[tuple[int, bytes]]) -> Iterator[Sequence[tuple[int, bytes]]]:
-    """Yield the rows for one append and kind: one, unless it would be too long to be read for one page."""
-    if len(entries) == 1 or sum(len(line) for _, line in entries) <= _MAX_ROW_BYTES:
-        yield entries
-        return
-    start = size = 0
-    for index, (_, line) in enumerate(entries):
-        size += len(line)
-        if size > _MAX_ROW_BYTES and index > start:
-            yield entries[start:index]
-            start, size = index, len(line)
-    yield entries[start:]
 
 
 def _succeed(job: Job) -> None:
