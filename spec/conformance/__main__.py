@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import List, Optional, Tuple
 
 import clients
+import grid
+import matrix
 import page
+import plays
+import recording
 import report
 import scenario
 import serving
-from conversation import Verdict
+from outcome import Verdict
 
 __all__ = ["main"]
 
@@ -60,7 +64,7 @@ def test_server(options: argparse.Namespace) -> int:
 def test_client(options: argparse.Namespace) -> int:
     if not options.command:
         return _complain("no client: python spec/conformance client -- CMD ... {name} {host} {port}", USAGE)
-    every = clients.plays()
+    every = plays.plays()
     chosen_ids = {case.id for case in scenario.select([play.case for play in every], options.selectors)}
     chosen = [play for play in every if play.case.id in chosen_ids]
     if not chosen:
@@ -71,6 +75,29 @@ def test_client(options: argparse.Namespace) -> int:
         return _complain("cannot start %s: %s" % (options.command[0], error.strerror or error), UNREACHABLE)
     command = " ".join(map(shlex.quote, options.command))
     return _show(command, verdict, "client {case} --trace -- " + command, options)
+
+
+def test_matrix(options: argparse.Namespace) -> int:
+    try:
+        teams = matrix.load(options.teams)
+    except (OSError, ValueError) as error:
+        return _complain("cannot read %s: %s" % (options.teams, error), USAGE)
+    cells = matrix.play_all(teams, options.timeout, lambda line: print(line, file=sys.stderr))
+    if options.html:
+        options.html.write_text(grid.as_html(cells), "utf-8")
+    print(grid.as_json(cells) if options.json else grid.as_text(cells))
+    return FAILED if any(cell.missed for cell in cells) else DONE
+
+
+def check(options: argparse.Namespace) -> int:
+    try:
+        text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8", "replace")
+    except OSError as error:
+        return _complain("cannot read %s: %s" % (options.file, error.strerror), USAGE)
+    found = list(recording.faults(text.splitlines(), options.side))
+    for number, fault in found:
+        print("%s:%d: %s" % (options.file, number, report.plain(fault, 400)))
+    return FAILED if found else DONE
 
 
 def _show(subject: str, verdict: Verdict, again: str, options: argparse.Namespace) -> int:
@@ -139,6 +166,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     client.add_argument("selectors", nargs="*", metavar="CASE", help="a topic, a case, a pattern, or an R- id")
     client.set_defaults(run=test_client)
+
+    pairs = commands.add_parser(
+        "matrix", parents=[common], help="every client on every server", description="Every client on every server."
+    )
+    pairs.add_argument("teams", type=Path, metavar="TEAMS.toml", help="[[server]] and [[client]] with name and command")
+    pairs.set_defaults(run=test_matrix)
+
+    recorded = commands.add_parser("check", help="check recorded messages", description="Check recorded messages.")
+    recorded.add_argument("file", metavar="FILE", help="a message a line, after < or >; - is standard input")
+    recorded.add_argument("--side", choices=("server", "client"), default="server", help="whose the other lines are")
+    recorded.set_defaults(run=check)
     return parser
 
 

@@ -4,62 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, Optional
 
 from matcher import Names, fill, match
+from outcome import Fault, Line, Outcome
 from scenario import Case
 from wire import Closed, Flood, Frame, Garbage, Message, Peer, Silence, write
 
-__all__ = ["Fault", "Line", "Outcome", "Verdict", "hold"]
+__all__ = ["hold"]
 
 BARRIER: Message = {"action": "ping"}
 PAUSE_SECONDS = 0.012
-
-
-class Line(NamedTuple):
-    """One line of the conversation: who, in which direction (`>` to the server, `<` from it, `!` a remark), what."""
-
-    peer: str
-    sign: str
-    text: str
-
-
-class Fault(NamedTuple):
-    """Something wrong with one message, whatever the case was about."""
-
-    kind: str
-    problem: str
-    text: str
-
-
-class Outcome(NamedTuple):
-    """How a case ended: `problem` is None if it passed; `retry_after` if the server said rate-limited."""
-
-    case: Case
-    problem: Optional[str]
-    lines: Tuple[Line, ...]
-    faults: Tuple[Fault, ...]
-    received: int
-    seconds: float
-    is_skipped: bool = False
-    retry_after: Optional[float] = None
-    is_silence: bool = False
-    is_untimely: bool = False
-
-
-class Verdict(NamedTuple):
-    """All outcomes; `trouble` is why there are none or why the run was cut short."""
-
-    outcomes: Tuple[Outcome, ...]
-    trouble: Optional[str]
-    seconds: float
-
-    def failed(self, level: str) -> List[Outcome]:
-        return [one for one in self.outcomes if one.problem and not one.is_skipped and one.case.level == level]
-
-    @property
-    def skipped(self) -> List[Outcome]:
-        return [one for one in self.outcomes if one.is_skipped]
 
 
 class _Failed(Exception):
@@ -76,9 +31,7 @@ class _RateLimited(Exception):
         self.seconds = seconds
 
 
-def hold(
-    case: Case, open_peer: Callable[[], Peer], names: Names, faults_of: Callable[[Message], List[str]]
-) -> Outcome:
+def hold(case: Case, open_peer: Callable[[], Peer], names: Names, faults_of: Callable[[Message], List[str]]) -> Outcome:
     """Run *case* on fresh connections.
 
     Args:
@@ -155,7 +108,7 @@ class _Conversation:
             _VERBS[verb](self, label, step)
 
     def finish(self) -> None:
-        for label, peer in self._peers.items():
+        for peer in self._peers.values():
             peer.finish()
             for raw, fault in peer.faults:
                 self.faults.append(Fault("frame", fault, raw.decode("utf-8", "replace")))
@@ -269,7 +222,8 @@ def _times(times: int) -> str:
 
 
 def _wanted(pattern: Message) -> str:
-    words = ["%s %s" % (key, json.dumps(pattern[key])) for key in ("action", "code") if isinstance(pattern.get(key), str)]
+    keys = [key for key in ("action", "code") if isinstance(pattern.get(key), str)]
+    words = ["%s %s" % (key, json.dumps(pattern[key])) for key in keys]
     return ", ".join(words) or "a message"
 
 

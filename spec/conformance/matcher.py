@@ -49,7 +49,7 @@ def fill(value: object, names: Names, captures: Optional[Captures] = None) -> ob
 def match(pattern: object, value: object, captures: Captures, path: str = "") -> Optional[str]:
     """Return what differs in one line, or None if *value* matches; `$set` adds to *captures*."""
     if isinstance(pattern, dict):
-        special = list(pattern)[0] if len(pattern) == 1 else ""
+        special = next(iter(pattern)) if len(pattern) == 1 else ""
         if special in _SPECIAL:
             return _SPECIAL[special](pattern[special], value, captures, path)
         if value is _MISSING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import Dict, List, Sequence
 
-from conversation import Outcome, Verdict
+from outcome import Outcome, Verdict
 from report import plain, summary, topics
 from scenario import Requirement
 
@@ -36,8 +36,9 @@ code, pre { font: .85rem/1.45 ui-monospace, monospace; } .id { color: var(--soft
 pre { background: var(--code); padding: .7rem; border-radius: .3rem; overflow-x: auto; white-space: pre-wrap;
   overflow-wrap: anywhere; }
 .wrong { color: var(--bad); font-weight: 600; } blockquote { margin: .4rem 0; color: var(--soft); }
-table { border-collapse: collapse; background: var(--card); } th, td { border: 1px solid var(--line); padding: .5rem .8rem;
-  text-align: left; } td.full { color: var(--good); font-weight: 700; } td.part { color: var(--warn); font-weight: 700; }
+table { border-collapse: collapse; background: var(--card); }
+th, td { border: 1px solid var(--line); padding: .5rem .8rem; text-align: left; }
+td.full { color: var(--good); font-weight: 700; } td.part { color: var(--warn); font-weight: 700; }
 td.none { color: var(--bad); font-weight: 700; }
 """
 
@@ -47,7 +48,7 @@ def document(title: str, about: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<title>%s</title><style>%s</style></head>\n<body><main><h1>%s</h1><p class=\"about\">%s</p>\n%s\n"
+        '<title>%s</title><style>%s</style></head>\n<body><main><h1>%s</h1><p class="about">%s</p>\n%s\n'
         "</main></body></html>\n"
     ) % (html.escape(title), STYLE, html.escape(title), html.escape(about), body)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Callable, Dict, List
 
-from conversation import Line, Outcome, Verdict
+from outcome import Line, Outcome, Verdict
 from scenario import Requirement
 
 __all__ = ["as_json", "as_text", "summary", "topics"]

@@ -10,8 +10,9 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import scenario
 import shapes
-from conversation import Fault, Line, Outcome, Verdict, hold
+from conversation import hold
 from matcher import Names
+from outcome import Fault, Line, Outcome, Verdict
 from scenario import Case
 from wire import Closed, Flood, Garbage, Message, Peer, Silence, connect, write
 
@@ -63,7 +64,10 @@ def judge(target: Target, cases: List[Case], checks: List[Case]) -> Verdict:
         return Verdict((), trouble, time.monotonic() - began)
     run = _Run(target)
     outcomes: List[Outcome] = []
-    timed, cut = [case for case in cases if case.is_timed], [case for case in cases if case.is_cut and not case.is_timed]
+    timed, cut = (
+        [case for case in cases if case.is_timed],
+        [case for case in cases if case.is_cut and not case.is_timed],
+    )
     for at_once, some in ((AT_ONCE, [case for case in cases if case not in timed + cut]), (3, cut), (1, timed)):
         with ThreadPoolExecutor(at_once) as pool:
             outcomes += pool.map(run.one, some)

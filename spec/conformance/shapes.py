@@ -1,4 +1,4 @@
-"""A validator for the few JSON Schema keywords the schemas keep to (see ../schema/README.md), and the schemas themselves."""
+"""The schemas, and a validator for the few JSON Schema keywords they keep to (see ../schema/README.md)."""
 
 from __future__ import annotations
 

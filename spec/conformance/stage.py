@@ -6,27 +6,21 @@ judged in clients.py.
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import threading
 import time
 from datetime import datetime, timezone
 from typing import Callable, Dict, List, Optional, Sequence
 
-from conversation import Line
 from matcher import match
+from outcome import Line
+from screen import Screen, Unfit
 from wire import Closed, Garbage, Message, Peer, Silence, write
 
-__all__ = ["Stage", "Unfit"]
+__all__ = ["Stage"]
 
+PACE_SECONDS = 0.03
 START_TIMEOUTS = 5
-MAX_OUTPUT_BYTES = 4 << 20
 BY_ITSELF = ("ping", "states", "msgs", "members", "groups", "client-list-clients", "register")
-
-
-class Unfit(Exception):
-    """The client did not do what a client does; the text says what."""
 
 
 class Stage:
@@ -41,75 +35,25 @@ class Stage:
         self.peer: Optional[Peer] = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         host, port = self._listener.getsockname()[:2]
-        words = {"{name}": name, "{host}": host, "{port}": str(port)}
-        self._command = [_replace(part, words) for part in command]
-        self._environment = dict(os.environ, HOST=host, PORT=str(port), NO_COLOR="1", PYTHONUNBUFFERED="1")
-        self._output = b""
-        self._grown = threading.Condition()
-        self._process: Optional[subprocess.Popen[bytes]] = None
+        self.screen = Screen(command, name, host, port, timeout_seconds)
         self._seqs: Dict[str, int] = {}
         self._instead: Dict[str, Message] = {}
+        self._wrote_at = 0.0
 
     def __enter__(self) -> "Stage":
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(
-            self._command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=self._environment
-        )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.screen.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._listener.close()
         if self.peer:
             self.peer.finish()
-        process = self._process
-        if process:
-            self.end_input()
-            process.terminate()
-            try:
-                process.wait(1)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    # what the person does
+        self.screen.stop()
 
     def type(self, line: str) -> None:
-        """Type a line."""
+        """Type a line to the client."""
         self._note("types", line)
-        process = self._process
-        assert process and process.stdin
-        try:
-            process.stdin.write(line.encode() + b"\n")
-            process.stdin.flush()
-        except OSError:
-            raise Unfit("the client does not read its standard input any more") from None
-
-    def end_input(self) -> None:
-        """Close the client's standard input."""
-        process = self._process
-        if process and process.stdin:
-            try:
-                process.stdin.close()
-            except OSError:
-                pass
-
-    def shows(self, text: str, times: int = 1) -> None:
-        """Wait until the client has shown *text* so many times."""
-        if not self._wait(lambda: self._output.count(text.encode()) >= times):
-            raise Unfit("does not show %r" % text)
-
-    def shows_more(self, since: int) -> None:
-        """Wait until the client has shown anything beyond the first *since* bytes."""
-        if not self._wait(lambda: len(self._output[since:].strip()) > 0):
-            raise Unfit("shows nothing")
-
-    @property
-    def output(self) -> bytes:
-        """All that was shown so far."""
-        return self._output
-
-    # what the server does
+        self.screen.type(line)
 
     def enter(self) -> None:
         """Wait for the client's connection and its hello, and answer it."""
@@ -117,7 +61,8 @@ class Stage:
         try:
             sock, _ = self._listener.accept()
         except OSError:
-            raise Unfit("does not connect within %g s%s" % (self.timeout_seconds * START_TIMEOUTS, self._last_words()))
+            seconds = self.timeout_seconds * START_TIMEOUTS
+            raise Unfit("does not connect within %g s%s" % (seconds, self.screen.last_words)) from None
         sock.settimeout(self.timeout_seconds)
         self.peer = Peer(sock, self.timeout_seconds, is_client=True)
         try:
@@ -155,10 +100,12 @@ class Stage:
             self.write(write(message).rstrip(b"\n") + b"\r\n")
 
     def write(self, data: bytes) -> None:
-        """Send bytes as they are, in one write."""
+        """Send bytes as they are, in one write, which a client should read by itself (R-pace)."""
+        time.sleep(max(0.0, self._wrote_at + PACE_SECONDS - time.monotonic()))
         self._note("<", data.decode("utf-8", "replace").rstrip())
         assert self.peer
         self.peer.send(data)
+        self._wrote_at = time.monotonic()
 
     def event(self, action: str, sender: str, **fields: object) -> Message:
         """Make the next event of the group `wob`, or of the group given."""
@@ -183,7 +130,7 @@ class Stage:
             self.tell({**make(self, request), **instead, **about})
         elif action in _EVENTS:
             group = str(request.get("group"))
-            fields = {key: request[key] for key in ("dest", "msg", "reason") if key in request}
+            fields: Message = {key: request[key] for key in ("dest", "msg", "reason") if key in request}
             if action in ("kick", "ban"):
                 fields.setdefault("reason", "")
             if action == "cgroupe":
@@ -197,43 +144,15 @@ class Stage:
         try:
             frame = self.peer.next()
         except Closed:
-            raise Unfit("closes the connection%s" % self._last_words()) from None
+            raise Unfit("closes the connection%s" % self.screen.last_words) from None
         except Garbage as error:
             raise Unfit("sends what is no request: %s" % error) from None
         self.received += 1
         self._note(">", frame.raw.decode("utf-8", "replace"))
         return frame.message
 
-    # the client's output
-
-    def _listen(self) -> None:
-        process = self._process
-        assert process and process.stdout
-        while True:
-            data = os.read(process.stdout.fileno(), 65536)
-            if not data:
-                return
-            with self._grown:
-                if len(self._output) < MAX_OUTPUT_BYTES:
-                    self._output += data
-                self._grown.notify_all()
-
-    def _wait(self, holds: Callable[[], bool]) -> bool:
-        with self._grown:
-            return self._grown.wait_for(holds, self.timeout_seconds)
-
-    def _last_words(self) -> str:
-        words = self._output.decode("utf-8", "replace").strip().splitlines()
-        return "; it said: %s" % words[-1] if words else ""
-
     def _note(self, sign: str, text: str) -> None:
         self.lines.append(Line("client", sign, text))
-
-
-def _replace(part: str, words: Dict[str, str]) -> str:
-    for word, value in words.items():
-        part = part.replace(word, value)
-    return part
 
 
 def _now() -> str:
@@ -269,7 +188,7 @@ def _members(stage: Stage, request: Message) -> Message:
 
 def _text(stage: Stage, request: Message) -> Message:
     action = "server-send" if request.get("action") == "client-send" else "server-broadcast"
-    fields = {key: request[key] for key in ("to", "msg") if key in request}
+    fields: Message = {key: request[key] for key in ("to", "msg") if key in request}
     return {"action": action, "sender": stage.name, "from": stage.name, "ts": _now(), **fields}
 
 

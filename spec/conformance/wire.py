@@ -1,11 +1,12 @@
 """The bytes: one connection, and messages cut out of what comes through it.
 
-Frames are cut by braces, not by lines, so that a peer with bad line ends can still be judged on everything else; what is
-wrong with the bytes themselves is noted in `Frame.faults`. No meaning of a message lives here.
+Frames are cut by braces, not by lines, so that a peer with bad line ends can still be judged on everything else; what
+is wrong with the bytes themselves is noted in `Peer.faults`. No meaning of a message lives here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -103,7 +104,7 @@ class Cutter:
     def feed(self, data: bytes) -> List[Tuple[bytes, bytes]]:
         """Add *data*; return the pairs (bytes before the object, the object) that are now complete."""
         self.rest += data
-        found = []
+        found: List[Tuple[bytes, bytes]] = []
         while True:
             mark = _MARK.search(self.rest, self._at)
             if not mark or (mark.group() == b"\\" and mark.end() == len(self.rest)):
@@ -174,10 +175,8 @@ class Peer:
     def finish(self) -> None:
         """Close; first look whether the last message was ended as it should be."""
         if self._last_raw and not self.is_closed and b"\n" not in self._cutter.rest and not self._cutter.inside:
-            try:
+            with contextlib.suppress(Silence, Closed, Garbage, Flood):
                 self._read(time.monotonic() + 0.1)
-            except (Silence, Closed, Garbage, Flood):
-                pass
         self._end()
         self.sock.close()
 

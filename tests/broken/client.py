@@ -55,7 +55,7 @@ def typed(line: str) -> None:
         return
     action, *fields = COMMANDS[word]
     values = rest.split(";") if "cuts-everywhere" in FAULTS else rest.split(";", max(0, len(fields) - 1))
-    request: dict[str, object] = dict(zip(fields, values)) if rest else {}
+    request: dict[str, object] = dict(zip(fields, values, strict=False)) if rest else {}
     if "private" in request:
         request["private"] = True
     if "prefixes-actions" in FAULTS and not action.startswith("client-"):

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import unicodedata
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 __all__ = ["Server"]
 
@@ -92,7 +92,7 @@ def key_of(name):
 def is_name(name, limit):
     def obeys(text):
         return 1 <= len(text) <= limit and all(
-            char in "_-." or unicodedata.category(char)[0] in "LM" or unicodedata.category(char) == "Nd" for char in text
+            char in "_-." or unicodedata.category(char).startswith(("L", "M", "Nd")) for char in text
         )
 
     return obeys(name) and obeys(key_of(name))
@@ -109,7 +109,7 @@ def size(text):
 
 
 class Cutter:
-    """Cuts requests out of the bytes; yields ("frame", bytes, followed by LF) and ("garbage" | "too-large", b"", False)."""
+    """Cuts requests out of the bytes; yields (kind, bytes, whether LF follows)."""
 
     def __init__(self):
         self.data = b""
@@ -119,7 +119,7 @@ class Cutter:
         self.data += data
         while True:
             if self.skipping:
-                line, found, rest = self.data.partition(b"\n")
+                _, found, rest = self.data.partition(b"\n")
                 self.data = rest
                 if not found:
                     return
@@ -174,9 +174,8 @@ def read_json(raw, faults):
         return float(text)
 
     def no_constant(text):
-        if "takes-nan" in faults:
-            return None
-        raise BadJson
+        if "takes-nan" not in faults:
+            raise BadJson
 
     try:
         text = raw.decode("utf-8")
@@ -284,7 +283,7 @@ class Server:
         cutter, is_first = Cutter(), True
         try:
             while data := peer.sock.recv(65536):
-                if is_first and (data.startswith(b"GET ") or data.startswith(b"\x16\x03")) and not self.has("talks-http"):
+                if is_first and data.startswith((b"GET ", b"\x16\x03")) and not self.has("talks-http"):
                     break
                 is_first = False
                 with self.lock:
@@ -358,9 +357,9 @@ class Server:
             raise Refused("bad-request", field="action")
         if action.startswith("ack-") and not self.has("answers-ack"):
             return None
-        if "id" in asked and asked["id"] is not None:
-            if not isinstance(asked["id"], str) or not is_clean(asked["id"]) or size(asked["id"]) > MAX_ID:
-                raise Refused("bad-request", field="id")
+        retry_id = asked.get("id") or ""
+        if not isinstance(retry_id, str) or not is_clean(retry_id) or size(retry_id) > MAX_ID:
+            raise Refused("bad-request", field="id")
         canonical = OTHER_ACTIONS.get(action, action)
         if canonical not in FIELDS:
             raise Refused("unknown-action")
@@ -383,7 +382,8 @@ class Server:
                 if is_required:
                     raise Refused("bad-request", field=field)
                 continue
-            is_wrong = not isinstance(value, kind) or (kind is int and isinstance(value, bool) and not self.has("true-is-1"))
+            is_boolean = isinstance(value, bool) and not self.has("true-is-1")
+            is_wrong = not isinstance(value, kind) or (kind is int and is_boolean)
             if is_wrong or (kind is int and abs(value) > 2**53):
                 raise Refused("bad-request", field=field)
             if kind is str and not is_clean(value):
@@ -536,14 +536,22 @@ class Server:
         return msg.replace("\n", " ") if self.has("cleans-texts") else msg
 
     def do_client_broadcast(self, peer, request, who):
-        text = {"action": "server-broadcast", "sender": peer.name, "from": peer.name, "msg": request["msg"], "ts": now()}
+        text = {
+            "action": "server-broadcast",
+            "sender": peer.name,
+            "from": peer.name,
+            "msg": request["msg"],
+            "ts": now(),
+        }
         for other in self.peers:
             if other.key is not None:
                 self.reply(other, request, text)
 
     def do_client_list_clients(self, peer, request, who):
         names = self.names({other.key: other.name for other in self.peers if other.key}, request.get("after"))
-        self.reply(peer, request, {"action": "server-list-clients", "list": names, "msg": "connected: " + ", ".join(names)})
+        self.reply(
+            peer, request, {"action": "server-list-clients", "list": names, "msg": "connected: " + ", ".join(names)}
+        )
 
     def do_client_quit(self, peer, request, who):
         about = {"sender": peer.name, "from": peer.name} if peer.name else {}
@@ -782,7 +790,7 @@ class Server:
 
 
 def now():
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,121 @@
+"""A client as a person sees it: a program, lines typed to it, and what it shows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+from typing import Callable, Dict, Optional, Sequence
+
+__all__ = ["Screen", "Unfit"]
+
+MAX_OUTPUT_BYTES = 4 << 20
+
+
+class Unfit(Exception):
+    """The program did not do what it should; the text says what."""
+
+
+class Screen:
+    """One run of a client's command, in which `{name}`, `{host}` and `{port}` are replaced."""
+
+    def __init__(self, command: Sequence[str], name: str, host: str, port: int, timeout_seconds: float) -> None:
+        words = {"{name}": name, "{host}": host, "{port}": str(port)}
+        self.timeout_seconds = timeout_seconds
+        self._command = [_replace(part, words) for part in command]
+        self._environment = dict(os.environ, HOST=host, PORT=str(port), NO_COLOR="1", PYTHONUNBUFFERED="1")
+        self._output = b""
+        self._grown = threading.Condition()
+        self._process: Optional[subprocess.Popen[bytes]] = None
+
+    def start(self) -> None:
+        """Start the program.
+
+        Raises:
+            OSError: there is no such program.
+        """
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            self._command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=self._environment
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def stop(self) -> None:
+        """End the program, gently first."""
+        process = self._process
+        if process is None:
+            return
+        self.end_input()
+        process.terminate()
+        try:
+            process.wait(1)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        try:
+            process.stdin.write(line.encode() + b"\n")
+            process.stdin.flush()
+        except OSError:
+            raise Unfit("does not read its standard input any more") from None
+
+    def end_input(self) -> None:
+        """Close the program's standard input."""
+        process = self._process
+        if process and process.stdin:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+
+    def shows(self, text: str) -> None:
+        """Wait until the program has shown *text*.
+
+        Raises:
+            Unfit: it did not in time.
+        """
+        if not self._wait(lambda: text.encode() in self._output):
+            raise Unfit("does not show %r" % text)
+
+    def shows_more(self, since: int) -> None:
+        """Wait until the program has shown anything beyond the first *since* bytes."""
+        if not self._wait(lambda: len(self._output[since:].strip()) > 0):
+            raise Unfit("shows nothing")
+
+    @property
+    def output(self) -> bytes:
+        """All that was shown so far."""
+        return self._output
+
+    @property
+    def last_words(self) -> str:
+        """The last line shown, as the end of a sentence."""
+        words = self._output.decode("utf-8", "replace").strip().splitlines()
+        return "; it said: %s" % words[-1] if words else ""
+
+    def _listen(self) -> None:
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        while True:
+            data = os.read(process.stdout.fileno(), 65536)
+            if not data:
+                return
+            with self._grown:
+                if len(self._output) < MAX_OUTPUT_BYTES:
+                    self._output += data
+                self._grown.notify_all()
+
+    def _wait(self, holds: Callable[[], bool]) -> bool:
+        with self._grown:
+            return self._grown.wait_for(holds, self.timeout_seconds)
+
+
+def _replace(part: str, words: Dict[str, str]) -> str:
+    for word, value in words.items():
+        part = part.replace(word, value)
+    return part
