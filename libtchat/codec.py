@@ -7,14 +7,8 @@ are written for every message, `action`, `from` and `msg`. Frames, connections a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from operator import eq
-from typing import Any, get_args, get_origin
-
-from attrs import NOTHING, fields, resolve_types
-from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from libtchat import strict_json
 from libtchat.errors import ErrorCode, ProtocolError, Violation
@@ -22,14 +16,12 @@ from libtchat.event import EVENTS, Event, Invited, Said
 from libtchat.foreign import text_of, translate
 from libtchat.group import Group
 from libtchat.limits import DEFAULT_LIMITS, Limits
-from libtchat.reply import REPLIES, Error, Groups, Message, Messages, PresenceNotice, States, Welcome
+from libtchat.reply import REPLIES, Message, Messages, PresenceNotice, States
 from libtchat.request import (
     REQUESTS,
-    Ban,
     Broadcast,
     Create,
     Hello,
-    Kick,
     ListGroups,
     ListMessages,
     ListStates,
@@ -41,7 +33,8 @@ from libtchat.request import (
     Request,
     Tell,
 )
-from libtchat.spelling import ACTIONS, FIELDS, WRAPPER, read_fields, read_privacy
+from libtchat.shape import FROM, Shape, is_text, shape_of
+from libtchat.spelling import ACTIONS, WRAPPER, read_fields, read_privacy
 from libtchat.value import frozen
 from libtchat.wording import describe, describe_page
 
@@ -81,21 +74,6 @@ WHO: Mapping[type[Request], tuple[str, ...]] = {
 
 _NAMES_NOBODY = (Hello, Register, Quit, ReportError, Ping)
 
-# Fields that have a default but are always written.
-_ALWAYS: Mapping[type[Any], tuple[str, ...]] = {
-    Welcome: ("groups", "seqs"),
-    Groups: ("private", "mine"),
-    Kick: ("reason",),
-    Ban: ("reason",),
-}
-
-_SIZES = (
-    ("msg", "max_msg_bytes", ErrorCode.TOO_LARGE),
-    ("reason", "max_reason_bytes", ErrorCode.TOO_LARGE),
-    ("id", "max_id_bytes", ErrorCode.BAD_REQUEST),
-)
-
-_MAX_INTEGER = DEFAULT_LIMITS.max_integer
 _MAX_MESSAGE_KEYS = 1_000_000  # a page holds many events
 
 
@@ -119,10 +97,10 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
     action = found.get("action")
     kind = _REQUESTS.get(action) if type(action) is str else None
     if kind is None:
-        if type(action) is str and _is_text(action):
+        if type(action) is str and is_text(action):
             return _violation(ProtocolError(ErrorCode.UNKNOWN_ACTION), found)
         return Violation(ErrorCode.BAD_REQUEST, detail="action is missing or no text", field="action")
-    shape = _shape(kind)
+    shape = shape_of(kind)
     if None in found.values():
         found = {name: value for name, value in found.items() if value is not None}
     try:
@@ -148,13 +126,13 @@ def action_of(frame: bytes) -> str | None:
 
 def encode_request(request: Request) -> bytes:
     """Write a request in the course's spelling, without a line end."""
-    found = {"action": request.action, **_shape(type(request)).write(request)}
+    found = {"action": request.action, **shape_of(type(request)).write(request)}
     if (who := found.pop("sender", None)) is not None:
         found.update(dict.fromkeys(WHO[type(request)], who))
     return strict_json.dumps(found)
 
 
-def _check_sizes(request: Request, shape: _Shape, limits: Limits) -> None:
+def _check_sizes(request: Request, shape: Shape, limits: Limits) -> None:
     for name, limit_name, code in shape.sizes:
         text: str | None = getattr(request, name)
         if text:
@@ -173,7 +151,7 @@ def _check_sizes(request: Request, shape: _Shape, limits: Limits) -> None:
 def _violation(error: ProtocolError, found: Mapping[str, Any], *, identifies: bool = False) -> Violation:
     def readable(name: str) -> str | None:
         value = found.get(name)
-        return value if isinstance(value, str) and _is_text(value) else None
+        return value if isinstance(value, str) and is_text(value) else None
 
     retry_id = readable("id")
     return Violation(
@@ -218,27 +196,22 @@ def read_message(frame: bytes) -> Message | Foreign:
 
     An event that bears no `seq` is Foreign too: its text is what it says, but no log is known to hold it.
     """
-    raw = frame.decode("utf-8", "replace")
-    try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        return Foreign(raw, raw)
-    if not isinstance(found, dict):
-        return Foreign(raw, raw)
     try:
         return decode_message(frame)
     except ProtocolError:
-        pass
-    translated = translate(found)
-    if translated is not None:
-        try:
-            message = _read_message({k: v for k, v in translated.items() if v is not None}, True)
-        except ProtocolError:
-            pass
-        else:
-            unnumbered = _unnumbered(message)
-            return message if unnumbered is None else Foreign(unnumbered, raw)
-    return Foreign(text_of(found) or raw, raw)
+        raw = frame.decode("utf-8", "replace")
+    text = None
+    try:
+        found = json.loads(raw)
+        if isinstance(found, dict):
+            text = text_of(found)
+            message = _read_message(translate(found), has_escapes=True)
+            if (unnumbered := _unnumbered(message)) is None:
+                return message
+            text = unnumbered
+    except (ProtocolError, ValueError, RecursionError):
+        pass  # what could be read of it is in text
+    return Foreign(text or raw, raw)
 
 
 def encode(message: Message) -> bytes:
@@ -247,7 +220,7 @@ def encode(message: Message) -> bytes:
         lines = [*map(encode, message.list)]
         page = message
         return encode_page(page.action, page.group, lines, more=page.more, first=page.first, last=page.last, id=page.id)
-    shape = _shape(type(message))
+    shape = shape_of(type(message))
     found = {"action": message.action}
     if shape.has_sender and (who := message.sender) is not None:  # type: ignore[union-attr]
         found["sender"] = found["from"] = who
@@ -279,8 +252,8 @@ def _read_message(found: dict[str, Any], has_escapes: bool) -> Message:
         kind = PresenceNotice
     if None in found.values():
         found = {name: value for name, value in found.items() if value is not None}
-    read_fields(found, _FROM)
-    message: Message = _shape(kind).read(found, has_escapes)
+    read_fields(found, FROM)
+    message: Message = shape_of(kind).read(found, has_escapes)
     return message
 
 
@@ -309,181 +282,13 @@ def decode_group(data: bytes) -> Group:
         ProtocolError: bad-json or bad-request; the bytes are damaged.
     """
     found = strict_json.loads(data, max_depth=3, max_keys=_MAX_MESSAGE_KEYS)
-    group: Group = _shape(Group).read(found, False)
+    group: Group = shape_of(Group).read(found, False)
     return group
 
 
 def _invitation(event: Invited) -> dict[str, Any]:
-    return {"sender": event.sender, **_shape(Invited).write(event)}
-
-
-# How values are read: JSON's types exactly, as nothing on this wire means anything but what it is.
-
-
-class _Wrong(ValueError):
-    """A value is not of the type of its field."""
-
-
-def _exactly(*types: type) -> Callable[[Any, Any], Any]:
-    def read(value: Any, _: Any) -> Any:
-        if type(value) in types:
-            return value
-        raise _Wrong
-
-    return read
-
-
-def _text(value: Any, _: Any) -> str:
-    if type(value) is str:
-        return value
-    raise _Wrong
-
-
-def _optional_text(value: Any, _: Any) -> str | None:
-    if type(value) is str or value is None:
-        return value
-    raise _Wrong
-
-
-def _integer(value: Any, _: Any) -> int:
-    if type(value) is int and -_MAX_INTEGER <= value <= _MAX_INTEGER:
-        return value
-    raise _Wrong
-
-
-def _code(value: Any, _: Any) -> str | int:
-    return value if type(value) is str else _integer(value, int)
-
-
-def _event(value: Any, _: Any) -> Event:
-    if type(value) is not dict or value.get("action") not in EVENTS:
-        raise _Wrong
-    event = _read_message(value, True)
-    assert isinstance(event, Event)
-    return event
-
-
-def _said(value: Any, _: Any) -> Said:
-    if isinstance(event := _event(value, Event), Said):
-        return event
-    raise _Wrong
-
-
-def _is_generic(kind: Any, origin: type[Any]) -> bool:
-    return bool(get_origin(kind) is origin)
-
-
-def _tuple_reader(kind: Any) -> Callable[[Any, Any], Any]:
-    read = _converter.get_structure_hook(get_args(kind)[0])
-
-    def read_all(value: Any, _: Any) -> Any:
-        if type(value) is not list:
-            raise _Wrong
-        return tuple([read(item, None) for item in value])
-
-    return read_all
-
-
-def _mapping_reader(kind: Any) -> Callable[[Any, Any], Any]:
-    read = _converter.get_structure_hook(get_args(kind)[1])
-
-    def read_all(value: Any, _: Any) -> Any:
-        if type(value) is not dict:
-            raise _Wrong
-        return {key: read(item, None) for key, item in value.items()}
-
-    return read_all
-
-
-_converter = Converter(detailed_validation=False)
-_converter.register_structure_hook(str, _text)
-_converter.register_structure_hook(bool, _exactly(bool))
-_converter.register_structure_hook(int, _integer)
-for _kind, _read in (
-    (str | None, _optional_text),
-    (int | None, _integer),
-    (float | None, _exactly(int, float)),
-    (str | int | None, _code),
-    (Event, _event),
-):
-    _converter.register_structure_hook_func(partial(eq, _kind), _read)
-_converter.register_structure_hook_factory(lambda kind: _is_generic(kind, tuple), _tuple_reader)
-_converter.register_structure_hook_factory(lambda kind: _is_generic(kind, Mapping), _mapping_reader)
-
-
-class _Shape:
-    """How one class is read and written; made by cattrs once, on first use."""
-
-    def __init__(self, kind: type[Any]) -> None:
-        resolve_types(kind)
-        self._attributes = fields(kind)
-        names = [attribute.name for attribute in self._attributes]
-        self._texts = [a.name for a in self._attributes if str in (a.type, *get_args(a.type))]
-        self._structure = make_dict_structure_fn(kind, _converter, _cattrs_detailed_validation=False)
-        self.has_sender = "sender" in names
-        self.has_text = "msg" in names and kind is not Error
-        self.is_page = kind in (ListMessages, ListStates)
-        self.spelled = FIELDS.keys() & set(names)
-        self.spellings = tuple((name, others) for name, others in FIELDS.items() if name in names)
-        self.sizes = tuple(size for size in _SIZES if size[0] in names)
-        overrides: dict[str, Any] = {name: override(omit_if_default=False) for name in _ALWAYS.get(kind, ())}
-        if self.has_sender and kind not in WHO:
-            overrides["sender"] = override(omit=True)
-        if kind is Error:
-            overrides["msg"] = override(omit=True)
-        self.write: Callable[[Any], dict[str, Any]] = make_dict_unstructure_fn(
-            kind, _converter, _cattrs_omit_if_default=True, **overrides
-        )
-
-    def read(self, found: Mapping[str, Any], has_escapes: bool) -> Any:
-        """Make the value. *has_escapes*: its texts may hold what only an escape can write.
-
-        Raises:
-            ProtocolError: bad-request, with the first field that is missing or wrong.
-        """
-        if has_escapes:
-            for name in self._texts:
-                if isinstance(value := found.get(name), str) and not _is_text(value):
-                    raise ProtocolError(ErrorCode.BAD_REQUEST, f"{name} holds U+0000 or half a character", field=name)
-        try:
-            return self._structure(found, None)
-        except (KeyError, _Wrong):
-            raise self._complaint(found) from None
-
-    def _complaint(self, found: Mapping[str, Any]) -> ProtocolError:
-        for attribute in self._attributes:
-            name = attribute.name
-            try:
-                _converter.get_structure_hook(attribute.type)(found[name], attribute.type)
-            except KeyError:
-                if name not in found and attribute.default is NOTHING:
-                    return ProtocolError(ErrorCode.BAD_REQUEST, f"{name} is missing", field=name)
-            except (_Wrong, ProtocolError):
-                return ProtocolError(ErrorCode.BAD_REQUEST, f"{name} is not of the right type", field=name)
-        raise AssertionError("a value that cattrs refused has no wrong field")
-
-
-_shapes: dict[type[Any], _Shape] = {}
-
-
-def _shape(kind: type[Any]) -> _Shape:
-    shape = _shapes.get(kind)
-    if shape is None:
-        shape = _shapes[kind] = _Shape(kind)
-    return shape
-
-
-def _is_text(value: str) -> bool:
-    """Tell whether *value* can be written to any peer and stored anywhere."""
-    if "\0" in value:
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return {"action": event.action, "sender": event.sender, **shape_of(Invited).write(event)}
 
 
 _REQUESTS: Mapping[str, type[Request]] = {**REQUESTS, **{other: REQUESTS[name] for other, name in ACTIONS.items()}}
 _MESSAGES: Mapping[str, type[Message]] = {**EVENTS, **REPLIES}
-_FROM = (("sender", ("from",)),)

@@ -28,19 +28,19 @@ _UNSAID_OF: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def translate(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return *found* as a server of this protocol would have sent it, None if its action means nothing here."""
+def translate(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *found* as a server of this protocol would have sent it; as it is, if its action means nothing here."""
     wrapped = found.get(WRAPPER)
     said = dict(wrapped if isinstance(wrapped, dict) else found)
     action = _action(said.get("action"))
     if action is None:
-        return None
+        return said
     read_fields(said, _FIELDS)
     read_fields(said, (("to", FIELDS["to"]), ("dest", FIELDS["dest"])))
     if (entries := _entries(said)) is not None:
-        said["list"] = entries if action in ("msgs", "states") else [_name(entry) for entry in entries]
-    if action in ("msgs", "states"):
-        said["list"] = [_entry(entry, said.get("group")) for entry in said.get("list", ())]
+        group = said.get("group")
+        is_page = action in ("msgs", "states")
+        said["list"] = [_entry(entry, group) if is_page else _name(entry) for entry in entries]
     if action == "cgroupe" and "sender" in said:
         said.setdefault("owner", said["sender"])
     if isinstance(reason := said.get("error"), str):
@@ -77,4 +77,4 @@ def _name(entry: Any) -> Any:
 def _entry(entry: Any, group: Any) -> Any:
     if not isinstance(entry, dict):
         return entry
-    return translate({"action": "gbroadcast", "group": group, **entry}) or entry
+    return translate({"action": "gbroadcast", "group": group, **entry})

@@ -64,7 +64,9 @@ ERROR_SENTENCES: Mapping[str, str] = {
 
 def describe(message: Message) -> str:
     """Return the `msg` of *message*: one readable line, or the text itself for the three text messages."""
-    return _WORDING[type(message)](message)
+    if isinstance(message, Said | DirectMessage | PublicMessage):
+        return message.msg
+    return _line(_WORDING[type(message)](message))
 
 
 def describe_page(action: str, group: str, events: Iterable[Event], *, size: int) -> str:
@@ -76,7 +78,7 @@ def describe_page(action: str, group: str, events: Iterable[Event], *, size: int
         size: how many entries the page has.
     """
     if not size:
-        return f"no messages in {group}" if action == Messages.action else f"no events in {group}"
+        return _line(f"no {'messages' if action == Messages.action else 'events'} in {group}")
     return summarize(events)
 
 
@@ -85,7 +87,7 @@ def summarize(events: Iterable[Event]) -> str:
     lines: list[str] = []
     room = _MAX_CHARS
     for event in events:
-        line = _line(f"{event.sender}: {event.msg}" if isinstance(event, Said) else describe(event))
+        line = _line(f"{event.sender}: {event.msg}") if isinstance(event, Said) else describe(event)
         if len(line) > room:
             if not lines:
                 lines.append(line[: room - 1] + "…")
@@ -100,8 +102,7 @@ def _line(text: str) -> str:
 
 
 def _because(event: Kicked | Banned) -> str:
-    reason = _line(event.reason).strip()
-    return f": {reason}" if reason else ""
+    return f": {event.reason}" if event.reason.strip() else ""
 
 
 def _names(head: str, names: tuple[str, ...], none: str) -> str:
@@ -119,16 +120,14 @@ def _error(error: Error) -> str:
         return _line(error.msg)
     sentence = ERROR_SENTENCES.get(error.code, "{request} failed: " + error.code.replace("{", "").replace("}", ""))
     named_dest = f"{error.dest} is" if error.dest else "you are"
-    return _line(
-        sentence.format(
-            request=error.request or "this",
-            group=error.group or "this group",
-            in_group=f" in {error.group}" if error.group else "",
-            dest=named_dest if error.code == ErrorCode.ALREADY_MEMBER else error.dest or "that user",
-            field=error.field or ("a message" if error.code == ErrorCode.TOO_LARGE else "a field"),
-            limit="a number of" if error.limit is None else error.limit,
-            retry_after="a few" if error.retry_after is None else f"{error.retry_after:g}",
-        )
+    return sentence.format(
+        request=error.request or "this",
+        group=error.group or "this group",
+        in_group=f" in {error.group}" if error.group else "",
+        dest=named_dest if error.code == ErrorCode.ALREADY_MEMBER else error.dest or "that user",
+        field=error.field or ("a message" if error.code == ErrorCode.TOO_LARGE else "a field"),
+        limit="a number of" if error.limit is None else error.limit,
+        retry_after="a few" if error.retry_after is None else f"{error.retry_after:g}",
     )
 
 
@@ -140,10 +139,7 @@ _WORDING: Mapping[type[Message], Callable[[Any], str]] = {
     Kicked: lambda m: f"{m.sender} kicked {m.dest} from {m.group}{_because(m)}",
     Banned: lambda m: f"{m.sender} banned {m.dest} from {m.group}{_because(m)}",
     Unbanned: lambda m: f"{m.sender} unbanned {m.dest} from {m.group}",
-    Said: lambda m: m.msg,
     Welcome: lambda m: _names(f"welcome {m.sender}, your groups: ", m.groups, f"welcome {m.sender}"),
-    DirectMessage: lambda m: m.msg,
-    PublicMessage: lambda m: m.msg,
     PresenceNotice: lambda m: f"{m.name} has {'joined' if m.event == 'connect' else 'left'} the chat",
     Users: lambda m: _names("connected: ", m.list, "nobody is connected"),
     Goodbye: lambda m: f"goodbye {m.sender}" if m.sender else "goodbye",
