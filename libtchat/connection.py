@@ -12,7 +12,7 @@ from libtchat.errors import ErrorCode, Violation
 from libtchat.framing import Framer
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.reply import Message
-from libtchat.request import Create, Request
+from libtchat.request import Request
 from libtchat.spelling import ACTIONS
 
 __all__ = ["CRLF", "Connection", "ServerConnection"]
@@ -20,6 +20,7 @@ __all__ = ["CRLF", "Connection", "ServerConnection"]
 CRLF = b"\r\n"
 """What ends every server message."""
 
+_SPELLED_OTHERWISE = frozenset(ACTIONS.values())
 _MAX_SERVER_FRAME_BYTES = 1024 * 1024  # other servers know no pages
 
 
@@ -61,7 +62,7 @@ class Connection:
                 if item.code is ErrorCode.UNKNOWN_ACTION and item.request and item.request.startswith("ack-"):
                     continue
                 self._learn(item.request)
-            elif type(item) is Create or item.action.encode() not in frame:
+            elif item.action in _SPELLED_OTHERWISE:
                 self._learn(action_of(frame))
             items.append(item)
         return items
