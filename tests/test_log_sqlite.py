@@ -278,6 +278,20 @@ async def test_a_read_that_fails_is_unavailable_and_the_next_one_works(path: Pat
 
 
 @on_loop
+async def test_retries_are_deleted_some_time_after_nobody_may_need_them(path: Path) -> None:
+    now = 1000.0
+    log, book = SqliteLog.open(path, clock=lambda: now), Book()
+    await log.append([book.part(create(), *(say(id=f"old {n}") for n in range(30)))])
+    now += 601
+    for n in range(10):
+        await log.append([book.part(say(id=f"new {n}"))])
+    await log.close()
+    with closing(sqlite3.connect(path)) as connection:
+        ids = [id for (id,) in connection.execute("SELECT id FROM retries ORDER BY number")]
+    assert ids == [f"new {n}" for n in range(10)]
+
+
+@on_loop
 async def test_a_long_append_is_kept_in_rows_that_a_page_can_afford(path: Path) -> None:
     log, book = SqliteLog.open(path), Book()
     assert await log.append([book.part(create(), *(say("x" * 8000) for _ in range(100)))]) == {}

@@ -18,7 +18,7 @@ __all__ = ["changed_users", "displayed_name", "new_retries"]
 
 def changed_users(events: tuple[Event, ...]) -> tuple[UserKey, ...]:
     """Return whose standing may be another one after *events*: each user once, in the order of the events."""
-    return tuple(dict.fromkeys(user_key(name) for event in events if (name := _concerned(event)) is not None))
+    return tuple({user_key(_concerned(event)): None for event in events if not isinstance(event, Said)})
 
 
 def displayed_name(group: Group, user: UserKey) -> str | None:
@@ -43,13 +43,5 @@ def new_retries(part: Part, now: float) -> Iterator[tuple[UserKey, Retry]]:
             yield user_key(event.sender), Retry(event.id, part.key, event.seq, now, digest)
 
 
-def _concerned(event: Event) -> str | None:
-    match event:
-        case Said():
-            return None
-        case Created() | Joined() | Left():
-            return event.sender
-        case Invited() | Kicked() | Banned() | Unbanned():
-            return event.dest
-        case _:
-            assert_never(event)
+def _concerned(event: Created | Joined | Left | Invited | Kicked | Banned | Unbanned) -> str:
+    return event.sender if isinstance(event, Created | Joined | Left) else event.dest
