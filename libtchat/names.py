@@ -26,8 +26,19 @@ _RESERVED = frozenset({"server"})
 _PUNCTUATION = frozenset("_-.")
 
 
-@lru_cache(maxsize=65_536)
+_MAX_DECOMPOSED_CHARS = 4 * DEFAULT_LIMITS.max_group_chars
+"""What is longer is no name, however it is normalized: no character is composed of more than four."""
+
+
 def _fold(name: str) -> str:
+    """Return the key of *name*; a text too long for a name is its own, because normalizing it may take seconds."""
+    if len(name) > _MAX_DECOMPOSED_CHARS and len(name := name.strip()) > _MAX_DECOMPOSED_CHARS:
+        return name
+    return _fold_short(name)
+
+
+@lru_cache(maxsize=65_536)
+def _fold_short(name: str) -> str:
     """Return NFKC(lowercase(NFKC(name))), repeated until it is stable; surrounding white space is no part of it."""
     folded = name.strip()
     while True:
@@ -75,7 +86,9 @@ def check_group_name(name: str, *, field: str = "group") -> str:
 
 
 def _check(name: str, max_chars: int, field: str) -> str:
-    shown = unicodedata.normalize("NFC", name.strip())
+    shown = name.strip()
+    if len(shown) <= _MAX_DECOMPOSED_CHARS:
+        shown = unicodedata.normalize("NFC", shown)
     for form in (shown, _fold(shown)):
         if not 1 <= len(form) <= max_chars or not all(map(_is_name_char, form)):
             raise Refused(
