@@ -58,10 +58,10 @@ class Identity:
             if len(session.peers) >= self.limits.max_peers_per_user:
                 raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
             return session
-        token = self._token(key, now)
-        if token is None or hello.token is None or not _same(hello.token, token):
-            token = _text(peer.ask(NewToken()))  # somebody else, for all we know: the old one is worth nothing now
-        return self._new_session(name, token, user or User())
+        current = self._token(key, now)
+        if current is None or hello.token is None or not _same(hello.token, current):
+            current = _text(peer.ask(NewToken()))  # somebody else, for all we know: the old one ends here
+        return self._new_session(name, current, user or User())
 
     def leave(self, session: Session, now: float) -> None:
         """Let the token of a user who went expire after `token_seconds`."""

@@ -1,138 +1,75 @@
-"""The `tchat-server` command: options to settings, settings to a running server, failures to exit codes."""
+"""The `tchat-server` command: settings to a running server, and failures to exit codes."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import gc
+import logging
 import os
 import signal
-import sys
-from collections.abc import Callable, Coroutine
+import ssl
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, get_args
+from typing import Any
 
-import attrs
 import click
-from platformdirs import user_state_path
 
-from libtchat.hub import Hub, PresenceScope
-from libtchat.limits import DEFAULT_LIMITS, Limits
-from libtchat.value import frozen
+from libtchat.hub import Hub
 from tchat_server import journal
+from tchat_server.admin import Admin, Probe
 from tchat_server.log import EventLog, LogRefused
 from tchat_server.log.memory import MemoryLog
-from tchat_server.server import Encoder, Server
+from tchat_server.server import Server
+from tchat_server.settings import MEMORY, Settings, server_options, settings_from
+from tchat_server.storage import Encoder
+from tchat_server.tls import server_context
+from tchat_server.watchdog import Watchdog
 
-__all__ = ["EXIT_BIND", "EXIT_CONFIG", "EXIT_INTERNAL", "EXIT_STORAGE", "main"]
+__all__ = ["EXIT_BIND", "EXIT_INTERNAL", "EXIT_STORAGE", "EXIT_USAGE", "main"]
 
-EXIT_CONFIG, EXIT_BIND, EXIT_STORAGE, EXIT_INTERNAL = 2, 3, 4, 70
-MEMORY = ":memory:"
-Durability = Literal["full", "normal"]
-F = TypeVar("F", bound=Callable[..., Any])
+EXIT_USAGE, EXIT_BIND, EXIT_STORAGE, EXIT_INTERNAL = 2, 3, 4, 70
+_DATABASE = click.argument("db", type=click.Path(dir_okay=False, path_type=Path))
 
-_LIMITS = {
-    "max_peers": "connections in all",
-    "max_peers_per_address": "connections from one address (loopback exempt)",
-    "max_peers_per_user": "connections of one user",
-    "max_groups_joined": "groups one user may be in",
-    "max_groups_created": "groups one user may create",
-    "max_members": "members of one group",
-    "max_invited_and_banned": "invited and banned users of one group",
-    "max_out_bytes": "bytes that may wait for a peer that does not read",
-    "request_burst": "requests of one connection at once",
-    "broadcast_burst": "client-broadcasts of one user at once",
-    "broadcasts_per_second": "client-broadcasts of one user after that, 0: no limit",
-    "silent_seconds": "time until the first message",
-    "mid_frame_seconds": "time until a frame that began ends",
-    "keepalive_seconds": "silence until the kernel asks whether the peer is there",
-}
+logger = logging.getLogger("tchat_server")
 
 
-class Address(click.ParamType[tuple[str, int]]):
-    """HOST:PORT, [V6]:PORT or :PORT."""
+class Failed(click.ClickException):
+    """Ends the command with one line for a person and an exit code."""
 
-    name = "HOST:PORT"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        """Split an address into host and port."""
-        if isinstance(value, tuple):
-            return value[0], int(value[1])
-        host, _, port = str(value).rpartition(":")
-        if not port.isdigit() or int(port) > 65535:
-            self.fail(f"{value!r} is not HOST:PORT, for example 127.0.0.1:8080", param, ctx)
-        return host.strip("[]") or "127.0.0.1", int(port)
+    def show(self, file: Any = None) -> None:
+        """Print the line."""
+        click.echo(self.message, err=True)
 
 
-def _limit_options(command: F) -> F:
-    """Offer each limit as an option of its name and default."""
-    for name, help in reversed(_LIMITS.items()):
-        default = getattr(DEFAULT_LIMITS, name)
-        kind = click.FloatRange(0) if isinstance(default, float) else click.IntRange(1)
-        option = "--" + name.replace("_", "-")
-        command = click.option(option, type=kind, default=default, show_default=True, help=help)(command)
-    return command
+class UsageFailed(Failed):
+    """The options can't be followed."""
+
+    exit_code = EXIT_USAGE
 
 
-@frozen
-class Settings:
-    """What `tchat-server` was told; see the options."""
+class BindFailed(Failed):
+    """An address can't be listened on."""
 
-    listen: tuple[tuple[str, int], ...]
-    db: str
-    durability: Durability
-    limits: Limits
-    port_file: Path | None
-    presence: PresenceScope
-    require_auth: bool
-    trace: bool
-    grace: float
+    exit_code = EXIT_BIND
+
+
+class StorageFailed(Failed):
+    """The database can't be used."""
+
+    exit_code = EXIT_STORAGE
+
+
+class InternalFailed(Failed):
+    """A fault of the server's; the log has the details."""
+
+    exit_code = EXIT_INTERNAL
 
 
 @click.group(invoke_without_command=True, context_settings={"show_default": True})
-@click.option(
-    "--listen",
-    type=Address(),
-    multiple=True,
-    show_default="$HOST:$PORT, else 127.0.0.1:8080",
-    help="Address to accept clients on; may be repeated. Port 0 takes a free one.",
-)
-@click.option(
-    "--db",
-    metavar="PATH",
-    default=str(user_state_path("tchat") / "tchat.db"),
-    show_default="tchat.db in the state directory",
-    help=f"SQLite file to keep everything in, or {MEMORY} to keep nothing.",
-)
-@click.option(
-    "--durability",
-    type=click.Choice(get_args(Durability)),
-    default="full",
-    help="normal: the last moments may be lost when the power fails.",
-)
-@click.option(
-    "--port-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the port taken to this file once clients are accepted.",
-)
-@click.option(
-    "--rate",
-    type=click.FloatRange(0),
-    default=DEFAULT_LIMITS.requests_per_second,
-    help="Requests a second of one connection, after a burst; 0: no limit.",
-)
-@_limit_options
-@click.option(
-    "--presence",
-    type=click.Choice(get_args(PresenceScope)),
-    default="auto",
-    help="Who is told that a user came or went; auto: everybody up to 200 users online, then who shares a group.",
-)
-@click.option("--require-auth", is_flag=True, help="Serve names with a password only.")
-@click.option("--grace", type=click.FloatRange(0), default=10.0, help="Seconds to finish in when stopped.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
-@click.option("--log-format", type=click.Choice(get_args(journal.LogFormat)), default="text")
-@click.option("--trace", is_flag=True, help="Print every message in and out on standard error.")
+@server_options
 @click.version_option(version("libtchat"), prog_name="tchat-server")
 @click.pass_context
 def cli(ctx: click.Context, /, **options: Any) -> None:
@@ -142,56 +79,93 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    journal.set_up_logging(options.pop("log_level"), options.pop("log_format"))
-    limits = {name: options.pop(name) for name in _LIMITS}
-    options["limits"] = attrs.evolve(DEFAULT_LIMITS, requests_per_second=options.pop("rate"), **limits)
-    options["listen"] = options["listen"] or (_address_of_environment(),)
-    try:
-        sys.exit(_run(serve(Settings(**options))))
-    except LogRefused as error:
-        _fail(str(error), EXIT_STORAGE)
+    settings = settings_from(options)
+    journal.set_up_logging(settings.log_level, settings.log_format)
+    with _storage_failures():
+        _run(serve(settings))
 
 
-async def serve(settings: Settings) -> int:
+@cli.command()
+@_DATABASE
+def check(db: Path) -> None:
+    """Verify a database: no gap in any group, and all tables agree with the events."""
+    from tchat_server.log import care
+
+    with _storage_failures():
+        report = care.check(db)
+    for fault in report.faults:
+        click.echo(fault)
+    click.echo(f"{report.groups} groups, {report.events} events, {report.messages} of them messages")
+    if report.faults:
+        raise StorageFailed(f"{db}: {len(report.faults)} faults; restore a backup")
+
+
+@cli.command()
+@_DATABASE
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def backup(db: Path, out: Path) -> None:
+    """Copy a database to OUT, also while a server uses it."""
+    from tchat_server.log import care
+
+    with _storage_failures():
+        care.backup(db, out)
+    click.echo(f"{db} is copied to {out}")
+
+
+@cli.command()
+@_DATABASE
+@click.argument("group")
+@click.argument("name")
+def own(db: Path, group: str, name: str) -> None:
+    """Give a GROUP whose owner is gone to its member NAME, while no server uses the database."""
+    from tchat_server.log import care
+
+    with _storage_failures():
+        event = care.own(db, group, name)
+    click.echo(f"{name} owns {event.group} (event {event.seq})")
+
+
+async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    Returns:
-        The exit code.
     Raises:
+        Failed: an address can't be bound, or a TLS file is no good.
         LogRefused: the storage can't be used.
     """
+    loop = asyncio.get_running_loop()
     name = f"tchat-server {version('libtchat')}"
+    tls = _tls_context(settings)
     encoder = Encoder()
     log = _open_log(settings, encoder)
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
     server = Server(hub, log, encoder, limits=settings.limits, trace=journal.trace if settings.trace else None)
+    watchdog = Watchdog(server)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop_or_exit, stop)
-    bound = []
-    for host, port in settings.listen:
-        try:
-            bound += await server.listen(host, port)
-        except OSError as error:
-            await log.close()
-            return _cannot_listen(host, port, error)
-    places = ", ".join(f"{host}:{port}" for host, port in bound)
-    click.echo(f"{name} on {places}, data in {settings.db}. Try: tchat --name alice")
-    if all(host in ("127.0.0.1", "::1") for host, _ in bound):
-        click.echo(f"loopback only; --listen 0.0.0.0:{bound[0][1]} accepts other machines")
-    if settings.port_file is not None:
-        _write_port(settings.port_file, bound[0][1])
-    watch = loop.create_task(server.watch())
-    stopped = loop.create_task(stop.wait())
-    endings: list[asyncio.Future[Any]] = [stopped, server.failed, watch]
-    await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
-    watch.cancel()
-    stopped.cancel()
+    if tls is not None:
+        loop.add_signal_handler(signal.SIGHUP, _reload, tls, settings)
+    admin = None
+    try:
+        bound = [at for host, port in settings.listen for at in await _listen(server, host, port, None)]
+        bound += [at for host, port in settings.tls_listen for at in await _listen(server, host, port, tls)]
+        if settings.admin_listen is not None:
+            with _bind_failures(*settings.admin_listen):
+                admin = Admin(*settings.admin_listen, Probe(watchdog.is_alive, server.serves, server.measured))
+    except Failed:
+        await log.close()
+        raise
+    _announce(name, bound, settings, admin)
+    endings: list[asyncio.Future[Any]] = [loop.create_task(stop.wait()), loop.create_task(watchdog.run())]
+    await asyncio.wait([*endings, server.failed], return_when=asyncio.FIRST_COMPLETED)
+    for ending in endings:
+        ending.cancel()
     await server.stop(settings.grace)
+    if admin is not None:
+        admin.close()
     if server.failed.done():
-        server.failed.result()
-    return 0
+        logger.error("internal error", exc_info=server.failed.exception())
+        raise InternalFailed("the server failed: its log says where")
 
 
 def main() -> None:
@@ -204,14 +178,67 @@ def _open_log(settings: Settings, encoder: Encoder) -> EventLog:
         return MemoryLog(encode=encoder, limits=settings.limits)
     from tchat_server.log.sqlite import SqliteLog
 
-    return SqliteLog.open(Path(settings.db), durability=settings.durability, encode=encoder, limits=settings.limits)
+    return SqliteLog.open(
+        Path(settings.db).expanduser(), durability=settings.durability, encode=encoder, limits=settings.limits
+    )
 
 
-def _address_of_environment() -> tuple[str, int]:
-    port = os.environ.get("PORT", "8080")
-    if not port.isdigit() or int(port) > 65535:
-        _fail(f"PORT={port!r} in the environment is not a port number", EXIT_CONFIG)
-    return os.environ.get("HOST", "127.0.0.1"), int(port)
+def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    try:
+        return server_context(settings.tls_cert, settings.tls_key)
+    except OSError as error:
+        raise UsageFailed(f"{settings.tls_cert}, {settings.tls_key}: {error.strerror or error}") from None
+
+
+def _reload(tls: ssl.SSLContext, settings: Settings) -> None:
+    """Use renewed certificate files for connections from now on; the others go on."""
+    assert settings.tls_cert is not None
+    try:
+        tls.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except OSError as error:
+        logger.error("TLS files not reloaded, the old ones stay in use: %s", error)
+    else:
+        logger.info("TLS files reloaded")
+
+
+async def _listen(server: Server, host: str, port: int, tls: ssl.SSLContext | None) -> list[tuple[str, int]]:
+    with _bind_failures(host, port):
+        return await server.listen(host, port, tls)
+
+
+@contextmanager
+def _bind_failures(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            message = f"port {port} is in use: choose --listen {host}:{port + 1}"
+        else:
+            message = f"can't listen on {host}:{port}: {error.strerror or error}"
+        raise BindFailed(message) from None
+
+
+@contextmanager
+def _storage_failures() -> Iterator[None]:
+    try:
+        yield
+    except LogRefused as error:
+        raise StorageFailed(str(error)) from None
+
+
+def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin: Admin | None) -> None:
+    places = ", ".join(f"{host}:{port}" for host, port in bound)
+    click.echo(f"{name} on {places}, data in {settings.db}. Try: tchat --name alice")
+    if all(host in ("127.0.0.1", "::1") for host, _ in bound):
+        click.echo(f"loopback only; --listen 0.0.0.0:{bound[0][1]} accepts other machines")
+    if admin is not None:
+        click.echo(f"/healthz, /readyz and /metrics on port {admin.port}")
+    if settings.port_file is not None:
+        beside = settings.port_file.with_name(settings.port_file.name + ".new")
+        beside.write_text("".join(f"{port}\n" for _, port in bound))
+        beside.replace(settings.port_file)  # in one step: a reader never sees half of it
 
 
 def _stop_or_exit(stop: asyncio.Event) -> None:
@@ -220,30 +247,13 @@ def _stop_or_exit(stop: asyncio.Event) -> None:
     stop.set()
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> int:
-    if error.errno == errno.EADDRINUSE:
-        click.echo(f"port {port} is in use: choose --listen {host}:{port + 1}", err=True)
-    else:
-        click.echo(f"can't listen on {host}:{port}: {os.strerror(error.errno or 0)}", err=True)
-    return EXIT_BIND
-
-
-def _write_port(path: Path, port: int) -> None:
-    """Write the port in one step, so that a reader never sees half of it."""
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(f"{port}\n")
-    beside.replace(path)
-
-
-def _run(work: Coroutine[Any, Any, int]) -> int:
+def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run on uvloop where it is installed (the extra `fast`), else on asyncio's own loop."""
+    gc.freeze()  # what was imported lives as long as the server
+    gc.set_threshold(50_000, 20, 50)  # messages are no cycles: look for them less often
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(work)
-    return uvloop.run(work)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(code)
+        asyncio.run(work)
+    else:
+        uvloop.run(work)

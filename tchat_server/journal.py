@@ -9,9 +9,12 @@ import json
 import logging
 import sys
 import time
+from collections import Counter
 from typing import Literal
 
-__all__ = ["LogFormat", "set_up_logging", "trace"]
+from libtchat.rate import Buckets
+
+__all__ = ["FloodGate", "LogFormat", "set_up_logging", "trace"]
 
 LogFormat = Literal["text", "json"]
 
@@ -20,6 +23,7 @@ def set_up_logging(level: str, format: LogFormat) -> None:
     """Send log records of *level* and above to standard error, one line each."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if format == "json" else _TextFormatter())
+    handler.addFilter(FloodGate())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
@@ -27,6 +31,28 @@ def trace(address: str, direction: str, data: bytes) -> None:
     """Print what went over the wire, one line per message. *direction*: "<" from the peer, ">" to it."""
     for line in data.decode("utf-8", "backslashreplace").splitlines():
         print(f"{address} {direction} {_escape(line)}", file=sys.stderr)
+
+
+class FloodGate(logging.Filter):
+    """Lets 100 lines of one kind through at once, then 10 a second: no client can flood the log.
+
+    How many of a kind were left out is told with the next one that passes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gates = Buckets(100, 10)
+        self._left_out: Counter[str] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether *record* may pass."""
+        kind = str(record.msg)
+        if self._gates.take(kind, record.created):
+            self._left_out[kind] += 1
+            return False
+        if left_out := self._left_out.pop(kind, 0):
+            record.msg, record.args = f"{record.getMessage()} ({left_out} lines like this left out)", ()
+        return True
 
 
 class _TextFormatter(logging.Formatter):

@@ -6,6 +6,7 @@ It knows bytes, buffers and time; what the bytes mean is `libtchat.connection`'s
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, cast
@@ -28,6 +29,7 @@ class Owner(Protocol):
     """What a connection tells the server."""
 
     limits: Limits
+    trace: Callable[[str, str, bytes], None] | None
 
     def connected(self, peer: PeerProtocol) -> PeerId | None: ...
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None: ...
@@ -78,11 +80,18 @@ class PeerProtocol(asyncio.Protocol):
         peer = self._owner.connected(self)
         if peer is not None:
             self.id = peer
+            _keep_alive(transport.get_extra_info("socket"), self._owner.limits)
 
     def data_received(self, data: bytes) -> None:
         if self.cause:
             return
-        items = self.connection.receive(data)
+        connection = self.connection
+        if self._owner.trace is not None:
+            self._owner.trace(self.address, "<", data)
+        was_mid_frame = connection.mid_frame
+        items = connection.receive(data)
+        if items or not was_mid_frame:
+            self.since = asyncio.get_running_loop().time()
         self.frames_in += len(items)
         self._choose_path()
         self._owner.received(self, items)
@@ -90,7 +99,7 @@ class PeerProtocol(asyncio.Protocol):
     def eof_received(self) -> bool:
         if not self.cause:
             self._owner.received(self, (None,))
-        return True
+        return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections
 
     def connection_lost(self, error: Exception | None) -> None:
         self.cause = self.cause or (f"lost: {error}" if error else "closed by the peer")
@@ -216,3 +225,16 @@ class PeerProtocol(asyncio.Protocol):
             self.transport.write(codec.encode(Error(ErrorCode.UNAVAILABLE)) + b"\r\n")
         self.transport.abort()
         return False
+
+
+def _keep_alive(sock: socket.socket | None, limits: Limits) -> None:
+    """Let the kernel notice a peer that is gone without a word."""
+    if sock is None or not hasattr(socket, "TCP_KEEPIDLE"):
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        (socket.TCP_KEEPIDLE, limits.keepalive_seconds),
+        (socket.TCP_KEEPINTVL, limits.keepalive_interval_seconds),
+        (socket.TCP_KEEPCNT, limits.keepalive_probes),
+    ):
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)

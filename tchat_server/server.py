@@ -12,65 +12,27 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, assert_never
 
-from libtchat import codec
-from libtchat.effect import (
-    Answer,
-    Append,
-    Ask,
-    CheckPassword,
-    Close,
-    Effect,
-    HashPassword,
-    Kinds,
-    LoadGroup,
-    LoadUser,
-    NewToken,
-    PeerId,
-    Read,
-    ReadGroups,
-    Resend,
-    SaveUser,
-    Send,
-)
+from libtchat.effect import Append, Ask, Close, Effect, NewToken, PeerId, Read, ReadGroups, Resend, Send
 from libtchat.errors import ErrorCode
-from libtchat.event import Event
 from libtchat.hub import Hub
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.presence import Item
-from libtchat.query import fill
-from libtchat.reply import Error, Goodbye, Message
+from libtchat.reply import Error, Goodbye
 from tchat_server.log import EventLog, LogUnavailable
-from tchat_server.password import check_password, hash_password
+from tchat_server.metrics import Metrics
 from tchat_server.peer import Line, PeerProtocol
+from tchat_server.storage import Encoder, answer, read
+from tchat_server.tls import TlsListener
 
-__all__ = ["Encoder", "Server"]
+__all__ = ["Server"]
 
 logger = logging.getLogger("tchat_server")
 
 _MAX_BACKLOG = 4096
 """Outcomes that may wait for storage before sockets are not read any more."""
 
-
-class Encoder:
-    """Encodes each event once: for the log, and for whoever hears it when it is durable."""
-
-    def __init__(self) -> None:
-        self._kept: dict[int, tuple[Event, bytes]] = {}
-
-    def __call__(self, event: Event) -> bytes:
-        """Encode an event that is about to be stored."""
-        line = codec.encode(event)
-        self._kept[id(event)] = (event, line)
-        return line
-
-    def line(self, message: Message) -> bytes:
-        """Return the line that goes out for *message*, CR LF included."""
-        kept = self._kept.pop(id(message), None)
-        return (codec.encode(message) if kept is None else kept[1]) + b"\r\n"
-
-    def forget(self) -> None:
-        """Drop what was stored for nobody to hear, or not stored after all."""
-        self._kept.clear()
+_SLOW_LOG_SECONDS = 5.0
+_LISTEN_BACKLOG = 1024
 
 
 class Server:
@@ -94,8 +56,8 @@ class Server:
         clock: Callable[[], float] = time.time,
         trace: Callable[[str, str, bytes], None] | None = None,
     ) -> None:
-        self.hub, self.log, self.limits = hub, log, limits
-        self._encoder, self._clock, self._trace = encoder, clock, trace
+        self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
+        self._encoder, self._clock, self.trace = encoder, clock, trace
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._per_host: Counter[str] = Counter()
         self._dirty: list[PeerProtocol] = []
@@ -103,7 +65,8 @@ class Server:
         self._tick_is_due = False
         self._is_appending = False
         self._is_stopping = False
-        self._listeners: list[asyncio.Server] = []
+        self._appending_since = 0.0
+        self._listeners: list[asyncio.Server | TlsListener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -118,22 +81,18 @@ class Server:
             OSError: the address can't be bound.
         """
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: PeerProtocol(self), host, port, ssl=tls, backlog=1024)
-        self._listeners.append(listener)
-        return [sock.getsockname()[:2] for sock in listener.sockets]
 
-    async def watch(self) -> None:
-        """Close connections that are silent or stuck in a frame; runs until cancelled."""
-        loop, limits = asyncio.get_running_loop(), self.limits
-        while True:
-            await asyncio.sleep(max(0.01, min(1.0, limits.silent_seconds / 4, limits.mid_frame_seconds / 4)))
-            now = loop.time()
-            for peer in list(self._peers.values()):
-                waited = now - peer.since
-                if peer.connection.mid_frame and waited > limits.mid_frame_seconds:
-                    peer.abort("a frame did not end")
-                elif not peer.has_spoken and waited > limits.silent_seconds:
-                    peer.abort("silent")
+        def make() -> asyncio.Protocol:
+            return PeerProtocol(self)
+
+        if tls is None:
+            listener = await loop.create_server(make, host, port, backlog=_LISTEN_BACKLOG)
+            self._listeners.append(listener)
+            return [sock.getsockname()[:2] for sock in listener.sockets]
+        sock = socket.create_server((host, port), family=_family(host), backlog=_LISTEN_BACKLOG)
+        sock.setblocking(False)
+        self._listeners.append(TlsListener(sock, tls, make))
+        return [sock.getsockname()[:2]]
 
     async def stop(self, grace_seconds: float) -> None:
         """Stop accepting, finish what was accepted, tell the clients, close (R-op-shutdown)."""
@@ -170,15 +129,16 @@ class Server:
             peer.transport.close()
             peer.cause = "too many connections"
             return None
-        _keep_alive(peer.transport.get_extra_info("socket"), limits)
         id = self.hub.connect(self._clock(), peer.host)
         self._peers[id] = peer
         self._per_host[peer.host] += 1
+        self.metrics.connections_total += 1
         return id
 
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None:
         """Pass what a peer sent to the hub; a fault of ours costs that peer only."""
         hub, id, now = self.hub, peer.id, self._clock()
+        self.metrics.frames_in_total += len(items)
         try:
             for item in items:
                 hub.handle(id, item, now)
@@ -201,9 +161,26 @@ class Server:
         self._per_host[peer.host] -= 1
         if not self._per_host[peer.host]:
             del self._per_host[peer.host]
+        self.metrics.closed[peer.cause.partition(":")[0]] += 1
         logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.cause, peer.frames_in, peer.lines_out)
         self.hub.disconnected(peer.id, self._clock())
         self._tick_soon()
+
+    @property
+    def peers(self) -> Sequence[PeerProtocol]:
+        """Every connection."""
+        return tuple(self._peers.values())
+
+    def serves(self) -> bool:
+        """Tell whether clients are accepted and the log answers; may be called from another thread."""
+        waited = time.monotonic() - self._appending_since if self._is_appending else 0.0
+        return not self._is_stopping and waited < _SLOW_LOG_SECONDS
+
+    def measured(self) -> str:
+        """Return the metrics of now; may be called from another thread."""
+        metrics = self.metrics
+        metrics.peers, metrics.backlog, metrics.not_read = len(self._peers), self.hub.backlog, len(self._not_read)
+        return metrics.text()
 
     def wrote(self, peer: PeerProtocol) -> None:
         """Note that *peer* has something to flush."""
@@ -234,6 +211,8 @@ class Server:
                     self._deliver(audience, run)
                     audience, run = effect.peers, []
                 run.append((effect.message, encode(effect.message)))
+                if isinstance(effect.message, Error):
+                    self.metrics.errors[effect.message.code] += 1
                 continue
             self._deliver(audience, run)
             audience, run = (), []
@@ -257,7 +236,8 @@ class Server:
     def _deliver(self, audience: tuple[PeerId, ...], run: list[Line]) -> None:
         if not run:
             return
-        peers, dirty, trace = self._peers, self._dirty, self._trace
+        self.metrics.deliveries_total += len(run) * len(audience)
+        peers, dirty, trace = self._peers, self._dirty, self.trace
         chunk = run[0][1] if len(run) == 1 else b"".join([line for _, line in run])
         for id in audience:
             peer = peers.get(id)
@@ -291,9 +271,13 @@ class Server:
             self.failed.set_exception(error)
 
     async def _append(self, append: Append) -> None:
-        self._is_appending = True
+        self._is_appending, self._appending_since = True, time.monotonic()
         failed = await self.log.append(append.parts)
         self._is_appending = False
+        metrics = self.metrics
+        metrics.appends_total += 1
+        metrics.append_seconds_total += time.monotonic() - self._appending_since
+        metrics.append_failures_total += bool(failed)
         now = self._clock()
         effects = self.hub.rejected(failed, now) if failed else self.hub.committed(now)
         self._carry_out(effects)
@@ -305,32 +289,18 @@ class Server:
         self._tick()
 
     async def _answer(self, ask: Ask) -> None:
-        answer: Answer = None
         try:
-            match ask.question:
-                case LoadGroup(key=group):
-                    answer = await self.log.load(group)
-                case LoadUser(key=user):
-                    answer = await self.log.load_user(user)
-                case SaveUser(key=user, name=name, password_hash=password_hash):
-                    answer = await self.log.save_user(user, name, password_hash)
-                case HashPassword(password=password):
-                    answer = await asyncio.to_thread(hash_password, password)
-                case CheckPassword(password=password, password_hash=stored):
-                    answer = await asyncio.to_thread(check_password, password, stored)
-                case NewToken():
-                    answer = secrets.token_urlsafe(16)
-                case _:
-                    assert_never(ask.question)
+            found = await answer(ask.question, self.log)
         except LogUnavailable as error:
             logger.warning("storage: %s", error)
-        self.hub.answered(ask, answer, self._clock())
+            found = None
+        self.hub.answered(ask, found, self._clock())
         self._tick_soon()
 
     def _job(self, effect: Read | ReadGroups | Resend) -> Callable[[], Awaitable[bytes]]:
         async def job() -> bytes:
             try:
-                return await self._read(effect) + b"\r\n"
+                return await read(effect, self.log, self.limits) + b"\r\n"
             except LogUnavailable as error:
                 logger.warning("storage: %s", error)
                 action = effect.action if isinstance(effect, Read) else None
@@ -338,42 +308,6 @@ class Server:
 
         return job
 
-    async def _read(self, effect: Read | ReadGroups | Resend) -> bytes:
-        max_bytes = self.limits.max_page_bytes
-        match effect:
-            case Read(key=key, kinds=kinds):
-                page = await self.log.read(
-                    key, kinds, after=effect.after, before=effect.before, limit=effect.limit, max_bytes=max_bytes
-                )
-                return codec.encode_page(
-                    effect.action,
-                    effect.group,
-                    page.lines,
-                    more=page.more,
-                    first=page.first,
-                    last=page.last,
-                    id=effect.id,
-                )
-            case ReadGroups(reply=reply):
-                names = await self.log.public_groups(
-                    after=effect.after, limit=self.limits.max_page_entries, max_bytes=max_bytes
-                )
-                return codec.encode(fill(reply, names.names, names.more, self.limits))
-            case Resend(key=key, seq=seq):
-                page = await self.log.read(key, Kinds.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=max_bytes)
-                return page.lines[0]
-            case _:
-                assert_never(effect)
 
-
-def _keep_alive(sock: socket.socket | None, limits: Limits) -> None:
-    """Let the kernel notice a peer that is gone without a word."""
-    if sock is None or not hasattr(socket, "TCP_KEEPIDLE"):
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (
-        (socket.TCP_KEEPIDLE, limits.keepalive_seconds),
-        (socket.TCP_KEEPINTVL, limits.keepalive_interval_seconds),
-        (socket.TCP_KEEPCNT, limits.keepalive_probes),
-    ):
-        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

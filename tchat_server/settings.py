@@ -1,0 +1,177 @@
+"""What `tchat-server` can be told: the options, one place for their names, defaults and help."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import attrs
+import click
+from platformdirs import user_state_path
+
+from libtchat.hub import PresenceScope
+from libtchat.limits import DEFAULT_LIMITS, Limits
+from libtchat.value import frozen
+from tchat_server.journal import LogFormat
+
+__all__ = ["MEMORY", "Settings", "server_options", "settings_from"]
+
+MEMORY = ":memory:"
+Durability = Literal["full", "normal"]
+_Address = tuple[str, int]
+_F = TypeVar("_F", bound=Callable[..., Any])
+_File = click.Path(dir_okay=False, path_type=Path)
+
+_LIMITS = {
+    "max_peers": "Connections in all.",
+    "max_peers_per_address": "Connections from one address (loopback exempt).",
+    "max_peers_per_user": "Connections of one user.",
+    "max_groups_joined": "Groups one user may be in.",
+    "max_groups_created": "Groups one user may create.",
+    "max_members": "Members of one group.",
+    "max_invited_and_banned": "Invited and banned users of one group.",
+    "max_out_bytes": "Bytes that may wait for a peer that does not read.",
+    "request_burst": "Requests of one connection at once.",
+    "broadcast_burst": "client-broadcasts of one user at once.",
+    "broadcasts_per_second": "client-broadcasts of one user after that; 0: no limit.",
+    "password_burst": "Passwords tried for one name, or from one address, at once.",
+    "passwords_per_second": "Passwords tried after that; 0: no limit.",
+    "silent_seconds": "Silence until the first message.",
+    "mid_frame_seconds": "Time until a frame that began must end.",
+    "keepalive_seconds": "Silence until the kernel asks whether the peer is there.",
+}
+
+
+@frozen
+class Settings:
+    """What the server was told; see the options of the same names."""
+
+    listen: tuple[_Address, ...]
+    tls_listen: tuple[_Address, ...]
+    tls_cert: Path | None
+    tls_key: Path | None
+    admin_listen: _Address | None
+    db: str
+    durability: Durability
+    limits: Limits
+    port_file: Path | None
+    presence: PresenceScope
+    require_auth: bool
+    grace: float
+    log_level: str
+    log_format: LogFormat
+    trace: bool
+
+
+class AddressType(click.ParamType[_Address]):
+    """HOST:PORT, [V6]:PORT or :PORT."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> _Address:
+        """Split an address into host and port."""
+        if isinstance(value, tuple):
+            return value[0], int(value[1])
+        host, _, port = str(value).rpartition(":")
+        if not port.isdecimal() or int(port) > 65535:
+            self.fail(f"{value!r} is not HOST:PORT, for example 127.0.0.1:8080", param, ctx)
+        return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _choice(kind: Any) -> click.Choice[str]:
+    return click.Choice(get_args(kind))
+
+
+_OPTIONS = [
+    click.option(
+        "--listen",
+        type=AddressType(),
+        multiple=True,
+        show_default="$HOST:$PORT, else 127.0.0.1:8080",
+        help="Address to accept clients on; may be repeated. Port 0 takes a free one.",
+    ),
+    click.option("--tls-cert", type=_File, help="Certificate chain (PEM): --listen speaks TLS then."),
+    click.option("--tls-key", type=_File, help="Private key (PEM). Both files are read again on SIGHUP."),
+    click.option(
+        "--tls-listen",
+        type=AddressType(),
+        multiple=True,
+        help="Address to accept TLS on; may be repeated. Then --listen stays without TLS.",
+    ),
+    click.option(
+        "--db",
+        metavar="PATH",
+        default=str(user_state_path("tchat") / "tchat.db"),
+        show_default="tchat.db in the state directory",
+        help=f"SQLite file to keep everything in, or {MEMORY} to keep nothing.",
+    ),
+    click.option(
+        "--durability",
+        type=_choice(Durability),
+        default="full",
+        help="normal: the last moments may be lost when the power fails.",
+    ),
+    click.option("--port-file", type=_File, help="Write the port taken to this file once clients are accepted."),
+    click.option(
+        "--rate",
+        type=click.FloatRange(0),
+        default=DEFAULT_LIMITS.requests_per_second,
+        help="Requests a second of one connection, after a burst; 0: no limit.",
+    ),
+    *(
+        click.option(
+            "--" + name.replace("_", "-"),
+            type=click.FloatRange(0) if isinstance(getattr(DEFAULT_LIMITS, name), float) else click.IntRange(1),
+            default=getattr(DEFAULT_LIMITS, name),
+            help=help,
+        )
+        for name, help in _LIMITS.items()
+    ),
+    click.option(
+        "--presence",
+        type=_choice(PresenceScope),
+        default="auto",
+        help="Who is told that a user came or went; auto: everybody up to 200 users online, then who shares a group.",
+    ),
+    click.option("--require-auth", is_flag=True, help="Serve names with a password only."),
+    click.option("--grace", type=click.FloatRange(0), default=10.0, help="Seconds to finish in when stopped."),
+    click.option("--admin-listen", type=AddressType(), help="Address of /healthz, /readyz and /metrics (HTTP)."),
+    click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"),
+    click.option("--log-format", type=_choice(LogFormat), default="text"),
+    click.option("--trace", is_flag=True, help="Print every message in and out on standard error."),
+]
+
+
+def server_options(command: _F) -> _F:
+    """Give a click command the options of the server."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings_from(options: dict[str, Any]) -> Settings:
+    """Make settings of the options click parsed.
+
+    Raises:
+        click.UsageError: options that don't go together, or a bad PORT in the environment.
+    """
+    limits = {name: options.pop(name) for name in _LIMITS}
+    options["limits"] = attrs.evolve(DEFAULT_LIMITS, requests_per_second=options.pop("rate"), **limits)
+    if (options["tls_cert"] is None) != (options["tls_key"] is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    if options["tls_listen"] and options["tls_cert"] is None:
+        raise click.UsageError("--tls-listen needs --tls-cert and --tls-key")
+    if not options["listen"] and not options["tls_listen"]:
+        options["listen"] = (_address_of_environment(),)
+    if options["tls_cert"] is not None and not options["tls_listen"]:
+        options["listen"], options["tls_listen"] = (), options["listen"]
+    return Settings(**options)
+
+
+def _address_of_environment() -> _Address:
+    port = os.environ.get("PORT", "8080")
+    if not port.isdecimal() or int(port) > 65535:
+        raise click.UsageError(f"PORT={port!r} in the environment is not a port number")
+    return os.environ.get("HOST", "127.0.0.1"), int(port)
