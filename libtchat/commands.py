@@ -339,12 +339,14 @@ class Place:
         field: None if the command takes no field here.
         fragment: what is typed of the word under the cursor.
         before: the fields before it.
+        is_slash: the line is in the `/kick wob bob` form.
     """
 
     command: Command | None
     field: Field | None
     fragment: str
     before: tuple[str, ...] = ()
+    is_slash: bool = False
 
 
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.also)}
@@ -421,19 +423,25 @@ def place(line: str) -> Place:
         if typed[3] != typed[3].rstrip() and len(words) < count:
             words.append("")
     field = command.fields[len(words) - 1] if len(words) <= count else None
-    return Place(command, field, words[-1].lstrip(), tuple(words[:-1]))
+    return Place(command, field, words[-1].lstrip(), tuple(words[:-1]), typed[2] != ";")
 
 
 def _plain(line: str, current_group: str | None) -> Say:
     text = line.strip()
     if not text:
         raise Mistyped("empty")
-    bare = find(text)
+    bare = find(text) or _nearly(text)
     if bare is not None:
         raise Mistyped("bare", form=bare.form, word=text)
     if current_group is None:
         raise Mistyped("no-group")
     return Say(None, current_group, _text(_BY_TYPE[Say], _TEXT, line))
+
+
+def _nearly(text: str) -> Command | None:
+    """Return the command that a one-word text is most likely meant to be: `memebrs` without its `;`."""
+    near = get_close_matches(text.casefold(), _BY_NAME, n=1, cutoff=0.8) if 5 <= len(text) <= 12 else []
+    return _BY_NAME[near[0]] if near else None
 
 
 def _unknown(word: str, line: str) -> Mistyped:

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from attrs import frozen
 
 from libtchat.errors import CommandError
 from tchat_client.failure import ClosedPipe, HelloRefused, LinkError, Misused, Refusal
-from tchat_client.language import Language, choose
 
 if TYPE_CHECKING:
-    from tchat_client.link import Address, Link, Watcher
+    from tchat_client.link import Link, Watcher
+    from tchat_client.options import Options
     from tchat_client.render import Renderer
     from tchat_client.script import Output, Script
     from tchat_client.settings import State
@@ -34,23 +31,6 @@ __all__ = ["main"]
 EXIT_REFUSED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_CLOSED_PIPE = 1, 2, 130, 141
 
 _DEFAULT = "chat"
-
-
-@frozen
-class Options:
-    """What every command takes, the config file read in."""
-
-    address: Address
-    name: str | None
-    language: Language
-    password: str | None
-    uses_tls: bool
-    ca: str | None
-    timeout: float
-    traces: bool
-    is_json: bool
-    is_plain: bool
-    joins: tuple[str, ...]
 
 
 class _Tchat(click.Group):
@@ -63,6 +43,8 @@ class _Tchat(click.Group):
             args = [word, *args[:at], *args[at + 1 :]]
         elif word == "help":
             args = ["--help"]
+        elif word is None and ctx.resilient_parsing:
+            pass  # the shell completes the first word
         elif not (args and args[0] in ("--help", "-h", "--version")):
             near = get_close_matches(word or "", [name for name in self.commands if name != _DEFAULT], n=1)
             if word is not None and near and not {".", ":"} & set(word):
@@ -97,10 +79,12 @@ def _options(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., 
 
     @functools.wraps(command)
     def run(**given: Any) -> int:
+        from tchat_client.options import read_options
+
         common = {name: given.pop(name) for name in _COMMON}
         joins = given.pop("join", ())
         host = given.pop("host", None)
-        options = _read(**common, host=host, joins=joins, plain=given.pop("plain", False))
+        options = read_options(**common, host=host, joins=joins, plain=given.pop("plain", False))
         try:
             return asyncio.run(command(options, **given))
         except BrokenPipeError:
@@ -126,79 +110,6 @@ _COMMON: Mapping[str, Callable[[Callable[..., int]], Callable[..., int]]] = {
     "trace": click.option("--trace", is_flag=True, help="Show every message in and out."),
     "json": click.option("--json", "json", is_flag=True, help="One JSON object per line, and nothing else."),
 }
-
-
-def _read(
-    *,
-    server: str | None,
-    name: str | None,
-    lang: str | None,
-    tls: bool | None,
-    ca: str | None,
-    password_file: str | None,
-    timeout: str,
-    config: str | None,
-    trace: bool,
-    json: bool,
-    host: str | None,
-    joins: tuple[str, ...],
-    plain: bool,
-) -> Options:
-    """Put together what was asked for: the command line, then the environment, then the config file."""
-    from libtchat.errors import Refused
-    from libtchat.names import check_user_name
-    from tchat_client.settings import parse_address, parse_duration, read_config
-
-    found: dict[str, Any] = read_config(None if config is None else Path(config))
-    environ = os.environ
-    where = host or server or _of_course(environ) or found.get("server") or ""
-    ca = ca or found.get("ca")
-    chosen = name if name is not None else found.get("name")
-    try:
-        shown = _login() if chosen is None else check_user_name(chosen)
-    except Refused:
-        raise Misused("bad-name", value=chosen) from None
-    return Options(
-        address=parse_address(where) if where else parse_address("127.0.0.1"),
-        name=shown,
-        language=choose(lang or (None if environ.get("LC_ALL") else found.get("lang")), environ),
-        password=_password(password_file or found.get("password_file"), environ),
-        uses_tls=bool(tls if tls is not None else found.get("tls") or ca),
-        ca=ca,
-        timeout=parse_duration(timeout),
-        traces=trace,
-        is_json=json,
-        is_plain=plain or bool(found.get("plain")),
-        joins=joins or tuple(found.get("join") or ()),
-    )
-
-
-def _of_course(environ: Mapping[str, str]) -> str | None:
-    """Return what HOST and PORT say, as in the course."""
-    host, port = environ.get("HOST", ""), environ.get("PORT", "")
-    return f"{host}:{port}" if port else host or None
-
-
-def _login() -> str | None:
-    """Return the name one is logged in by, if that can be a name here; a guest has none."""
-    from getpass import getuser
-
-    from libtchat.errors import Refused
-    from libtchat.names import check_user_name
-
-    try:
-        return check_user_name(getuser())
-    except (Refused, OSError, KeyError, ImportError):
-        return None
-
-
-def _password(path: str | None, environ: Mapping[str, str]) -> str | None:
-    if path is None:
-        return environ.get("TCHAT_PASSWORD") or None
-    try:
-        return Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misused("bad-config", path=path, detail=getattr(error, "strerror", None) or error) from None
 
 
 @click.group(cls=_Tchat, invoke_without_command=True, context_settings={"help_option_names": ["--help", "-h"]})
@@ -472,67 +383,25 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = EXIT_CLOSED_PIPE
     except OSError as error:
+        from tchat_client.complaint import complain
+
         code = EXIT_REFUSED
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        _print_error(f"tchat: {error.strerror or error}")
+        complain(arguments, "output", str(error.strerror or error))
     sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
     try:
         return int(tchat.main(arguments, "tchat", standalone_mode=False) or 0)
-    except click.Abort:
-        return EXIT_INTERRUPTED
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.ClickException as problem:
-        _complain(arguments, "usage", problem.format_message())
+        from tchat_client.complaint import complain
+
+        complain(arguments, "usage", problem.format_message())
         return EXIT_USAGE
     except (LinkError, HelloRefused, Refusal, CommandError) as problem:
-        return _tell(arguments, problem)
+        from tchat_client.complaint import tell
 
-
-def _tell(arguments: Sequence[str], problem: LinkError | HelloRefused | Refusal | CommandError) -> int:
-    """Print one line for what ended the command; return the exit code."""
-    from libtchat.codec import encode
-    from libtchat.commands import Mistyped
-    from tchat_client.render import Renderer
-
-    renderer = Renderer(_language_of(arguments))
-    if isinstance(problem, LinkError):
-        _complain(arguments, problem.key, renderer.failure(problem))
-        return problem.exit_code
-    if isinstance(problem, Mistyped):
-        _complain(arguments, str(problem.code), renderer.mistyped(problem))
-        return EXIT_USAGE
-    if isinstance(problem, CommandError):
-        _complain(arguments, str(problem.code), problem.detail)
-        return EXIT_USAGE
-    request = problem.request if isinstance(problem, Refusal) else None
-    renderer.me = problem.name if isinstance(problem, HelloRefused) else ""
-    if "--json" in arguments:
-        _print_error(encode(problem.error).decode())
-    else:
-        _complain(arguments, problem.error.code, renderer.refusal(problem.error, request))
-    return problem.exit_code
-
-
-def _complain(arguments: Sequence[str], code: str, text: str) -> None:
-    if "--json" in arguments:
-        _print_error(json.dumps({"action": "error", "code": code, "msg": text}, ensure_ascii=False))
-    else:
-        _print_error(_language_of(arguments).text("error-prefix", text=text))
-
-
-def _language_of(arguments: Sequence[str]) -> Language:
-    """Return the language for a complaint, which may be about the options themselves."""
-    return choose(_value_of(arguments, "--lang"), os.environ)
-
-
-def _value_of(arguments: Sequence[str], option: str) -> str | None:
-    for at, word in enumerate(arguments):
-        if word == option and at + 1 < len(arguments):
-            return arguments[at + 1]
-        if word.startswith(option + "="):
-            return word[len(option) + 1 :]
-    return None
+        return tell(arguments, problem)

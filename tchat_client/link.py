@@ -21,7 +21,7 @@ from attrs import define, evolve, field, frozen
 from libtchat.codec import Foreign
 from libtchat.connection import ServerConnection
 from libtchat.mirror import Heard, Mirror, Notice
-from libtchat.reply import Error, Goodbye, Message, Pong, Welcome
+from libtchat.reply import Error, Message, Pong, Welcome
 from libtchat.request import Hello, Ping, Quit, Request
 from tchat_client.failure import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
 
@@ -161,7 +161,6 @@ class Link:
             NotTchat: what answers is no tchat server.
             HelloRefused: the server does not accept the name.
         """
-        self.watcher.status(Connecting())
         reader, self._writer = await self._connect()
         self._connection = ServerConnection()
         self._cause, self._traced = None, ""
@@ -178,7 +177,7 @@ class Link:
         self._pump()
 
     async def run(self) -> None:
-        """Stay connected until cancelled, or until the server says goodbye.
+        """Stay connected until cancelled, or until one has quit.
 
         Raises what `open` does, for the first connection only, and HelloRefused for any.
         """
@@ -337,8 +336,9 @@ class Link:
                 self._trace_in(data)
                 notices: list[Notice] = []
                 for message in messages:
-                    is_farewell = is_farewell or isinstance(message, Goodbye)
                     notices += self._take(message)
+                # a goodbye that we did not ask for is the server's own end: one comes back
+                is_farewell = any(isinstance(n, Heard) and isinstance(n.request, Quit) for n in notices)
                 if notices:
                     self.watcher.heard(notices)
                 self._pump()
@@ -383,6 +383,8 @@ class Link:
                     continue
                 data, id = queue.popleft()
                 self.watcher.trace(">", _without_secrets(data.decode("utf-8", "replace").rstrip()))
+                if id in self._pings:
+                    self._pings[id] = asyncio.get_running_loop().time()
                 writer.write(data)
                 await writer.drain()
                 with suppress(TimeoutError):

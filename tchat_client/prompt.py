@@ -6,7 +6,7 @@ The only module that imports prompt_toolkit. What a line does and how things loo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,16 +22,15 @@ from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
-from libtchat.commands import COMMANDS, Command, Kind, Place, place
+from libtchat.commands import place
 from libtchat.mirror import Mirror, View
-from libtchat.names import group_key, user_key
 from libtchat.reply import Error
-from libtchat.request import Invite, Join, Tell, Unban
+from tchat_client.completion import candidates
 from tchat_client.link import Link, Offline, Online, Status
 from tchat_client.render import clean, clip
 from tchat_client.session import Session
 
-__all__ = ["CommandCompleter", "Prompt", "run_prompt"]
+__all__ = ["Prompt", "run_prompt"]
 
 _NARROW_COLUMNS = 40
 
@@ -40,88 +39,17 @@ class _Interrupted(Exception):
     """The prompt has to make room for a question."""
 
 
-class CommandCompleter(Completer):
-    """Completes commands, groups, users, and the banned after `unban`, from what the mirror knows."""
+class _Completer(Completer):
+    """Offers what `completion` finds."""
 
     def __init__(self, mirror: Mirror) -> None:
         self.mirror = mirror
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         """Yield what the word under the cursor may become."""
-        here = place(document.text_before_cursor)
-        if here.command is None:
-            fragment, words = self._first_words(document.text_before_cursor)
-        elif here.field is None:
-            return
-        else:
-            fragment, words = here.fragment, self._values(here)
-            if here.field.kind in (Kind.TEXT, Kind.REASON):
-                fragment = here.fragment.rpartition(" ")[2]
+        fragment, words = candidates(document.text_before_cursor, self.mirror)
         for word in words:
-            if fragment.casefold() == word[: len(fragment)].casefold() and clean(word) == word:
-                yield Completion(word, start_position=-len(fragment))
-
-    def _first_words(self, line: str) -> tuple[str, Iterable[str]]:
-        if line.startswith("/"):
-            return line, [f"/{c.name}{' ' if c.fields else ''}" for c in COMMANDS]
-        before, space, last = line.rpartition(" ")
-        members = self._members(self.mirror.current)
-        if space:
-            return last, [name for name in members if last] if before.strip() else []
-        return line, [*(f"{c.name};" for c in COMMANDS), *(f"{name}: " for name in members if line)]
-
-    def _values(self, here: Place) -> list[str]:
-        assert here.command is not None
-        assert here.field is not None
-        match here.field.kind:
-            case Kind.GROUP:
-                return self._followed(here, self._groups(here.command))
-            case Kind.USER:
-                return self._followed(here, self._users(here))
-            case Kind.TEXT | Kind.REASON:
-                group = group_key(here.before[0]) if here.before and here.before[0].strip() else self.mirror.current
-                return [*self._members(group)]
-            case Kind.COMMAND:
-                return [command.name for command in COMMANDS]
-            case Kind.SWITCH:
-                return ["on", "off"]
-            case Kind.PRIVACY:
-                return ["private"]
-            case _:
-                return []
-
-    def _followed(self, here: Place, names: Iterable[str]) -> list[str]:
-        """Add the separator if a required field follows."""
-        assert here.command is not None
-        following = here.command.fields[len(here.before) + 1 :]
-        is_required = bool(following) and not following[0].optional
-        return [f"{name};" if is_required else name for name in names if ";" not in name]
-
-    def _groups(self, command: Command) -> list[str]:
-        views = self.mirror.groups.values()
-        if command.makes is Join:
-            others = {group_key(view.name): view.name for view in views if not view.is_member}
-            return sorted({**self.mirror.listed, **others}.values())
-        return sorted(view.name for view in views if view.is_member)
-
-    def _users(self, here: Place) -> list[str]:
-        assert here.command is not None
-        key = group_key(here.before[0]) if here.before and here.before[0].strip() else self.mirror.current
-        group = self.mirror.groups[key].group if key in self.mirror.groups else None
-        if here.command.makes is Unban:
-            return sorted(group.banned.values()) if group is not None else []
-        if here.command.makes in (Tell, Invite) or group is None:
-            inside = group.members if group is not None and here.command.makes is Invite else {}
-            me = user_key(self.mirror.name)
-            return sorted(name for user, name in self.mirror.users.items() if user != me and user not in inside)
-        return sorted(self._members(key))
-
-    def _members(self, key: str | None) -> list[str]:
-        view = next((view for known, view in self.mirror.groups.items() if known == key), None)
-        if view is None or view.group is None:
-            return []
-        me = user_key(self.mirror.name)
-        return sorted(name for user, name in view.group.members.items() if user != me)
+            yield Completion(word, start_position=-len(fragment))
 
 
 class _SafeHistory(FileHistory):
@@ -149,7 +77,7 @@ class Prompt(Session):
         depth = None if session.renderer.is_coloured else ColorDepth.DEPTH_1_BIT
         self._editor: PromptSession[str] = PromptSession(
             message=self._message,
-            completer=CommandCompleter(session.link.mirror),
+            completer=_Completer(session.link.mirror),
             complete_while_typing=False,
             complete_style=CompleteStyle.READLINE_LIKE,
             bottom_toolbar=self._toolbar,
@@ -172,11 +100,13 @@ class Prompt(Session):
         self.link.watcher, self.link.follows = self, True
         connected = asyncio.create_task(self.link.run())
         try:
-            await self._until_open(connected)
-            for line in joins:
-                await self.line(line)
-            while await self._turn(connected):
-                pass
+            # raw all the time, or what is typed between two prompts would be echoed among the lines
+            with self._editor.input.raw_mode():
+                await self._until_open(connected)
+                for line in joins:
+                    await self.line(line)
+                while await self._turn(connected):
+                    pass
         finally:
             connected.cancel()
             await asyncio.gather(connected, return_exceptions=True)

@@ -124,13 +124,13 @@ class Session(Watcher):
 
     def status(self, status: Status) -> None:
         """Print that the connection came or went."""
-        self.last_status = status
+        before, self.last_status = self.last_status, status
         match status:
             case Online(is_back=False):
                 self.greet()
             case Online():
                 self.write(self.renderer.status(self.renderer.language.text("back"), _now()))
-            case Offline(seconds=seconds, cause=cause):
+            case Offline(seconds=seconds, cause=cause) if isinstance(before, Online):
                 text = self.renderer.language.text("lost", cause=self.renderer.failure(cause))
                 again = self.renderer.language.text("offline", seconds=f"{seconds:.0f}")
                 self.write(self.renderer.problem(f"{text} ({again})", _now()))
