@@ -78,7 +78,6 @@ LONG = {
     "tchat_client.language": "the words, twice: English and French",
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
     "tchat_client.render": "how each of a dozen notices looks, one function each",
-    "tchat_server.log.writer": "the writer's thread, its tables' statements and its retry",
     "tchat_server.server": "the shell: one effect, one function",
 }
 

@@ -103,23 +103,49 @@ def test_what_cannot_be_written_or_opened_says_what_to_do(path: Path) -> None:
         SqliteLog.open(path.parent / "file" / "tchat.db")
 
 
+EVENTS_IN_WAL = 2 + 60 * 6
+
+
+def leave_a_wal(path: Path) -> None:
+    """Make a database whose server was killed."""
+    with start_writing(path, appends=60) as process:
+        assert process.stdout is not None
+        for _ in range(60):
+            assert process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+
+
 @pytest.mark.parametrize("keep", [0, 0.5, 0.9])
 @pytest.mark.parametrize("damage", [cut, lambda wal, size: overwrite(wal, size, b"\x55" * 8192)], ids=["cut", "noise"])
 def test_a_damaged_wal_is_refused_because_events_are_lost(
     path: Path, keep: float, damage: Callable[[Path, int], object]
 ) -> None:
-    with start_writing(path) as process:
-        assert process.stdout is not None
-        for _ in range(60):
-            assert process.stdout.readline()
-        process.send_signal(signal.SIGKILL)
+    leave_a_wal(path)
     wal = path.with_name(path.name + "-wal")
+    sound = wal.read_bytes()
     damage(wal, int(wal.stat().st_size * keep))
-    with pytest.raises(LogRefused, match=r"lacks its last entries \(\d+\)"):
-        SqliteLog.open(path)
-    path.with_name(path.name + ".lock").unlink()
+    damaged = wal.read_bytes()
+    for _ in range(2):
+        with pytest.raises(LogRefused, match=r"lacks its last entries \(\d+\)"):
+            SqliteLog.open(path)
+    assert wal.read_bytes() == damaged
+    wal.write_bytes(sound)
     open_file(path).release()
-    assert check(path).faults == []
+    assert check(path).events == EVENTS_IN_WAL
+
+
+def test_who_deletes_the_note_goes_on_without_the_lost_events(path: Path) -> None:
+    leave_a_wal(path)
+    wal = path.with_name(path.name + "-wal")
+    cut(wal, wal.stat().st_size * 3 // 4)
+    with pytest.raises(LogRefused, match=r"or delete (.*) to go on without them") as refusal:
+        SqliteLog.open(path)
+    note = Path(str(refusal.value).partition("or delete ")[2].partition(" to go on")[0])
+    note.unlink()
+    open_file(path).release()
+    report = check(path)
+    assert report.faults == []
+    assert 0 < report.events < EVENTS_IN_WAL
 
 
 def test_an_older_copy_of_the_file_is_refused_unless_a_power_cut_may_have_made_it(path: Path) -> None:

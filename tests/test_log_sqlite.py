@@ -320,20 +320,22 @@ async def main():
             assert await log.append([book.part(create(name))]) == {}
         else:
             book.groups[name] = group
-    while True:
+    for _ in range(int(sys.argv[2])):
         parts = [book.part(*(say(group=name) for _ in range(3))) for name in names]
         assert await log.append(parts) == {}
         print(*(part.events[-1].seq for part in parts), flush=True)
+    await asyncio.Event().wait()
 
 asyncio.run(main())
 """
 
 
-def start_writing(path: Path) -> subprocess.Popen[str]:
+def start_writing(path: Path, appends: int = 1_000_000) -> subprocess.Popen[str]:
+    """Start a process that appends 3 messages each to 2 groups, time after time, prints their seqs, and never ends."""
     here = Path(__file__).parent
     paths = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
-        [sys.executable, "-c", WRITING, str(path)],
+        [sys.executable, "-c", WRITING, str(path), str(appends)],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": paths},

@@ -79,12 +79,15 @@ def backup(path: Path, out: Path) -> None:
         raise LogRefused(f"{out} exists already: name another file for the backup")
     with refusals(path), closing(open_for_reading(path)) as source:
         part = out.with_name(out.name + ".part")
-        with refusals(part):
-            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-            with closing(sqlite3.connect(part, isolation_level=None)) as copy:
-                source.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")
-            part.rename(out)
+        try:
+            with refusals(part):
+                os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+                with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+                    source.backup(copy)
+                    copy.execute("PRAGMA journal_mode = DELETE")
+                part.rename(out)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def own(path: Path, group: str, name: str, *, clock: Callable[[], float] = time.time) -> Event:

@@ -5,7 +5,7 @@ Every adapter keeps both in the append's own transaction; this is where they are
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from libtchat.effect import Part, Retry
@@ -16,7 +16,7 @@ from libtchat.names import UserKey, user_key
 __all__ = ["changed_users", "displayed_name", "new_retries"]
 
 
-def changed_users(events: tuple[Event, ...]) -> tuple[UserKey, ...]:
+def changed_users(events: Iterable[Event]) -> tuple[UserKey, ...]:
     """Return whose standing may be another one after *events*: each user once, in the order of the events."""
     return tuple({user_key(_concerned(event)): None for event in events if not isinstance(event, Said)})
 

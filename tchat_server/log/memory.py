@@ -125,21 +125,33 @@ class MemoryLog:
             log = self._logs[part.key] = _Log(part.after)
             if not part.after.private:
                 insort(self._public, part.key)
+        encode, lines, messages = self._encode, log.lines, log.messages
+        others: list[Event] = []
         for event in part.events:
-            log.lines.append(self._encode(event))
-            (log.messages if isinstance(event, Said) else log.states).append(event.seq)
+            lines.append(encode(event))
+            if isinstance(event, Said):
+                messages.append(event.seq)
+            else:
+                log.states.append(event.seq)
+                others.append(event)
+        log.group = part.after
+        if others:
+            self._note_standings(part, others)
+        if any(part.digests):
+            for user, retry in new_retries(part, now):
+                self._retries.setdefault(user, deque()).append(retry)
+                self._recent.append((now, user))
+
+    def _note_standings(self, part: Part, events: list[Event]) -> None:
+        for event in events:
             if isinstance(event, Created):
                 creator = user_key(event.sender)
                 self._created[creator] = self._created.get(creator, 0) + 1
-        log.group = part.after
-        for user in changed_users(part.events):
+        for user in changed_users(events):
             if part.after.standing(user) is not Standing.NONE:
                 self._known_in.setdefault(user, set()).add(part.key)
             elif user in self._known_in:
                 self._known_in[user].discard(part.key)
-        for user, retry in new_retries(part, now):
-            self._retries.setdefault(user, deque()).append(retry)
-            self._recent.append((now, user))
 
     def _forget_retries(self, now: float) -> None:
         while self._recent and self._recent[0][0] < now - self._limits.retry_seconds:

@@ -26,6 +26,7 @@ _APPLICATION_ID = 0x74636874
 _VERSION = 1
 _BUSY_SECONDS = 1.5
 _MAX_CHECKED_BYTES = 16 * 1024 * 1024
+_MAX_WAL_BYTES = 64 * 1024 * 1024
 _CACHE_KIB = 16 * 1024
 
 _TABLES = """
@@ -121,6 +122,7 @@ def connect(
         connection.execute(f"PRAGMA synchronous = {durability}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA journal_size_limit = {_MAX_WAL_BYTES}")
     except BaseException:
         connection.close()
         raise
@@ -185,10 +187,8 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
         lock = Lock(path, durability=durability)
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _check(path, lock)
             with closing(connect(path, durability=durability)) as connection:
-                if not _is_empty(connection):
-                    _check_version(path, connection)
-                _check_pages(path, connection)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("BEGIN IMMEDIATE")
                 if _is_empty(connection):
@@ -211,13 +211,17 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     with refusals(path):
         if not path.is_file():
             raise LogRefused(f"{path} does not exist: name the database of a tchat-server")
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection = _connect_for_reading(path)
         try:
             _check_version(path, connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _connect_for_reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
@@ -246,13 +250,22 @@ def _check_version(path: Path, connection: sqlite3.Connection) -> None:
         )
 
 
+def _check(path: Path, lock: Lock) -> None:
+    """Refuse what is not to be used, and leave it as it is: to close a writing connection may empty the -wal file."""
+    with closing(_connect_for_reading(path)) as connection:
+        if not _is_empty(connection):
+            _check_version(path, connection)
+            _check_pages(path, connection)
+            _check_entries(path, connection, lock)
+
+
 def _check_pages(path: Path, connection: sqlite3.Connection) -> None:
     """Refuse a truncated file, and a damaged one as far as that shows in a bounded time."""
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    wal = path.with_name(path.name + "-wal")
     ((pages,),) = connection.execute("PRAGMA page_count")
     ((page_bytes,),) = connection.execute("PRAGMA page_size")
     size = path.stat().st_size
-    if size < pages * page_bytes:
+    if size < pages * page_bytes and not (wal.exists() and wal.stat().st_size):
         raise LogRefused(f"{path} is truncated, {size} of {pages * page_bytes} bytes: restore a backup")
     if size <= _MAX_CHECKED_BYTES:
         ((result,),) = connection.execute("PRAGMA quick_check(1)")
