@@ -74,6 +74,7 @@ WHO: Mapping[type[Request], tuple[str, ...]] = {
 
 _NAMES_NOBODY = (Hello, Register, Quit, ReportError, Ping)
 
+_BACKSLASH = 0x5C  # looked for as a number, which is five times as fast as as bytes
 _MAX_MESSAGE_KEYS = 1_000_000  # a page holds many events
 
 
@@ -101,16 +102,15 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
             return _violation(ProtocolError(ErrorCode.UNKNOWN_ACTION), found)
         return Violation(ErrorCode.BAD_REQUEST, detail="action is missing or no text", field="action")
     shape = shape_of(kind)
-    if None in found.values():
+    if shape.has_options or _lacks(found, shape.spelled):
         found = {name: value for name, value in found.items() if value is not None}
+        read_fields(found, shape.spellings)
+        found.setdefault("sender", None)
     try:
-        if not shape.spelled.issubset(found):
-            read_fields(found, shape.spellings)
-            found.setdefault("sender", None)
         if kind is Create:
             read_privacy(found)
-        request: Request = shape.read(found, b"\\u" in frame)
-        _check_sizes(request, shape, limits)
+        request: Request = shape.read(found, has_escapes=_BACKSLASH in frame)
+        _check_sizes(request, shape, limits, len(frame))
     except ProtocolError as error:
         return _violation(error, found, identifies=kind not in _NAMES_NOBODY)
     return request
@@ -132,12 +132,19 @@ def encode_request(request: Request) -> bytes:
     return strict_json.dumps(found)
 
 
-def _check_sizes(request: Request, shape: Shape, limits: Limits) -> None:
+def _lacks(found: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    for name in names:  # noqa: SIM110, a generator takes three times as long
+        if found.get(name) is None:
+            return True
+    return False
+
+
+def _check_sizes(request: Request, shape: Shape, limits: Limits, frame_bytes: int) -> None:
     for name, limit_name, code in shape.sizes:
-        text: str | None = getattr(request, name)
-        if text:
-            limit: int = getattr(limits, limit_name)
-            if len(text) * 4 > limit and len(text.encode()) > limit:
+        limit: int = getattr(limits, limit_name)
+        if frame_bytes > limit:  # else no text in it can be larger
+            text: str | None = getattr(request, name)
+            if text and len(text.encode()) > limit:
                 raise ProtocolError(code, f"{name} is above {limit} bytes", field=name, limit=limit)
     if shape.is_page:
         assert isinstance(request, ListMessages | ListStates)
@@ -180,7 +187,7 @@ def decode_message(frame: bytes) -> Message:
         ProtocolError: bad-json, unknown-action, or bad-request with the field.
     """
     found = strict_json.loads(frame, max_depth=DEFAULT_LIMITS.max_depth, max_keys=_MAX_MESSAGE_KEYS)
-    return _read_message(found, b"\\u" in frame)
+    return _read_message(found, has_escapes=_BACKSLASH in frame)
 
 
 def decode_event(line: bytes) -> Event:

@@ -117,7 +117,7 @@ class Framer:
             line.endswith((b"}\n", b"}\r\n"))
             and line.count(b"{") == 1
             and line.count(b"}") == 1
-            and b"\\" not in line
+            and 0x5C not in line
             and not line.count(b'"') & 1
             and len(line) <= self._max_bytes
         )
@@ -204,7 +204,7 @@ class Framer:
         The same as going token by token, but at the speed of bytes operations: a dense frame of 64 KiB would
         take 15 ms otherwise.
         """
-        if b"\\" in block:
+        if 0x5C in block:
             block = block.replace(b"\\\\", b"").replace(b'\\"', b"")
         kept = block.translate(None, _NOT_STRUCTURE)
         parts = kept.replace(b'""', b"").split(b'"')

@@ -46,15 +46,15 @@ def loads(text: bytes, *, max_depth: int, max_keys: int) -> dict[str, Any]:
     try:
         found = _loads(text)
     except (ValueError, RecursionError):
-        raise _bad("this is not JSON in UTF-8") from None
+        found = _loads_slowly(text)
     if type(found) is not dict:
         raise _bad("this is not a JSON object")
 
     # A key that came twice is there once, so the text holds more strings than what was read.
     strings = keys = len(found)
-    items: list[Any] = [*found.values()]
-    if [*map(type, items)].count(str) == keys <= max_keys and text.count(b'"') == 4 * keys:
+    if [*map(type, found.values())].count(str) == keys <= max_keys and text.count(b'"') == 4 * keys:
         return found  # nothing but texts, as in nearly every request: all of the below, at a glance
+    items: list[Any] = [*found.values()]
     depth = 1
     while items:  # level by level; what is of one type, as a hostile list mostly is, costs no step per entry
         kinds = {*map(type, items)}
@@ -117,12 +117,12 @@ def _stdlib_dumps(value: Any) -> bytes:
     return _encode(value).encode()
 
 
-def _orjson_loads(text: bytes) -> Any:
-    assert _orjson is not None
+def _loads_slowly(text: bytes) -> Any:
+    """Let the standard library decide: orjson also declines lone surrogates, which may stand in an unknown field."""
     try:
-        return _orjson.loads(text)
-    except ValueError:  # it also declines what is not wrong here: a lone surrogate in an unknown field
-        return _decode(text.decode())
+        return _stdlib_loads(text)
+    except (ValueError, RecursionError):
+        raise _bad("this is not JSON in UTF-8") from None
 
 
 _loads: Callable[[bytes], Any]
@@ -143,7 +143,7 @@ def use_backend(name: BackendName) -> None:
     elif _orjson is None:
         raise ImportError("orjson is not installed: pip install 'libtchat[fast]'")
     else:
-        _loads, dumps = _orjson_loads, _orjson.dumps
+        _loads, dumps = _orjson.loads, _orjson.dumps
 
 
 use_backend("orjson" if HAS_ORJSON else "stdlib")
