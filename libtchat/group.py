@@ -235,7 +235,7 @@ def evolve(group: Group | None, event: Event) -> Group:
         case _:
             assert_never(event)
     owner = group.owner if members else None
-    if isinstance(event, Joined | Left) and event.owner is not None:
+    if isinstance(event, (Joined, Left)) and event.owner is not None:
         owner = user_key(event.owner)
     return Group(group.name, group.private, event.seq, event.ts, owner, members, invited, banned)
 

@@ -109,7 +109,8 @@ class Hub:
         it = self._peers.get(peer)
         if it is None or it.ended:
             return
-        self._tell_time(now)
+        if now != self._now:
+            self._tell_time(now)
         if item is not None and (wait := it.requests.take(now)):
             item = too_fast(item, wait)
         if it.inbox is not None:

@@ -39,13 +39,17 @@ class Slot:
 class Outcome:
     """An item's place in the line (see `libtchat.pending.Entry`).
 
-    With a `key` it was decided on that group's newest state, and has an `event` for an `audience`, or else
-    `effects`. Without, `effects` are known, or (None) it is a query, worked out when it leaves.
+    Peers named after *arrivals* others do not hear it, however late it is decided again: it stands before their
+    own first answer.
+
+    With a `key` its `request` was decided on that group's newest state, and it has an `event` for an `audience`, or
+    else `effects`. Without, `effects` are known, or (None) it is a query, worked out when it leaves.
     """
 
     peer: Peer | None
     session: Session | None
     item: Item
+    request: GroupRequest | None = None
     key: Key | None = None
     event: Event | None = None
     after: Group | None = None
@@ -54,6 +58,7 @@ class Outcome:
     audience: tuple[PeerId, ...] = ()
     effects: tuple[Effect, ...] | None = None
     known_dest: str | None = None
+    arrivals: int = 0
 
     def refused(self, refusal: Refused) -> None:
         """Make it a refusal, told to the peer that asked."""
@@ -133,7 +138,9 @@ class Ledger:
         """Let a guest who went leave its groups."""
         for key, membership in session.memberships.items():
             if key in self._slots:
-                outcome = Outcome(None, session, Leave(None, membership.name), key)
+                leave = Leave(None, membership.name)
+                outcome = Outcome(None, session, leave, leave, key)
+                outcome.arrivals = self.presence.arrivals
                 self.decide(outcome)
                 self.line.put(outcome)
 
@@ -148,10 +155,11 @@ class Ledger:
         """
         key = group_key(request.group)
         slot = self.load(peer, key)
-        outcome = Outcome(peer, session, request, key)
-        if isinstance(request, Invite | Ban):
+        outcome = Outcome(peer, session, request, request, key)
+        if isinstance(request, (Invite, Ban)):
             outcome.known_dest = self._known(peer, session, slot, request)
         self._slots.setdefault(key, slot)
+        outcome.arrivals = self.presence.arrivals
         self.decide(outcome)
         self.line.put(outcome)
         if slot.newest is None:
@@ -159,10 +167,10 @@ class Ledger:
 
     def decide(self, outcome: Outcome) -> None:
         """Decide on the group's newest state: *outcome* gets an event, or effects."""
-        peer, session, request, key = outcome.peer, outcome.session, outcome.item, outcome.key
+        peer, session, request, key = outcome.peer, outcome.session, outcome.request, outcome.key
         assert session is not None
         assert key is not None
-        assert isinstance(request, GroupRequest)
+        assert request is not None
         slot = self._slots[key]
         before = slot.newest
         outcome.event = outcome.effects = None
@@ -170,19 +178,20 @@ class Ledger:
             if request.id is not None and (first := self._retried(session, request, outcome)) is not None:
                 outcome.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
                 return
-            if isinstance(request, Create | Join):
+            if isinstance(request, (Create, Join)):
                 self._check_share(session, request, before)
             event = decide(before, request, session.name, ts=self.ts, known_dest=outcome.known_dest, limits=self.limits)
         except Refused as refusal:
             outcome.refused(refusal)
             return
         if before is not None and event.seq <= before.seq:
-            outcome.effects = (Send(self._concerned_by_repeat(peer, event), event),)
+            audience = self._concerned_by_repeat(peer, event)
+            outcome.effects = (Send(self.presence.earlier(audience, outcome.arrivals), event),)
             return
         outcome.event = event
         outcome.after = slot.newest = after = evolve(before, event)
-        outcome.audience = self._audience(slot, before, event, after)
-        if isinstance(event, Created | Joined):
+        outcome.audience = self.presence.earlier(self._audience(slot, before, event, after), outcome.arrivals)
+        if isinstance(event, (Created, Joined)):
             membership = Membership(key, after.name, after.private, Standing.NONE, event.seq)
             session.memberships.setdefault(key, membership)
             session.created += isinstance(event, Created)
@@ -273,7 +282,9 @@ class Ledger:
 
         def again(outcome: Outcome, lost: bool) -> Iterator[Outcome]:
             assert outcome.key is not None
-            yield from foreign.pop(outcome.key, ())
+            for told in foreign.pop(outcome.key, ()):
+                told.audience = self.presence.earlier(told.audience, outcome.arrivals)
+                yield told
             self._undo(outcome)
             if lost and not failed[outcome.key]:
                 outcome.refused(Refused(ErrorCode.UNAVAILABLE))
@@ -297,7 +308,7 @@ class Ledger:
         """Make an outcome of an event that another server appended: our members hear it too."""
         before, slot.newest = slot.newest, evolve(slot.newest, event)
         audience = self._audience(slot, before, event, slot.newest)
-        return Outcome(None, None, None, key, event, slot.newest, durable=True, audience=audience)
+        return Outcome(None, None, None, None, key, event, slot.newest, durable=True, audience=audience)
 
 
 def _digest(request: GroupRequest) -> str:
