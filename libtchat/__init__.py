@@ -1,1 +1,57 @@
-"""libtchat: the tchat protocol as pure values and functions; no socket, file, clock, thread or random inside."""
+"""libtchat: the tchat protocol as pure values and functions; no socket, file, clock, thread or random inside.
+
+Most programs need one of these: `Hub` and `Connection` to be a server, `Mirror` and `ServerConnection` to be a
+client, `Group` with `decide` and `evolve` to keep groups in a server of their own, or the codec alone. Requests are
+in `libtchat.request`, events in `libtchat.event`, other server messages in `libtchat.reply`, what a hub tells its
+shell in `libtchat.effect`. A name is imported when it is first used, so a program pays for what it needs.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from libtchat.codec import decode_message, decode_request, encode, encode_page, encode_request
+    from libtchat.connection import Connection, ServerConnection
+    from libtchat.errors import ErrorCode, Refused, TchatError, Violation
+    from libtchat.group import Group, decide, evolve, fold
+    from libtchat.hub import Hub
+    from libtchat.limits import Limits
+    from libtchat.mirror import Mirror
+
+__all__ = [
+    "Connection",
+    "ErrorCode",
+    "Group",
+    "Hub",
+    "Limits",
+    "Mirror",
+    "Refused",
+    "ServerConnection",
+    "TchatError",
+    "Violation",
+    "decide",
+    "decode_message",
+    "decode_request",
+    "encode",
+    "encode_page",
+    "encode_request",
+    "evolve",
+    "fold",
+]
+
+_HOMES = {
+    "codec": ("decode_message", "decode_request", "encode", "encode_page", "encode_request"),
+    "connection": ("Connection", "ServerConnection"),
+    "errors": ("ErrorCode", "Refused", "TchatError", "Violation"),
+    "group": ("Group", "decide", "evolve", "fold"),
+    "hub": ("Hub",),
+    "limits": ("Limits",),
+    "mirror": ("Mirror",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'libtchat' has no attribute {name!r}")
+    return getattr(import_module(f"libtchat.{_HOME[name]}"), name)

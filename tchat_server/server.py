@@ -272,7 +272,11 @@ class Server:
 
     async def _append(self, append: Append) -> None:
         self._is_appending, self._appending_since = True, time.monotonic()
-        failed = await self.log.append(append.parts)
+        try:
+            failed = await self.log.append(append.parts)
+        except LogUnavailable as error:  # the log is closed, and nobody knows what it holds: tell nobody anything
+            logger.error("storage: %s", error)
+            return
         self._is_appending = False
         metrics = self.metrics
         metrics.appends_total += 1

@@ -1,0 +1,155 @@
+"""A whole chat server on threads and blocking sockets: one hub behind a lock, events kept in a dictionary."""
+
+import secrets
+import socketserver
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+from libtchat import Connection, Hub, encode, encode_page
+from libtchat.effect import (
+    Answer,
+    Append,
+    Ask,
+    CheckPassword,
+    Close,
+    Effect,
+    HashPassword,
+    Kinds,
+    Loaded,
+    LoadGroup,
+    LoadUser,
+    NewToken,
+    PeerId,
+    Read,
+    ReadGroups,
+    Resend,
+    SaveUser,
+    Send,
+    User,
+)
+from libtchat.event import Event, Said
+from libtchat.names import Key
+from libtchat.query import fill
+
+
+class Chat:
+    """The hub and everything it asks for. Call its methods with the lock held."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.hub = Hub("threads example")
+        self.peers: dict[PeerId, Handler] = {}
+        self.events: dict[Key, list[Event]] = {}
+        self.names: dict[Key, str] = {}
+
+    def tick(self) -> None:
+        """Carry out what the hub wants, until it wants nothing more."""
+        while effects := self.hub.drain():
+            self.carry_out(effects)
+
+    def carry_out(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(peers=peers, message=message):
+                    for peer in peers:
+                        self.write(peer, encode(message))
+                case Append(parts=parts):
+                    for part in parts:
+                        self.events.setdefault(part.key, []).extend(part.events)
+                        if not part.after.private:
+                            self.names[part.key] = part.after.name
+                    self.carry_out(self.hub.committed(time.time()))
+                case Ask(question=question):
+                    self.hub.answered(effect, self.answer(question), time.time())
+                case Close(peer=peer):
+                    self.peers[peer].end()
+                case Read():
+                    self.write(effect.peer, self.page(effect))
+                case ReadGroups(reply=reply, after=after):
+                    names = [name for key, name in sorted(self.names.items()) if key > after]
+                    self.write(effect.peer, encode(fill(reply, names, False, self.hub.limits)))
+                case Resend(peer=peer, key=key, seq=seq):
+                    self.write(peer, encode(self.events[key][seq - 1]))
+
+    def answer(self, question: object) -> Answer:
+        match question:
+            case LoadGroup():
+                return Loaded()  # what is not loaded was never created: nothing outlives this process
+            case LoadUser():
+                return User()
+            case NewToken():
+                return secrets.token_urlsafe(16)
+            case HashPassword() | SaveUser() | CheckPassword():
+                return None  # no passwords here: `unavailable`
+        raise AssertionError(question)
+
+    def page(self, read: Read) -> bytes:
+        """Return the newest entries below the cursor, or the first above it."""
+        wanted = [e for e in self.events[read.key][: read.before - 1] if self.shows(read.kinds, e)]
+        if read.after is not None:
+            wanted = [e for e in wanted if e.seq > read.after]
+        page = wanted[-read.limit :] if read.after is None else wanted[: read.limit]
+        ends = (page[0].seq, page[-1].seq) if page else (None, None)
+        more = len(page) < len(wanted)
+        lines = [encode(event) for event in page]
+        return encode_page(read.action, read.group, lines, more=more, first=ends[0], last=ends[1], id=read.id)
+
+    def shows(self, kinds: Kinds, event: Event) -> bool:
+        return kinds is Kinds.ALL or (kinds is Kinds.MESSAGES) == isinstance(event, Said)
+
+    def write(self, peer: PeerId, line: bytes) -> None:
+        if (handler := self.peers.get(peer)) is not None:
+            handler.write(line)
+
+
+class Handler(socketserver.BaseRequestHandler):
+    """One connection, in a thread of its own."""
+
+    server: "Server"
+
+    def handle(self) -> None:
+        chat, self.connection = self.server.chat, Connection()
+        with chat.lock:
+            peer = chat.hub.connect(time.time(), self.client_address[0])
+            chat.peers[peer] = self
+        try:
+            while data := self.request.recv(65536):
+                with chat.lock:
+                    for item in self.connection.receive(data):
+                        chat.hub.handle(peer, item, time.time())
+                    chat.tick()
+        except OSError:
+            pass  # gone without a word
+        with chat.lock:
+            del chat.peers[peer]
+            chat.hub.disconnected(peer, time.time())
+            chat.tick()
+
+    def write(self, line: bytes) -> None:
+        try:
+            self.request.sendall(self.connection.write(line))
+        except OSError:
+            self.end()
+
+    def end(self) -> None:
+        with suppress(OSError):  # it may be closed already
+            self.request.shutdown(2)
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Accepts connections."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.chat = Chat()
+
+
+if __name__ == "__main__":
+    with Server(int(sys.argv[1]) if len(sys.argv) > 1 else 8080) as server:
+        print(f"chat on 127.0.0.1:{server.server_address[1]}")
+        server.serve_forever()

@@ -1,0 +1,30 @@
+"""A group's rules inside a server of your own: no hub, no connection, no bytes."""
+
+from libtchat import Group, Refused, decide, evolve
+from libtchat.request import Ban, Create, GroupRequest, Join, Say
+
+NOW = "2026-01-31T10:42:00.000Z"
+
+
+def main() -> None:
+    group: Group | None = None
+    asked: list[tuple[str, GroupRequest]] = [
+        ("alice", Create(None, "wob")),
+        ("bob", Join(None, "wob")),
+        ("bob", Say(None, "wob", "bonjour")),
+        ("bob", Ban(None, "wob", "alice")),
+        ("alice", Ban(None, "wob", "bob", "spam")),
+        ("bob", Join(None, "wob")),
+    ]
+    for who, request in asked:
+        try:
+            event = decide(group, request, who, ts=NOW, known_dest=getattr(request, "dest", None))
+        except Refused as refusal:
+            print(f"{who} may not {request.action}: {refusal.code}")
+        else:
+            group = evolve(group, event)
+            print(f"event {event.seq}: {event.action} by {event.sender}, members: {', '.join(group.members.values())}")
+
+
+if __name__ == "__main__":
+    main()
