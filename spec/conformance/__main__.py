@@ -15,8 +15,8 @@ import page
 import plays
 import recording
 import report
-import scenario
-import serving
+import servers
+from case import load_cases, load_requirements, select
 from outcome import Verdict
 
 __all__ = ["main"]
@@ -47,13 +47,13 @@ def test_server(options: argparse.Namespace) -> int:
     address = _address(options.address)
     if address is None:
         return _complain("%s is no HOST:PORT" % options.address, USAGE)
-    cases, checks = scenario.load_cases(), list(serving.CHECKS.values())
-    chosen, chosen_checks = scenario.select(cases, options.selectors), scenario.select(checks, options.selectors)
+    cases, checks = load_cases(), list(servers.CHECKS.values())
+    chosen, chosen_checks = select(cases, options.selectors), select(checks, options.selectors)
     if not chosen and not chosen_checks:
         return _complain("no case is named %s" % " or ".join(options.selectors), USAGE)
-    target = serving.Target(address[0], address[1], options.timeout)
+    target = servers.Target(address[0], address[1], options.timeout)
     try:
-        verdict = serving.judge(target, chosen or cases, chosen_checks)
+        verdict = servers.judge(target, chosen or cases, chosen_checks)
     except OSError as error:
         return _complain("cannot connect to %s: %s" % (str(target), error.strerror or error), UNREACHABLE)
     if not chosen:
@@ -65,7 +65,7 @@ def test_client(options: argparse.Namespace) -> int:
     if not options.command:
         return _complain("no client: python spec/conformance client -- CMD ... {name} {host} {port}", USAGE)
     every = plays.plays()
-    chosen_ids = {case.id for case in scenario.select([play.case for play in every], options.selectors)}
+    chosen_ids = {case.id for case in select([play.case for play in every], options.selectors)}
     chosen = [play for play in every if play.case.id in chosen_ids]
     if not chosen:
         return _complain("no case is named %s" % " or ".join(options.selectors), USAGE)
@@ -101,7 +101,7 @@ def check(options: argparse.Namespace) -> int:
 
 
 def _show(subject: str, verdict: Verdict, again: str, options: argparse.Namespace) -> int:
-    requirements = scenario.load_requirements()
+    requirements = load_requirements()
     if options.html:
         options.html.write_text(page.of_verdict(subject, verdict, requirements, options.strict), "utf-8")
     if options.json:

@@ -6,15 +6,15 @@ import json
 import time
 from typing import Callable, Dict, List, Optional
 
+from case import Case
 from matcher import Names, fill, match
 from outcome import Fault, Line, Outcome
-from scenario import Case
 from wire import Closed, Flood, Frame, Garbage, Message, Peer, Silence, write
 
 __all__ = ["hold"]
 
 BARRIER: Message = {"action": "ping"}
-PAUSE_SECONDS = 0.012
+PAUSE_SECONDS = 0.03
 
 
 class _Failed(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List, NamedTuple, Optional, Tuple
 
-from scenario import Case
+from case import Case
 
 __all__ = ["Fault", "Line", "Outcome", "Verdict"]
 

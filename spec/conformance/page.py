@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 from typing import Dict, List, Sequence
 
+from case import Requirement
 from outcome import Outcome, Verdict
 from report import plain, summary, topics
-from scenario import Requirement
 
 __all__ = ["document", "of_verdict"]
 

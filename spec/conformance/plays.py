@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
-from scenario import Case
+from case import Case
 from screen import Unfit
 from stage import Stage
 from wire import Message, write

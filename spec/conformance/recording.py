@@ -6,28 +6,30 @@ import re
 from pathlib import Path
 from typing import Iterable, Iterator, Tuple
 
-import scenario
 import shapes
+from case import SPEC
 from wire import Garbage, parse
 
 __all__ = ["faults"]
 
-_LINE = re.compile(r"^[^{<>]*?(?P<sign>[<>])?\s*(?P<json>\{.*)$")
+_LINE = re.compile(r"^[^{<>]*?(?P<sign>[<>])?\s*(?P<json>\{.*)\s*$")
 
 
-def faults(lines: Iterable[str], side: str, folder: Path = scenario.SPEC / "schema") -> Iterator[Tuple[int, str]]:
+def faults(lines: Iterable[str], side: str, folder: Path = SPEC / "schema") -> Iterator[Tuple[int, str]]:
     """Yield (line number, what is wrong) for every fault.
 
     Args:
-        lines: one JSON object a line, perhaps after `>` (a request) or `<` (a server's message) and a label; lines
-            without a `{` are passed over.
+        lines: one JSON object a line. In a trace, messages stand after `>` (a request) or `<` (a server's message),
+            and other lines are passed over.
         side: what a line without `>` or `<` is: "server" or "client".
     """
+    every = list(lines)
+    is_trace = any(found and found.group("sign") for found in map(_LINE.match, every))
     by_sign = {"<": shapes.load(folder, "server.json"), ">": shapes.load(folder, "requests.json")}
-    for number, line in enumerate(lines, 1):
-        found = _LINE.match(line.strip())
+    for number, line in enumerate(every, 1):
+        found = _LINE.match(line)
         if not found:
-            if line.strip() and line.strip()[0] not in "#<>!-" and "{" not in line:
+            if line.strip() and not is_trace:
                 yield number, "no JSON object"
             continue
         known = by_sign[found.group("sign") or {"server": "<", "client": ">"}[side]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Callable, Dict, List
 
+from case import Requirement
 from outcome import Line, Outcome, Verdict
-from scenario import Requirement
 
 __all__ = ["as_json", "as_text", "summary", "topics"]
 

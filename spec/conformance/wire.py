@@ -174,7 +174,8 @@ class Peer:
 
     def finish(self) -> None:
         """Close; first look whether the last message was ended as it should be."""
-        if self._last_raw and not self.is_closed and b"\n" not in self._cutter.rest and not self._cutter.inside:
+        is_open = self._last_raw and not self.is_closed and not self._cutter.inside
+        if is_open and b"\n" not in self._cutter.rest and not self.faults:
             with contextlib.suppress(Silence, Closed, Garbage, Flood):
                 self._read(time.monotonic() + 0.1)
         self._end()

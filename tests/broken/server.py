@@ -212,7 +212,13 @@ class Peer:
         self.says_cgroup = False
         self.garbage = 0
         self.out = queue.Queue()
-        threading.Thread(target=self.write, daemon=True).start()
+        self.writer = threading.Thread(target=self.write, daemon=True)
+        self.writer.start()
+
+    def end(self):
+        self.out.put(None)
+        self.writer.join()
+        self.sock.close()
 
     def send(self, message):
         if self.says_cgroup and message["action"] == "cgroupe":
@@ -258,7 +264,8 @@ class Server:
         self.port = self.listener.getsockname()[1]
 
     def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.threads = [threading.Thread(target=self.accept, daemon=True)]
+        self.threads[0].start()
         return self
 
     def __exit__(self, *_):
@@ -267,6 +274,8 @@ class Server:
         with self.lock:
             for peer in self.peers:
                 peer.out.put(None)
+        for thread in self.threads:
+            thread.join(10)
 
     def accept(self):
         while True:
@@ -275,7 +284,8 @@ class Server:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.serve, args=(Peer(self, sock),), daemon=True).start()
+            self.threads.append(threading.Thread(target=self.serve, args=(Peer(self, sock),), daemon=True))
+            self.threads[-1].start()
 
     def serve(self, peer):
         with self.lock:
@@ -293,7 +303,7 @@ class Server:
             pass
         with self.lock:
             self.gone(peer)
-        peer.out.put(None)
+        peer.end()
 
     def has(self, fault):
         return fault in self.faults
@@ -312,7 +322,7 @@ class Server:
             if is_line:
                 peer.paced = False
             if kind == "too-large":
-                peer.send({"action": "error", "code": "too-large", "limit": MAX_FRAME, "msg": "too large"})
+                self.error(peer, {}, Refused("too-large", limit=MAX_FRAME))
                 return False
             if at and self.has("drops-second-object"):
                 continue
@@ -349,7 +359,7 @@ class Server:
             return self.decide(peer, request) is not False
         except Refused as refused:
             self.error(peer, request, refused)
-            return not self.has("closes-after-error")
+            return True
 
     def decide(self, peer, asked):
         action = asked.get("action")
@@ -555,8 +565,7 @@ class Server:
 
     def do_client_quit(self, peer, request, who):
         about = {"sender": peer.name, "from": peer.name} if peer.name else {}
-        if not self.has("quits-silently"):
-            self.reply(peer, request, {"action": "server-quit", **about, "msg": "good bye"})
+        self.reply(peer, request, {"action": "server-quit", **about, "msg": "good bye"})
         return False
 
     do_client_error = do_client_quit
@@ -612,7 +621,7 @@ class Server:
         if self.has("forgets-ts"):
             del event["ts"]
         group.log.append(event)
-        told = {*keys, *(group.members if not self.has("tells-target-only") or action != "kick" else ())}
+        told = {*keys, *group.members}
         if self.has("kicked-still-receive"):
             told |= {self.key(old["dest"]) for old in group.log if old["action"] == "kick"}
         if self.has("leavers-still-receive"):
@@ -767,7 +776,7 @@ class Server:
             if peer.key not in group.members:
                 raise Refused("not-member")
         is_msgs = request["action"] == "msgs"
-        log = [e for e in group.log if is_all or (e["action"] == "gbroadcast") == is_msgs or self.has("mixes-pages")]
+        log = [e for e in group.log if is_all or (e["action"] == "gbroadcast") == is_msgs]
         after, before, limit = request.get("after"), request.get("before"), request.get("limit", 100)
         if self.has("after-is-inclusive") and after is not None:
             after -= 1

@@ -8,12 +8,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
-import scenario
 import shapes
+from case import SPEC, Case
 from conversation import hold
 from matcher import Names
 from outcome import Fault, Line, Outcome, Verdict
-from scenario import Case
 from wire import Closed, Flood, Garbage, Message, Peer, Silence, connect, write
 
 __all__ = ["CHECKS", "Target", "judge"]
@@ -100,7 +99,7 @@ class _Run:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.trouble: Optional[str] = None
-        server_shapes = shapes.load(scenario.SPEC / "schema", "server.json")
+        server_shapes = shapes.load(SPEC / "schema", "server.json")
         self._faults_of: Callable[[Message], List[str]] = server_shapes.faults if server_shapes else lambda message: []
         self._lock = threading.Lock()
         self._silences = 0
