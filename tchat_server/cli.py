@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import ssl
+import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -39,13 +40,9 @@ logger = logging.getLogger("tchat_server")
 class Failed(click.ClickException):
     """Ends the command with one line for a person and an exit code."""
 
-    def show(self, file: Any = None) -> None:
-        """Print the line."""
-        click.echo(self.message, err=True)
-
 
 class UsageFailed(Failed):
-    """The options can't be followed."""
+    """The options can't be followed. (click's own UsageError has the same code.)"""
 
     exit_code = EXIT_USAGE
 
@@ -129,7 +126,7 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        Failed: an address can't be bound, or a TLS file is no good.
+        Failed: an address can't be bound, a TLS file is no good, or the port file can't be written.
         LogRefused: the storage can't be used.
     """
     loop = asyncio.get_running_loop()
@@ -152,10 +149,10 @@ async def serve(settings: Settings) -> None:
         if settings.admin_listen is not None:
             with _bind_failures(*settings.admin_listen):
                 admin = Admin(*settings.admin_listen, Probe(watchdog.is_alive, server.serves, server.measured))
+        _announce(name, bound, settings, admin)
     except Failed:
         await log.close()
         raise
-    _announce(name, bound, settings, admin)
     endings: list[asyncio.Future[Any]] = [loop.create_task(stop.wait()), loop.create_task(watchdog.run())]
     await asyncio.wait([*endings, server.failed], return_when=asyncio.FIRST_COMPLETED)
     for ending in endings:
@@ -169,8 +166,15 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Run the command."""
-    cli()
+    """Run the command and exit; what goes wrong is one line on standard error."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as problem:
+        click.echo(" ".join(problem.format_message().split()), err=True)
+        code = problem.exit_code
+    except click.Abort:
+        code = 128 + signal.SIGINT
+    sys.exit(code)
 
 
 def _open_log(settings: Settings, encoder: Encoder) -> EventLog:
@@ -179,7 +183,7 @@ def _open_log(settings: Settings, encoder: Encoder) -> EventLog:
     from tchat_server.log.sqlite import SqliteLog
 
     return SqliteLog.open(
-        Path(settings.db).expanduser(), durability=settings.durability, encode=encoder, limits=settings.limits
+        Path(os.path.expanduser(settings.db)), durability=settings.durability, encode=encoder, limits=settings.limits
     )
 
 
@@ -229,16 +233,19 @@ def _storage_failures() -> Iterator[None]:
 
 
 def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin: Admin | None) -> None:
+    if settings.port_file is not None:
+        beside = settings.port_file.with_name(settings.port_file.name + ".new")
+        try:
+            beside.write_text("".join(f"{port}\n" for _, port in bound))
+            beside.replace(settings.port_file)  # in one step: a reader never sees half of it
+        except OSError as error:
+            raise UsageFailed(f"{settings.port_file} cannot be written: {error.strerror}") from None
     places = ", ".join(f"{host}:{port}" for host, port in bound)
     click.echo(f"{name} on {places}, data in {settings.db}. Try: tchat --name alice")
     if all(host in ("127.0.0.1", "::1") for host, _ in bound):
         click.echo(f"loopback only; --listen 0.0.0.0:{bound[0][1]} accepts other machines")
     if admin is not None:
         click.echo(f"/healthz, /readyz and /metrics on port {admin.port}")
-    if settings.port_file is not None:
-        beside = settings.port_file.with_name(settings.port_file.name + ".new")
-        beside.write_text("".join(f"{port}\n" for _, port in bound))
-        beside.replace(settings.port_file)  # in one step: a reader never sees half of it
 
 
 def _stop_or_exit(stop: asyncio.Event) -> None:
