@@ -65,7 +65,7 @@ class Peer {
   send(message) {
     if (this.#isClosing) return;
     if (message.event && this.#isPaced && this.#queue.length > PACED_PRESENCE) return;
-    if (message.action === "cgroupe" && this.saysCgroup) message = { ...message, action: "cgroup" };
+    if (this.saysCgroup) message = spelled(message);
     this.#push(message);
     if (this.#socket.writableLength + this.#queued > MAX_QUEUE_BYTES) {
       this.#queue = [];
@@ -103,6 +103,12 @@ class Peer {
     this.#write();
     setTimeout(() => this.#socket.destroy(), CLOSING_MS).unref();
   }
+}
+
+// The message for one who says `cgroup`.
+function spelled(message) {
+  if (message.action === "cgroupe") return { ...message, action: "cgroup" };
+  return message.action === "states" ? { ...message, list: message.list.map(spelled) } : message;
 }
 
 module.exports = { Peer };

@@ -89,7 +89,7 @@ const READ = {
 };
 
 function limited(text, field, limit) {
-  return size(text) <= limit ? text : refuse("too-large", `${field} has at most ${limit} bytes`, { limit });
+  return size(text) <= limit ? text : refuse("too-large", `${field} has at most ${limit} bytes`, { field, limit });
 }
 
 const first = (object, fields) => fields.find((field) => object[field] !== undefined && object[field] !== null);
@@ -97,7 +97,7 @@ const first = (object, fields) => fields.find((field) => object[field] !== undef
 // The request of an object in its canonical fields; throws a Refusal.
 function read(object, action) {
   const request = { action };
-  const who = first(object, WHO);
+  const who = action === "ping" ? undefined : first(object, WHO);
   if (who) request.sender = READ.text(object[who], "sender");
   if (first(object, ["id"])) request.id = READ.id(object.id, "id");
   for (const [field, rule] of Object.entries(ACTIONS[action])) {
@@ -110,12 +110,15 @@ function read(object, action) {
   return request;
 }
 
-function readPrivacy(object, isPrivate) {
-  const found = first(object, ["private", "isPublic", "public", "type", "groupType", "typeg"]);
-  if (!found || found === "private") return isPrivate ?? false;
-  if (found === "isPublic" || found === "public") return !READ.flag(object[found], found);
-  const kind = READ.text(object[found], found).toLowerCase();
-  return kind.includes("priv") || (!kind.includes("pub") && wrong(found, "this is private or public"));
+// Whether a group is private: every field that says so is read, and one is enough.
+function readPrivacy(object, isPrivate = false) {
+  const present = (fields) => fields.filter((field) => first(object, [field]));
+  const opposites = present(["isPublic", "public"]).map((field) => !READ.flag(object[field], field));
+  const kinds = present(["type", "groupType", "typeg"]).map((field) => {
+    const kind = READ.text(object[field], field).toLowerCase();
+    return kind.includes("priv") || (!kind.includes("pub") && wrong(field, "this is private or public"));
+  });
+  return [isPrivate, ...opposites, ...kinds].includes(true);
 }
 
-module.exports = { ACTIONS, OTHER_ACTIONS, OTHER_FIELDS, Refusal, byFirst, byKey, checkName, first, keyOf, line, read, refuse, shown, size, validKey, wrong };
+module.exports = { READ, ACTIONS, OTHER_ACTIONS, OTHER_FIELDS, Refusal, byFirst, byKey, checkName, first, keyOf, line, read, refuse, shown, size, validKey, wrong };

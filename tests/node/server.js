@@ -6,7 +6,7 @@ const fs = require("node:fs");
 const net = require("node:net");
 const { parseArgs } = require("node:util");
 const { ACTIONS, OTHER_ACTIONS, OTHER_FIELDS, Refusal, byFirst, byKey, checkName, first, keyOf } = require("./request.js");
-const { line, read, refuse, shown, size, validKey, wrong } = require("./request.js");
+const { READ, line, read, refuse, shown, size, validKey, wrong } = require("./request.js");
 const { Peer } = require("./peer.js");
 const { parse } = require("./wire.js");
 
@@ -16,7 +16,8 @@ const PAGE_BYTES = 16384;
 const LIST_NAMES = 1000;
 const TOKEN_MS = 3600e3;
 const PASSWORD_TRIES = { burst: 20, perSecond: 0.5 };
-const NEVER_NAMES = new Set(["ping", "register", "client-quit", "client-error"]);
+const MAY_GO = new Set(["ping", "client-quit", "client-error"]); // whatever sender they carry
+const NEVER_NAMES = new Set([...MAY_GO, "register"]);
 
 // ---- what the server knows
 
@@ -59,7 +60,7 @@ function serve(peer, frame) {
   const asked = object.action;
   if (typeof asked === "string" && asked.startsWith("ack-")) return;
   try {
-    if (typeof asked !== "string") wrong("action", "say what you want");
+    READ.text(asked, "action");
     const action = Object.hasOwn(OTHER_ACTIONS, asked) ? OTHER_ACTIONS[asked] : asked;
     if (!Object.hasOwn(ACTIONS, action)) refuse("unknown-action", "there is no such action");
     if (asked === "cgroup") peer.saysCgroup = true;
@@ -77,7 +78,7 @@ function serve(peer, frame) {
 
 // What an error repeats of the request, as the request has it.
 function aboutOf(object) {
-  const isText = (value) => typeof value === "string" && value.isWellFormed();
+  const isText = (value) => typeof value === "string" && !value.includes("\0") && value.isWellFormed();
   const fields = { request: ["action"], group: ["group", ...OTHER_FIELDS.group], dest: ["dest", "to"] };
   const about = Object.entries(fields).map(([field, spellings]) => [field, object[first(object, spellings)]]);
   if (isText(object.id) && size(object.id) <= 64) about.push(["id", object.id]);
@@ -90,7 +91,7 @@ function identify(peer, request, answer) {
   const { action, sender } = request;
   const isHello = action === "client-hello";
   if (peer.user) {
-    if (sender !== undefined && validKey(sender, 32) !== peer.user.key) refuse("forbidden", `you are ${peer.user.name} here`);
+    if (sender !== undefined && !MAY_GO.has(action) && validKey(sender, 32) !== peer.user.key) refuse("forbidden", `you are ${peer.user.name} here`);
     if (isHello) greet(peer.user, answer);
   } else if (isHello || !NEVER_NAMES.has(action)) {
     if (sender === undefined && !isHello) wrong("sender", "say who you are");
@@ -101,16 +102,18 @@ function identify(peer, request, answer) {
 function arrive(peer, user, name, answer) {
   const isFirst = !user.peers.size;
   if (isFirst && name !== undefined) user.name = shown(name);
-  if (!isCurrent(user, user.token)) user.token = crypto.randomBytes(16).toString("base64url");
+  user.token ??= crypto.randomBytes(16).toString("base64url");
   user.peers.add(peer);
   peer.user = user;
-  if (answer) greet(user, answer);
-  for (const { invited } of groups.values()) if (invited.has(user.key)) peer.send(invited.get(user.key));
+  if (answer) {
+    greet(user, answer);
+    for (const { invited } of groups.values()) if (invited.has(user.key)) peer.send(invited.get(user.key));
+  }
   if (isFirst) announce("connect", user, `${user.name} has joined the chat`);
 }
 
 function greet(user, answer) {
-  const mine = [...groups].sort(byFirst).map(([, group]) => group).filter((group) => group.members.has(user.key));
+  const mine = [...groups].filter(([, group]) => group.members.has(user.key)).sort(byFirst).map(([, group]) => group);
   const seqs = Object.fromEntries(mine.map((group) => [group.name, lastSeq(group)]));
   const names = mine.map((group) => group.name);
   answer({ action: "server-hello", ...told(user), ...VERSION, token: user.token, groups: names, seqs, msg: `welcome ${user.name}` });
@@ -127,13 +130,14 @@ function admit(peer, { action, sender, password, token }) {
   checkName(sender, 32, "sender");
   const key = keyOf(sender);
   const user = users.get(key);
-  if (token === undefined || !isCurrent(user, token)) {
-    if (/^(server|guest-\d+)$/.test(key)) refuse("bad-name", "this name is the server's to give", { field: "sender" });
+  if (/^(server|guest-\p{Nd}+)$/u.test(key)) refuse("bad-name", "this name is the server's to give", { field: "sender" });
+  if (!isCurrent(user, token)) {
     if (password !== undefined) checkPassword(peer, key, user?.password, password);
     else if (user?.password) refuse(token === undefined ? "auth-required" : "auth-failed", "this name has a password");
     else if (user?.peers.size) refuse("name-in-use", "somebody else is connected under this name");
   }
   if (user?.peers.size >= MAX_PEERS) refuse("limit-reached", "too many connections of one user", { limit: MAX_PEERS });
+  if (user && !user.peers.size && !isCurrent(user, token)) user.token = undefined;
   return userOf(sender);
 }
 
@@ -162,7 +166,7 @@ function depart(peer) {
   peer.user = null;
   if (!user?.peers.delete(peer) || user.peers.size) return;
   user.goneAt = Date.now();
-  if (user.isGuest) for (const group of groups.values()) if (group.members.has(user.key)) stamp(group, user, { action: "leave" });
+  if (user.isGuest) for (const group of groups.values()) if (group.members.has(user.key) || group.invited.has(user.key)) stamp(group, user, { action: "leave" });
   announce("disconnect", user, `${user.name} has left the chat`);
 }
 
@@ -226,12 +230,12 @@ const SENTENCES = {
 function change(peer, request) {
   const actor = peer.user;
   const { action, id } = request;
-  const same = JSON.stringify({ ...request, sender: undefined });
+  const same = JSON.stringify({ reason: "", ...request, sender: undefined });
   const before = id !== undefined && actor.ids.get(id);
   if (before) return before.same === same ? peer.send(before.event) : wrong("id", "you used it for another request");
   const group = action === "cgroupe" ? newGroup(request) : enter(actor, request);
   const again = action === "invite" && group.invited.get(validKey(request.dest, 32));
-  if (again) return tell([actor, users.get(keyOf(request.dest))], again);
+  if (again) return tell([{ peers: new Set([peer, ...users.get(keyOf(request.dest)).peers]) }], again);
   const event = stamp(group, actor, request);
   if (id !== undefined) actor.ids.set(id, { same, event });
 }

@@ -10,7 +10,7 @@ const SPACE = new Set(Buffer.from(" \t\r\n"));
 const [LF, CR, OPEN, CLOSE, QUOTE, BACKSLASH] = Buffer.from('\n\r{}"\\');
 
 // Cuts frames out of a stream of bytes. `push` yields {frame} (the bytes of one object), {lineEnd} (a frame was followed
-// by LF), {bad, code, limit, fatal} (what the peer did wrong; after a fatal one nothing is read) and {fatal} alone.
+// by LF) and {bad, limit, fatal} (the code for what the peer did wrong; after a fatal one nothing is read).
 class Cutter {
   #held = Buffer.alloc(0); // what has come of the frame begun, or of the first bytes
   #scanned = 0;
@@ -32,7 +32,7 @@ class Cutter {
     const bytes = this.#held.length ? Buffer.concat([this.#held, chunk]) : chunk;
     if (this.#isFirst) {
       const head = bytes.toString("latin1", 0, 4);
-      if (bytes[0] === 0x16 || head === "GET ") return yield this.#end({});
+      if (bytes[0] === 0x16 || head === "GET ") return yield this.#end({ bad: "bad-json" });
       this.#held = bytes;
       if ("GET ".startsWith(head)) return;
       this.#isFirst = false;
