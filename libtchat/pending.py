@@ -8,7 +8,7 @@ event ahead of it is durable (architecture.md's invariants 1, 2 and 4).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from attrs import Factory, define
@@ -75,6 +75,10 @@ class Line(Generic[E]):
     def committed(self) -> None:
         """Mark what was out as durable."""
         self._settle({})
+
+    def decided_on(self, keys: Container[Key]) -> Iterator[E]:
+        """Go through the entries that were decided on the newest state of one of these groups, and are not durable."""
+        return (entry for entry in self._entries if entry.key in keys and not entry.durable)
 
     def rejected(self, failed: Mapping[Key, tuple[Event, ...]], again: Callable[[E, bool], Iterator[E]]) -> None:
         """Mark what was out as durable except the *failed* keys, and decide these again, each in its place.

@@ -95,11 +95,13 @@ class Peer:
 
 @define
 class Presence:
-    """All named peers, by user."""
+    """All named peers, by user. *arrivals*: how many peers were named so far."""
 
     _sessions: dict[UserKey, Session] = Factory(dict)
     _order: list[UserKey] = Factory(list)
     _everybody: tuple[PeerId, ...] | None = ()
+    _arrived: dict[PeerId, int] = Factory(dict)
+    arrivals: int = 0
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -111,6 +113,8 @@ class Presence:
     def attach(self, peer: Peer, session: Session) -> bool:
         """Make *peer* one of the session's; tell whether it is the first, so that the user came online."""
         peer.session = session
+        self.arrivals += 1
+        self._arrived[peer.id] = self.arrivals
         session.peers = (*session.peers, peer.id)
         self._everybody = None
         if len(session.peers) > 1:
@@ -124,6 +128,7 @@ class Presence:
         session = peer.session
         if session is None:
             return False
+        del self._arrived[peer.id]
         session.peers = tuple(other for other in session.peers if other != peer.id)
         self._everybody = None
         if session.peers:
@@ -142,6 +147,10 @@ class Presence:
         """Return the peers of those of *users* who are online."""
         sessions = self._sessions
         return tuple(peer for user in users if user in sessions for peer in sessions[user].peers)
+
+    def earlier(self, peers: tuple[PeerId, ...], arrivals: int) -> tuple[PeerId, ...]:
+        """Return those of *peers* who were named when there had been so many *arrivals*."""
+        return peers if arrivals == self.arrivals else tuple(p for p in peers if self._arrived.get(p, 0) <= arrivals)
 
     def online(self, after: UserKey | None = None) -> Iterable[tuple[UserKey, str]]:
         """Go through the online users with a key above *after*, by key: key and name."""
