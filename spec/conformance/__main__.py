@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--timeout", type=_positive, default=2.0, metavar="SECONDS", help="for each answer (2)")
+    common.add_argument("--timeout", type=_positive, default=4.0, metavar="SECONDS", help="for each answer (4)")
     common.add_argument("--strict", action="store_true", help="a SHOULD that fails counts as well")
     common.add_argument("--trace", action="store_true", help="show every message of every case")
     common.add_argument("--json", action="store_true", help="one JSON object instead of text")
