@@ -193,3 +193,14 @@ def test_many_small_frames_without_line_ends_are_read_in_linear_time() -> None:
     items, _ = feed(data + b"\n")
     assert items == [b'{"a":1}'] * 9000
     assert seconds(lambda: feed(data)) < 40 * max(seconds(lambda: feed(data[: len(data) // 8])), 20e-6)
+
+
+def test_a_line_that_ends_inside_a_string_is_no_frame() -> None:
+    assert feed(b'{"a":"}\n"}\n{"b":1}\n')[0] == [b'{"a":"}\n"}', b'{"b":1}']
+
+
+@pytest.mark.parametrize("pad", range(4))
+@pytest.mark.parametrize("unit", [b'\\"', b"\\\\", b'\\\\\\"', b'}\\"'])
+def test_a_long_string_of_escapes_ends_at_its_own_quote(unit: bytes, pad: int) -> None:
+    frame = b'{"' + b"a" * pad + unit * 2000 + b'"}'
+    assert feed(frame + b"{}")[0] == [frame, b"{}"]
