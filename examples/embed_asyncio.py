@@ -12,7 +12,7 @@ async def serve(port: int = 0) -> Server:
     """Start serving beside whatever else the program does; `await server.stop(5)` ends it."""
     encoder = Encoder()
     server = Server(Hub("asyncio example"), MemoryLog(encode=encoder), encoder)
-    (host, port), *_ = await server.listen("127.0.0.1", port)
+    host, port = await server.listen("127.0.0.1", port)
     print(f"chat on {host}:{port}", flush=True)
     return server
 

@@ -144,8 +144,8 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(signal.SIGHUP, _reload, tls, settings)
     admin = None
     try:
-        bound = [at for host, port in settings.listen for at in await _listen(server, host, port, None)]
-        bound += [at for host, port in settings.tls_listen for at in await _listen(server, host, port, tls)]
+        bound = [await _listen(server, host, port, None) for host, port in settings.listen]
+        bound += [await _listen(server, host, port, tls) for host, port in settings.tls_listen]
         if settings.admin_listen is not None:
             with _bind_failures(*settings.admin_listen):
                 admin = Admin(*settings.admin_listen, Probe(watchdog.is_alive, server.serves, server.measured))
@@ -207,7 +207,7 @@ def _reload(tls: ssl.SSLContext, settings: Settings) -> None:
         logger.info("TLS files reloaded")
 
 
-async def _listen(server: Server, host: str, port: int, tls: ssl.SSLContext | None) -> list[tuple[str, int]]:
+async def _listen(server: Server, host: str, port: int, tls: ssl.SSLContext | None) -> tuple[str, int]:
     with _bind_failures(host, port):
         return await server.listen(host, port, tls)
 

@@ -6,7 +6,6 @@ It knows bytes, buffers and time; what the bytes mean is `libtchat.connection`'s
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, cast
@@ -18,8 +17,12 @@ from libtchat.errors import ErrorCode
 from libtchat.limits import Limits
 from libtchat.presence import Item
 from libtchat.reply import Error, Message, PresenceNotice
+from tchat_server.turn import Hold, Turns
 
 __all__ = ["Line", "Owner", "PeerProtocol"]
+
+_MAX_JOBS = 64
+"""How many answers may wait for storage before their peer is not read any more."""
 
 Line = tuple[Message | None, bytes]
 """A message and the line that goes out for it, CR LF included; None: a page, whose bytes were never a message here."""
@@ -46,17 +49,19 @@ class PeerProtocol(asyncio.Protocol):
         is_plain: lines may be appended to `out` directly; otherwise they go through `deliver`.
         out: bytes for the next flush.
         cause: why it ends, for the log.
-        since: when it connected, or when its unfinished frame began; the event loop's time.
+        turns: when it is read.
+        since: when it connected, its unfinished frame began, or it began to close; the event loop's time.
     """
 
     __slots__ = (
-        "_owner", "_spacing", "_work", "_worker", "address", "cause", "connection", "frames_in", "has_spoken", "host",
-        "id", "is_blocked", "is_plain", "lines_out", "out", "since", "transport",
+        "_drained", "_owner", "_spacing", "_waiting", "_work", "_worker", "address", "cause", "connection",
+        "frames_in", "has_spoken", "host", "id", "is_blocked", "is_plain", "lines_out", "out", "since",
+        "transport", "turns",
     )  # fmt: skip
 
     transport: asyncio.Transport
+    turns: Turns
     id: PeerId
-    _worker: asyncio.Future[None]
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
@@ -68,21 +73,27 @@ class PeerProtocol(asyncio.Protocol):
         self.since = 0.0
         self.frames_in = self.lines_out = 0
         self._work: deque[Line | Callable[[], Awaitable[bytes]]] | None = None
+        self._worker: asyncio.Future[None] | None = None
         self._spacing: deque[Line] | None = None
+        self._waiting = 0  # bytes of the lines in both
+        self._drained: asyncio.Future[None] | None = None
 
     # --- from asyncio ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.turns = Turns(self.transport, self._take)
         host, port, *_ = transport.get_extra_info("peername") or ("?", 0)
         self.host, self.address = host, f"{host}:{port}"
         self.since = asyncio.get_running_loop().time()
         peer = self._owner.connected(self)
         if peer is not None:
             self.id = peer
-            _keep_alive(transport.get_extra_info("socket"), self._owner.limits)
 
     def data_received(self, data: bytes) -> None:
+        self.turns.feed(data)
+
+    def _take(self, data: bytes) -> None:
         if self.cause:
             return
         connection = self.connection
@@ -90,7 +101,7 @@ class PeerProtocol(asyncio.Protocol):
             self._owner.trace(self.address, "<", data)
         was_mid_frame = connection.mid_frame
         items = connection.receive(data)
-        if items or not was_mid_frame:
+        if connection.mid_frame and (items or not was_mid_frame):
             self.since = asyncio.get_running_loop().time()
         self.frames_in += len(items)
         self._choose_path()
@@ -102,6 +113,8 @@ class PeerProtocol(asyncio.Protocol):
         return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._worker is not None:
+            self._worker.cancel()
         self.cause = self.cause or (f"lost: {error}" if error else "closed by the peer")
         self._owner.lost(self)
 
@@ -110,6 +123,9 @@ class PeerProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.is_blocked = False
+        if self._drained is not None:
+            drained, self._drained = self._drained, None
+            drained.set_result(None)
 
     # --- what goes out ---
 
@@ -117,7 +133,8 @@ class PeerProtocol(asyncio.Protocol):
         """Send *lines* after whatever waits already: a page being read, or the gap between two spaced lines."""
         if self._work is not None:
             self._work.extend(lines)
-            self._check_room(sum(len(item[1]) for item in self._work if isinstance(item, tuple)))
+            self._waiting += _size(lines)
+            self._check_room(self._waiting)
         else:
             self._pass_on(lines)
 
@@ -128,6 +145,8 @@ class PeerProtocol(asyncio.Protocol):
             self.is_plain = False
             self._worker = asyncio.ensure_future(self._do_work())
         self._work.append(job)
+        if len(self._work) >= _MAX_JOBS:
+            self.turns.hold(Hold.JOBS)
 
     def flush(self) -> None:
         """Write what `out` holds, in one write."""
@@ -144,6 +163,7 @@ class PeerProtocol(asyncio.Protocol):
         if self.cause:
             return
         self.cause = cause
+        self.since = asyncio.get_running_loop().time()
         if self._work is None and not self._spacing:
             self._close()
 
@@ -162,10 +182,16 @@ class PeerProtocol(asyncio.Protocol):
         assert work is not None
         while work:
             item = work[0]
-            if not isinstance(item, tuple):
+            if isinstance(item, tuple):
+                self._waiting -= len(item[1])
+            else:
+                if self.is_blocked:
+                    await self._writable()
                 item = (None, await item())
             work.popleft()
             self._pass_on((item,))
+            if len(work) < _MAX_JOBS:
+                self.turns.release(Hold.JOBS)
         self._work = None
         self._choose_path()
         if self.cause and not self._spacing:
@@ -187,6 +213,7 @@ class PeerProtocol(asyncio.Protocol):
                 self._spacing = deque()
         elif self._spacing is not None:
             queue, self._spacing = list(self._spacing)[1:], None  # the first is written already
+            self._waiting -= _size(queue)
             self.out.extend(line for _, line in queue)
             self._owner.wrote(self)
         self.is_plain = self._work is None and self._spacing is None and not connection.spells
@@ -199,7 +226,8 @@ class PeerProtocol(asyncio.Protocol):
         for message, line in lines:
             if not (isinstance(message, PresenceNotice) and len(queue) > limits.max_waiting_notices):
                 queue.append((message, line))
-        if self._check_room(sum(len(line) for _, line in queue)) and is_idle and queue:
+                self._waiting += len(line)
+        if self._check_room(self._waiting) and is_idle and queue:
             self._let_one_go()
 
     def _let_one_go(self) -> None:
@@ -208,6 +236,10 @@ class PeerProtocol(asyncio.Protocol):
             if self.cause and self._work is None:
                 self._close()
             return
+        if self.is_blocked:
+            self._writable().add_done_callback(lambda _: self._let_one_go())
+            return
+        self._waiting -= len(queue[0][1])
         self.transport.write(queue[0][1])
         self.lines_out += 1
         asyncio.get_running_loop().call_later(self._owner.limits.spacing_seconds, self._after_gap)
@@ -222,19 +254,20 @@ class PeerProtocol(asyncio.Protocol):
             return True
         if not self.cause:
             self.cause = f"does not read: {waiting} bytes wait"
+            self.since = asyncio.get_running_loop().time()
             self.transport.write(codec.encode(Error(ErrorCode.UNAVAILABLE)) + b"\r\n")
-        self.transport.abort()
+        if self.is_blocked:
+            self.transport.abort()
+        else:
+            self.transport.close()
         return False
 
+    def _writable(self) -> asyncio.Future[None]:
+        """Return what is done when the transport, which is blocked, takes bytes again."""
+        if self._drained is None:
+            self._drained = asyncio.get_running_loop().create_future()
+        return self._drained
 
-def _keep_alive(sock: socket.socket | None, limits: Limits) -> None:
-    """Let the kernel notice a peer that is gone without a word."""
-    if sock is None or not hasattr(socket, "TCP_KEEPIDLE"):
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (
-        (socket.TCP_KEEPIDLE, limits.keepalive_seconds),
-        (socket.TCP_KEEPINTVL, limits.keepalive_interval_seconds),
-        (socket.TCP_KEEPCNT, limits.keepalive_probes),
-    ):
-        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+def _size(lines: Sequence[Line]) -> int:
+    return sum(len(line) for _, line in lines)

@@ -23,6 +23,7 @@ from tchat_server.metrics import Metrics
 from tchat_server.peer import Line, PeerProtocol
 from tchat_server.storage import Encoder, answer, read
 from tchat_server.tls import TlsListener
+from tchat_server.turn import Hold
 
 __all__ = ["Server"]
 
@@ -33,6 +34,7 @@ _MAX_BACKLOG = 4096
 
 _SLOW_LOG_SECONDS = 5.0
 _LISTEN_BACKLOG = 1024
+_TOO_FAST_SECONDS = 1.0
 
 
 class Server:
@@ -72,11 +74,11 @@ class Server:
 
     # --- life ---
 
-    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> list[tuple[str, int]]:
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
         """Accept connections; port 0 takes a free one.
 
         Returns:
-            The addresses bound.
+            The address bound.
         Raises:
             OSError: the address can't be bound.
         """
@@ -85,14 +87,17 @@ class Server:
         def make() -> asyncio.Protocol:
             return PeerProtocol(self)
 
-        if tls is None:
-            listener = await loop.create_server(make, host, port, backlog=_LISTEN_BACKLOG)
-            self._listeners.append(listener)
-            return [sock.getsockname()[:2] for sock in listener.sockets]
-        sock = socket.create_server((host, port), family=_family(host), backlog=_LISTEN_BACKLOG)
+        sock = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_LISTEN_BACKLOG
+        )
         sock.setblocking(False)
-        self._listeners.append(TlsListener(sock, tls, make))
-        return [sock.getsockname()[:2]]
+        _keep_alive(sock, self.limits)
+        if tls is None:
+            self._listeners.append(await loop.create_server(make, sock=sock, backlog=_LISTEN_BACKLOG))
+        else:
+            self._listeners.append(TlsListener(sock, tls, make))
+        address: tuple[str, int] = sock.getsockname()[:2]
+        return address
 
     async def stop(self, grace_seconds: float) -> None:
         """Stop accepting, finish what was accepted, tell the clients, close (R-op-shutdown)."""
@@ -100,7 +105,7 @@ class Server:
         for listener in self._listeners:
             listener.close()
         for peer in self._peers.values():
-            peer.transport.pause_reading()
+            peer.turns.hold(Hold.STOP)
         deadline = asyncio.get_running_loop().time() + grace_seconds
         while (self.hub.backlog or self._is_appending) and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
@@ -121,14 +126,17 @@ class Server:
         """Take a connection in, or turn it away when there are too many."""
         limits = self.limits
         is_local = peer.host in ("127.0.0.1", "::1")
-        if len(self._peers) >= limits.max_peers or (
-            not is_local and self._per_host[peer.host] >= limits.max_peers_per_address
+        for count, limit in (
+            (len(self._peers), limits.max_peers),
+            (0 if is_local else self._per_host[peer.host], limits.max_peers_per_address),
         ):
-            error = Error(ErrorCode.LIMIT_REACHED, limit=limits.max_peers, msg="too many connections: try later")
-            peer.transport.write(self._encoder.line(error))
-            peer.transport.close()
-            peer.cause = "too many connections"
-            return None
+            if count >= limit:
+                error = Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later")
+                peer.transport.write(self._encoder.line(error))
+                peer.transport.close()
+                peer.cause = "too many connections"
+                self.metrics.closed[peer.cause] += 1
+                return None
         id = self.hub.connect(self._clock(), peer.host)
         self._peers[id] = peer
         self._per_host[peer.host] += 1
@@ -149,7 +157,7 @@ class Server:
         if items:
             peer.has_spoken = True
             if hub.backlog > _MAX_BACKLOG:
-                peer.transport.pause_reading()
+                peer.turns.hold(Hold.BACKLOG)
                 self._not_read.add(peer)
         self._tick_soon()
 
@@ -212,7 +220,7 @@ class Server:
                     audience, run = effect.peers, []
                 run.append((effect.message, encode(effect.message)))
                 if isinstance(effect.message, Error):
-                    self.metrics.errors[effect.message.code] += 1
+                    self._refused(effect.peers, effect.message.code)
                 continue
             self._deliver(audience, run)
             audience, run = (), []
@@ -225,6 +233,8 @@ class Server:
                 case Ask(question=NewToken()):
                     self.hub.answered(effect, secrets.token_urlsafe(16), self._clock())
                 case Ask():
+                    if (peer := self._peers.get(effect.peer)) is not None:
+                        peer.turns.hold(Hold.QUESTION)
                     self._start(self._answer(effect))
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
@@ -288,7 +298,7 @@ class Server:
         self._encoder.forget()
         if self.hub.backlog <= _MAX_BACKLOG and not self._is_stopping:
             for peer in self._not_read:
-                peer.transport.resume_reading()
+                peer.turns.release(Hold.BACKLOG)
             self._not_read.clear()
         self._tick()
 
@@ -300,6 +310,16 @@ class Server:
             found = None
         self.hub.answered(ask, found, self._clock())
         self._tick_soon()
+        if (peer := self._peers.get(ask.peer)) is not None:
+            peer.turns.release(Hold.QUESTION)
+
+    def _refused(self, peers: Iterable[PeerId], code: str) -> None:
+        """Count an error; who was too fast is not read from for a while: what it floods with waits on its side."""
+        self.metrics.errors[code] += 1
+        if code == ErrorCode.RATE_LIMITED:
+            for peer in filter(None, map(self._peers.get, peers)):
+                peer.turns.hold(Hold.RATE)
+                asyncio.get_running_loop().call_later(_TOO_FAST_SECONDS, peer.turns.release, Hold.RATE)
 
     def _job(self, effect: Read | ReadGroups | Resend) -> Callable[[], Awaitable[bytes]]:
         async def job() -> bytes:
@@ -313,5 +333,10 @@ class Server:
         return job
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+def _keep_alive(listener: socket.socket, limits: Limits) -> None:
+    """Let the kernel notice peers that are gone without a word: accepted sockets inherit this."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limits.keepalive_seconds)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limits.keepalive_interval_seconds)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, limits.keepalive_probes)

@@ -45,7 +45,10 @@ class Watchdog:
         limits = self.server.limits
         for peer in self.server.peers:
             waited = now - peer.since
-            if peer.connection.mid_frame and waited > limits.mid_frame_seconds:
+            if peer.cause:
+                if waited > limits.mid_frame_seconds:
+                    peer.abort(peer.cause)  # it does not even read the end
+            elif peer.connection.mid_frame and not peer.turns.is_held and waited > limits.mid_frame_seconds:
                 peer.abort("a frame did not end")
             elif not peer.has_spoken and waited > limits.silent_seconds:
                 peer.abort("silent")
