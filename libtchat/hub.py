@@ -126,8 +126,8 @@ class Hub:
             return
         it.ended = True
         if it.session is None:
-            if it.inbox and (claimed := getattr(it.inbox[0], "sender", None)):
-                self._ledger.arrived(None, user_key(claimed))
+            if it.inbox:
+                self._ledger.arrived(peer, user_key(getattr(it.inbox[0], "sender", None) or ""), None)
             return
         is_last = self._presence.detach(it)
         self._ledger.moved(it.session)
@@ -250,13 +250,13 @@ class Hub:
 
     def _enter(self, peer: Peer, hello: Hello) -> Session:
         user = user_key(hello.sender or "")
-        self._ledger.arriving(user)
+        self._ledger.arriving(peer.id, user)
         try:
             session = self._identity.enter(peer, hello, self._now)
         except Refused:
-            self._ledger.arrived(None, user)
+            self._ledger.arrived(peer.id, user, None)
             raise
-        self._ledger.arrived(session, user)
+        self._ledger.arrived(peer.id, user, session)
         is_first = self._presence.attach(peer, session)
         self._ledger.moved(session)
         if is_first:

@@ -68,6 +68,14 @@ class Outcome:
 
 
 @define
+class Arrival:
+    """A user whose `peers` are about to enter; `noted` left the line meanwhile and is about that user."""
+
+    peers: set[PeerId] = Factory(set)
+    noted: list[Outcome] = Factory(list)
+
+
+@define
 class Ledger:
     """All loaded groups of one hub. `ts` is the time stamp of what is decided next."""
 
@@ -78,7 +86,7 @@ class Ledger:
     now: float = 0.0
     _slots: dict[Key, Slot] = Factory(dict)
     _sweep_at: int = 10_000
-    _arriving: dict[UserKey, dict[Key, Membership]] = Factory(dict)
+    _arriving: dict[UserKey, Arrival] = Factory(dict)
 
     # --- groups ---
 
@@ -118,15 +126,25 @@ class Ledger:
 
     # --- users that come and go ---
 
-    def arriving(self, user: UserKey) -> None:
+    def arriving(self, peer: PeerId, user: UserKey) -> None:
         """Note what becomes durable about *user* from now on, while what is stored of that user is being loaded."""
-        self._arriving.setdefault(user, {})
+        self._arriving.setdefault(user, Arrival()).peers.add(peer)
 
-    def arrived(self, session: Session | None, user: UserKey) -> None:
-        """Bring a new *session* up to date with what was noted; None: the user did not come after all."""
-        noted = self._arriving.pop(user, {})
+    def arrived(self, peer: PeerId, user: UserKey, session: Session | None) -> None:
+        """Bring a new *session* up to date with what was noted; None: the peer did not come after all.
+
+        What the user asked on an earlier connection and is not durable yet becomes the new session's.
+        """
+        if (arrival := self._arriving.get(user)) is None:
+            return
         if session is not None:
-            session.memberships.update(noted)
+            for outcome in arrival.noted:
+                self._learn(session, outcome)
+            if not session.peers:
+                self._adopt(session)
+        arrival.peers.discard(peer)
+        if not arrival.peers:
+            del self._arriving[user]
 
     def moved(self, session: Session) -> None:
         """A peer of *session* came or went: work out again who hears of its groups."""
@@ -180,9 +198,10 @@ class Ledger:
                 return
             if isinstance(request, (Create, Join)):
                 self._check_share(session, request, before)
-            event = decide(before, request, session.name, ts=self.ts, known_dest=outcome.known_dest, limits=self.limits)
+            event = decide(before, request, session.name, ts=self.ts, known_dest=outcome.known_dest or None, limits=self.limits)
         except Refused as refusal:
-            outcome.refused(refusal)
+            is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and outcome.known_dest is None
+            outcome.refused(Refused(ErrorCode.UNAVAILABLE) if is_unsure else refusal)
             return
         if before is not None and event.seq <= before.seq:
             audience = self._concerned_by_repeat(peer, event)
@@ -204,17 +223,44 @@ class Ledger:
         assert key is not None
         assert after is not None
         self._slots[key].durable = after
+        if self._arriving:
+            for user in {user_key(event.sender), user_key(subject(event) or event.sender)} & self._arriving.keys():
+                self._arriving[user].noted.append(outcome)
         if isinstance(event, Said) or (changed := subject(event)) is None:
             return
-        user = user_key(changed)
-        session = self.presence.session(user)
-        memberships = self._arriving.get(user) if session is None else session.memberships
-        if memberships is not None:
+        if (session := self.presence.session(user_key(changed))) is not None:
+            self._learn(session, outcome)
+
+    def _learn(self, session: Session, outcome: Outcome) -> None:
+        """Let *session* know an event that is durable and concerns its user."""
+        key, event, after, user = outcome.key, outcome.event, outcome.after, session.key
+        assert key is not None
+        assert event is not None
+        assert after is not None
+        changed = subject(event)
+        if changed is not None and user_key(changed) == user:
             standing, invitation = after.standing(user), after.invited.get(user)
-            memberships[key] = Membership(key, after.name, after.private, standing, after.seq, invitation)
+            session.memberships[key] = Membership(key, after.name, after.private, standing, after.seq, invitation)
+        if event.id is not None and user_key(event.sender) == user:
+            session.retries.setdefault(event.id, Retry(event.id, key, event.seq, self.now, outcome.digest))
+
+    def _adopt(self, session: Session) -> None:
+        """Take over what an earlier session of the user has in the line: here it is repeated, and undone if it fails."""
+        for outcome in self.line.not_durable():
+            if outcome.session is not None and outcome.session.key == session.key:
+                outcome.session = session
+                assert outcome.event is not None
+                assert outcome.key is not None
+                session.created += isinstance(outcome.event, Created)
+                if (id := outcome.event.id) is not None:
+                    session.retries[id] = Retry(id, outcome.key, outcome.event.seq, self.now, outcome.digest)
 
     def _known(self, peer: Peer, session: Session, slot: Slot, request: Invite | Ban) -> str | None:
-        """Return the target's name as displayed if it is known; the log is asked only when all else is in order."""
+        """Return the target's name as displayed, "" if nobody knows it.
+
+        The log is asked only when all else is in order, else the result is None: should the request be decided again
+        and then be in order, the peer is told to ask again.
+        """
         user = user_key(request.dest)
         if (online := self.presence.session(user)) is not None:
             return online.name
@@ -224,7 +270,7 @@ class Ledger:
             if refusal.code is ErrorCode.USER_NOT_FOUND:
                 stored = peer.ask(LoadUser(user))
                 assert isinstance(stored, User)
-                return stored.name
+                return stored.name or ""
         return None
 
     def _check_share(self, session: Session, request: Create | Join, group: Group | None) -> None:
@@ -285,7 +331,6 @@ class Ledger:
             for told in foreign.pop(outcome.key, ()):
                 told.audience = self.presence.earlier(told.audience, outcome.arrivals)
                 yield told
-            self._undo(outcome)
             if lost and not failed[outcome.key]:
                 outcome.refused(Refused(ErrorCode.UNAVAILABLE))
             else:
@@ -296,6 +341,8 @@ class Ledger:
             slot = self._slots[key]
             slot.newest, slot.audience = slot.durable, None
             foreign[key] = [self._foreign(key, slot, event) for event in events]
+        for outcome in self.line.decided_on(failed):
+            self._undo(outcome)
         self.line.rejected(failed, again)
 
     def _undo(self, outcome: Outcome) -> None:

@@ -76,6 +76,10 @@ class Line(Generic[E]):
         """Mark what was out as durable."""
         self._settle({})
 
+    def not_durable(self) -> Iterator[E]:
+        """Go through the entries whose event is not in the log yet."""
+        return (entry for entry in self._entries if entry.event is not None and not entry.durable)
+
     def decided_on(self, keys: Container[Key]) -> Iterator[E]:
         """Go through the entries that were decided on the newest state of one of these groups, and are not durable."""
         return (entry for entry in self._entries if entry.key in keys and not entry.durable)
