@@ -198,7 +198,7 @@ def test_node_clients_invite_and_ban(start: Start, port: str) -> None:
     alice.wait_for("[den 1] ")
     bob.type("j;den")
     bob.wait_for("! invite-required")
-    alice.type("invite;den;bob")
+    alice.type("invite;den;bob", "invite;den;bob")
     bob.wait_for("[den 2] ")
     bob.type("j;den", "leave;den")
     bob.wait_for("[den 3] ")
@@ -209,6 +209,8 @@ def test_node_clients_invite_and_ban(start: Start, port: str) -> None:
     bob.wait_for("! banned")
     alice.type("unban;den;bob")
     bob.wait_for("[den 6] ")
+    bob.type("q;")
+    assert len([line for line in bob.rest() if line.startswith("[den 2] ")]) == 1  # it came twice
 
 
 def test_mistyped_lines_are_not_sent(start: Start, port: str) -> None:
