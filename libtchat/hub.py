@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Literal, assert_never
 
 from attrs import define, field
@@ -109,8 +108,7 @@ class Hub:
         it = self._peers.get(peer)
         if it is None or it.ended:
             return
-        if now != self._now:
-            self._tell_time(now)
+        self._now = self._ledger.now = now
         if item is not None and (wait := it.requests.take(now)):
             item = too_fast(item, wait)
         if it.inbox is not None:
@@ -120,7 +118,7 @@ class Hub:
 
     def disconnected(self, peer: PeerId, now: float) -> None:
         """Forget a connection that is gone."""
-        self._tell_time(now)
+        self._now = self._ledger.now = now
         it = self._peers.pop(peer, None)
         if it is None:
             return
@@ -140,7 +138,7 @@ class Hub:
 
     def answered(self, ask: Ask, answer: Answer, now: float) -> None:
         """Take the answer to an `Ask`; None: it can't be had now. The peer's items go on."""
-        self._tell_time(now)
+        self._now = self._ledger.now = now
         peer = self._peers.get(ask.peer)
         if peer is None or peer.question != ask.question:
             return
@@ -162,7 +160,7 @@ class Hub:
 
     def committed(self, now: float) -> list[Effect]:
         """The append that is out is durable."""
-        self._tell_time(now)
+        self._now = self._ledger.now = now
         self._line.committed()
         return list(self._leave())
 
@@ -174,7 +172,7 @@ class Hub:
                 decided again), or () if the storage is unavailable (its requests in flight are refused).
             now: seconds since the epoch.
         """
-        self._tell_time(now)
+        self._now = self._ledger.now = now
         self._ledger.rejected(failed)
         return list(self._leave())
 
@@ -294,9 +292,3 @@ class Hub:
                 except Refused as refusal:
                     assert outcome.item is not None
                     yield Send((outcome.peer.id,), error_for(outcome.item, refusal))
-
-    def _tell_time(self, now: float) -> None:
-        if now != self._now:
-            ts = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
-            self._now = self._ledger.now = now
-            self._ledger.ts = f"{ts[:23]}Z"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 import attrs
 from attrs import Factory, define
@@ -77,16 +78,25 @@ class Arrival:
 
 @define
 class Ledger:
-    """All loaded groups of one hub. `ts` is the time stamp of what is decided next."""
+    """All loaded groups of one hub. `now` is the time of what is decided next, in seconds since the epoch."""
 
     limits: Limits
     presence: Presence
     line: Line[Outcome]
-    ts: str = ""
     now: float = 0.0
+    _stamped: tuple[float, str] = (-1.0, "")
     _slots: dict[Key, Slot] = Factory(dict)
     _sweep_at: int = 10_000
     _arriving: dict[UserKey, Arrival] = Factory(dict)
+
+    @property
+    def ts(self) -> str:
+        """The time stamp of `now`: ISO 8601, UTC, milliseconds (R-ts)."""
+        at, ts = self._stamped
+        if at != self.now:
+            ts = f"{datetime.fromtimestamp(self.now, UTC).isoformat(timespec='milliseconds')[:23]}Z"
+            self._stamped = (self.now, ts)
+        return ts
 
     # --- groups ---
 
@@ -198,7 +208,9 @@ class Ledger:
                 return
             if isinstance(request, (Create, Join)):
                 self._check_share(session, request, before)
-            event = decide(before, request, session.name, ts=self.ts, known_dest=outcome.known_dest or None, limits=self.limits)
+            event = decide(
+                before, request, session.name, ts=self.ts, known_dest=outcome.known_dest or None, limits=self.limits
+            )
         except Refused as refusal:
             is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and outcome.known_dest is None
             outcome.refused(Refused(ErrorCode.UNAVAILABLE) if is_unsure else refusal)

@@ -6,6 +6,7 @@ user. Look-alikes of another script stay different users.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import NewType
@@ -24,6 +25,7 @@ UserKey = NewType("UserKey", str)
 GUEST_PREFIX = "guest-"
 _RESERVED = frozenset({"server"})
 _PUNCTUATION = frozenset("_-.")
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")  # what nearly every name is made of, checked at a glance
 
 
 _MAX_DECOMPOSED_CHARS = 4 * DEFAULT_LIMITS.max_group_chars
@@ -90,7 +92,7 @@ def _check(name: str, max_chars: int, field: str) -> str:
     if len(shown) <= _MAX_DECOMPOSED_CHARS:
         shown = unicodedata.normalize("NFC", shown)
     for form in (shown, _fold(shown)):
-        if not 1 <= len(form) <= max_chars or not all(map(_is_name_char, form)):
+        if not 1 <= len(form) <= max_chars or not (_PLAIN.fullmatch(form) or all(map(_is_name_char, form))):
             raise Refused(
                 ErrorCode.BAD_NAME,
                 f"a name has 1 to {max_chars} letters, digits or _ - .",
