@@ -200,7 +200,7 @@ def _unknown_code(stage: Stage) -> None:
 
 
 def _error_stays(stage: Stage) -> None:
-    stage.tell({"action": "error", "code": "not-member", "request": "gbroadcast", "msg": "you are no member"})
+    _then_talks(stage, {"action": "error", "code": "not-member", "request": "gbroadcast", "msg": "you are no member"})
     _types("groups;", {"action": "groups"})(stage)
 
 
