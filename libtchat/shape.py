@@ -152,7 +152,8 @@ class Shape:
         self._structure = make_dict_structure_fn(kind, _converter, _cattrs_detailed_validation=False)
         self.has_sender = "sender" in names
         self.has_text = "msg" in names and kind is not Error
-        self.has_options = any(a.type not in (str, str | None) for a in self._attributes)
+        # fields where null means absent but is no value of the type
+        self.has_options = any(a.default is not NOTHING and a.type != str | None for a in self._attributes)
         self.is_page = kind in (ListMessages, ListStates)
         self.spelled = tuple(name for name in FIELDS if name in names)
         self.spellings = tuple((name, others) for name, others in FIELDS.items() if name in names)
