@@ -98,7 +98,7 @@ function received(message) {
   else if (action === "server-broadcast" && !message.event) print(`${message.from} -> all: ${message.msg}`);
   else if (action === "msgs" || action === "states") list.forEach((entry) => print(`  ${shown(entry)}`));
   else print(`* ${message.msg}`);
-  if (group !== undefined && seq !== undefined && action === "members") print(`  online in ${group}: ${message.online.join(", ")}`);
+  if (action === "members") print(`  online in ${group}: ${message.online.join(", ")}`);
   if (message.id === asked) answered();
 }
 
@@ -109,7 +109,7 @@ function event(message) {
   const known = seen.get(group) ?? { seqs: new Set(), last: seq };
   seen.set(group, known);
   if (known.seqs.has(seq)) return;
-  if (seq > known.last + 1) catchingUp.add(ask({ action: "states", sender: name, from: name, group, all: true, after: known.last }));
+  if (seq > known.last + 1) catchUp(group, known.last);
   known.seqs.add(seq);
   known.last = Math.max(known.last, seq);
   print(shown(message));
@@ -121,7 +121,11 @@ function missed({ group, list, more, last }) {
     seqs.add(entry.seq);
     print(shown(entry));
   }
-  if (more) catchingUp.add(ask({ action: "states", sender: name, from: name, group, all: true, after: last }));
+  if (more) catchUp(group, last);
+}
+
+function catchUp(group, after) {
+  catchingUp.add(ask({ action: "states", sender: name, from: name, group, all: true, after }));
 }
 
 // ---- the two ends

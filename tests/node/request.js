@@ -121,4 +121,5 @@ function readPrivacy(object, isPrivate = false) {
   return [isPrivate, ...opposites, ...kinds].includes(true);
 }
 
-module.exports = { READ, ACTIONS, OTHER_ACTIONS, OTHER_FIELDS, Refusal, byFirst, byKey, checkName, first, keyOf, line, read, refuse, shown, size, validKey, wrong };
+module.exports = { ACTIONS, OTHER_ACTIONS, OTHER_FIELDS, READ, Refusal, read, first, line, refuse, size, wrong };
+Object.assign(module.exports, { byFirst, byKey, checkName, keyOf, shown, validKey });

@@ -5,8 +5,8 @@ const crypto = require("node:crypto");
 const fs = require("node:fs");
 const net = require("node:net");
 const { parseArgs } = require("node:util");
-const { ACTIONS, OTHER_ACTIONS, OTHER_FIELDS, Refusal, byFirst, byKey, checkName, first, keyOf } = require("./request.js");
-const { READ, line, read, refuse, shown, size, validKey, wrong } = require("./request.js");
+const { ACTIONS, OTHER_ACTIONS, OTHER_FIELDS, READ, Refusal, read, first, line, refuse, size, wrong } = require("./request.js");
+const { byFirst, byKey, checkName, keyOf, shown, validKey } = require("./request.js");
 const { Peer } = require("./peer.js");
 const { parse } = require("./wire.js");
 
@@ -29,7 +29,8 @@ let guests = 0;
 const online = () => [...users.values()].filter((user) => user.peers.size);
 const lastSeq = (group) => group.log.length;
 const isIn = (group, key) => group.members.has(key) || group.invited.has(key) || group.banned.has(key);
-const isKnown = (user) => user && (user.peers.size || user.password || [...groups.values()].some((group) => isIn(group, user.key)));
+const isAnywhere = (key) => [...groups.values()].some((group) => isIn(group, key));
+const isKnown = (user) => user && (user.peers.size || user.password || isAnywhere(user.key));
 const told = (user) => ({ sender: user.name, from: user.name });
 const nameOf = (key) => users.get(key).name;
 
@@ -91,7 +92,8 @@ function identify(peer, request, answer) {
   const { action, sender } = request;
   const isHello = action === "client-hello";
   if (peer.user) {
-    if (sender !== undefined && !MAY_GO.has(action) && validKey(sender, 32) !== peer.user.key) refuse("forbidden", `you are ${peer.user.name} here`);
+    const isOther = sender !== undefined && validKey(sender, 32) !== peer.user.key;
+    if (isOther && !MAY_GO.has(action)) refuse("forbidden", `you are ${peer.user.name} here`, { field: "sender" });
     if (isHello) greet(peer.user, answer);
   } else if (isHello || !NEVER_NAMES.has(action)) {
     if (sender === undefined && !isHello) wrong("sender", "say who you are");
@@ -115,8 +117,8 @@ function arrive(peer, user, name, answer) {
 function greet(user, answer) {
   const mine = [...groups].filter(([, group]) => group.members.has(user.key)).sort(byFirst).map(([, group]) => group);
   const seqs = Object.fromEntries(mine.map((group) => [group.name, lastSeq(group)]));
-  const names = mine.map((group) => group.name);
-  answer({ action: "server-hello", ...told(user), ...VERSION, token: user.token, groups: names, seqs, msg: `welcome ${user.name}` });
+  const which = { token: user.token, groups: mine.map((group) => group.name), seqs };
+  answer({ action: "server-hello", ...told(user), ...VERSION, ...which, msg: `welcome ${user.name}` });
 }
 
 function newGuest() {
@@ -166,14 +168,16 @@ function depart(peer) {
   peer.user = null;
   if (!user?.peers.delete(peer) || user.peers.size) return;
   user.goneAt = Date.now();
-  if (user.isGuest) for (const group of groups.values()) if (group.members.has(user.key) || group.invited.has(user.key)) stamp(group, user, { action: "leave" });
+  const left = [...groups.values()].filter((group) => group.members.has(user.key) || group.invited.has(user.key));
+  if (user.isGuest) left.forEach((group) => stamp(group, user, { action: "leave" }));
   announce("disconnect", user, `${user.name} has left the chat`);
 }
 
 // ---- requests that make events
 
 const NEEDS = {
-  invite: "member", kick: "owner", ban: "owner", unban: "owner", gbroadcast: "member", members: "member", msgs: "member", states: "member",
+  invite: "member", kick: "owner", ban: "owner", unban: "owner", gbroadcast: "member",
+  members: "member", msgs: "member", states: "member",
 };
 const BARRED = new Set(["join", "gbroadcast", "msgs", "states"]);
 
@@ -278,7 +282,8 @@ function stamp(group, actor, request) {
   }
   const now = new Date().toISOString();
   const last = group.log.at(-1)?.ts ?? now;
-  Object.assign(event, { seq: lastSeq(group) + 1, ts: now > last ? now : last, msg: SENTENCES[action]({ ...request, ...event }) });
+  Object.assign(event, { seq: lastSeq(group) + 1, ts: now > last ? now : last });
+  event.msg = SENTENCES[action]({ ...request, ...event });
   if (id !== undefined) event.id = id;
   if (action === "invite") group.invited.set(target, event);
   group.log.push(event);
@@ -341,8 +346,8 @@ const ANSWERS = {
     const { taken, more } = cut(visible.map(([name, group]) => [name, group.name, group]), after, times);
     const named = (wanted) => taken.filter(([, , group]) => wanted(group)).map(([, name]) => name);
     const list = named(() => true);
-    const isPrivate = named((group) => group.isPrivate);
-    answer({ action: "groups", list, private: isPrivate, mine: named((group) => group.members.has(key)), more, msg: listed("groups", list) });
+    const some = { private: named((group) => group.isPrivate), mine: named((group) => group.members.has(key)) };
+    answer({ action: "groups", list, ...some, more, msg: listed("groups", list) });
   },
   msgs: (request, answer, { user }) => answer(page(enter(user, request), request, ({ action }) => action === "gbroadcast")),
   states: (request, answer, { user }) =>
