@@ -28,6 +28,7 @@ from libtchat.effect import (
     LoadUser,
     NewToken,
     PeerId,
+    Question,
     Read,
     ReadGroups,
     Resend,
@@ -168,22 +169,24 @@ class Shell:
                 return page.lines[0]
 
     def _answer(self, ask: Ask) -> None:
-        answer: Answer
-        match ask.question:
+        self.hub.answered(ask, self.answer_to(ask.question), self.now)
+
+    def answer_to(self, question: Question) -> Answer:
+        """Answer as the storage is now."""
+        match question:
             case LoadGroup(key=key):
-                answer = at_once(self.log.load(key))
+                return at_once(self.log.load(key))
             case LoadUser(key=user):
-                answer = at_once(self.log.load_user(user))
+                return at_once(self.log.load_user(user))
             case SaveUser(key=user, name=name, password_hash=hashed):
-                answer = at_once(self.log.save_user(user, name, hashed))
+                return at_once(self.log.save_user(user, name, hashed))
             case HashPassword(password=password):
-                answer = f"hash of {password}"
+                return f"hash of {password}"
             case CheckPassword(password=password, password_hash=hash):
-                answer = hash == f"hash of {password}"
+                return hash == f"hash of {password}"
             case NewToken():
                 self.tokens += 1
-                answer = f"token-{self.tokens}"
-        self.hub.answered(ask, answer, self.now)
+                return f"token-{self.tokens}"
 
     def _stays_out(self) -> bool:
         if self.delay is None:
