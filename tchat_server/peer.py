@@ -113,6 +113,7 @@ class PeerProtocol(asyncio.Protocol):
         return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.turns.end()
         if self._worker is not None:
             self._worker.cancel()
         self.cause = self.cause or (f"lost: {error}" if error else "closed by the peer")

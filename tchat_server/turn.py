@@ -60,6 +60,10 @@ class Turns:
             self._holds.discard(why)
             asyncio.get_running_loop().call_soon(self._go_on)
 
+    def end(self) -> None:
+        """Forget what was read, and whom to give it: the connection is gone."""
+        self._unread, self._take = b"", _ignore
+
     def _begin(self, data: bytes) -> None:
         """Begin a turn; what is beyond it waits until all others had theirs."""
         end = _turn_end(data)
@@ -75,12 +79,16 @@ class Turns:
         if self._unread:
             data, self._unread = self._unread, b""
             self._begin(data)
-        elif not self._transport.is_closing():
+        if not self.is_held and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _pause(self) -> None:
         if not self._transport.is_closing():
             self._transport.pause_reading()
+
+
+def _ignore(data: bytes) -> None:
+    pass
 
 
 def _turn_end(data: bytes) -> int:
