@@ -262,8 +262,9 @@ def test_nobody_listens() -> None:
 
 
 CLIENTS_THAT_ARE_NONE = {
-    "ends at once": ([sys.executable, "-c", ""], "does not connect"),
+    "ends at once": ([sys.executable, "-c", ""], "ends without connecting"),
     "says why it ends": ([sys.executable, "-c", "print('no such host')"], "it said: no such host"),
+    "never connects": ([sys.executable, "-c", "input()"], "does not connect within 1.5 s"),
     "connects and leaves": (
         [
             sys.executable,

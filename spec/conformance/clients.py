@@ -9,7 +9,7 @@ from typing import List, Sequence
 
 from outcome import Line, Outcome, Verdict
 from plays import Play
-from screen import Unfit
+from screen import Absent, Unfit
 from stage import Stage
 from wire import Silence
 
@@ -19,10 +19,18 @@ CLIENTS_AT_ONCE = 4
 
 
 def judge(command: Sequence[str], chosen: List[Play], timeout_seconds: float) -> Verdict:
-    """Run the client once for every play."""
+    """Run the client once for every play; if it does not come to the first one, there is no second.
+
+    Raises:
+        OSError: there is no such program.
+    """
     began = time.monotonic()
-    with ThreadPoolExecutor(CLIENTS_AT_ONCE) as pool:
-        outcomes = list(pool.map(lambda play: _perform(command, play, timeout_seconds), chosen))
+    try:
+        outcomes = [_perform(command, chosen[0], timeout_seconds)]
+        with ThreadPoolExecutor(CLIENTS_AT_ONCE) as pool:
+            outcomes += pool.map(lambda play: _perform(command, play, timeout_seconds), chosen[1:])
+    except Absent as error:
+        return Verdict((), "the client %s" % error, time.monotonic() - began)
     return Verdict(tuple(outcomes), None, time.monotonic() - began)
 
 
@@ -33,6 +41,8 @@ def _perform(command: Sequence[str], play: Play, timeout_seconds: float) -> Outc
         try:
             stage.enter()
             play.act(stage)
+        except Absent:
+            raise
         except (Unfit, Silence) as error:
             problem = "the client %s" % error
     lines = list(stage.lines)

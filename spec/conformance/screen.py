@@ -8,13 +8,17 @@ import subprocess
 import threading
 from typing import Callable, Dict, Optional, Sequence
 
-__all__ = ["Screen", "Unfit"]
+__all__ = ["Absent", "Screen", "Unfit"]
 
 MAX_OUTPUT_BYTES = 4 << 20
 
 
 class Unfit(Exception):
     """The program did not do what it should; the text says what."""
+
+
+class Absent(Unfit):
+    """The program does not even come."""
 
 
 class Screen:
@@ -28,6 +32,7 @@ class Screen:
         self._output = b""
         self._grown = threading.Condition()
         self._process: Optional[subprocess.Popen[bytes]] = None
+        self._listener: Optional[threading.Thread] = None
 
     def start(self) -> None:
         """Start the program.
@@ -39,7 +44,8 @@ class Screen:
         self._process = subprocess.Popen(
             self._command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=self._environment
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def stop(self) -> None:
         """End the program, gently first."""
@@ -93,9 +99,16 @@ class Screen:
 
     @property
     def last_words(self) -> str:
-        """The last line shown, as the end of a sentence."""
+        """What it said last, or what sounds like an error, as the end of a sentence."""
         words = self._output.decode("utf-8", "replace").strip().splitlines()
-        return "; it said: %s" % words[-1] if words else ""
+        errors = [line.strip() for line in words if "error" in line.lower()]
+        return "; it said: %s" % [*words[-1:], *errors[-1:]][-1] if words else ""
+
+    @property
+    def has_ended(self) -> bool:
+        """The program is not running any more, and has said all it had to say."""
+        ended = self._process is not None and self._process.poll() is not None
+        return ended and self._listener is not None and not self._listener.is_alive()
 
     def _listen(self) -> None:
         process = self._process

@@ -13,7 +13,7 @@ from typing import Callable, Dict, List, Optional, Sequence
 
 from matcher import match
 from outcome import Line
-from screen import Screen, Unfit
+from screen import Absent, Screen, Unfit
 from wire import Closed, Garbage, Message, Peer, Silence, write
 
 __all__ = ["Stage"]
@@ -57,12 +57,7 @@ class Stage:
 
     def enter(self) -> None:
         """Wait for the client's connection and its hello, and answer it."""
-        self._listener.settimeout(self.timeout_seconds * START_TIMEOUTS)
-        try:
-            sock, _ = self._listener.accept()
-        except OSError:
-            seconds = self.timeout_seconds * START_TIMEOUTS
-            raise Unfit("does not connect within %g s%s" % (seconds, self.screen.last_words)) from None
+        sock = self._accept()
         sock.settimeout(self.timeout_seconds)
         self.peer = Peer(sock, self.timeout_seconds, is_client=True)
         try:
@@ -71,6 +66,19 @@ class Stage:
             self.hello = {}
             return
         self.answer(self.hello)
+
+    def _accept(self) -> socket.socket:
+        self._listener.settimeout(0.1)
+        seconds = self.timeout_seconds * START_TIMEOUTS
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            has_ended = self.screen.has_ended
+            try:
+                return self._listener.accept()[0]
+            except socket.timeout:
+                if has_ended:
+                    raise Absent("ends without connecting%s" % self.screen.last_words) from None
+        raise Absent("does not connect within %g s%s" % (seconds, self.screen.last_words))
 
     def wants(self, pattern: Message) -> Message:
         """Return the next request of the action of *pattern*, and answer it; it must match.
