@@ -21,7 +21,7 @@ from libtchat.request import Hello, Register
 __all__ = ["Identity"]
 
 _PROTOCOL_EPOCH = 1_735_689_600
-"""2025-01-01T00:00:00Z. Guests are numbered by the seconds since, so that no restart repeats a number."""
+"""2025-01-01T00:00:00Z. Guests are numbered by the milliseconds since, so that no restart repeats a number."""
 
 
 @define
@@ -126,7 +126,7 @@ class Identity:
         return token if now < expires else None
 
     def _guest_name(self, now: float) -> str:
-        self._guests = max(self._guests + 1, int(now) - _PROTOCOL_EPOCH)
+        self._guests = max(self._guests + 1, int((now - _PROTOCOL_EPOCH) * 1000))
         return f"{GUEST_PREFIX}{self._guests}"
 
 

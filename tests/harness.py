@@ -39,6 +39,7 @@ from libtchat.hub import Hub
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.presence import Item
 from libtchat.query import fill
+from libtchat.request import Hello
 from tchat_server.log.memory import MemoryLog
 
 UNLIMITED = evolve(DEFAULT_LIMITS, requests_per_second=0.0, broadcasts_per_second=0.0, passwords_per_second=0.0)
@@ -196,3 +197,25 @@ class Shell:
 
     def _fails(self) -> bool:
         return self.delay is not None and self.delay.random.random() < self.delay.failing
+
+
+def enter(shell: Shell, name: str | None, **fields: Any) -> PeerId:
+    """Connect a peer that says hello, and forget what it was told."""
+    peer = shell.connect()
+    assert ask(shell, peer, Hello(name, **fields))["action"] == "server-hello"
+    shell.said(peer)
+    return peer
+
+
+def ask(shell: Shell, peer: PeerId, item: Item) -> dict[str, Any]:
+    """Return the first message that *peer* gets after *item*; the others stay unread."""
+    shell.said(peer)
+    shell.handle(peer, item)
+    shell.finish()
+    assert shell.received[peer], f"nothing came after {item}"
+    return shell.received[peer].popleft()
+
+
+def code(shell: Shell, peer: PeerId, item: Item) -> str:
+    """Return the code of the refusal that answers *item*, "" if it is answered otherwise."""
+    return str(ask(shell, peer, item).get("code", ""))
