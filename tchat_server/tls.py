@@ -14,6 +14,7 @@ __all__ = ["TlsListener", "server_context"]
 logger = logging.getLogger("tchat_server")
 
 _HANDSHAKE_SECONDS = 10.0
+_SHUTDOWN_SECONDS = 2.0
 _NO_DESCRIPTOR_PAUSE_SECONDS = 0.2
 
 
@@ -55,7 +56,11 @@ class TlsListener:
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                self._make, accepted, ssl=self._context, ssl_handshake_timeout=_HANDSHAKE_SECONDS
+                self._make,
+                accepted,
+                ssl=self._context,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
             )
         except (OSError, TimeoutError) as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
