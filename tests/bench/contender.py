@@ -1,0 +1,218 @@
+"""The servers that are measured: how each is started in an empty directory, and when it is ready.
+
+All listen on loopback only and keep their files in that directory. Limits that a load test would run into are off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from attrs import evolve, frozen
+
+__all__ = ["CONTENDERS", "ROOT", "Contender", "Running", "pinned", "serving"]
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 30.0
+
+Protocol = Literal["tchat", "irc", "redis"]
+
+
+@frozen
+class Contender:
+    """One kind of server.
+
+    Attributes:
+        name: in tables.
+        protocol: the generator's word for what it speaks.
+        command: from an empty directory and a free port; what speaks tchat takes a port of its own, written to `port`.
+        missing: why it can't run here, "" if it can.
+        concurrency: handshakes it bears at once.
+    """
+
+    name: str
+    protocol: Protocol
+    command: Callable[[Path, int], Sequence[str]]
+    missing: str = ""
+    concurrency: int = 64
+
+
+@frozen
+class Running:
+    """A server that accepts connections."""
+
+    port: int
+    pid: int
+    log: Path
+
+    def said(self) -> str:
+        """Return the end of what it wrote to its output, on one line."""
+        return " ".join(self.log.read_text("utf-8", "replace").split())[-300:]
+
+
+# --- tchat, four ways ---
+
+_FAST = "import sys; sys.argv[0] = 'tchat-server'; from tchat_server.cli import main; main()"
+_PLAIN = f"import sys; sys.modules['orjson'] = sys.modules['uvloop'] = None; {_FAST}"
+_LACKS_FAST = ", ".join(name for name in ("orjson", "uvloop") if importlib.util.find_spec(name) is None)
+
+
+def _tchat(name: str, code: str, db: str | None, missing: str = "") -> Contender:
+    def command(directory: Path, port: int) -> Sequence[str]:
+        options = {
+            "--listen": "127.0.0.1:0",
+            "--port-file": str(directory / "port"),
+            "--db": db or str(directory / "tchat.db"),
+            "--rate": "0",
+            "--log-level": "warning",
+        }
+        return [sys.executable, "-c", code, *(word for option in options.items() for word in option)]
+
+    return Contender(name, "tchat", command, missing)
+
+
+# --- the others ---
+
+_NGIRCD = """
+[Global]
+Name = irc.bench.local
+Info = bench
+Listen = 127.0.0.1
+Ports = {port}
+MotdPhrase = hello
+[Limits]
+MaxConnections = 0
+MaxConnectionsIP = 0
+MaxPenaltyTime = 0
+[Options]
+DNS = no
+Ident = no
+PAM = no
+"""
+
+_INSPIRCD = """
+<server name="irc.bench.local" description="bench" network="bench">
+<admin name="bench" nick="bench" email="bench@localhost">
+<bind address="127.0.0.1" port="{port}" type="clients">
+<power diepass="bench" restartpass="bench">
+<connect name="main" allow="*" timeout="60" pingfreq="3600" hardsendq="100000000" softsendq="100000000"
+  recvq="1000000" threshold="1000000" commandrate="1000000000" fakelag="no" localmax="20000" globalmax="20000"
+  resolvehostnames="no" useident="no" limit="20000" maxconnwarn="no">
+<performance softlimit="20000" somaxconn="1024" clonesonconnect="no">
+<dns server="127.0.0.1" timeout="1">
+<pid file="{directory}/inspircd.pid">
+<log method="file" type="*" level="sparse" target="{directory}/inspircd.log">
+"""
+
+_REDIS = {
+    "--bind": "127.0.0.1",
+    "--save": "",
+    "--appendonly": "no",
+    "--maxclients": "15000",
+    "--tcp-backlog": "1024",
+}
+
+
+def _ngircd(directory: Path, port: int) -> Sequence[str]:
+    file = directory / "ngircd.conf"
+    file.write_text(_NGIRCD.format(port=port))
+    return ["ngircd", "--nodaemon", "--config", str(file)]
+
+
+def _inspircd(directory: Path, port: int) -> Sequence[str]:
+    file = directory / "inspircd.conf"
+    file.write_text(_INSPIRCD.format(port=port, directory=directory))
+    as_root = ["--runasroot"] if os.geteuid() == 0 else []
+    return ["inspircd", "--nofork", *as_root, f"--config={file}"]
+
+
+def _redis(directory: Path, port: int) -> Sequence[str]:
+    options = {"--port": str(port), "--dir": str(directory), **_REDIS}
+    return ["redis-server", *(word for option in options.items() for word in option)]
+
+
+def _missing(program: str) -> str:
+    return "" if shutil.which(program) else f"{program} is not installed"
+
+
+_NO_FAST = f"not installed: {_LACKS_FAST} (pip install 'libtchat[fast]')" if _LACKS_FAST else ""
+
+CONTENDERS = {
+    contender.name: contender
+    for contender in (
+        _tchat("tchat", _FAST, ":memory:", _NO_FAST),
+        _tchat("tchat durable", _FAST, None, _NO_FAST),
+        _tchat("tchat plain", _PLAIN, ":memory:"),
+        _tchat("tchat plain durable", _PLAIN, None),
+        Contender("ngircd", "irc", _ngircd, _missing("ngircd"), concurrency=8),
+        Contender("inspircd", "irc", _inspircd, _missing("inspircd")),
+        Contender("redis", "redis", _redis, _missing("redis-server")),
+    )
+}
+
+
+# --- running one ---
+
+
+@contextlib.contextmanager
+def pinned(cpu: int | None) -> Iterator[None]:
+    """Let processes that are started in the block run on one core only; None: on any."""
+    before = os.sched_getaffinity(0)
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def serving(contender: Contender, directory: Path, cpu: int | None) -> Iterator[Running]:
+    """Run a server; the block begins when it accepts connections.
+
+    Raises:
+        RuntimeError: it did not start.
+    """
+    port_file = directory / "port"
+    command = contender.command(directory, port := _free_port())
+    log_file = directory / "log"
+    with pinned(cpu), log_file.open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)
+    server = Running(port, process.pid, log_file)
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (port_file.exists() if contender.protocol == "tchat" else _accepts(port)):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{contender.name} did not start: {server.said()}")
+            time.sleep(0.01)
+        yield evolve(server, port=int(port_file.read_text())) if contender.protocol == "tchat" else server
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
