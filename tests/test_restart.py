@@ -104,6 +104,7 @@ def test_everybody_finds_groups_roles_bans_and_invitations(site: Site, ending: E
     assert dan.ask(action="join", group="left")["owner"] == "dan"
     alice.sync()
     assert alice.ask(action="unban", group="wob", dest="eve")["seq"] == 9
+    carol.sync()
     assert carol.ask(action="groups")["list"] == ["left", "wob"]
 
 
