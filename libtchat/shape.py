@@ -199,6 +199,7 @@ _shapes: dict[type[Any], Shape] = {}
 
 
 def shape_of(kind: type[Any]) -> Shape:
+    """Return the shape of a message class, made when it is first asked for."""
     shape = _shapes.get(kind)
     if shape is None:
         shape = _shapes[kind] = Shape(kind)
