@@ -105,6 +105,11 @@ class Client:
         """Return all messages up to the end of the connection."""
         return list(iter(self.next, None))
 
+    def rest_of_lines(self) -> list[bytes]:
+        """Return all lines up to the end of the connection, the last one perhaps in part."""
+        found = list(iter(self.line, None))
+        return [*found, self._buffer] if self._buffer else found
+
     def sync(self) -> list[Json]:
         """Return everything that was sent before a ping is answered."""
         self.send(action="ping")
@@ -189,10 +194,15 @@ class Server:
         self.process.terminate()
         return self.process.wait(TIMEOUT_SECONDS)
 
-    def end(self) -> None:
-        """Close everything, whatever state it is in."""
+    def close_clients(self) -> None:
+        """Close all connections, but those of bystanders."""
         for client in self._clients:
             client.sock.close()
+        self._clients.clear()
+
+    def end(self) -> None:
+        """Close everything, whatever state it is in."""
+        self.close_clients()
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(TIMEOUT_SECONDS)
@@ -224,14 +234,16 @@ class Bystanders:
 
     def __init__(self, server: Server) -> None:
         self.group = fresh("quiet")
-        self.alice, self.bob = server.client(fresh("alice")), server.client(fresh("bob"))
+        self.alice, self.bob = Client(server.port), Client(server.port)
+        self.alice.hello(fresh("alice"))
+        self.bob.hello(fresh("bob"))
         self.alice.ask(action="cgroupe", group=self.group)
         self.bob.ask(action="join", group=self.group)
         self.alice.get()
         self.seq = 2
-        self.chat()
 
     def __enter__(self) -> Bystanders:
+        self.chat()
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -249,6 +261,8 @@ class Bystanders:
             sender.send(action="gbroadcast", group=self.group, msg=f"n{self.seq}")
             for hearer in (self.alice, self.bob):
                 heard = hearer.get()
+                while heard["action"] == "server-broadcast":
+                    heard = hearer.get()
                 assert (heard["action"], heard.get("seq"), heard["msg"]) == ("gbroadcast", self.seq, f"n{self.seq}"), (
                     heard
                 )
