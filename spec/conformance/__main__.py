@@ -43,6 +43,7 @@ def main(arguments: List[str]) -> int:
 
 
 def test_server(options: argparse.Namespace) -> int:
+    """Run `server`."""
     """Run the chosen cases against a server."""
     address = _address(options.address)
     if address is None:
@@ -62,6 +63,7 @@ def test_server(options: argparse.Namespace) -> int:
 
 
 def test_client(options: argparse.Namespace) -> int:
+    """Run `client`."""
     if not options.command:
         return _complain("no client: python spec/conformance client -- CMD ... {name} {host} {port}", USAGE)
     every = plays.plays()
@@ -78,6 +80,7 @@ def test_client(options: argparse.Namespace) -> int:
 
 
 def test_matrix(options: argparse.Namespace) -> int:
+    """Run `matrix`."""
     try:
         teams = matrix.load(options.teams)
     except (OSError, ValueError) as error:
@@ -90,6 +93,7 @@ def test_matrix(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
+    """Run `check`."""
     try:
         text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8", "replace")
     except OSError as error:

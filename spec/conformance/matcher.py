@@ -26,9 +26,11 @@ class Names:
         self.suffix = suffix
 
     def of(self, word: str) -> str:
+        """Return the name that `$word` stands for."""
         return "%s-%s" % (word, self.suffix)
 
     def replace(self, text: str) -> str:
+        """Put names in the place of all placeholders in *text*."""
         return PLACEHOLDER.sub(lambda found: self.of(found.group(1)), text)
 
 
@@ -89,6 +91,7 @@ def same(one: object, other: object) -> bool:
 
 
 def shown(value: object) -> str:
+    """Return *value* as JSON, cut where it gets long."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "..."
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import Callable, List, NamedTuple, Tuple
 
 from case import Case
 from screen import Unfit
+from showing import SHOWN, marker, no_controls, say
 from stage import Stage
 from wire import Message, write
 
@@ -81,16 +81,12 @@ def plays() -> List[Play]:
     for slug, act in SHOWN.items():
         found.append(_play("showing/" + slug, "R-client-shows-msg", "%s is shown" % slug.replace("-", " "), act))
     title = "control characters do not reach the terminal"
-    found.append(_play("showing/no-controls", "R-client-sanitise", title, _no_controls))
+    found.append(_play("showing/no-controls", "R-client-sanitise", title, no_controls))
     return found
 
 
 def _play(id: str, cites: str, title: str, act: Callable[[Stage], None], level: str = "MUST") -> Play:
     return Play(Case(id, level, (cites,), title, (), ()), act)
-
-
-def _marker() -> str:
-    return "x" + secrets.token_hex(4)
 
 
 def _hello(stage: Stage) -> None:
@@ -145,10 +141,6 @@ def _newlines(stage: Stage) -> None:
         raise Unfit("ends badly: " + fault)
 
 
-def _say(stage: Stage, text: str) -> Message:
-    return stage.event("gbroadcast", "bob", msg=text)
-
-
 def _bytes(message: Message) -> bytes:
     return write(message).rstrip(b"\n") + b"\r\n"
 
@@ -159,35 +151,35 @@ def _pieces(stage: Stage, data: bytes, at: int) -> None:
 
 
 def _cut(stage: Stage) -> None:
-    text = _marker()
-    _pieces(stage, _bytes(_say(stage, text)), 25)
+    text = marker()
+    _pieces(stage, _bytes(say(stage, text)), 25)
     stage.screen.shows(text)
 
 
 def _cut_character(stage: Stage) -> None:
-    text = "é" + _marker()
-    data = _bytes(_say(stage, text))
+    text = "é" + marker()
+    data = _bytes(say(stage, text))
     _pieces(stage, data, data.index("é".encode()) + 1)
     stage.screen.shows(text)
 
 
 def _joined(stage: Stage) -> None:
-    one, two = _marker(), _marker()
-    stage.write(_bytes(_say(stage, one)) + _bytes(_say(stage, two)))
+    one, two = marker(), marker()
+    stage.write(_bytes(say(stage, one)) + _bytes(say(stage, two)))
     stage.screen.shows(one)
     stage.screen.shows(two)
 
 
 def _then_talks(stage: Stage, *messages: Message) -> None:
-    text = _marker()
+    text = marker()
     stage.tell(*messages)
-    stage.tell(_say(stage, text))
+    stage.tell(say(stage, text))
     stage.screen.shows(text)
 
 
 def _unknown_fields(stage: Stage) -> None:
-    text = _marker()
-    stage.tell({**_say(stage, text), "mood": {"a": [1, None]}, "colour": True})
+    text = marker()
+    stage.tell({**say(stage, text), "mood": {"a": [1, None]}, "colour": True})
     stage.screen.shows(text)
 
 
@@ -205,9 +197,9 @@ def _error_stays(stage: Stage) -> None:
 
 
 def _repeat(stage: Stage) -> None:
-    one, two = _marker(), _marker()
-    message = _say(stage, one)
-    for each in (message, message, _say(stage, two)):
+    one, two = marker(), marker()
+    message = say(stage, one)
+    for each in (message, message, say(stage, two)):
         stage.tell(each)
     stage.screen.shows(two)
     count = stage.screen.output.count(one.encode())
@@ -216,9 +208,9 @@ def _repeat(stage: Stage) -> None:
 
 
 def _gap(stage: Stage) -> None:
-    stage.tell(_say(stage, "one"))
-    _say(stage, "this one gets lost")
-    stage.tell(_say(stage, "three"))
+    stage.tell(say(stage, "one"))
+    say(stage, "this one gets lost")
+    stage.tell(say(stage, "three"))
     while True:
         request = stage.wants({"action": "states", "all": True})
         if isinstance(request.get("after"), int) and request["after"] == 2:
@@ -230,85 +222,3 @@ def _mistyped(stage: Stage) -> None:
     stage.type("groups;")
     request = stage.wants({"action": "groups"})
     assert request.get("action") not in TEXTS
-
-
-def _tells(make: Callable[[Stage, str], Message]) -> Callable[[Stage], None]:
-    def act(stage: Stage) -> None:
-        text = _marker()
-        stage.tell(make(stage, text))
-        stage.screen.shows(text)
-
-    return act
-
-
-def _answers(line: str, action: str, make: Callable[[str], Message]) -> Callable[[Stage], None]:
-    def act(stage: Stage) -> None:
-        text = _marker()
-        stage.answer_with(action, make(text))
-        stage.type(line)
-        stage.wants({"action": action})
-        stage.screen.shows(text)
-
-    return act
-
-
-def _an_error(stage: Stage) -> None:
-    since = len(stage.screen.output)
-    stage.type("j;web")
-    stage.answer_with("join", {"action": "error", "code": "banned", "request": "join", "group": "web", "msg": "banned"})
-    stage.wants({"action": "join"})
-    stage.screen.shows_more(since)
-
-
-def _no_controls(stage: Stage) -> None:
-    text = _marker()
-    stage.tell(_say(stage, "\u001b]0;%s\u0007\u009b31m%s" % (text, text)))
-    stage.screen.shows(text)
-    for control in (b"\x1b]0;" + text.encode(), b"\x07", "\u009b31m".encode()):
-        if control in stage.screen.output:
-            raise Unfit("writes %r from the network to the screen" % control)
-
-
-def _ts(message: Message) -> Message:
-    return {**message, "ts": "2026-01-31T10:42:00.123Z"}
-
-
-def _text_to(name: str, text: str) -> Message:
-    return _ts({"action": "server-send", "sender": "bob", "from": "bob", "to": name, "msg": text})
-
-
-SHOWN: Dict[str, Callable[[Stage], None]] = {
-    "a-text-to-the-group": _tells(_say),
-    "a-text-to-the-user": _tells(lambda stage, text: _text_to(stage.name, text)),
-    "a-text-to-all": _tells(
-        lambda stage, text: _ts({"action": "server-broadcast", "sender": "bob", "from": "bob", "msg": text})
-    ),
-    "who-joins": _tells(lambda stage, text: {**stage.event("join", text), "msg": text + " joined wob"}),
-    "who-is-kicked": _tells(
-        lambda stage, text: {**stage.event("kick", "bob", dest=text, reason=""), "msg": "bob kicked %s from wob" % text}
-    ),
-    "an-invitation": _tells(
-        lambda stage, text: {
-            **stage.event("invite", "bob", dest=stage.name, group=text),
-            "msg": "bob invited you to " + text,
-        }
-    ),
-    "the-members": _answers(
-        "members;wob", "members", lambda text: {"list": [text], "online": [text], "msg": "members: " + text}
-    ),
-    "the-groups": _answers("groups;", "groups", lambda text: {"list": [text], "msg": "groups: " + text}),
-    "the-clients": _answers("ls;", "client-list-clients", lambda text: {"list": [text], "msg": "connected: " + text}),
-    "the-history": _answers(
-        "messages;wob",
-        "msgs",
-        lambda text: {
-            "list": [
-                _ts({"action": "gbroadcast", "sender": "bob", "from": "bob", "group": "wob", "msg": text, "seq": 1})
-            ],
-            "first": 1,
-            "last": 1,
-            "msg": "bob: " + text,
-        },
-    ),
-    "an-error": _an_error,
-}
