@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: serve test lint clean
+.PHONY: serve test lint bench clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
@@ -16,6 +16,9 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 spec/conformance
+
+bench: $(STAMP)  ## how fast it is, beside other servers: tests/bench/README.md
+	$(BIN)/python tests/bench $(ARGS)
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
