@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -76,9 +76,8 @@ class Terminal:
         self.output = os.open(self.fifo, os.O_RDWR | os.O_NONBLOCK)
         command = shlex.join([sys.executable, "-m", "tchat_client", *args])
         self.tmux("new-session", "-d", "-x", str(columns), "-y", str(lines), "cat", env=environment(directory, **env))
-        self.tmux("set", "-g", "remain-on-exit", "on")
         self.tmux("pipe-pane", "-o", f"cat > {shlex.quote(str(self.fifo))}")
-        self.tmux("respawn-pane", "-k", f"exec {command}")
+        self.tmux("respawn-pane", "-k", f"{command}; echo exit code $?; exec cat")
 
     def tmux(self, *args: str, env: dict[str, str] | None = None) -> str:
         command = ["tmux", "-L", self.socket, "-f", "/dev/null", *args]
@@ -102,22 +101,17 @@ class Terminal:
 
     def shows(self, *parts: str) -> str:
         """Wait until all *parts* are on the screen; return it."""
-        return self.until(self.screen, lambda screen: all(part in screen for part in parts), f"{parts}")
+        deadline = time.monotonic() + SECONDS
+        while any(part not in (screen := self.screen()) for part in parts):
+            left = deadline - time.monotonic()
+            assert left > 0, f"waited in vain for {parts}:\n{screen}"
+            if select.select([self.output], [], [], min(left, 0.5))[0]:
+                os.read(self.output, 1 << 20)
+        return screen
 
     def exit_code(self) -> int:
         """Wait for the end of `tchat` and return its exit code."""
-        query = ("display", "-p", "#{pane_dead} #{pane_dead_status}")
-        return int(self.until(lambda: self.tmux(*query), lambda found: len(found.split()) == 2, "the end").split()[1])
-
-    def until(self, look: Callable[[], str], is_it: Callable[[str], bool], what: str) -> str:
-        """Look each time the terminal's output goes on, until what is seen is it."""
-        deadline = time.monotonic() + SECONDS
-        while not is_it(seen := look()):
-            left = deadline - time.monotonic()
-            assert left > 0, f"waited in vain for {what}:\n{self.screen()}"
-            if select.select([self.output], [], [], min(left, 0.5))[0]:
-                os.read(self.output, 1 << 20)
-        return seen
+        return int(self.shows("exit code ").rpartition("exit code ")[2].split()[0])
 
     def close(self) -> None:
         with_server = ["tmux", "-L", self.socket, "kill-server"]
