@@ -27,6 +27,9 @@ from libtchat.request import Ban, Create, GroupRequest, Invite, Join, Leave
 __all__ = ["Ledger", "Outcome"]
 
 
+_ENTERING = (Create, Join)
+
+
 @define(eq=False)
 class Slot:
     """A loaded group: as in the log, as decided so far, and the peers of its newest members (None: not known)."""
@@ -201,12 +204,11 @@ class Ledger:
         assert request is not None
         slot = self._slots[key]
         before = slot.newest
-        outcome.event = outcome.effects = None
         try:
             if request.id is not None and (first := self._retried(session, request, outcome)) is not None:
                 outcome.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
                 return
-            if isinstance(request, (Create, Join)):
+            if isinstance(request, _ENTERING):
                 self._check_share(session, request, before)
             event = decide(
                 before, request, session.name, ts=self.ts, known_dest=outcome.known_dest or None, limits=self.limits
@@ -222,7 +224,7 @@ class Ledger:
         outcome.event = event
         outcome.after = slot.newest = after = evolve(before, event)
         outcome.audience = self.presence.earlier(self._audience(slot, before, event, after), outcome.arrivals)
-        if isinstance(event, (Created, Joined)):
+        if isinstance(request, _ENTERING):
             membership = Membership(key, after.name, after.private, Standing.NONE, event.seq)
             session.memberships.setdefault(key, membership)
             session.created += isinstance(event, Created)
@@ -257,15 +259,16 @@ class Ledger:
             session.retries.setdefault(event.id, Retry(event.id, key, event.seq, self.now, outcome.digest))
 
     def _adopt(self, session: Session) -> None:
-        """Take over what an earlier session of the user has in the line: here it is repeated, and undone if it fails."""
-        for outcome in self.line.not_durable():
-            if outcome.session is not None and outcome.session.key == session.key:
-                outcome.session = session
-                assert outcome.event is not None
-                assert outcome.key is not None
-                session.created += isinstance(outcome.event, Created)
-                if (id := outcome.event.id) is not None:
-                    session.retries[id] = Retry(id, outcome.key, outcome.event.seq, self.now, outcome.digest)
+        """Take over what an earlier session of the user has in the line: it is repeated, and undone, here."""
+        for outcome in self.line.revisable():
+            if outcome.session is None or outcome.session.key != session.key:
+                continue
+            outcome.session = session
+            if (event := outcome.event) is not None:
+                session.created += isinstance(event, Created)
+                if event.id is not None:
+                    assert outcome.key is not None
+                    session.retries[event.id] = Retry(event.id, outcome.key, event.seq, self.now, outcome.digest)
 
     def _known(self, peer: Peer, session: Session, slot: Slot, request: Invite | Ban) -> str | None:
         """Return the target's name as displayed, "" if nobody knows it.
@@ -353,8 +356,9 @@ class Ledger:
             slot = self._slots[key]
             slot.newest, slot.audience = slot.durable, None
             foreign[key] = [self._foreign(key, slot, event) for event in events]
-        for outcome in self.line.decided_on(failed):
-            self._undo(outcome)
+        for outcome in self.line.revisable():
+            if outcome.key in failed:
+                self._undo(outcome)
         self.line.rejected(failed, again)
 
     def _undo(self, outcome: Outcome) -> None:
@@ -362,6 +366,7 @@ class Ledger:
             outcome.session.created -= isinstance(outcome.event, Created)
             if outcome.event.id is not None:
                 outcome.session.retries.pop(outcome.event.id, None)
+        outcome.event = outcome.effects = None
 
     def _foreign(self, key: Key, slot: Slot, event: Event) -> Outcome:
         """Make an outcome of an event that another server appended: our members hear it too."""

@@ -8,7 +8,7 @@ event ahead of it is durable (architecture.md's invariants 1, 2 and 4).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from attrs import Factory, define
@@ -76,13 +76,9 @@ class Line(Generic[E]):
         """Mark what was out as durable."""
         self._settle({})
 
-    def not_durable(self) -> Iterator[E]:
-        """Go through the entries whose event is not in the log yet."""
-        return (entry for entry in self._entries if entry.event is not None and not entry.durable)
-
-    def decided_on(self, keys: Container[Key]) -> Iterator[E]:
-        """Go through the entries that were decided on the newest state of one of these groups, and are not durable."""
-        return (entry for entry in self._entries if entry.key in keys and not entry.durable)
+    def revisable(self) -> Iterator[E]:
+        """Go through the entries that may have to be decided again: those of a group that are not durable."""
+        return (entry for entry in self._entries if entry.key is not None and not entry.durable)
 
     def rejected(self, failed: Mapping[Key, tuple[Event, ...]], again: Callable[[E, bool], Iterator[E]]) -> None:
         """Mark what was out as durable except the *failed* keys, and decide these again, each in its place.

@@ -165,6 +165,23 @@ def test_a_failed_id_is_forgotten_over_a_reconnect_too() -> None:
     assert ask(shell, again, Say(None, "wob", "hi", "x"))["seq"] == 2
 
 
+def test_a_failed_id_is_forgotten_over_two_reconnects() -> None:
+    shell = a_shell()
+    alice, request = enter(shell, "alice"), Create(None, "wob", id="x")
+    shell.holds = True
+    shell.handle(alice, request)
+    for _ in range(2):
+        shell.disconnect(alice)
+        alice = shell.connect()
+        shell.handle(alice, Hello("alice"), request)
+    assert shell.out is not None
+    shell.settle(failing=["wob"])
+    shell.tick()
+    shell.finish()
+    assert [message["seq"] for message in shell.said(alice) if message["action"] == "cgroupe"] == [1]
+    assert code(shell, alice, Create(None, "wob", id="y")) == "group-exists"
+
+
 def test_a_failed_id_may_be_used_for_another_request() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")

@@ -142,8 +142,7 @@ def test_what_is_durable_is_not_decided_again() -> None:
         asked.append(entry.name)
         yield entry
 
-    assert [entry.name for entry in line.not_durable()] == ["x", "b"]
-    assert [entry.name for entry in line.decided_on({WOB})] == ["b"]
+    assert [entry.name for entry in line.revisable()] == ["x", "b"]
     line.rejected({WOB: ()}, again)
     assert asked == ["b"]
 
