@@ -347,7 +347,7 @@ class Link:
                     self._fail(self._no_tchat())
                     return
         except (OSError, ssl.SSLError) as error:
-            self._fail(Lost("lost", cause=error.strerror or str(error)))
+            self._fail(Lost("cause.other", detail=error.strerror or error))
             return
         self._fail(None if is_farewell else Lost("closed-by-peer"))
 
@@ -393,7 +393,7 @@ class Link:
                             self._progress.clear()
                             await self._progress.wait()
         except OSError as error:
-            self._fail(Lost("lost", cause=error.strerror or str(error)))
+            self._fail(Lost("cause.other", detail=error.strerror or error))
 
     async def _keep_alive(self) -> None:
         """Ping a silent server of ours; one that stays silent is gone, whatever the socket says."""

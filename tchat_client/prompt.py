@@ -131,24 +131,25 @@ class Prompt(Session):
         typed = asyncio.create_task(self._editor.prompt_async(default=self._unsent, handle_sigint=False))
         asked = asyncio.create_task(self._questions.get())
         self._unsent = ""
-        done, _ = await asyncio.wait({typed, connected, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if typed not in done:
+        await asyncio.wait({typed, connected, asked}, return_when=asyncio.FIRST_COMPLETED)
+        reading = self._editor.app.future
+        if not typed.done() and reading is not None and not reading.done():
             self._unsent = self._editor.default_buffer.text
-            if self._editor.app.is_running:
-                self._editor.app.exit(exception=_Interrupted())
-            with suppress(_Interrupted, EOFError):
-                await typed
-        if asked in done:
+            self._editor.app.exit(exception=_Interrupted())
+        try:
+            text = await typed
+        except _Interrupted:
+            text = None
+        except EOFError:
+            asked.cancel()
+            return False
+        if asked.done():
             await self._answer(*asked.result())
-            return True
         asked.cancel()
-        if connected in done:
+        if connected.done():
             connected.result()
             return False
-        try:
-            return await self._entered(typed.result())
-        except EOFError:
-            return False
+        return text is None or await self._entered(text)
 
     _unsent = ""
 
@@ -182,6 +183,7 @@ class Prompt(Session):
 
     async def password(self, error: Error) -> str | None:
         """Ask for the password of one's name, making the prompt wait."""
+        self.renderer.me = self.renderer.me or self.link.name or ""
         self.write(self.renderer.refusal(error))
         future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         await self._questions.put((self.renderer.language.text("password", name=self.link.name or ""), future))

@@ -37,6 +37,7 @@ class Terminal:
         self.requests: list[dict[str, Any]] = []
         self.prompt: Prompt | None = None
         self.peers: list[Peer] = []
+        self.needed: list[str] = []
         self._changed = asyncio.Event()
 
     def write(self, line: str) -> None:
@@ -65,7 +66,15 @@ class Terminal:
         self.peers.append(peer)
         seq = 0
         try:
-            await peer.welcome()
+            if self.needed:
+                hello = await peer.get()
+                while hello.get("password") != self.needed[0]:
+                    code = "auth-failed" if "password" in hello else "auth-required"
+                    peer.say(action="error", code=code, request="client-hello", id=hello["id"])
+                    hello = await peer.get()
+                peer.say(action="server-hello", version=1, server="t", token="T", id=hello["id"], **{"from": "alice"})
+            else:
+                await peer.welcome()
             while True:
                 request = await peer.get()
                 self.requests.append(request)
@@ -226,6 +235,34 @@ def test_a_password_is_asked_for_twice_and_recorded_nowhere(tmp_path: Path) -> N
     assert "ls;" in history.read_text()
     assert "hunter" not in history.read_text()
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
+
+
+def test_a_protected_name_is_let_in_by_its_password_also_after_a_reconnect(tmp_path: Path) -> None:
+    async def person(terminal: Terminal) -> None:
+        terminal.needed = ["hunter2"]
+        await terminal.shows("protected by a password (auth-required)")
+        terminal.type("wrong\r")
+        await terminal.shows("wrong password for alice (auth-failed)")
+        terminal.type("hunter2\r")
+        await terminal.shows("Connected")
+        terminal.type("bg;wob;hal")
+        terminal.needed = ["changed"]
+        terminal.peers[0].writer.close()
+        await terminal.shows("connection lost")
+        await terminal.until(lambda: sum("auth-failed" in line for line in terminal.lines) == 2)
+        assert terminal.prompt is not None
+        while not terminal.prompt._secret.app.is_running:
+            await asyncio.sleep(0)
+        terminal.type("changed\r")
+        await terminal.shows("connected again")
+        terminal.type("lo\r")
+        await terminal.asked("gbroadcast")
+        terminal.type("\x04")
+
+    terminal, code = at_the_prompt(tmp_path, person)
+    assert code == 0
+    assert [r["msg"] for r in terminal.requests if r["action"] == "gbroadcast"] == ["hallo"]
+    assert not any("hunter2" in line or "changed" in line for line in terminal.lines)
 
 
 def test_nothing_is_queued_in_silence_while_there_is_no_connection(tmp_path: Path) -> None:
