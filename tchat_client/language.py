@@ -151,7 +151,6 @@ _ENGLISH: Mapping[str, str] = {
     "password.new": "new password for {name}: ",
     "password.again": "again: ",
     "password.differ": "the two are not equal: nothing done",
-    "suppressed": "{count} older lines left out",
     # one line and an exit code
     "cannot-connect": "cannot connect to {address}: {cause}",
     "cause.refused": "nobody listens there; start one with tchat-server",
@@ -329,7 +328,6 @@ _FRENCH: Mapping[str, str] = {
     "password.new": "nouveau mot de passe de {name} : ",
     "password.again": "encore une fois : ",
     "password.differ": "les deux ne sont pas égaux : rien n'a été fait",
-    "suppressed": "{count} lignes plus anciennes omises",
     "cannot-connect": "connexion à {address} impossible : {cause}",
     "cause.refused": "personne n'y écoute ; tchat-server en démarre un",
     "cause.unknown-host": "aucune machine de ce nom",

@@ -6,6 +6,7 @@ The only module that imports prompt_toolkit. What a line does and how things loo
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -281,5 +282,12 @@ def _unread(view: View) -> str:
 async def run_prompt(link: Link, session: Session, joins: Sequence[str]) -> int:
     """Hold an interactive session on the terminal; return the exit code."""
     history = session.state.history_path()
-    with patch_stdout(raw=True):
-        return await Prompt(session, history=history).run(joins)
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        with patch_stdout(raw=True):
+            return await Prompt(session, history=history).run(joins)
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM  # the terminal is left as it was found

@@ -191,8 +191,8 @@ async def run_piped(link: Link, session: Session, lines: AsyncIterator[str]) -> 
     ended = asyncio.create_task(link.closed())
     try:
         piped.greet()
-        async for line in lines:
-            if ended.done() or not await piped.line(line):
+        while (line := await _next(lines, ended)) is not None:
+            if not await piped.line(line):
                 break
         if ended.done():
             ended.result()
@@ -200,6 +200,21 @@ async def run_piped(link: Link, session: Session, lines: AsyncIterator[str]) -> 
         ended.cancel()
         await link.quit()
     return 1 if piped.failures else 0
+
+
+async def _next(lines: AsyncIterator[str], ended: asyncio.Task[None]) -> str | None:
+    """Return the next line; None if there is none, or the connection ends first."""
+
+    async def read() -> str | None:
+        return await anext(lines, None)
+
+    reading = asyncio.create_task(read())
+    await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if reading.done():
+        return reading.result()
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    return None
 
 
 async def run_lines(link: Link, session: Session, lines: AsyncIterator[str]) -> int:

@@ -438,6 +438,34 @@ def test_a_text_from_a_terminal_is_not_waited_for(tchat: Client) -> None:
     assert done.stderr == b"tchat: no text: give one, or pipe it in\n"
 
 
+@pytest.mark.parametrize(("env", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_colour_is_for_terminals_that_want_it(tchat: Client, wob: str, env: dict[str, str], is_coloured: bool) -> None:
+    parent, child = pty.openpty()
+    variables = {"TERM": "xterm", "TCHAT_SERVER": tchat.server.address, "TCHAT_NAME": "alice", **env}
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "tchat_client", "messages", "wob", "-n", "1"],
+            env=environment(tchat.directory, **variables),
+            stdout=child,
+            timeout=SECONDS,
+            check=True,
+        )
+        shown = os.read(parent, 10_000)
+    finally:
+        os.close(parent)
+        os.close(child)
+    assert (b"\x1b[" in shown) is is_coloured
+    assert "\x1b[" not in tchat("messages", "wob")[0]
+
+
+def test_piped_lines_end_when_the_connection_does(tchat: Client) -> None:
+    with stub(HELLO) as address:
+        client = tchat.open(address)
+        assert client.wait(timeout=SECONDS) == 4  # although its input is still open
+        _, err = client.communicate(timeout=SECONDS)
+    assert err == b"tchat: the server closed the connection\n"
+
+
 def test_a_state_directory_that_cannot_be_written_costs_nothing(tchat: Client) -> None:
     (tchat.directory / "state").write_text("in the way")
     assert "protocol 1" in tchat("ping")[0]
