@@ -78,21 +78,13 @@ class Framer:
         if not self._started:
             data = self._check_start(data, found)
         pos, size = 0, len(data)
-        line_end = 0  # the frames before it were tried as a line, in vain
+        if not (self.mid_frame or self._skipping or self._closed) and data.startswith(b"{"):
+            pos = self._read_lines(data, found)
         while pos < size and not self._closed:
             if self._skipping:
                 pos = data.find(b"\n", pos) + 1 or size
                 self._skipping = data[pos - 1] != 0x0A
-            elif self._depth:
-                pos = self._read_frame(data, pos, found)
-            elif data[pos] == 0x7B:
-                if pos >= line_end:
-                    line_end = data.find(b"\n", pos) + 1 or size
-                    if self._is_simple_line(line := data[pos:line_end]):
-                        found.append(line.rstrip())
-                        self.ends_with_newline, self._after_frame = True, False
-                        pos = line_end
-                        continue
+            elif self._depth or data[pos] == 0x7B:
                 pos = self._read_frame(data, pos, found)
             else:
                 pos = self._read_between(data, pos, found)
@@ -111,16 +103,29 @@ class Framer:
         self._started = True
         return data
 
-    def _is_simple_line(self, line: bytes) -> bool:
-        """Tell whether *line* is one frame and its line ending, at a glance: what nearly every peer sends."""
-        return (
-            line.endswith((b"}\n", b"}\r\n"))
-            and line.count(b"{") == 1
-            and line.count(b"}") == 1
-            and 0x5C not in line
-            and not line.count(b'"') & 1
-            and len(line) <= self._max_bytes
-        )
+    def _read_lines(self, data: bytes, found: list[bytes | FrameFault]) -> int:
+        """Read what nearly every peer sends, at a glance: lines that are one object of plain fields each.
+
+        Returns:
+            Where they end: after the last LF, or 0 if anything up to there is not as simple.
+        """
+        end = data.rfind(b"\n") + 1
+        lines = data[:end].replace(b"\r\n", b"\n")
+        count = lines.count(b"\n")
+        if (
+            not count
+            or not (lines.count(b"{") == lines.count(b"}") == count == lines.count(b"}\n{") + 1)
+            or not lines.endswith(b"}\n")
+            or b"\\" in lines
+        ):
+            return 0
+        frames = lines[:-1].split(b"\n")
+        # With an odd number of quotes the brace at the end is inside a string.
+        if [frame for frame in frames if frame.count(b'"') & 1 or len(frame) > self._max_bytes]:
+            return 0
+        found.extend(frames)
+        self.ends_with_newline, self._after_frame = True, False
+        return end
 
     def _read_between(self, data: bytes, pos: int, found: list[bytes | FrameFault]) -> int:
         space = _SPACE.match(data, pos)

@@ -230,7 +230,9 @@ class Hub:
         self._line.put(Outcome(peer, peer.session, item))
 
     def _user(self, peer: Peer, claimed: str | None) -> Session:
-        session = self._who(peer, claimed)
+        session = peer.session
+        if session is None or (claimed is not None and claimed != session.name):
+            session = self._who(peer, claimed)
         if self.require_auth and session.password_hash is None:
             raise Refused(ErrorCode.AUTH_REQUIRED, "register first: this server serves names with a password only")
         return session

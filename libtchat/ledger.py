@@ -15,7 +15,7 @@ from attrs import Factory, define
 
 from libtchat.effect import Effect, Loaded, LoadGroup, LoadUser, Membership, PeerId, Resend, Retry, Send, User
 from libtchat.errors import ErrorCode, Refused
-from libtchat.event import Created, Event, Invited, Joined, Said
+from libtchat.event import Created, Event, Invited, Said
 from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, subject
 from libtchat.limits import Limits
 from libtchat.names import Key, UserKey, group_key, user_key

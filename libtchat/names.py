@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
-from typing import NewType
+from typing import Any, NewType
 
 from libtchat.errors import ErrorCode, Refused
 from libtchat.limits import DEFAULT_LIMITS
@@ -32,15 +32,8 @@ _MAX_DECOMPOSED_CHARS = 4 * DEFAULT_LIMITS.max_group_chars
 """What is longer is no name, however it is normalized: no character is composed of more than four."""
 
 
-def _fold(name: str) -> str:
-    """Return the key of *name*; a text too long for a name is its own, because normalizing it may take seconds."""
-    if len(name) > _MAX_DECOMPOSED_CHARS and len(name := name.strip()) > _MAX_DECOMPOSED_CHARS:
-        return name
-    return _fold_short(name)
-
-
 @lru_cache(maxsize=65_536)
-def _fold_short(name: str) -> str:
+def _fold(name: str) -> Any:
     """Return NFKC(lowercase(NFKC(name))), repeated until it is stable; surrounding white space is no part of it."""
     folded = name.strip()
     while True:
@@ -50,14 +43,22 @@ def _fold_short(name: str) -> str:
         folded = again
 
 
+def _fold_long(text: str) -> Any:
+    """Return the key of what may be too long for a name: then its own, because normalizing it may take seconds."""
+    text = text.strip()
+    return text if len(text) > _MAX_DECOMPOSED_CHARS else _fold(text)
+
+
 def user_key(name: str) -> UserKey:
     """Return the key of a user name. Equal keys are the same user; any string has one."""
-    return UserKey(_fold(name))
+    key: UserKey = _fold(name) if len(name) <= _MAX_DECOMPOSED_CHARS else _fold_long(name)
+    return key
 
 
 def group_key(name: str) -> Key:
     """Return the key of a group name. Equal keys are the same group; any string has one."""
-    return Key(_fold(name))
+    key: Key = _fold(name) if len(name) <= _MAX_DECOMPOSED_CHARS else _fold_long(name)
+    return key
 
 
 def is_guest(key: UserKey) -> bool:
@@ -91,7 +92,7 @@ def _check(name: str, max_chars: int, field: str) -> str:
     shown = name.strip()
     if len(shown) <= _MAX_DECOMPOSED_CHARS:
         shown = unicodedata.normalize("NFC", shown)
-    for form in (shown, _fold(shown)):
+    for form in (shown, shown if len(shown) > max_chars else _fold(shown)):
         if not 1 <= len(form) <= max_chars or not (_PLAIN.fullmatch(form) or all(map(_is_name_char, form))):
             raise Refused(
                 ErrorCode.BAD_NAME,

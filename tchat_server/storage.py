@@ -35,18 +35,18 @@ class Encoder:
     """Encodes each event once: for the log, and for whoever hears it when it is durable."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[Event, bytes]] = {}
+        self._kept: dict[int, bytes] = {}
 
     def __call__(self, event: Event) -> bytes:
         """Encode an event that is about to be stored, without a line end."""
-        line = codec.encode(event)
-        self._kept[id(event)] = (event, line)
-        return line
+        # Both are copies of the right size: what a JSON encoder returns may sit in a larger piece of memory.
+        line = codec.encode(event) + b"\r\n"
+        self._kept[id(event)] = line  # the append holds the event until `forget`
+        return line[:-2]
 
     def line(self, message: Message) -> bytes:
         """Return the line that goes out for *message*, CR LF included."""
-        kept = self._kept.pop(id(message), None)
-        return (codec.encode(message) if kept is None else kept[1]) + b"\r\n"
+        return self._kept.pop(id(message), None) or codec.encode(message) + b"\r\n"
 
     def forget(self) -> None:
         """Drop what was encoded for an append that is over."""
