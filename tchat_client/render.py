@@ -112,7 +112,11 @@ class Renderer:
 
     def mistyped(self, problem: Mistyped) -> str:
         """Return the sentence for what was typed wrongly."""
-        return clean(self.language.text(f"problem.{problem.problem}", **problem.values))
+        values: dict[str, object] = {
+            name: self._words(value) if name in ("takes", "form", "suggestion", "word") else value
+            for name, value in problem.values.items()
+        }
+        return clean(self.language.text(f"problem.{problem.problem}", **values))
 
     def failure(self, error: LinkError) -> str:
         """Return the sentence for what is wrong with the connection."""
@@ -143,11 +147,11 @@ class Renderer:
         """Return the help of one command, or a line for each."""
         say = self.language.text
         if command is None:
-            width = max(len(each.form) for each in COMMANDS)
-            return [say("help.title"), *(f"  {c.form:<{width}}  {say('help.' + c.name)}" for c in COMMANDS)]
-        slash = f"/{command.name} " + " ".join(f"[{f.word}]" if f.optional else f.word for f in command.fields)
+            forms = [(self._words(each.form), each.name) for each in COMMANDS]
+            return [say("help.title"), *(f"  {form:<28}  {say('help.' + name)}" for form, name in forms)]
+        words = [f"[{self._words(f.word)}]" if f.optional else self._words(f.word) for f in command.fields]
         rows = [
-            ("help.form", f"{command.form}   {slash.strip()}"),
+            ("help.form", f"{self._words(command.form)}   {' '.join([f'/{command.name}', *words])}"),
             ("help.also", ", ".join(f"/{name}" for name in command.also)),
             ("help.example", command.example),
             ("help.who", say(f"who.{command.name}")),
@@ -282,6 +286,15 @@ class Renderer:
         is_mention = not self._is_me(sender) and self.mentions_me(said)
         arrow = f" → {to}" if to else ""
         return f"{'» ' * is_mention}{name}{arrow}: {self._paint(said, _BOLD) if is_mention else said}"
+
+    def _words(self, form: str) -> str:
+        """Return a form, or one of its words, in one's language."""
+
+        def translated(word: re.Match[str]) -> str:
+            key = f"word.{word[0]}"
+            return self.language.text(key) if key in self.language else word[0]
+
+        return re.sub(r"[^\[\];]+", translated, form)
 
     def _in_group(self, now: datetime, group: str, mark: str, text: str) -> str:
         return f"{self._time(now)} {clean(group)}  {mark} {text}"

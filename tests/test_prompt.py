@@ -143,7 +143,7 @@ def test_it_speaks_french(tmp_path: Path) -> None:
     async def person(terminal: Terminal) -> None:
         await terminal.shows("Connecté à 127.0.0.1")
         terminal.type("memebrs;\r")
-        await terminal.shows("commande inconnue « memebrs », vouliez-vous dire members;[group] ?")
+        await terminal.shows("commande inconnue « memebrs », vouliez-vous dire members;[groupe] ?")
         terminal.type("/quit\r")
 
     assert at_the_prompt(tmp_path, person, language="fr")[1] == 0

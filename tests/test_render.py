@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libtchat.codec import Foreign
-from libtchat.commands import COMMANDS, Mistyped, find
+from libtchat.commands import COMMANDS, Mistyped, find, parse
 from libtchat.errors import ErrorCode
 from libtchat.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer
@@ -255,10 +255,25 @@ def test_a_name_has_its_colour_for_ever_and_is_always_written() -> None:
 def test_help_lists_every_command_and_says_all_about_one() -> None:
     for language in LANGUAGES:
         everything = "\n".join(renderer(language).help(None))
-        assert all(command.form in everything for command in COMMANDS)
+        assert all(f"  {command.name};" in everything for command in COMMANDS)
     kick = "\n".join(renderer().help(find("kick")))
     for part in ("kick;[group];user[;reason]", "kick;wob;bob;spam", "the owner", "forbidden", "/kick group user"):
         assert part in kick
+
+
+def test_forms_are_in_ones_language_too() -> None:
+    french = renderer("fr")
+    assert "kick;[groupe];utilisateur[;raison]   /kick groupe utilisateur [raison]" in "\n".join(
+        french.help(find("kick"))
+    )
+    for line, sentence in (
+        ("kick;wob", "kick attend [groupe];utilisateur[;raison], par exemple kick;wob;bob;spam"),
+        ("j;a b", "« a b » ne convient pas (groupe) : 1 à 64 lettres, chiffres ou _ - ."),
+        ("memebrs;", "commande inconnue « memebrs », vouliez-vous dire members;[groupe] ?"),
+    ):
+        with pytest.raises(Mistyped) as caught:
+            parse(line, None)
+        assert french.mistyped(caught.value) == sentence
 
 
 # -- safe for a terminal

@@ -148,7 +148,7 @@ def test_a_conversation_of_two(server: Server, tmp_path: Path, terminals: dict[s
     alice.enter("bonjour Bob")
     bob.shows("» alice: bonjour Bob")
     bob.enter("memebrs;")
-    bob.shows("commande inconnue « memebrs », vouliez-vous dire members;[group] ?")
+    bob.shows("commande inconnue « memebrs », vouliez-vous dire members;[groupe] ?")
     bob.enter("kick;;alice;non")
     bob.shows("!! kick;wob;alice;non: seul le propriétaire de wob peut faire cela (forbidden)")
 
