@@ -15,7 +15,7 @@ from attrs import Factory, define
 
 from libtchat.effect import Effect, Loaded, LoadGroup, LoadUser, Membership, PeerId, Resend, Retry, Send, User
 from libtchat.errors import ErrorCode, Refused
-from libtchat.event import Created, Event, Invited, Said
+from libtchat.event import Created, Event, Invited, Joined, Said
 from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, subject
 from libtchat.limits import Limits
 from libtchat.names import Key, UserKey, group_key, user_key
@@ -224,12 +224,8 @@ class Ledger:
         outcome.event = event
         outcome.after = slot.newest = after = evolve(before, event)
         outcome.audience = self.presence.earlier(self._audience(slot, before, event, after), outcome.arrivals)
-        if isinstance(request, _ENTERING):
-            membership = Membership(key, after.name, after.private, Standing.NONE, event.seq)
-            session.memberships.setdefault(key, membership)
-            session.created += isinstance(event, Created)
-        if request.id is not None:
-            session.retries[request.id] = Retry(request.id, key, event.seq, self.now, outcome.digest)
+        if request.id is not None or isinstance(request, _ENTERING):
+            self._expect(session, outcome, key, event, after)
 
     def keep(self, outcome: Outcome, event: Event) -> None:
         """Let queries that leave after *event* see it."""
@@ -264,11 +260,19 @@ class Ledger:
             if outcome.session is None or outcome.session.key != session.key:
                 continue
             outcome.session = session
-            if (event := outcome.event) is not None:
-                session.created += isinstance(event, Created)
-                if event.id is not None:
-                    assert outcome.key is not None
-                    session.retries[event.id] = Retry(event.id, outcome.key, event.seq, self.now, outcome.digest)
+            if outcome.event is not None:
+                assert outcome.key is not None
+                assert outcome.after is not None
+                self._expect(session, outcome, outcome.key, outcome.event, outcome.after)
+
+    def _expect(self, session: Session, outcome: Outcome, key: Key, event: Event, after: Group) -> None:
+        """Let *session* know what it decided and is not durable: a group it may enter, and an id it used."""
+        if isinstance(event, (Created, Joined)):
+            membership = Membership(key, after.name, after.private, Standing.NONE, event.seq)
+            session.memberships.setdefault(key, membership)
+            session.created += isinstance(event, Created)
+        if event.id is not None:
+            session.retries[event.id] = Retry(event.id, key, event.seq, self.now, outcome.digest)
 
     def _known(self, peer: Peer, session: Session, slot: Slot, request: Invite | Ban) -> str | None:
         """Return the target's name as displayed, "" if nobody knows it.

@@ -270,6 +270,23 @@ def test_who_is_banned_while_coming_knows_of_it(others_fail: bool) -> None:
     assert [str(membership.standing) for membership in session.memberships.values()] == ["banned"]
 
 
+def test_who_comes_back_before_the_join_is_durable_hears_the_group() -> None:
+    shell = a_shell()
+    alice, bob = enter(shell, "alice"), enter(shell, "bob")
+    ask(shell, alice, Create(None, "wob"))
+    shell.holds = True
+    shell.handle(bob, Join(None, "wob"))
+    shell.handle(alice, Say(None, "wob", "1"))
+    shell.disconnect(bob)
+    bob = shell.connect()
+    shell.handle(bob, Hello("bob"))
+    shell.handle(alice, Say(None, "wob", "2"))
+    shell.finish()
+    told = shell.said(bob)
+    assert [message["action"] for message in told] == ["server-hello", "gbroadcast"]
+    assert (told[0]["seqs"], told[1]["seq"]) == ({"wob": 3}, 4)
+
+
 # --- groups that are dropped and loaded again ---
 
 
