@@ -68,6 +68,7 @@ from libtchat.request import (
 )
 
 USERS = ("alice", "bob", "carol", "dave")
+STAMPED = ("action", "group", "dest", "msg", "reason", "id")
 TS = "2026-01-02T03:04:05.678Z"
 
 
@@ -238,13 +239,13 @@ class World(Shell):
         return set(peers) - self.closed
 
     def origin(self, event: Event) -> Asked:
-        """Find the request that made *event*: the oldest one with its id."""
+        """Find the request that made *event*: the oldest one like it, because what comes again makes no event."""
         found = (
             asked
             for peer, waiting in self.asked_by.items()
             if self.user_of[peer] == event.sender
             for asked in waiting
-            if asked.item.id == event.id and isinstance(asked.item, GroupRequest)
+            if all(getattr(asked.item, name, None) == getattr(event, name, None) for name in STAMPED)
         )
         asked = next(found, None)
         assert asked is not None, f"nobody asked for {event}"
@@ -301,7 +302,11 @@ class World(Shell):
         assert isinstance(event, Invited)
         asker = peers[0]
         waiting = self.asked_by[asker]
-        asked = next(asked for asked in waiting if isinstance(asked.item, Invite) and asked.item.dest == event.dest)
+        likes = (a for a in waiting if isinstance(a.item, Invite) and a.item.group == event.group)
+        asked = next((asked for asked in likes if asked.item.dest == event.dest), None)
+        if asked is None and asker in self.closed:
+            return  # after the welcome of one who is gone
+        assert asked is not None
         self.take(asker, asked.item.id)
         if asker not in self.closed:
             assert model.verdict(log, asked.item, self.user_of[asker]) == "again"
