@@ -23,6 +23,9 @@ __all__ = ["Identity"]
 _PROTOCOL_EPOCH = 1_735_689_600
 """2025-01-01T00:00:00Z. Guests are numbered by the milliseconds since, so that no restart repeats a number."""
 
+_MAX_TOKENS = 100_000
+"""Tokens of users who went: names cost nothing, so somebody may come and go under a thousand of them a second."""
+
 
 @define
 class Identity:
@@ -69,6 +72,8 @@ class Identity:
         while self._tokens and (oldest := next(iter(self._tokens.items())))[1][1] <= now:
             del self._tokens[oldest[0]]
         if not is_guest(session.key):
+            if len(self._tokens) >= _MAX_TOKENS:
+                del self._tokens[next(iter(self._tokens))]
             self._tokens[session.key] = (session.token, now + self.limits.token_seconds)
 
     def register(self, peer: Peer, session: Session, request: Register) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 
 from libtchat.errors import ErrorCode, Refused, TchatError, Violation
-from libtchat.names import check_group_name, check_user_name
+from libtchat.names import check_any_user_name, check_group_name
 from libtchat.reply import Error
 from libtchat.request import Request
 
@@ -18,10 +19,10 @@ def error_for(item: Request | Violation, refusal: TchatError | Violation) -> Err
         refusal.code,
         item.request if isinstance(item, Violation) else item.action,
         _echo(getattr(item, "group", None), check_group_name),
-        _echo(getattr(item, "dest", None), check_user_name),
+        _echo(getattr(item, "dest", None) or getattr(item, "to", None), check_any_user_name),
         refusal.field,
         refusal.limit,
-        None if refusal.retry_after is None else round(refusal.retry_after, 3),
+        None if refusal.retry_after is None else ceil(refusal.retry_after * 1000) / 1000,
         item.id,
         refusal.detail,
     )
@@ -29,12 +30,12 @@ def error_for(item: Request | Violation, refusal: TchatError | Violation) -> Err
 
 def too_fast(item: Request | Violation, wait: float) -> Violation:
     """Return what stands in the line for an item that came too soon: *wait* is in seconds."""
-    if isinstance(item, Violation):
+    if isinstance(item, Violation) and item.fatal:
         return item
     return Violation(
         ErrorCode.RATE_LIMITED,
         retry_after=wait,
-        request=item.action,
+        request=item.request if isinstance(item, Violation) else item.action,
         group=getattr(item, "group", None),
         dest=getattr(item, "dest", None),
         id=item.id,

@@ -318,8 +318,7 @@ class Server:
         self.metrics.errors[code] += 1
         if code == ErrorCode.RATE_LIMITED:
             for peer in filter(None, map(self._peers.get, peers)):
-                peer.turns.hold(Hold.RATE)
-                asyncio.get_running_loop().call_later(_TOO_FAST_SECONDS, peer.turns.release, Hold.RATE)
+                peer.turns.hold_for(Hold.RATE, _TOO_FAST_SECONDS)
 
     def _job(self, effect: Read | ReadGroups | Resend) -> Callable[[], Awaitable[bytes]]:
         async def job() -> bytes:

@@ -54,6 +54,12 @@ class Turns:
         self._holds.add(why)
         self._pause()
 
+    def hold_for(self, why: Hold, seconds: float) -> None:
+        """Read nothing more for a while; a hold that is on is not made longer."""
+        if why not in self._holds:
+            self.hold(why)
+            asyncio.get_running_loop().call_later(seconds, self.release, why)
+
     def release(self, why: Hold) -> None:
         """Read on, if nothing else holds it."""
         if why in self._holds:
