@@ -57,6 +57,11 @@ class Client:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.sock.sendall(data)
 
+    def write_some(self, data: bytes) -> None:
+        """Write what the server takes before the time of the socket is over."""
+        with contextlib.suppress(TimeoutError):
+            self.write(data)
+
     def line(self) -> bytes | None:
         """Return the next line without its end, None when nothing more comes."""
         while b"\r\n" not in self._buffer:

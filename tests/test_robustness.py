@@ -725,11 +725,13 @@ def test_row_45_a_token_is_worth_nothing_an_hour_after_its_user_went(tmp_path: P
                 if name == "alice":
                     client.ask(action="register", password="secret")
                 assert client.ask(action="client-quit")["action"] == "server-quit"
+                assert client.next() is None
         clock.set(3590)
         with server.client() as client:
             hello = client.ask(action="client-hello", token=tokens["alice"], **{"from": "alice"})
             assert hello["action"] == "server-hello"
-            client.ask(action="client-quit")
+            assert client.ask(action="client-quit")["action"] == "server-quit"
+            assert client.next() is None
         clock.set(3590 + 3610)
         with server.client("bob"), server.client() as thief:
             assert thief.code(action="client-hello", token=tokens["bob"], **{"from": "bob"}) == "name-in-use"
