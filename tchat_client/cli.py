@@ -84,6 +84,8 @@ def _options(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., 
         common = {name: given.pop(name) for name in _COMMON}
         joins = given.pop("join", ())
         host = given.pop("host", None)
+        if "group" in given:
+            given["group"] = _group(given["group"])
         options = read_options(**common, host=host, joins=joins, plain=given.pop("plain", False))
         try:
             return asyncio.run(command(options, **given))
@@ -128,14 +130,15 @@ def tchat() -> None:
 @_options
 async def chat(options: Options) -> int:
     """Open a session with the server at HOST:PORT; with a pipe as input run its lines and end."""
-    from tchat_client.session import Session, read_lines, run_lines, run_piped
+    from tchat_client.piped import read_lines, run_lines, run_piped
+    from tchat_client.session import Session
 
     state, renderer = _state(), _renderer(options)
     link = _link(options, state)
     session = Session(link, renderer, state, _print, options.traces)
     joins = [f"j;{group}" for group in options.joins]
     if not sys.stdin.isatty():
-        return await run_piped(link, session, _chained(joins, read_lines()))
+        return await run_piped(link, session, _chained(joins, read_lines()), is_json=options.is_json)
     if options.is_plain or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty():
         return await run_lines(link, session, _chained(joins, read_lines()))
     from tchat_client.prompt import run_prompt
@@ -150,16 +153,16 @@ async def chat(options: Options) -> int:
 @_options
 async def send(options: Options, group: str, text: str | None, each: str | None) -> int:
     """Send TEXT, or what is piped in, to GROUP."""
+    from tchat_client.piped import read_lines
     from tchat_client.script import say_each
-    from tchat_client.session import read_lines
 
     if text not in (None, "-") and each is not None:
         raise Misused("text-twice")
     reads = text in (None, "-")
     if reads and text is None and sys.stdin.isatty():
         raise Misused("no-text")
-    texts = read_lines() if each == "line" else _chained([_whole_input() if reads else text or ""], None)
-    return await _script(options, lambda link, output: say_each(link, output, _group(group), _checked(texts)))
+    texts = _texts(read_lines()) if each == "line" else _chained([_text(_whole_input() if reads else text or "")], None)
+    return await _script(options, lambda link, output: say_each(link, output, group, texts))
 
 
 @tchat.command("do")
@@ -202,7 +205,7 @@ async def members(options: Options, group: str) -> int:
     """List who is in GROUP."""
     from tchat_client.script import list_members
 
-    return await _script(options, lambda link, output: list_members(link, output, _group(group)))
+    return await _script(options, lambda link, output: list_members(link, output, group))
 
 
 _count = click.option("-n", "--count", type=click.IntRange(1), default=100, show_default=True, help="How many entries.")
@@ -217,7 +220,7 @@ async def messages(options: Options, group: str, count: int) -> int:
     from libtchat.request import ListMessages
     from tchat_client.script import read_page
 
-    return await _script(options, lambda link, output: read_page(link, output, ListMessages, _group(group), count))
+    return await _script(options, lambda link, output: read_page(link, output, ListMessages, group, count))
 
 
 @tchat.command()
@@ -229,7 +232,7 @@ async def states(options: Options, group: str, count: int) -> int:
     from libtchat.request import ListStates
     from tchat_client.script import read_page
 
-    return await _script(options, lambda link, output: read_page(link, output, ListStates, _group(group), count))
+    return await _script(options, lambda link, output: read_page(link, output, ListStates, group, count))
 
 
 @tchat.command()
@@ -245,7 +248,7 @@ async def tail(options: Options, group: str, count: int | None, duration: str | 
 
     seconds = None if duration is None else parse_duration(duration)
     output = _output(options)
-    watcher = Tail(_state(), _tracer(options), output, _group(group), count)
+    watcher = Tail(_state(), _tracer(options), output, group, count)
     return await _script(options, lambda link, _: follow(link, watcher, seconds), watcher=watcher, output=output)
 
 
@@ -329,18 +332,20 @@ def _group(name: str) -> str:
     return use.group
 
 
-async def _checked(texts: AsyncIterator[str]) -> AsyncIterator[str]:
-    """Yield *texts*; one that cannot be sent is a Mistyped, and none at all is Misused."""
+def _text(text: str) -> str:
+    """Return *text* if it can be sent; else raise Mistyped, or Misused if it is empty."""
     from libtchat.commands import parse
 
-    is_empty = True
-    async for text in texts:
-        if text:
-            is_empty = False
-            parse(f"b;{text}", None)
-            yield text
-    if is_empty:
+    if not text:
         raise Misused("no-text")
+    parse(f"b;{text}", None)
+    return text
+
+
+async def _texts(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    async for line in lines:
+        if line:
+            yield _text(line)
 
 
 async def _chained(first: Sequence[str], then: AsyncIterator[str] | None) -> AsyncIterator[str]:

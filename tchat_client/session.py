@@ -6,10 +6,7 @@ adds editing to it.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from attrs import define, field
@@ -19,12 +16,11 @@ from libtchat.mirror import Heard, Notice
 from libtchat.names import group_key
 from libtchat.reply import Error
 from libtchat.request import Quit, Register, Request
-from tchat_client.failure import Misused
 from tchat_client.link import Connecting, Link, Offline, Online, Status, Watcher
 from tchat_client.render import Renderer
 from tchat_client.settings import State
 
-__all__ = ["Session", "read_lines", "run_lines", "run_piped"]
+__all__ = ["Session"]
 
 
 @define(eq=False)
@@ -165,119 +161,6 @@ class Session(Watcher):
                 text = self.renderer.language.text("no-state", path=self.state.directory, detail=detail)
                 self.write(self.renderer.problem(text, _now()))
                 self.state.failure = None
-
-
-class _Piped(Session):
-    """A session in which a line is done when it is answered."""
-
-    async def request(self, request: Request) -> None:
-        if isinstance(request, Register) and not request.password:
-            await self.new_password()
-        else:
-            await self.link.ask(request)
-
-
-async def run_piped(link: Link, session: Session, lines: AsyncIterator[str]) -> int:
-    """Do *lines* in their order, each when the one before is answered; print what arrives meanwhile.
-
-    Returns:
-        The exit code: 0, or 1 if a line was mistyped or refused.
-    Raises:
-        LinkError: there is no connection, or no longer; what `Link.open` raises.
-    """
-    piped = _Piped(link, session.renderer, session.state, session.write, session.traces)
-    link.watcher = piped
-    await link.open()
-    ended = asyncio.create_task(link.closed())
-    try:
-        piped.greet()
-        while (line := await _next(lines, ended)) is not None:
-            if not await piped.line(line):
-                break
-        if ended.done():
-            ended.result()
-    finally:
-        ended.cancel()
-        await link.quit()
-    return 1 if piped.failures else 0
-
-
-async def _next(lines: AsyncIterator[str], ended: asyncio.Task[None]) -> str | None:
-    """Return the next line; None if there is none, or the connection ends first."""
-
-    async def read() -> str | None:
-        return await anext(lines, None)
-
-    reading = asyncio.create_task(read())
-    await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
-    if reading.done():
-        return reading.result()
-    reading.cancel()
-    await asyncio.gather(reading, return_exceptions=True)
-    return None
-
-
-async def run_lines(link: Link, session: Session, lines: AsyncIterator[str]) -> int:
-    """Do *lines* as they come, over as many connections as it takes, until they end or one says to quit."""
-    link.watcher, link.follows = session, True
-    connected = asyncio.create_task(link.run())
-    typing = asyncio.create_task(_do_lines(link, session, lines))
-    try:
-        done, _ = await asyncio.wait({connected, typing}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        connected.cancel()
-        typing.cancel()
-        await asyncio.gather(connected, typing, return_exceptions=True)
-        await link.quit()
-    return 0
-
-
-async def _do_lines(link: Link, session: Session, lines: AsyncIterator[str]) -> None:
-    await link.opened.wait()
-    async for line in lines:
-        if not await session.line(line):
-            return
-
-
-async def read_lines(descriptor: int = 0) -> AsyncIterator[str]:
-    """Yield the lines of standard input, or another *descriptor*, as they come, without their ends.
-
-    A thread of its own reads, because nothing else waits for a terminal, a file and a pipe alike; and it reads the
-    descriptor, because a thread inside `sys.stdin` would abort the interpreter's exit.
-
-    Raises:
-        Misused: a line is not UTF-8.
-    """
-    loop, chunks = asyncio.get_running_loop(), asyncio.Queue[bytes](maxsize=16)
-
-    def read() -> None:
-        data = b"?"
-        while data:
-            try:
-                data = os.read(descriptor, 65_536)
-            except OSError:
-                data = b""
-            try:
-                asyncio.run_coroutine_threadsafe(chunks.put(data), loop).result()
-            except RuntimeError:
-                return  # the loop is gone: nobody wants more
-
-    threading.Thread(target=read, daemon=True).start()
-    number, rest, is_open = 0, b"", True
-    while is_open:
-        data = await chunks.get()
-        is_open = bool(data)
-        *lines, rest = (rest + data).split(b"\n")
-        if not is_open and rest:
-            lines.append(rest)
-        for line in lines:
-            number += 1
-            try:
-                yield line.decode("utf-8").removesuffix("\r")
-            except UnicodeDecodeError:
-                raise Misused("bad-utf8", line=number) from None
 
 
 def _now() -> datetime:
