@@ -1,4 +1,4 @@
-"""Lines from standard input, without a prompt: those of a pipe done in order, those of a plain terminal as they come."""
+"""Lines of standard input, without a prompt: those of a pipe in order, those of a plain terminal as they come."""
 
 from __future__ import annotations
 
