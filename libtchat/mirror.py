@@ -156,7 +156,7 @@ class Mirror:
     """One user's view of a server, over any number of connections.
 
     Attributes:
-        name: one's own name; "" until the server said it.
+        name: one's own name; "" until it is known.
         current: the key of the group that plain text goes to.
         groups: every group heard of through events or answers, by key.
         users: names heard of, for completion; `online` are those known to be connected.
@@ -421,9 +421,10 @@ class Mirror:
 
     def _learn(self, message: Message | Foreign, request: Request | None) -> None:
         match message:
-            case Welcome(sender=name):
-                self.name = name
-                self._meet(name, is_online=True)
+            case Welcome(sender=name, version=version):
+                if version >= 1 or not self.name:
+                    self.name = name  # other people's servers often welcome one in their own name
+                self._meet(self.name, is_online=True)
             case PresenceNotice(name=name, event=event):
                 self._meet(name, is_online=event == "connect")
             case DirectMessage(sender=name) | PublicMessage(sender=name):

@@ -164,6 +164,7 @@ class Link:
         reader, self._writer = await self._connect()
         self._connection = ServerConnection()
         self._cause, self._traced = None, ""
+        self.mirror.name = self.mirror.name or self.name or ""
         self._tasks = [asyncio.create_task(self._read(reader)), asyncio.create_task(self._write(self._writer))]
         try:
             await self._hello()
@@ -305,7 +306,7 @@ class Link:
                 hello = Hello(self.name, password, self.token)
                 answer = await self.ask(hello, quiet=True, seconds=self.times.hello_seconds)
             except NoReply:
-                break
+                return
             except Lost as lost:
                 raise self._cannot(LinkError("closed-by-peer")) from lost
             if isinstance(answer, Welcome):
@@ -317,13 +318,12 @@ class Link:
             if isinstance(answer, Foreign) and not answer.raw.lstrip().startswith("{"):
                 raise self._no_tchat()
             if not isinstance(answer, Error):
-                break
+                return
             if answer.code not in ("auth-required", "auth-failed"):
                 raise HelloRefused(answer, self.name or "")
             password, self.token = await self.watcher.password(answer), None
             if password is None:
                 raise HelloRefused(answer, self.name or "")
-        self.mirror.name = self.mirror.name or self.name or ""
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Take in what the server sends, until it sends no more."""

@@ -398,7 +398,7 @@ def test_another_kind_of_server_is_answered_by_what_it_says() -> None:
 
     async def serve(peer: Peer, _: int) -> None:
         await peer.get()
-        peer.writer.write(json.dumps({"action": "server-hello", "msg": "bienvenue alice"}).encode())
+        peer.writer.write(json.dumps({"action": "server-hello", "from": "server", "msg": "bienvenue"}).encode())
         await peer.get()
         peer.writer.write(json.dumps({"action": "server-list-clients", "clients": [{"name": "bob"}, "zoe"]}).encode())
         await peer.get()
@@ -407,6 +407,7 @@ def test_another_kind_of_server_is_answered_by_what_it_says() -> None:
 
     async def client(link: Link, seen: Seen) -> None:
         await link.open()
+        assert link.mirror.name == "alice"
         users = await link.ask(ListUsers())
         assert getattr(users, "list", None) == ("bob", "zoe")
         joined = await link.ask(Join(None, "wob"))
