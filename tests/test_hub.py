@@ -158,11 +158,14 @@ class World(Shell):
 
     def settle_some(self, failing: set[str]) -> None:
         assert self.out is not None
+        conflicts = {group_key(name) for name, events in self.foreign.items() if events}
+        for asked in (asked for waiting in self.asked_by.values() for asked in waiting if asked.is_lost):
+            asked.is_lost = group_key(asked.item.group) not in failing | conflicts  # else it gets another chance
         for part in self.out.parts:
             if part.key in failing:
                 for event in part.events:
                     self.origin(event).is_lost = True
-        self.failures += bool(failing or any(self.foreign.values()))
+        self.failures += bool(failing or conflicts)
         self.settle(failing)
         self.tick()
 
