@@ -22,7 +22,7 @@ from libtchat.codec import Foreign
 from libtchat.connection import ServerConnection
 from libtchat.mirror import Heard, Mirror, Notice
 from libtchat.reply import Error, Message, Pong, Welcome
-from libtchat.request import Hello, Ping, Quit, Request
+from libtchat.request import Hello, ListStates, Ping, Quit, Request
 from tchat_client.failure import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
 
 __all__ = [
@@ -120,7 +120,7 @@ class Link:
         mirror: what is known, over all connections.
         round_trip_seconds: of the last ping, None before one was answered.
         is_ours: the server speaks this protocol, version 1 or later.
-        follows: keep the mirror complete, and the connection alive.
+        follows: keep the mirror complete, members and all, and the connection alive.
         opened: set once there was a connection.
     """
 
@@ -418,10 +418,11 @@ class Link:
         loop.call_later(seconds + 0.01, self._pump)
 
     def _pump(self) -> None:
-        """Ask what the mirror wants to know."""
-        if self.follows and self.is_open and asyncio.get_running_loop().time() >= self._resting_until:
+        """Ask what the mirror wants to know; one that does not follow wants the events it missed only."""
+        if self.is_open and asyncio.get_running_loop().time() >= self._resting_until:
             for request in self.mirror.wanted():
-                self.send(request, quiet=True)
+                if self.follows or isinstance(request, ListStates):
+                    self.send(request, quiet=True)
 
     def _fail(self, cause: LinkError | None) -> None:
         """End this connection: everybody who waits is told."""

@@ -208,6 +208,28 @@ def test_after_a_lost_connection_it_comes_back_and_fetches_what_was_missed() -> 
     assert seen.statuses[2] == Online(is_back=True)
 
 
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_gap_is_filled_by_whoever_reads(follows: bool) -> None:
+    def said(seq: int) -> dict[str, Any]:
+        return {"action": "gbroadcast", "sender": "bob", "group": "wob", "seq": seq, "ts": TS, "msg": str(seq)}
+
+    async def serve(peer: Peer, _: int) -> None:
+        await peer.welcome(wob=4)
+        peer.say(**said(5))
+        peer.say(**said(7))
+        while (request := await peer.get())["action"] != "states":
+            assert follows, "a script asks for nothing else"
+        peer.say(action="states", group="wob", list=[said(6), said(7)], more=False, id=request["id"])
+        await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        await link.open()
+        await seen.some(lambda: any(isinstance(notice, CaughtUp) for notice in seen.notices))
+
+    seen = talk(serve, client, follows=follows, times=Times(quit_seconds=0.1))
+    assert [n.message.seq for n in seen.notices if isinstance(n, Heard) and hasattr(n.message, "seq")] == [5, 6, 7]
+
+
 def test_the_back_off_grows_and_has_a_limit() -> None:
     async def serve(peer: Peer, number: int) -> None:
         if number == 0:
