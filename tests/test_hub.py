@@ -644,11 +644,12 @@ def only_what_was_lost_is_decided_again(patch: Patch) -> None:
 
 
 def a_refusal_stands_whatever_fails(patch: Patch) -> None:
-    rejected = Line.rejected
+    undo, rejected = Ledger._undo, Line.rejected
 
     def stubborn(line: Line[Outcome], failed: Any, again: Any) -> None:
         rejected(line, failed, lambda entry, lost: iter((entry,)) if is_refusal(entry) else again(entry, lost))
 
+    patch.setattr(Ledger, "_undo", lambda ledger, outcome: None if is_refusal(outcome) else undo(ledger, outcome))
     patch.setattr(Line, "rejected", stubborn)
 
 
