@@ -100,7 +100,7 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
     if kind is None:
         if type(action) is str and is_text(action):
             return _violation(ProtocolError(ErrorCode.UNKNOWN_ACTION), found)
-        return Violation(ErrorCode.BAD_REQUEST, detail="action is missing or no text", field="action")
+        return _violation(ProtocolError(ErrorCode.BAD_REQUEST, "action is missing or no text", field="action"), found)
     shape = shape_of(kind)
     if shape.has_options or _lacks(found, shape.spelled):
         found = {name: value for name, value in found.items() if value is not None}

@@ -85,7 +85,8 @@ class Connection:
     def _learn(self, spelled: str | None) -> None:
         action = ACTIONS.get(spelled or "", spelled)
         if action == spelled:
-            self.spells.pop(spelled or "", None)
+            if self.spells.get(spelled or "") != "cgroup":  # who said cgroup once is told cgroup from then on
+                self.spells.pop(spelled or "", None)
         elif action and spelled:
             self.spells[action] = spelled
 

@@ -13,7 +13,7 @@ from typing import TypeVar, assert_never
 from libtchat.errors import ErrorCode, Refused
 from libtchat.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
 from libtchat.limits import DEFAULT_LIMITS, Limits
-from libtchat.names import UserKey, check_group_name, check_user_name, user_key
+from libtchat.names import UserKey, check_any_user_name, check_group_name, user_key
 from libtchat.request import (
     Ban,
     Create,
@@ -290,7 +290,7 @@ def _check_target(
         return group.invited[key].dest, key
     if standing is Standing.BANNED:
         return group.banned[key], key
-    return known_dest or check_user_name(request.dest, field="dest"), key
+    return known_dest or check_any_user_name(request.dest, field="dest"), key
 
 
 def _check_room(group: Group, limits: Limits) -> None:

@@ -18,9 +18,10 @@ from libtchat.errors import ErrorCode, Refused
 from libtchat.event import Created, Event, Invited, Joined, Said
 from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, subject
 from libtchat.limits import Limits
-from libtchat.names import Key, UserKey, group_key, user_key
+from libtchat.names import Key, UserKey, group_key, is_guest, user_key
 from libtchat.pending import Line
 from libtchat.presence import Item, Peer, Presence, Session
+from libtchat.rate import Bucket
 from libtchat.refusal import error_for
 from libtchat.request import Ban, Create, GroupRequest, Invite, Join, Leave
 
@@ -118,6 +119,7 @@ class Ledger:
             slot = Slot(group, group)
             if group is not None:
                 self._slots[key] = slot
+                self._let_lost_guests_go(key, group)
         return slot
 
     def durable(self, key: Key) -> Group | None:
@@ -169,11 +171,21 @@ class Ledger:
         """Let a guest who went leave its groups."""
         for key, membership in session.memberships.items():
             if key in self._slots:
-                leave = Leave(None, membership.name)
-                outcome = Outcome(None, session, leave, leave, key)
-                outcome.arrivals = self.presence.arrivals
-                self.decide(outcome)
-                self.line.put(outcome)
+                self._let_go(session, key, membership.name)
+
+    def _let_lost_guests_go(self, key: Key, group: Group) -> None:
+        """Let guests leave whose connections ended with the server, without their leave (R-guest-leave)."""
+        names = {**group.members, **{user: event.dest for user, event in group.invited.items()}}
+        for user, name in names.items():
+            if is_guest(user) and self.presence.session(user) is None:
+                self._let_go(Session(user, name, "", Bucket(0, 0)), key, group.name)
+
+    def _let_go(self, session: Session, key: Key, name: str) -> None:
+        leave = Leave(None, name)
+        outcome = Outcome(None, session, leave, leave, key)
+        outcome.arrivals = self.presence.arrivals
+        self.decide(outcome)
+        self.line.put(outcome)
 
     # --- deciding ---
 

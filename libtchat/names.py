@@ -14,7 +14,17 @@ from typing import Any, NewType
 from libtchat.errors import ErrorCode, Refused
 from libtchat.limits import DEFAULT_LIMITS
 
-__all__ = ["GUEST_PREFIX", "Key", "UserKey", "check_group_name", "check_user_name", "group_key", "is_guest", "user_key"]
+__all__ = [
+    "GUEST_PREFIX",
+    "Key",
+    "UserKey",
+    "check_any_user_name",
+    "check_group_name",
+    "check_user_name",
+    "group_key",
+    "is_guest",
+    "user_key",
+]
 
 Key = NewType("Key", str)
 """A group's name key: what groups are looked up and stored by."""
@@ -72,11 +82,20 @@ def check_user_name(name: str, *, field: str = "sender") -> str:
     Raises:
         Refused: bad-name, with *field*, if it breaks the rule or is reserved for the server.
     """
-    shown = _check(name, DEFAULT_LIMITS.max_name_chars, field)
+    shown = check_any_user_name(name, field=field)
     key = user_key(shown)
     if key in _RESERVED or is_guest(key):
         raise Refused(ErrorCode.BAD_NAME, f"{shown} is a name only the server gives", field=field)
     return shown
+
+
+def check_any_user_name(name: str, *, field: str = "dest") -> str:
+    """Return *name* as it is displayed; one that only the server gives is as good as any.
+
+    Raises:
+        Refused: bad-name, with *field*, if it breaks the rule.
+    """
+    return _check(name, DEFAULT_LIMITS.max_name_chars, field)
 
 
 def check_group_name(name: str, *, field: str = "group") -> str:

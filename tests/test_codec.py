@@ -305,7 +305,7 @@ WHOLE = '"from":"alice","group":"wob","to":"bob","id":"q1"'
         ('{"action":"register","sender":"a"}', ("bad-request", "register", "a", None, None, None, False)),
         ('{"action":"ping","id":7}', ("bad-request", "ping", None, None, None, None, False)),
         ('{"action":"dance","sender":"a","id":"q"}', ("unknown-action", "dance", "a", None, None, "q", False)),
-        ('{"action":7,"sender":"a"}', ("bad-request", None, None, None, None, None, False)),
+        ('{"action":7,"sender":"a","id":"q"}', ("bad-request", None, "a", None, None, "q", False)),
         ("{", ("bad-json", None, None, None, None, None, False)),
     ],
 )

@@ -113,7 +113,8 @@ def test_a_connection_tells_when_it_holds_a_part_of_a_request() -> None:
         (b'{"action":"messages","group":"w"}', {"msgs": "messages"}),
         (b'{"action":"messages","group":"msgs"}', {"msgs": "messages"}),
         (b'{"action":"dance"}', {}),
-        (b'{"action":"cgroup","group":"w"}{"action":"cgroupe","group":"w"}', {}),
+        (b'{"action":"cgroup","group":"w"}{"action":"cgroupe","group":"w"}', {"cgroupe": "cgroup"}),
+        (b'{"action":"messages","group":"w"}{"action":"msgs","group":"w"}', {}),
     ],
 )
 def test_a_connection_learns_how_its_peer_spells(frame: bytes, spells: dict[str, str]) -> None:

@@ -239,7 +239,7 @@ def test_a_bad_group_name_is_refused(name: str) -> None:
     assert outcome(None, Create(None, name), "alice") == "bad-name"
 
 
-@pytest.mark.parametrize("name", ["", "a b", "x" * 33, "server", "guest-7"])
+@pytest.mark.parametrize("name", ["", "a b", "x" * 33])
 def test_a_name_nobody_can_have_is_not_banned(name: str) -> None:
     with pytest.raises(Refused) as caught:
         decide(a_group(), Ban(None, "wob", name), "owner", ts=TS)
