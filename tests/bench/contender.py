@@ -154,7 +154,7 @@ CONTENDERS = {
         _tchat("tchat plain", _PLAIN, ":memory:"),
         _tchat("tchat plain durable", _PLAIN, None),
         Contender("ngircd", "irc", _ngircd, _missing("ngircd"), concurrency=8),
-        Contender("inspircd", "irc", _inspircd, _missing("inspircd")),
+        Contender("inspircd", "irc", _inspircd, _missing("inspircd"), concurrency=500),
         Contender("redis", "redis", _redis, _missing("redis-server")),
     )
 }

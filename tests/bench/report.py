@@ -103,30 +103,30 @@ def micro_table(timings: Sequence[Timing], previous: Sequence[Timing] = ()) -> s
 
 @frozen
 class Column:
-    """One figure of a table: shown as the median over the rounds, and the best of them unless that says nothing."""
+    """One figure of a table: the median over the rounds and, if it is `compared`, the best of them and its ratios."""
 
     title: str
     figure: str
     digits: int = 0
-    has_best: bool = False
+    compared: bool = False
     factor: float = 1.0
     higher_is_better: bool = False
 
 
 _COST = (Column("server CPU", "server_share", 2), Column("generator CPU", "generator_share", 2))
 _PEAK = Column("peak MB", "peak_kb", factor=1 / 1024)
-_WAIT = (Column("p50, us", "p50_us", has_best=True), Column("p99, us", "p99_us", has_best=True))
+_WAIT = (Column("p50, us", "p50_us", compared=True), Column("p99, us", "p99_us", compared=True))
 
 
 def _rate(title: str, figure: str) -> Column:
-    return Column(title, figure, has_best=True, higher_is_better=True)
+    return Column(title, figure, compared=True, higher_is_better=True)
 
 
-# The first column is what ratios are made of.
+# The first column is a row's main figure, that of the plot and the notes.
 _COLUMNS: dict[Mode, tuple[Column, ...]] = {
     "saturate": (
         _rate("deliveries/s", "deliveries_per_second"),
-        Column("CPU ns each", "server_ns_each", has_best=True),
+        Column("CPU ns each", "server_ns_each", compared=True),
         *_COST,
         Column("deliveries a read", "deliveries_per_read"),
         _PEAK,
@@ -135,8 +135,8 @@ _COLUMNS: dict[Mode, tuple[Column, ...]] = {
     "ask": (_rate("questions/s", "asks_per_second"), Column("CPU us each", "server_us_each", 1, True), *_WAIT, *_COST),
     "connect": (
         _rate("connections/s", "connects_per_second"),
-        Column("CPU us each", "server_us_each", has_best=True),
-        Column("KB each", "kb_each", 2, has_best=True),
+        Column("CPU us each", "server_us_each", compared=True),
+        Column("KB each", "kb_each", 2, compared=True),
         *_COST,
     ),
 }
@@ -160,23 +160,24 @@ def live_tables(runs: Sequence[Run], previous: Sequence[Run] = ()) -> str:
 
 
 def _live_table(row: Row, runs: Sequence[Run], previous: Sequence[Run]) -> str:
-    columns = _COLUMNS[row.mode]
-    anchor = best(runs, row.id, ANCHOR)
-    lines = []
+    titles, lines = [""], list[list[str]]()
+    for column in _COLUMNS[row.mode]:
+        compared = [f"x {ANCHOR}", *(["x previous"] if previous else [])] if column.compared else []
+        titles.extend([column.title, *compared])
     for who in row.contenders:
         mine = [run for run in runs if (run.row, run.who) == (row.id, who)]
         if not mine:
             continue
-        cells = [_cell(column, [run.figures for run in mine if not run.error]) for column in columns]
-        cells.insert(1, _ratio(best(runs, row.id, who), anchor))
-        if previous:
-            cells.insert(2, _ratio(best(runs, row.id, who), best(previous, row.id, who)))
-        lines.append([who, *cells, _verdict(mine)])
-    titles = [column.title for column in columns]
-    titles.insert(1, f"x {ANCHOR}")
-    if previous:
-        titles.insert(2, "x previous")
-    return "\n".join([_table(["", *titles, "lost, disordered"], lines), *_notes(row, runs)])
+        cells = [who]
+        for column in _COLUMNS[row.mode]:
+            cells.append(_cell(column, [run.figures for run in mine if not run.error]))
+            if column.compared:
+                figure = best(runs, row.id, who, column)
+                cells.append(_ratio(figure, best(runs, row.id, ANCHOR, column)))
+                if previous:
+                    cells.append(_ratio(figure, best(previous, row.id, who, column)))
+        lines.append([*cells, _verdict(mine)])
+    return "\n".join([_table([*titles, "lost, disordered"], lines), *_notes(row, runs)])
 
 
 def _cell(column: Column, figures: Sequence[dict[str, float]]) -> str:
@@ -184,7 +185,7 @@ def _cell(column: Column, figures: Sequence[dict[str, float]]) -> str:
     if not values:
         return "-"
     shown = f"{statistics.median(values):,.{column.digits}f}"
-    if column.has_best and len(values) > 1:
+    if column.compared and len(values) > 1:
         shown += f" [{(max if column.higher_is_better else min)(values):,.{column.digits}f}]"
     return shown
 
