@@ -208,6 +208,25 @@ def test_a_protected_name_needs_its_password_and_others_come_back_without(site: 
     assert hello("bob", token=tokens["bob"])["code"] == "name-in-use"
 
 
+@restarts
+def test_a_guest_is_gone_with_the_server_and_its_groups_are_told(site: Site, ending: Ending) -> None:
+    alice, guest = site.client("alice"), site.client()
+    name = guest.ask(action="client-hello")["from"]
+    guest.ask(action="cgroupe", group="wob")
+    alice.ask(action="join", group="wob")
+    guest.until("join")
+    ending(site)
+    alice, other = site.client("alice"), site.client()
+    assert alice.welcome["groups"] == ["wob"]
+    assert other.ask(action="client-hello")["from"] != name
+    alice.send(action="members", group="wob")
+    members = alice.until("members")
+    assert (members[-1]["list"], members[-1]["owner"], members[-1]["seq"]) == (["alice"], "alice", 3)
+    log = alice.ask(action="states", group="wob")["list"]
+    assert (log[-1]["action"], log[-1]["sender"], log[-1]["owner"]) == ("leave", name, "alice")
+    assert alice.ask(action="gbroadcast", group="wob", msg="alone")["seq"] == 4
+
+
 def test_bytes_of_a_live_message_are_the_bytes_in_history_after_a_restart(site: Site) -> None:
     alice = site.client("alice")
     alice.ask(action="cgroupe", group="wob")
