@@ -3,13 +3,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: serve test lint bench clean
+.PHONY: serve test fuzz soak lint bench clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
 
 test: $(STAMP) lint  ## everything CI checks
 	$(BIN)/python -m pytest
+
+fuzz: $(STAMP)  ## look for bytes that do harm, for SECONDS
+	PYTHONPATH=tests $(BIN)/python -m fuzz.fuzz --seconds $(or $(SECONDS),60)
+	PYTHONPATH=tests $(BIN)/python -m fuzz.cost || echo "some frame cost more than promised: see above"
+
+soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
+	PYTHONPATH=tests $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

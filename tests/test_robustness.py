@@ -305,6 +305,7 @@ def memory_while_somebody_does_not_read(directory: Path, messages: int) -> list[
             bystanders.chat()
             grown.append(server.rss_kib() - before)
         assert talk.said == messages
+        print(*(f"rss {kib}" for kib in grown[:: max(1, len(grown) // 1000)]), sep="\n")
         assert server.logs("gone: does not read")
         speaker.sock.close()
         deaf.sock.close()

@@ -1,0 +1,80 @@
+"""What a frame of 64 KiB costs at worst: CPU milliseconds per adversarial input, and beside a friendly one.
+
+Not a test: a machine may be slow. It ends with 1 if anything costs more than `--most` milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+from libtchat import strict_json
+from libtchat.connection import Connection
+
+SIZE = 65_536
+
+
+def filled(start: bytes, unit: bytes, end: bytes) -> bytes:
+    return start + unit * ((SIZE - len(start) - len(end)) // len(unit)) + end
+
+
+INPUTS: dict[str, Callable[[], bytes]] = {
+    "one text": lambda: filled(b'{"action":"ping","x":"', b"x", b'"}\n'),
+    "keys": lambda: b'{"action":"ping"' + b"".join(b',"%x":1' % number for number in range(7_500)) + b"}\n",
+    "the same key": lambda: filled(b'{"action":"ping"', b',"x":1', b"}\n"),
+    "empty objects": lambda: filled(b'{"action":"ping","x":[{}', b",{}", b"]}\n"),
+    "empty lists": lambda: filled(b'{"action":"ping","x":[[]', b",[]", b"]}\n"),
+    "empty texts": lambda: filled(b'{"action":"ping","x":[""', b',""', b"]}\n"),
+    "numbers": lambda: filled(b'{"action":"ping","x":[0', b",1", b"]}\n"),
+    "fractions": lambda: filled(b'{"action":"ping","x":[0', b",1e9", b"]}\n"),
+    "one number": lambda: filled(b'{"action":"ping","x":', b"9", b"}\n"),
+    "open braces": lambda: filled(b'{"x":', b"{", b"}\n"),
+    "nested objects": lambda: filled(b"", b'{"x":', b""),
+    "open brackets": lambda: filled(b'{"x":', b"[", b"}\n"),
+    "nested lists": lambda: b'{"x":' + b"[" * 32_700 + b"]" * 32_700 + b"}\n",
+    "quotes": lambda: filled(b'{"x":"', b'"', b'"}\n'),
+    "escaped quotes": lambda: filled(b'{"action":"ping","x":"', b'\\"', b'"}\n'),
+    "backslashes": lambda: filled(b'{"action":"ping","x":"', b"\\\\", b'"}\n'),
+    "escapes": lambda: filled(b'{"action":"ping","x":"', b"\\u00e9", b'"}\n'),
+    "surrogates": lambda: filled(b'{"action":"ping","x":"', b"\\ud800", b'"}\n'),
+    "bad UTF-8": lambda: filled(b'{"action":"ping","x":"', b"\xff", b'"}\n'),
+    "braces in a text": lambda: filled(b'{"action":"ping","x":"', b"{}", b'"}\n'),
+    "spaces": lambda: filled(b'{"action":"ping"', b" ", b"}\n"),
+    "accents in a name": lambda: filled(b'{"action":"join","group":"a', "\u0315\u0300".encode(), b'"}\n'),
+    "garbage": lambda: filled(b"", b"x", b"\n"),
+}
+
+
+def milliseconds(data: bytes, size: int) -> float:
+    """Return the CPU time of reading *data* in chunks of *size*, the best of three."""
+    took = []
+    for _ in range(3):
+        connection = Connection()
+        begun = time.process_time_ns()
+        for at in range(0, len(data), size):
+            connection.receive(data[at : at + size])
+        took.append((time.process_time_ns() - begun) / 1e6)
+    return min(took)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--most", type=float, default=3.0)
+    most, worst = parser.parse_args().most, 0.0
+    backends: tuple[strict_json.BackendName, ...] = ("orjson", "stdlib") if strict_json.HAS_ORJSON else ("stdlib",)
+    for backend in backends:
+        strict_json.use_backend(backend)
+        friendly = milliseconds(INPUTS["one text"](), SIZE)
+        for name, make in INPUTS.items():
+            costs = [milliseconds(make(), size) for size in (SIZE, 1448)]
+            worst = max(worst, *costs)
+            shown = "  ".join(f"{cost:6.2f} ms ({cost / friendly:5.1f} x)" for cost in costs)
+            print(f"{backend:7} {name:18} whole, in segments: {shown}")
+    print(f"worst {worst:.2f} ms, {most} allowed")
+    return int(worst > most)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
