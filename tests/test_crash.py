@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from crash.checker import compare
 from crash.writer import GROUPS, Address, Record, Writer, raw_events
-from live import TIMEOUT_SECONDS, Server
+from live import TIMEOUT_SECONDS, Client, Server
 
 from tchat_server.log import care
 
@@ -50,7 +50,8 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
             writer.join(TIMEOUT_SECONDS)
             assert not writer.is_alive(), f"{writer.name} waits for ever (seed {seed})"
             assert writer.error is None, f"{writer.name}, seed {seed}: {writer.error!r}"
-        logs = {group: list(events_of(server, group)) for group in GROUPS}
+        with server.client("auditor") as auditor:
+            logs = {group: list(events_of(auditor, group)) for group in GROUPS}
         assert server.stop() == 0
     verdict = compare([writer.record for writer in writers], logs)
     with capsys.disabled():
@@ -80,20 +81,17 @@ def wait_for_answers(writers: list[Writer], number: int) -> None:
         time.sleep(0.001)
 
 
-def events_of(server: Server, group: str) -> Iterator[bytes]:
+def events_of(auditor: Client, group: str) -> Iterator[bytes]:
     """Yield the whole log of a group as somebody who joins in the end can read it."""
-    with server.client("auditor") as auditor:
-        answer = auditor.ask(action="join", group=group)
-        if answer.get("code") == "group-not-found":
-            return
-        more, after = True, 0
-        while more:
-            auditor.send(action="states", group=group, all=True, after=after, limit=1000)
-            line = auditor.line()
-            assert line is not None
-            yield from raw_events(line)
-            page = json.loads(line)
-            more, after = page["more"], page["last"]
+    answer = auditor.ask(action="join", group=group)
+    more, after = answer.get("code") != "group-not-found", 0
+    while more:
+        auditor.send(action="states", group=group, all=True, after=after, limit=1000)
+        line = auditor.line()
+        assert line is not None
+        yield from raw_events(line)
+        page = json.loads(line)
+        more, after = page["more"], page["last"]
 
 
 def event(seq: int, **more: str) -> bytes:
