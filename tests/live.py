@@ -138,17 +138,17 @@ class Server:
     def __init__(self, directory: Path, *options: str, prelude: str = "", open_files: int = 0) -> None:
         port_file = directory / "port"
         port_file.unlink(missing_ok=True)
-        self.log_file = directory / "log"
+        self.log_file, self.out_file = directory / "log", directory / "out"
         defaults = [] if "--db" in options else ["--db", ":memory:"]
         defaults += [] if "--rate" in options else ["--rate", "0"]
         if open_files:
             prelude += f"\nimport resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({open_files}, {open_files}))"
         code = f"import sys; sys.argv[0] = 'tchat-server'\n{prelude}\nfrom tchat_server.cli import main; main()"
         command = [sys.executable, "-c", code, "--listen", "127.0.0.1:0", "--port-file", str(port_file)]
-        with self.log_file.open("ab") as log:
+        with self.log_file.open("ab") as log, self.out_file.open("wb") as out:
             self.process = subprocess.Popen(
                 [*command, *defaults, *options],
-                stdout=subprocess.DEVNULL,
+                stdout=out,
                 stderr=log,
                 cwd=ROOT,
             )

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -94,6 +95,18 @@ def test_row_by_conversations(row: int, server: Server, bystanders: Bystanders) 
 
 
 # --- bytes ---
+
+
+def test_row_18_who_speaks_for_somebody_else_is_counted(tmp_path: Path) -> None:
+    with serving(tmp_path, "--admin-listen", "127.0.0.1:0") as server, Bystanders(server) as bystanders:
+        found = re.search(r"/metrics on port (\d+)", server.out_file.read_text())
+        assert found is not None
+        with server.client(fresh("eve")) as eve:
+            for _ in range(3):
+                assert eve.code(action="client-broadcast", sender=bystanders.alice.name, msg="hi") == "forbidden"
+        with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/metrics", timeout=TIMEOUT_SECONDS) as answer:
+            metrics = answer.read().decode()
+        assert 'tchat_errors_total{code="forbidden"} 3\n' in metrics
 
 
 def test_row_04_a_hundred_thousand_open_brackets_are_bad_json(server: Server, bystanders: Bystanders) -> None:
