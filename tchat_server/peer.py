@@ -55,8 +55,8 @@ class PeerProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_drained", "_owner", "_spacing", "_waiting", "_work", "_worker", "address", "cause", "connection",
-        "frames_in", "has_spoken", "host", "id", "is_blocked", "is_plain", "lines_out", "out", "since",
-        "transport", "turns",
+        "frames_in", "has_ended", "has_spoken", "host", "id", "is_blocked", "is_plain", "lines_out", "out",
+        "since", "transport", "turns",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -68,7 +68,7 @@ class PeerProtocol(asyncio.Protocol):
         self.connection = Connection(owner.limits)
         self.address = self.host = self.cause = ""
         self.is_plain = True
-        self.is_blocked = self.has_spoken = False
+        self.is_blocked = self.has_spoken = self.has_ended = False
         self.out: list[bytes] = []
         self.since = 0.0
         self.frames_in = self.lines_out = 0
@@ -108,6 +108,7 @@ class PeerProtocol(asyncio.Protocol):
         self._owner.received(self, items)
 
     def eof_received(self) -> bool:
+        self.has_ended = True
         if not self.cause:
             self._owner.received(self, (None,))
         return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections

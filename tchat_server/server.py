@@ -238,7 +238,7 @@ class Server:
                     self._start(self._answer(effect))
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.finish("quit" if effect.code is None else effect.code)
+                        peer.finish(effect.code or ("closed by the peer" if peer.has_ended else "quit"))
                 case _:
                     assert_never(effect)
         self._deliver(audience, run)

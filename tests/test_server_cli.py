@@ -421,11 +421,14 @@ def test_a_log_line_is_one_line_whatever_is_in_it(form: str) -> None:
 
 def test_the_log_says_why_each_connection_ended_and_never_what_was_said(tmp_path: Path) -> None:
     with running(tmp_path, *ANYWHERE, "--log-format", "json") as server:
-        alice, bob = server.client("alice"), server.client("bob")
+        alice, bob, carol = (server.client(name) for name in ("alice", "bob", "carol"))
         alice.ask(action="client-broadcast", msg="a secret between us")
         alice.send(action="client-quit")
         assert alice.rest()[-1]["action"] == "server-quit"
         server.logs(r"gone: quit")
+        carol.sync()
+        carol.sock.close()
+        server.logs(r"gone: closed by the peer")
         bob.reset()
         server.logs(r"gone: lost: .*reset by peer")
     entries = [json.loads(line) for line in server.log().splitlines()]
