@@ -456,6 +456,6 @@ def test_any_history_with_failing_commits_crashes_and_restarts_is_that_of_the_mo
     run_state_machine_as_test(
         Restarting,
         settings=settings(
-            max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
