@@ -99,7 +99,8 @@ _ACTOR: Mapping[type[GroupRequest | GroupQuery], Mapping[Standing, ErrorCode]] =
     ListStates: _READER,
 }
 _ACTOR_IF_PRIVATE: Mapping[type[GroupRequest | GroupQuery], Mapping[Standing, ErrorCode]] = {
-    Join: {_NONE: ErrorCode.INVITE_REQUIRED},
+    **_ACTOR,
+    Join: {**_ACTOR[Join], _NONE: ErrorCode.INVITE_REQUIRED},
     ListMembers: _OUTSIDER,
 }
 _OWNER_ONLY = (Kick, Ban, Unban)
@@ -126,9 +127,7 @@ def admit(group: Group | None, request: GroupRequest | GroupQuery, actor: UserKe
         raise Refused(ErrorCode.GROUP_NOT_FOUND)
     kind = type(request)
     standing = group.standing(actor)
-    code = _ACTOR[kind].get(standing)
-    if code is None and group.private and kind in _ACTOR_IF_PRIVATE:
-        code = _ACTOR_IF_PRIVATE[kind].get(standing)
+    code = (_ACTOR_IF_PRIVATE if group.private else _ACTOR)[kind].get(standing)
     if code is None and kind in _OWNER_ONLY and actor != group.owner:
         code = ErrorCode.FORBIDDEN
     if code is not None:
@@ -165,7 +164,9 @@ def decide(
             raise Refused(ErrorCode.GROUP_EXISTS)
         return Created(actor, name, 1, ts, actor, request.private, request.id)
     group = admit(group, request, me)
-    name, seq, ts = group.name, group.seq + 1, max(ts, group.ts)
+    name, seq = group.name, group.seq + 1
+    if ts < group.ts:
+        ts = group.ts
     match request:
         case Say():
             return Said(actor, name, request.msg, seq, ts, request.id)

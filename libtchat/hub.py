@@ -140,11 +140,11 @@ class Hub:
         """Take the answer to an `Ask`; None: it can't be had now. The peer's items go on."""
         self._now = self._ledger.now = now
         peer = self._peers.get(ask.peer)
-        if peer is None or peer.question != ask.question:
+        if peer is None or ask.question not in peer.awaited:
             return
         peer.answers[ask.question] = answer
-        peer.question = None
-        while peer.inbox and peer.question is None:
+        peer.awaited = tuple(question for question in peer.awaited if question != ask.question)
+        while peer.inbox and not peer.awaited:
             self._process(peer, peer.inbox.popleft())
         if not peer.inbox:
             peer.inbox = None
@@ -184,11 +184,11 @@ class Hub:
         try:
             self._route(peer, item)
         except Unanswered as need:
-            peer.question = need.question
+            peer.awaited = need.questions
             if peer.inbox is None:
                 peer.inbox = deque()
             peer.inbox.appendleft(item)
-            self._asks.append(Ask(peer.id, need.question))
+            self._asks.extend(Ask(peer.id, question) for question in need.questions)
             return
         except Refused as refusal:
             outcome = Outcome(peer, peer.session, item)

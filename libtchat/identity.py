@@ -54,7 +54,7 @@ class Identity:
         name = check_user_name(hello.sender)
         key = user_key(name)
         session = self._presence.session(key)
-        user = None if session else peer.ask(LoadUser(key))
+        user = None if session else peer.ask(LoadUser(key), NewToken())
         assert user is None or isinstance(user, User)
         self._authenticate(peer, hello, key, session or user or User(), is_held=session is not None, now=now)
         if session is not None:

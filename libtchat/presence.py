@@ -51,11 +51,11 @@ class Session:
 
 
 class Unanswered(Exception):
-    """A peer's item can't go on before `question` is answered; then it starts again."""
+    """A peer's item can't go on before `questions` are answered; then it starts again."""
 
-    def __init__(self, question: Question) -> None:
-        super().__init__(question)
-        self.question = question
+    def __init__(self, questions: tuple[Question, ...]) -> None:
+        super().__init__(*questions)
+        self.questions = questions
 
 
 @define(eq=False)
@@ -64,7 +64,7 @@ class Peer:
 
     Attributes:
         origin: where it comes from, for throttling; any text.
-        question: the question out for it; until the answer comes, its items wait in `inbox`.
+        awaited: the questions out for it; until the answers came, its items wait in `inbox`.
         answers: what was answered so far for the item at work.
         ended: nothing more is taken from it.
     """
@@ -73,20 +73,20 @@ class Peer:
     origin: str
     requests: Bucket
     session: Session | None = None
-    question: Question | None = None
+    awaited: tuple[Question, ...] = ()
     answers: dict[Question, Answer] = Factory(dict)
     inbox: deque[Item] | None = None
     ended: bool = False
 
-    def ask(self, question: Question) -> Answer:
-        """Return the answer to *question*.
+    def ask(self, question: Question, *ahead: Question) -> Answer:
+        """Return the answer to *question*; those *ahead* are likely to be asked next, and are asked along with it.
 
         Raises:
             Unanswered: it was not asked yet for the item at work.
             Refused: unavailable, if it can't be had.
         """
         if question not in self.answers:
-            raise Unanswered(question)
+            raise Unanswered((question, *ahead))
         answer = self.answers[question]
         if answer is None:
             raise Refused(ErrorCode.UNAVAILABLE)

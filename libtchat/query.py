@@ -115,15 +115,17 @@ class Queries:
         is_member = session.key in group.members
         invited = {user: event.dest for user, event in group.invited.items()} if is_member else {}
         banned = group.banned if is_member else {}
-        everyone = {**group.members, **invited, **banned}
-        shown, more = self._cut(everyone, "" if request.after is None else user_key(request.after))
-        page = [user_key(name) for name in shown]
+        after = "" if request.after is None else user_key(request.after)
+        users = sorted(user for user in {**group.members, **invited, **banned} if user > after)
+        names = (group.members.get(user) or invited.get(user) or banned[user] for user in users)
+        shown, more = cut(names, self.limits)
+        page = users[: len(shown)]
 
         def of(names: Mapping[UserKey, str]) -> tuple[str, ...]:
-            return tuple(names[user] for user in page if user in names)
+            return tuple([names[user] for user in page if user in names])
 
         members = of(group.members)
-        online = tuple(name for name in members if self._presence.session(user_key(name)) is not None)
+        online = tuple([group.members[user] for user in page if user in group.members and self._presence.session(user)])
         return reply.Members(
             group.name,
             group.seq,

@@ -28,12 +28,13 @@ class Hold(Enum):
 class Turns:
     """What was read from one transport, and is given to *take* turn by turn."""
 
-    __slots__ = ("_holds", "_take", "_transport", "_unread")
+    __slots__ = ("_holds", "_is_paused", "_take", "_transport", "_unread")
 
     def __init__(self, transport: asyncio.Transport, take: Callable[[bytes], None]) -> None:
         self._transport, self._take = transport, take
         self._holds: set[Hold] = set()
         self._unread = b""
+        self._is_paused = False
 
     @property
     def is_held(self) -> bool:
@@ -42,17 +43,15 @@ class Turns:
 
     def feed(self, data: bytes) -> None:
         """Take in what was read."""
-        if self._unread:
+        if self._unread or self._holds:
             self._unread += data
-        elif self._holds:
-            self._unread = data
+            self._pause()
         else:
             self._begin(data)
 
     def hold(self, why: Hold) -> None:
-        """Read nothing more until it is released."""
+        """Take nothing more until it is released; what still comes is kept, and then nothing more is read."""
         self._holds.add(why)
-        self._pause()
 
     def hold_for(self, why: Hold, seconds: float) -> None:
         """Read nothing more for a while; a hold that is on is not made longer."""
@@ -85,11 +84,13 @@ class Turns:
         if self._unread:
             data, self._unread = self._unread, b""
             self._begin(data)
-        if not self.is_held and not self._transport.is_closing():
+        if self._is_paused and not self.is_held and not self._transport.is_closing():
+            self._is_paused = False
             self._transport.resume_reading()
 
     def _pause(self) -> None:
-        if not self._transport.is_closing():
+        if not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
             self._transport.pause_reading()
 
 

@@ -169,9 +169,9 @@ def test_what_cannot_be_asked_now_is_unavailable_and_may_be_said_again() -> None
     shell = a_shell()
     peer = shell.connect()
     shell.hub.handle(peer, Hello("alice"), shell.now)
-    effects = shell.hub.drain()
-    assert isinstance(effects[0], Ask)
-    shell.hub.answered(effects[0], None, shell.now)
+    for effect in shell.hub.drain():
+        assert isinstance(effect, Ask)
+        shell.hub.answered(effect, None, shell.now)
     shell.tick()
     assert [message["code"] for message in shell.said(peer)] == ["unavailable"]
     assert code(shell, peer, Hello("alice")) == ""
@@ -199,10 +199,12 @@ def test_a_peer_that_is_gone_when_its_answer_comes_is_forgotten() -> None:
     peer = shell.connect()
     shell.hub.handle(peer, Hello("alice"), shell.now)
     shell.hub.handle(peer, Create(None, "wob"), shell.now)
-    (question,) = shell.hub.drain()
-    assert isinstance(question, Ask)
+    questions = shell.hub.drain()
+    assert questions
     shell.hub.disconnected(peer, shell.now)
-    shell.hub.answered(question, shell.answer_to(question.question), shell.now)
+    for question in questions:
+        assert isinstance(question, Ask)
+        shell.hub.answered(question, shell.answer_to(question.question), shell.now)
     assert shell.hub.drain() == []
     assert not shell.hub._ledger._arriving
     bob = enter(shell, "bob")

@@ -22,6 +22,16 @@ _TYPES: Dict[str, Callable[[object], bool]] = {
 }
 
 
+def _canonical(message: Dict[str, object]) -> Dict[str, object]:
+    """Return a message told to a peer that says `cgroup` as all others are told it."""
+    if message.get("action") == "cgroup":
+        return dict(message, action="cgroupe")
+    entries = message.get("list")
+    if not isinstance(entries, list):
+        return message
+    return dict(message, list=[_canonical(entry) if isinstance(entry, dict) else entry for entry in entries])
+
+
 class Shapes:
     """One schema file; `faults` says what is wrong with a message, by the definition of its action."""
 
@@ -35,8 +45,8 @@ class Shapes:
         action = message.get("action")
         if not isinstance(action, str):
             return ["action is missing" if action is None else "action is not a string"]
-        if action == "cgroup":
-            message, action = dict(message, action="cgroupe"), "cgroupe"
+        message = _canonical(message)
+        action = str(message["action"])
         if action == "server-broadcast" and "event" in message and "presence" in self.definitions:
             return self.check(self.definitions["presence"], message, "")
         schema = self.definitions.get(action)

@@ -203,6 +203,15 @@ def is_clean(text):
     return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
 
 
+def told_cgroup(message):
+    """Return a message as it is told to who says cgroup, an event in a page too."""
+    if message["action"] == "cgroupe":
+        return {**message, "action": "cgroup"}
+    if message["action"] == "states":
+        return {**message, "list": [told_cgroup(event) for event in message["list"]]}
+    return message
+
+
 class Peer:
     def __init__(self, server, sock):
         self.server, self.sock = server, sock
@@ -221,8 +230,8 @@ class Peer:
         self.sock.close()
 
     def send(self, message):
-        if self.says_cgroup and message["action"] == "cgroupe":
-            message = {**message, "action": "cgroup"}
+        if self.says_cgroup:
+            message = told_cgroup(message)
         end = b"" if "forgets-newline" in self.server.faults else b"\r\n"
         indent = 1 if "indents" in self.server.faults else None
         self.out.put(json.dumps(message, ensure_ascii=False, indent=indent).encode() + end)
@@ -346,9 +355,9 @@ class Server:
             message["action"] = "server-error"
         if isinstance(request.get("action"), str):
             message["request"] = request["action"]
-        for field in ("id", "group", "dest"):
-            if isinstance(request.get(field), str) and is_clean(request[field]):
-                message[field] = request[field]
+        for field, asked in (("id", "id"), ("group", "group"), ("dest", "to"), ("dest", "dest")):
+            if isinstance(request.get(asked), str) and is_clean(request[asked]):
+                message[field] = request[asked]
         peer.send(message)
 
     def handle(self, peer, request):
