@@ -74,6 +74,7 @@ WHO: Mapping[type[Request], tuple[str, ...]] = {
 
 _NAMES_NOBODY = (Hello, Register, Quit, ReportError, Ping)
 
+_PAGES = (Messages, States)
 _BACKSLASH = 0x5C  # looked for as a number, which is five times as fast as as bytes
 _MAX_MESSAGE_KEYS = 1_000_000  # a page holds many events
 
@@ -110,7 +111,8 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
         if kind is Create:
             read_privacy(found)
         request: Request = shape.read(found, has_escapes=_BACKSLASH in frame)
-        _check_sizes(request, shape, limits, len(frame))
+        if shape.is_page or len(frame) > limits.max_reason_bytes or "id" in found:
+            _check_sizes(request, shape, limits, len(frame))
     except ProtocolError as error:
         return _violation(error, found, identifies=kind not in _NAMES_NOBODY)
     return request
@@ -223,15 +225,15 @@ def read_message(frame: bytes) -> Message | Foreign:
 
 def encode(message: Message) -> bytes:
     """Write a server message, without a line end. Equal messages give equal bytes."""
-    if isinstance(message, Messages | States):
+    shape = shape_of(type(message))
+    if isinstance(message, _PAGES):
         lines = [*map(encode, message.list)]
         page = message
         return encode_page(page.action, page.group, lines, more=page.more, first=page.first, last=page.last, id=page.id)
-    shape = shape_of(type(message))
-    found = {"action": message.action}
     if shape.has_sender and (who := message.sender) is not None:  # type: ignore[union-attr]
-        found["sender"] = found["from"] = who
-    found.update(shape.write(message))
+        found = {"action": message.action, "sender": who, "from": who, **shape.write(message)}
+    else:
+        found = {"action": message.action, **shape.write(message)}
     if not shape.has_text:
         found["msg"] = describe(message)
     return strict_json.dumps(found)
@@ -266,7 +268,7 @@ def _read_message(found: dict[str, Any], has_escapes: bool) -> Message:
 
 def _unnumbered(message: Message) -> str | None:
     """Return what *message* says if it is or holds an event without `seq`, else None."""
-    events = message.list if isinstance(message, Messages | States) else (message,)
+    events = message.list if isinstance(message, _PAGES) else (message,)
     if all(event.seq > 0 for event in events if isinstance(event, Event)):
         return None
     return " / ".join(f"{it.sender}: {it.msg}" if isinstance(it, Said) else describe(it) for it in events)

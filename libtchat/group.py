@@ -126,7 +126,7 @@ def admit(group: Group | None, request: GroupRequest | GroupQuery, actor: UserKe
     if group is None:
         raise Refused(ErrorCode.GROUP_NOT_FOUND)
     kind = type(request)
-    standing = group.standing(actor)
+    standing = _MEMBER if actor in group.members else group.standing(actor)
     code = (_ACTOR_IF_PRIVATE if group.private else _ACTOR)[kind].get(standing)
     if code is None and kind in _OWNER_ONLY and actor != group.owner:
         code = ErrorCode.FORBIDDEN
@@ -206,10 +206,9 @@ def evolve(group: Group | None, event: Event) -> Group:
     """
     if event.seq != (1 if group is None else group.seq + 1):
         raise ValueError(f"event {event.seq} does not follow {0 if group is None else group.seq}")
-    if isinstance(event, Said) and group is not None:
-        return Group(
-            group.name, group.private, event.seq, event.ts, group.owner, group.members, group.invited, group.banned
-        )
+    if group is not None and isinstance(event, Said):
+        it = group
+        return Group(it.name, it.private, event.seq, event.ts, it.owner, it.members, it.invited, it.banned)
     if isinstance(event, Created):
         if group is not None:
             raise ValueError(f"{event.group} was created twice")

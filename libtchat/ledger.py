@@ -29,6 +29,7 @@ __all__ = ["Ledger", "Outcome"]
 
 
 _ENTERING = (Create, Join)
+_TARGETING = (Invite, Ban)
 
 
 @define(eq=False)
@@ -197,11 +198,12 @@ class Ledger:
             Refused: unavailable.
         """
         key = group_key(request.group)
-        slot = self.load(peer, key)
+        slot = self._slots.get(key) or self.load(peer, key)
         outcome = Outcome(peer, session, request, request, key)
-        if isinstance(request, (Invite, Ban)):
+        if isinstance(request, _TARGETING):
             outcome.known_dest = self._known(peer, session, slot, request)
-        self._slots.setdefault(key, slot)
+        if slot.newest is None:
+            self._slots.setdefault(key, slot)
         outcome.arrivals = self.presence.arrivals
         self.decide(outcome)
         self.line.put(outcome)
@@ -235,7 +237,10 @@ class Ledger:
             return
         outcome.event = event
         outcome.after = slot.newest = after = evolve(before, event)
-        outcome.audience = self.presence.earlier(self._audience(slot, before, event, after), outcome.arrivals)
+        audience = self._audience(slot, before, event, after)
+        if outcome.arrivals != self.presence.arrivals:
+            audience = self.presence.earlier(audience, outcome.arrivals)
+        outcome.audience = audience
         if request.id is not None or isinstance(request, _ENTERING):
             self._expect(session, outcome, key, event, after)
 
@@ -339,10 +344,10 @@ class Ledger:
 
     def _audience(self, slot: Slot, before: Group | None, event: Event, after: Group) -> tuple[PeerId, ...]:
         """Return the peers that hear *event*, and keep those of the members for the next one."""
+        if isinstance(event, Said) and slot.audience is not None:
+            return slot.audience
         if slot.audience is None or before is None or before.members is not after.members:
             slot.audience = self.presence.peers(after.members)
-        if isinstance(event, Said):
-            return slot.audience
         others = outsiders(before, event, after)
         return slot.audience + self.presence.peers(others) if others else slot.audience
 

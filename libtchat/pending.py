@@ -57,7 +57,10 @@ class Line(Generic[E]):
         self._entries.append(entry)
         if entry.event is not None and not entry.durable:
             assert entry.key is not None
-            self._waiting.setdefault(entry.key, []).append(entry)
+            if (waiting := self._waiting.get(entry.key)) is None:
+                self._waiting[entry.key] = [entry]
+            else:
+                waiting.append(entry)
 
     def append(self) -> Append | None:
         """Return all events not yet durable as one append, None if there are none or an append is out already."""
@@ -108,8 +111,8 @@ class Line(Generic[E]):
 
 
 def _part(entries: list[E]) -> Part:
-    events = tuple(entry.event for entry in entries if entry.event is not None)
+    events = tuple([entry.event for entry in entries if entry.event is not None])
     last, key = entries[-1].after, entries[0].key
     assert last is not None
     assert key is not None
-    return Part(key, events[0].seq - 1, events, last, tuple(entry.digest for entry in entries))
+    return Part(key, events[0].seq - 1, events, last, tuple([entry.digest for entry in entries]))

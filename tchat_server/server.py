@@ -218,9 +218,10 @@ class Server:
                 if effect.peers is not audience:
                     self._deliver(audience, run)
                     audience, run = effect.peers, []
-                run.append((effect.message, encode(effect.message)))
-                if isinstance(effect.message, Error):
-                    self._refused(effect.peers, effect.message.code)
+                message = effect.message
+                run.append((message, encode(message)))
+                if isinstance(message, Error):
+                    self._refused(effect.peers, message.code)
                 continue
             self._deliver(audience, run)
             audience, run = (), []
