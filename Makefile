@@ -22,7 +22,7 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --python-version 3.10 spec/conformance
+	cd spec/conformance && $(CURDIR)/$(BIN)/mypy --strict .
 
 bench: $(STAMP)  ## how fast it is, beside other servers: tests/bench/README.md
 	$(BIN)/python tests/bench $(ARGS)
