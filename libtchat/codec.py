@@ -111,8 +111,9 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
         if kind is Create:
             read_privacy(found)
         request: Request = shape.read(found, has_escapes=_BACKSLASH in frame)
-        if shape.is_page or len(frame) > limits.max_reason_bytes or "id" in found:
-            _check_sizes(request, shape, limits, len(frame))
+        size = len(frame)
+        if shape.is_page or size > limits.max_reason_bytes or size > limits.max_msg_bytes or "id" in found:
+            _check_sizes(request, shape, limits, size)
     except ProtocolError as error:
         return _violation(error, found, identifies=kind not in _NAMES_NOBODY)
     return request
