@@ -27,6 +27,9 @@ _MAX_JOBS = 64
 Line = tuple[Message | None, bytes]
 """A message and the line that goes out for it, CR LF included; None: a page, whose bytes were never a message here."""
 
+_WRITTEN: Line = (None, b"")
+"""Stands in the queue of spaced lines for the one that was written last, until the gap behind it is over."""
+
 
 class Owner(Protocol):
     """What a connection tells the server."""
@@ -214,7 +217,7 @@ class PeerProtocol(asyncio.Protocol):
             if self._spacing is None:
                 self._spacing = deque()
         elif self._spacing is not None:
-            queue, self._spacing = list(self._spacing)[1:], None  # the first is written already
+            queue, self._spacing = [line for line in self._spacing if line is not _WRITTEN], None
             self._waiting -= _size(queue)
             self.out.extend(line for _, line in queue)
             self._owner.wrote(self)
@@ -243,6 +246,7 @@ class PeerProtocol(asyncio.Protocol):
             return
         self._waiting -= len(queue[0][1])
         self.transport.write(queue[0][1])
+        queue[0] = _WRITTEN
         self.lines_out += 1
         asyncio.get_running_loop().call_later(self._owner.limits.spacing_seconds, self._after_gap)
 

@@ -207,6 +207,10 @@ class Server:
         while effects := self.hub.drain():
             self._carry_out(effects)
         self._flush()
+        if self._not_read and self.hub.backlog <= _MAX_BACKLOG:
+            for peer in self._not_read:
+                peer.turns.release(Hold.BACKLOG)
+            self._not_read.clear()
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         """Carry out effects in order; a run of messages for one audience is joined once and shared."""
@@ -297,10 +301,6 @@ class Server:
         effects = self.hub.rejected(failed, now) if failed else self.hub.committed(now)
         self._carry_out(effects)
         self._encoder.forget()
-        if self.hub.backlog <= _MAX_BACKLOG and not self._is_stopping:
-            for peer in self._not_read:
-                peer.turns.release(Hold.BACKLOG)
-            self._not_read.clear()
         self._tick()
 
     async def _answer(self, ask: Ask) -> None:

@@ -278,6 +278,20 @@ async def test_a_read_that_fails_is_unavailable_and_the_next_one_works(path: Pat
 
 
 @on_loop
+async def test_a_group_whose_events_are_not_all_there_is_unavailable_and_the_others_are_not(path: Path) -> None:
+    await fill(path)
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("DELETE FROM snapshots")
+        file.execute("DELETE FROM entries WHERE kind = 1 AND group_id = (SELECT id FROM groups WHERE key = 'wob')")
+        file.commit()
+    log = SqliteLog.open(path)
+    with pytest.raises(LogUnavailable, match="wob"):
+        await log.load(Key("wob"))
+    assert (await log.load(Key("dev"))).tail
+    await log.close()
+
+
+@on_loop
 async def test_retries_are_deleted_some_time_after_nobody_may_need_them(path: Path) -> None:
     now = 1000.0
     log, book = SqliteLog.open(path, clock=lambda: now), Book()

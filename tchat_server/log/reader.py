@@ -61,8 +61,11 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
     group_id, last = head
     row = connection.execute("SELECT seq, state FROM snapshots WHERE group_id = ?", (group_id,)).fetchone()
     since, snapshot = (0, None) if row is None else (row[0], codec.decode_group(row[1]))
-    tail = lines(connection, group_id, Kinds.ALL, after=since, before=last + 1)
-    return Loaded(snapshot, tuple(codec.decode_event(line) for _, line in tail))
+    found = lines(connection, group_id, Kinds.ALL, after=since, before=last + 1)
+    tail = tuple(codec.decode_event(line) for _, line in found)
+    if [event.seq for event in tail] != [*range(since + 1, last + 1)]:
+        raise ValueError(f"events of {key} are missing: tchat-server check tells which")
+    return Loaded(snapshot, tail)
 
 
 def load_user(connection: sqlite3.Connection, key: UserKey, *, retries_since: float) -> User:
