@@ -175,7 +175,7 @@ async def do(options: Options, line: str) -> int:
     from tchat_client.script import ask
 
     meaning = parse(line, None)
-    if isinstance(meaning, Help):
+    if isinstance(meaning, Help) and not options.is_json:
         for row in _renderer(options).help(None if meaning.command is None else find(meaning.command)):
             _print(row)
         return 0

@@ -41,7 +41,7 @@ def tell(arguments: Sequence[str], problem: LinkError | HelloRefused | Refusal |
 def complain(arguments: Sequence[str], code: str, text: str) -> None:
     """Print what went wrong: *code* for programs, *text* for people."""
     if "--json" in arguments:
-        _print(json.dumps({"action": "error", "code": code, "msg": text}, ensure_ascii=False))
+        _print(json.dumps({"action": "error", "code": code, "msg": text}, ensure_ascii=False, separators=(",", ":")))
     else:
         _print(_language_of(arguments).text("error-prefix", text=text))
 

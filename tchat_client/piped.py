@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from attrs import define
 
 from libtchat.codec import Foreign, encode
 from libtchat.mirror import Heard, Notice
@@ -20,35 +23,39 @@ __all__ = ["read_lines", "run_lines", "run_piped"]
 
 
 class _Piped(Session):
-    """A session in which a line is done when it is answered; with `is_json` it prints the messages themselves."""
-
-    is_json = False
-
-    def heard(self, notices: Sequence[Notice]) -> None:
-        if not self.is_json:
-            return super().heard(notices)
-        for notice in notices:
-            if isinstance(notice, Heard) and not notice.quiet:
-                message = notice.message
-                self.failures += isinstance(message, Error) and notice.request is not None
-                self.write(message.raw if isinstance(message, Foreign) else encode(message).decode())
-        return None
-
-    def greet(self) -> None:
-        if not self.is_json:
-            super().greet()
-
-    def complain(self, text: str) -> None:
-        if not self.is_json:
-            return super().complain(text)
-        self.failures += 1
-        return self.write(encode(Error("bad-request", msg=clean(text))).decode())
+    """A session in which a line is done when it is answered."""
 
     async def request(self, request: Request) -> None:
         if isinstance(request, Register) and not request.password:
             await self.new_password()
         else:
             await self.link.ask(request)
+
+
+@define(eq=False, kw_only=True)
+class _PipedJson(_Piped):
+    """The same for programs: *emit* prints one message; what `write` would tell people is left out."""
+
+    emit: Callable[[str], None]
+
+    def heard(self, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            if isinstance(notice, Heard) and not notice.quiet:
+                message = notice.message
+                self.failures += isinstance(message, Error) and notice.request is not None
+                self.emit(message.raw if isinstance(message, Foreign) else encode(message).decode())
+
+    def complain(self, text: str) -> None:
+        self.failures += 1
+        self.emit(encode(Error("bad-request", msg=clean(text))).decode())
+
+    def trace(self, direction: str, text: str) -> None:
+        if self.traces:
+            print(self.renderer.trace(direction, text), file=sys.stderr, flush=True)
+
+
+def _leave_out(line: str) -> None:
+    pass
 
 
 async def run_piped(link: Link, session: Session, lines: AsyncIterator[str], *, is_json: bool = False) -> int:
@@ -62,8 +69,13 @@ async def run_piped(link: Link, session: Session, lines: AsyncIterator[str], *, 
     Raises:
         LinkError: there is no connection, or no longer; what `Link.open` raises.
     """
-    piped = _Piped(link, session.renderer, session.state, session.write, session.traces)
-    link.watcher, piped.is_json = piped, is_json
+    common = (link, session.renderer, session.state)
+    piped = (
+        _PipedJson(*common, _leave_out, session.traces, emit=session.write)
+        if is_json
+        else _Piped(*common, session.write, session.traces)
+    )
+    link.watcher = piped
     await link.open()
     ended = asyncio.create_task(link.closed())
     try:
