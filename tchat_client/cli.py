@@ -293,6 +293,8 @@ def _link(options: Options, state: State, watcher: Watcher | None = None) -> Lin
 
         try:
             tls = ssl.create_default_context(cafile=options.ca)
+        except ssl.SSLError:
+            raise Misused("bad-ca", path=options.ca) from None
         except OSError as error:
             raise Misused("bad-config", path=options.ca, detail=error.strerror or error) from None
     token = state.token(options.address, options.name) if options.name else None

@@ -287,7 +287,7 @@ class Link:
         except ConnectionRefusedError:
             cause = LinkError("cause.refused")
         except ssl.SSLError as error:
-            cause = LinkError("cause.tls", detail=getattr(error, "verify_message", "") or error.reason or str(error))
+            cause = _tls_cause(error)
         except (OSError, ValueError) as error:
             raise self._cannot(getattr(error, "strerror", None) or str(error)) from None
         raise self._cannot(cause)
@@ -480,3 +480,11 @@ _SECRET = re.compile(r'("(?:password|token)"\s*:\s*")(?:[^"\\]|\\.)*')
 
 def _without_secrets(text: str) -> str:
     return _SECRET.sub(r"\1***", text)
+
+
+def _tls_cause(error: ssl.SSLError) -> LinkError:
+    """Return what to tell about a failed handshake."""
+    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):  # the answer was not TLS
+        return LinkError("cause.no-tls")
+    detail = getattr(error, "verify_message", "").rstrip(".")
+    return LinkError("cause.tls", detail=detail or error.reason or str(error))
