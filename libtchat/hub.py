@@ -17,9 +17,10 @@ from libtchat.errors import ErrorCode, Refused, Violation
 from libtchat.event import Event
 from libtchat.group import Standing
 from libtchat.identity import Identity
-from libtchat.ledger import Ledger, Outcome
+from libtchat.ledger import Ledger
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.names import Key, group_key, is_guest, user_key
+from libtchat.outcome import Outcome
 from libtchat.pending import Line
 from libtchat.presence import Item, Peer, Presence, Session, Unanswered
 from libtchat.query import Queries
@@ -125,7 +126,8 @@ class Hub:
         it.ended = True
         if it.session is None:
             if it.inbox:
-                self._ledger.arrived(peer, user_key(getattr(it.inbox[0], "sender", None) or ""), None)
+                claimed = user_key(getattr(it.inbox[0], "sender", None) or "")
+                self._ledger.entrances.end(peer, claimed, None, now)
             return
         is_last = self._presence.detach(it)
         self._ledger.moved(it.session)
@@ -250,13 +252,14 @@ class Hub:
 
     def _enter(self, peer: Peer, hello: Hello) -> Session:
         user = user_key(hello.sender or "")
-        self._ledger.arriving(peer.id, user)
+        entrances = self._ledger.entrances
+        entrances.begin(peer.id, user)
         try:
             session = self._identity.enter(peer, hello, self._now)
         except Refused:
-            self._ledger.arrived(peer.id, user, None)
+            entrances.end(peer.id, user, None, self._now)
             raise
-        self._ledger.arrived(peer.id, user, session)
+        entrances.end(peer.id, user, session, self._now)
         is_first = self._presence.attach(peer, session)
         self._ledger.moved(session)
         if is_first:

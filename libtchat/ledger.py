@@ -13,19 +13,20 @@ from datetime import UTC, datetime
 import attrs
 from attrs import Factory, define
 
-from libtchat.effect import Effect, Loaded, LoadGroup, LoadUser, Membership, PeerId, Resend, Retry, Send, User
+from libtchat.effect import Loaded, LoadGroup, LoadUser, Membership, PeerId, Resend, Retry, Send, User
+from libtchat.entrance import Entrances, expect, learn
 from libtchat.errors import ErrorCode, Refused
-from libtchat.event import Created, Event, Invited, Joined, Said
+from libtchat.event import Created, Event, Invited, Said
 from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, subject
 from libtchat.limits import Limits
-from libtchat.names import Key, UserKey, group_key, is_guest, user_key
+from libtchat.names import Key, group_key, is_guest, user_key
+from libtchat.outcome import Outcome
 from libtchat.pending import Line
-from libtchat.presence import Item, Peer, Presence, Session
+from libtchat.presence import Peer, Presence, Session
 from libtchat.rate import Bucket
-from libtchat.refusal import error_for
 from libtchat.request import Ban, Create, GroupRequest, Invite, Join, Leave
 
-__all__ = ["Ledger", "Outcome"]
+__all__ = ["Ledger"]
 
 
 _ENTERING = (Create, Join)
@@ -41,46 +42,6 @@ class Slot:
     audience: tuple[PeerId, ...] | None = None
 
 
-@define(eq=False)
-class Outcome:
-    """An item's place in the line (see `libtchat.pending.Entry`).
-
-    Peers named after *arrivals* others do not hear it, however late it is decided again: it stands before their
-    own first answer.
-
-    With a `key` its `request` was decided on that group's newest state, and it has an `event` for an `audience`, or
-    else `effects`. Without, `effects` are known, or (None) it is a query, worked out when it leaves.
-    """
-
-    peer: Peer | None
-    session: Session | None
-    item: Item
-    request: GroupRequest | None = None
-    key: Key | None = None
-    event: Event | None = None
-    after: Group | None = None
-    digest: str = ""
-    durable: bool = False
-    audience: tuple[PeerId, ...] = ()
-    effects: tuple[Effect, ...] | None = None
-    known_dest: str | None = None
-    arrivals: int = 0
-
-    def refused(self, refusal: Refused) -> None:
-        """Make it a refusal, told to the peer that asked."""
-        assert self.item is not None
-        self.event = None
-        self.effects = () if self.peer is None else (Send((self.peer.id,), error_for(self.item, refusal)),)
-
-
-@define
-class Arrival:
-    """A user whose `peers` are about to enter; `noted` left the line meanwhile and is about that user."""
-
-    peers: set[PeerId] = Factory(set)
-    noted: list[Outcome] = Factory(list)
-
-
 @define
 class Ledger:
     """All loaded groups of one hub. `now` is the time of what is decided next, in seconds since the epoch."""
@@ -92,7 +53,7 @@ class Ledger:
     _stamped: tuple[float, str] = (-1.0, "")
     _slots: dict[Key, Slot] = Factory(dict)
     _sweep_at: int = 10_000
-    _arriving: dict[UserKey, Arrival] = Factory(dict)
+    entrances: Entrances = Factory(lambda ledger: Entrances(ledger.line), takes_self=True)
 
     @property
     def ts(self) -> str:
@@ -141,26 +102,6 @@ class Ledger:
         self._sweep_at = max(10_000, 2 * len(self._slots))
 
     # --- users that come and go ---
-
-    def arriving(self, peer: PeerId, user: UserKey) -> None:
-        """Note what becomes durable about *user* from now on, while what is stored of that user is being loaded."""
-        self._arriving.setdefault(user, Arrival()).peers.add(peer)
-
-    def arrived(self, peer: PeerId, user: UserKey, session: Session | None) -> None:
-        """Bring a new *session* up to date with what was noted; None: the peer did not come after all.
-
-        What the user asked on an earlier connection and is not durable yet becomes the new session's.
-        """
-        if (arrival := self._arriving.get(user)) is None:
-            return
-        if session is not None:
-            for outcome in arrival.noted:
-                self._learn(session, outcome)
-            if not session.peers:
-                self._adopt(session)
-        arrival.peers.discard(peer)
-        if not arrival.peers:
-            del self._arriving[user]
 
     def moved(self, session: Session) -> None:
         """A peer of *session* came or went: work out again who hears of its groups."""
@@ -242,7 +183,7 @@ class Ledger:
             audience = self.presence.earlier(audience, outcome.arrivals)
         outcome.audience = audience
         if request.id is not None or isinstance(request, _ENTERING):
-            self._expect(session, outcome, key, event, after)
+            expect(session, outcome, self.now)
 
     def keep(self, outcome: Outcome, event: Event) -> None:
         """Let queries that leave after *event* see it."""
@@ -250,46 +191,11 @@ class Ledger:
         assert key is not None
         assert after is not None
         self._slots[key].durable = after
-        if self._arriving:
-            for user in {user_key(event.sender), user_key(subject(event) or event.sender)} & self._arriving.keys():
-                self._arriving[user].noted.append(outcome)
+        self.entrances.note(outcome, event)
         if isinstance(event, Said) or (changed := subject(event)) is None:
             return
         if (session := self.presence.session(user_key(changed))) is not None:
-            self._learn(session, outcome)
-
-    def _learn(self, session: Session, outcome: Outcome) -> None:
-        """Let *session* know an event that is durable and concerns its user."""
-        key, event, after, user = outcome.key, outcome.event, outcome.after, session.key
-        assert key is not None
-        assert event is not None
-        assert after is not None
-        changed = subject(event)
-        if changed is not None and user_key(changed) == user:
-            standing, invitation = after.standing(user), after.invited.get(user)
-            session.memberships[key] = Membership(key, after.name, after.private, standing, after.seq, invitation)
-        if event.id is not None and user_key(event.sender) == user:
-            session.retries.setdefault(event.id, Retry(event.id, key, event.seq, self.now, outcome.digest))
-
-    def _adopt(self, session: Session) -> None:
-        """Take over what an earlier session of the user has in the line: it is repeated, and undone, here."""
-        for outcome in self.line.revisable():
-            if outcome.session is None or outcome.session.key != session.key:
-                continue
-            outcome.session = session
-            if outcome.event is not None:
-                assert outcome.key is not None
-                assert outcome.after is not None
-                self._expect(session, outcome, outcome.key, outcome.event, outcome.after)
-
-    def _expect(self, session: Session, outcome: Outcome, key: Key, event: Event, after: Group) -> None:
-        """Let *session* know what it decided and is not durable: a group it may enter, and an id it used."""
-        if isinstance(event, (Created, Joined)):
-            membership = Membership(key, after.name, after.private, Standing.NONE, event.seq)
-            session.memberships.setdefault(key, membership)
-            session.created += isinstance(event, Created)
-        if event.id is not None:
-            session.retries[event.id] = Retry(event.id, key, event.seq, self.now, outcome.digest)
+            learn(session, outcome, self.now)
 
     def _known(self, peer: Peer, session: Session, slot: Slot, request: Invite | Ban) -> str | None:
         """Return the target's name as displayed, "" if nobody knows it.

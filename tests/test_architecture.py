@@ -25,7 +25,7 @@ STOREYS = (
     ("request", "event", "reply"),
     ("group", "commands", "framing", "wording", "rate", "spelling", "strict_json"),
     ("effect", "presence", "pending", "foreign", "shape", "codec"),
-    ("identity", "refusal", "ledger", "query"),
+    ("identity", "refusal", "outcome", "entrance", "ledger", "query"),
     ("hub", "mirror", "connection"),
     ("__init__",),
 )
@@ -36,7 +36,8 @@ NEIGHBOURS = {
     *(("errors", "value"), ("limits", "value"), ("names", "errors"), ("names", "limits")),
     ("reply", "event"),
     *(("presence", "effect"), ("pending", "effect"), ("codec", "foreign"), ("codec", "shape")),
-    *(("ledger", "refusal"), ("query", "refusal"), ("query", "ledger")),
+    *(("outcome", "refusal"), ("entrance", "outcome"), ("ledger", "outcome"), ("ledger", "entrance")),
+    *(("query", "refusal"), ("query", "ledger")),
 }
 
 # The standard library as far as it computes: no I/O, clock, thread, random or log.

@@ -39,12 +39,14 @@ from libtchat.effect import (
     Resend,
     Send,
 )
+from libtchat.entrance import Entrances
 from libtchat.errors import ErrorCode, Refused
 from libtchat.event import Event, Invited, Joined, Kicked, Left, Said
 from libtchat.group import Group, decide, fold
 from libtchat.hub import Hub
-from libtchat.ledger import Ledger, Outcome
+from libtchat.ledger import Ledger
 from libtchat.names import Key, group_key
+from libtchat.outcome import Outcome
 from libtchat.pending import Line
 from libtchat.presence import Presence
 from libtchat.query import Queries
@@ -762,11 +764,11 @@ def retry_ids_are_not_kept(patch: Patch) -> None:
 
 
 def retry_ids_are_lost_with_the_connection(patch: Patch) -> None:
-    patch.setattr(Ledger, "_adopt", lambda ledger, session: None)
+    patch.setattr(Entrances, "_adopt", lambda entrances, session, now: None)
 
 
 def what_happens_during_a_hello_is_missed(patch: Patch) -> None:
-    patch.setattr(Ledger, "_learn", lambda ledger, session, outcome: None)
+    patch.setattr(Entrances, "note", lambda entrances, outcome, event: None)
 
 
 def a_page_shows_what_is_not_told(patch: Patch) -> None:

@@ -264,7 +264,7 @@ def test_who_is_banned_while_coming_knows_of_it(others_fail: bool) -> None:
     for question, answer in zip(questions, stale, strict=True):
         shell.hub.answered(question, answer, shell.now)
         shell.tick()
-    assert not shell.hub._ledger._arriving
+    assert not shell.hub._ledger.entrances._users
     session = shell.hub._presence.session(user_key("bob"))
     assert session is not None
     assert [str(membership.standing) for membership in session.memberships.values()] == ["banned"]
