@@ -63,6 +63,8 @@ def play() -> dict[str, str]:
             terminals[who].enter(line)
             for name, text in shown.items():
                 terminals[name].shows(text)
+        for name, terminal in terminals.items():
+            terminal.shows("bob: merci", f"\n{name} [wob]>", " ms")  # the prompt is drawn again after each line
         return {name: mask(terminal.tmux("capture-pane", "-p")) for name, terminal in terminals.items()}
 
 
