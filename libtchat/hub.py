@@ -229,7 +229,7 @@ class Hub:
                 pass
             case _:
                 assert_never(item)
-        self._line.put(Outcome(peer, peer.session, item))
+        self._line.put(Outcome(peer, peer.session, item, arrivals=self._presence.arrivals))
 
     def _user(self, peer: Peer, claimed: str | None) -> Session:
         session = peer.session
@@ -293,7 +293,7 @@ class Hub:
                 yield from outcome.effects
             elif outcome.peer is not None:
                 try:
-                    yield from self._queries.answer(outcome.peer, outcome.item)
+                    yield from self._queries.answer(outcome.peer, outcome.item, outcome.arrivals)
                 except Refused as refusal:
                     assert outcome.item is not None
                     yield Send((outcome.peer.id,), error_for(outcome.item, refusal))

@@ -45,9 +45,12 @@ class Queries:
     _presence: Presence
     _ledger: Ledger
 
-    def answer(self, peer: Peer, item: Item) -> Iterator[Effect]:
+    def answer(self, peer: Peer, item: Item, arrivals: int) -> Iterator[Effect]:
         """Answer *item*, which was routed already and makes no event; None: the peer will send no more.
 
+        Args:
+            arrivals: how many peers were named when it was routed. Later ones hear no text of it: it stands before
+                their own first answer.
         Raises:
             Refused: what the request asks is not allowed, or not there.
         """
@@ -66,9 +69,9 @@ class Queries:
                 yield Close(peer.id, None)
             case _:
                 assert session is not None
-                yield from self._answer_user(peer, session, item)
+                yield from self._answer_user(peer, session, item, arrivals)
 
-    def _answer_user(self, peer: Peer, session: Session, item: Item) -> Iterator[Effect]:
+    def _answer_user(self, peer: Peer, session: Session, item: Item, arrivals: int) -> Iterator[Effect]:
         me, ts = (peer.id,), self._ledger.ts
         match item:
             case Hello(id=id):
@@ -80,15 +83,16 @@ class Queries:
                 target = self._presence.session(user_key(to))
                 if target is None:
                     raise Refused(ErrorCode.USER_NOT_FOUND, f"{to} is not connected")
-                audience = tuple(dict.fromkeys((*target.peers, *session.peers)))
+                audience = self._presence.earlier(tuple(dict.fromkeys((*target.peers, *session.peers))), arrivals)
                 yield Send(audience, reply.DirectMessage(session.name, target.name, msg, ts, id))
             case Broadcast(msg=msg, id=id):
-                yield Send(self._presence.everybody(), reply.PublicMessage(session.name, msg, ts, id))
+                audience = self._presence.earlier(self._presence.everybody(), arrivals)
+                yield Send(audience, reply.PublicMessage(session.name, msg, ts, id))
             case Register(id=id):
                 yield Send(me, reply.Registered(session.name, id))
             case ListUsers(after=after, id=id):
                 online = self._presence.online(None if after is None else user_key(after))
-                names, more = self._cut(dict(online), "")
+                names, more = cut((name for _, name in online), self.limits)
                 yield Send(me, reply.Users(names, more, id))
             case ListGroups(after=after, id=id):
                 start = group_key(after or "")
@@ -150,9 +154,6 @@ class Queries:
 
     def _admit(self, session: Session, request: GroupQuery) -> Group:
         return admit(self._ledger.durable(group_key(request.group)), request, session.key)
-
-    def _cut(self, names: Mapping[UserKey, str], after: str) -> tuple[tuple[str, ...], bool]:
-        return cut((names[user] for user in sorted(user for user in names if user > after)), self.limits)
 
 
 def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits) -> reply.Groups:

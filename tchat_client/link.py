@@ -338,7 +338,7 @@ class Link:
                 for message in messages:
                     notices += self._take(message)
                 # a goodbye that we did not ask for is the server's own end: one comes back
-                is_farewell = any(isinstance(n, Heard) and isinstance(n.request, Quit) for n in notices)
+                is_farewell |= any(isinstance(n, Heard) and isinstance(n.request, Quit) for n in notices)
                 if notices:
                     self.watcher.heard(notices)
                 self._pump()

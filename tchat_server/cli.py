@@ -137,6 +137,7 @@ async def serve(settings: Settings) -> None:
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
     server = Server(hub, log, encoder, limits=settings.limits, trace=journal.trace if settings.trace else None)
     watchdog = Watchdog(server)
+    loop.set_exception_handler(server.fail)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop_or_exit, stop)

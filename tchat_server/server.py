@@ -9,7 +9,8 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, assert_never
 
 from libtchat.effect import Append, Ask, Close, Effect, NewToken, PeerId, Read, ReadGroups, Resend, Send
@@ -144,22 +145,36 @@ class Server:
         return id
 
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None:
-        """Pass what a peer sent to the hub; a fault of ours costs that peer only."""
+        """Pass what a peer sent to the hub."""
         hub, id, now = self.hub, peer.id, self._clock()
         self.metrics.frames_in_total += len(items)
-        try:
+        with self._faults_cost_only(peer):
             for item in items:
                 hub.handle(id, item, now)
-        except Exception:
-            logger.exception("internal error, peer %s", peer.address)
-            peer.deliver([(None, self._encoder.line(Error(ErrorCode.INTERNAL)))])
-            peer.finish("internal error")
         if items:
             peer.has_spoken = True
             if hub.backlog > _MAX_BACKLOG:
                 peer.turns.hold(Hold.BACKLOG)
                 self._not_read.add(peer)
         self._tick_soon()
+
+    @contextmanager
+    def _faults_cost_only(self, peer: PeerProtocol | None) -> Iterator[None]:
+        """Let a fault of ours in what a peer asked for cost that peer, and nobody else."""
+        try:
+            yield
+        except Exception:
+            logger.exception("internal error, peer %s", "that is gone" if peer is None else peer.address)
+            if peer is not None:
+                peer.deliver([(None, self._encoder.line(Error(ErrorCode.INTERNAL)))])
+                peer.finish("internal error")
+
+    def fail(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        """Take what the event loop could not: a fault in a tick ends the server, for it may have cost lines."""
+        error = context.get("exception")
+        logger.error("%s", context["message"], exc_info=error)
+        if "handle" in context and error is not None and not self.failed.done():
+            self.failed.set_exception(error)
 
     def lost(self, peer: PeerProtocol) -> None:
         """Forget a connection that is gone."""
@@ -236,7 +251,8 @@ class Server:
                     if (peer := self._peers.get(effect.peer)) is not None:
                         peer.work(self._job(effect))
                 case Ask(question=NewToken()):
-                    self.hub.answered(effect, secrets.token_urlsafe(16), self._clock())
+                    with self._faults_cost_only(self._peers.get(effect.peer)):
+                        self.hub.answered(effect, secrets.token_urlsafe(16), self._clock())
                 case Ask():
                     if (peer := self._peers.get(effect.peer)) is not None:
                         peer.turns.hold(Hold.QUESTION)
@@ -309,9 +325,11 @@ class Server:
         except LogUnavailable as error:
             logger.warning("storage: %s", error)
             found = None
-        self.hub.answered(ask, found, self._clock())
+        peer = self._peers.get(ask.peer)
+        with self._faults_cost_only(peer):
+            self.hub.answered(ask, found, self._clock())
         self._tick_soon()
-        if (peer := self._peers.get(ask.peer)) is not None:
+        if peer is not None:
             peer.turns.release(Hold.QUESTION)
 
     def _refused(self, peers: Iterable[PeerId], code: str) -> None:

@@ -16,7 +16,20 @@ from libtchat.limits import Limits
 from libtchat.names import group_key
 from libtchat.query import cut, fill
 from libtchat.reply import Groups
-from libtchat.request import Create, Join, Kick, ListGroups, ListMembers, ListMessages, ListStates, ListUsers, Say
+from libtchat.request import (
+    Broadcast,
+    Create,
+    Hello,
+    Join,
+    Kick,
+    ListGroups,
+    ListMembers,
+    ListMessages,
+    ListStates,
+    ListUsers,
+    Say,
+    Tell,
+)
 
 TS = "2026-01-02T03:04:05.678Z"
 
@@ -156,3 +169,17 @@ def test_who_is_online_is_who_is_there_when_the_list_leaves() -> None:
     shell.settle()
     members = next(message for message in shell.said(alice) if message["action"] == "members")
     assert (members["list"], members["online"]) == (["alice", "bob"], ["alice"])
+
+
+def test_a_text_is_not_told_to_a_peer_before_its_own_hello() -> None:
+    shell = Shell()
+    alice = enter(shell, "alice")
+    shell.holds = True
+    shell.handle(alice, Create(None, "wob"), Broadcast(None, "hi"), Tell(None, "alice", "note"))
+    bob = shell.connect()
+    shell.handle(bob, Hello("bob"), Broadcast(None, "me too"))
+    shell.finish()
+    assert [message["action"] for message in shell.said(bob)] == ["server-hello", "server-broadcast"]
+    told = [message["msg"] for message in shell.said(alice) if message["action"] == "server-broadcast"]
+    assert told[0] == "hi"
+    assert told[-1] == "me too"

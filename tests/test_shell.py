@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from live import Server
 from test_log import on_loop
 
 from libtchat.hub import Hub
@@ -78,3 +80,24 @@ async def test_no_line_is_lost_or_doubled_when_a_peer_begins_to_end_its_lines(is
         peer.resume_writing()
     await asyncio.sleep(0.1)
     assert transport.written == b"".join(lines)
+
+
+def test_a_fault_of_ours_costs_one_peer_or_ends_the_server_but_never_goes_unnoticed(tmp_path: Path) -> None:
+    prelude = (
+        "from libtchat.identity import Identity\n"
+        "enter = Identity.enter\n"
+        "def faulty(self, peer, hello, now):\n"
+        "    session = enter(self, peer, hello, now)\n"
+        "    assert not (hello.sender or '').startswith('faulty'), 'planned'\n"
+        "    return session\n"
+        "Identity.enter = faulty\n"
+    )
+    server = Server(tmp_path, prelude=prelude)
+    try:
+        with server.client("alice") as alice, server.client() as other:
+            assert other.ask(action="client-hello", **{"from": "faulty"})["code"] == "internal"
+            assert other.rest() == []
+            assert alice.ask(action="ping")["action"] == "ping"
+        assert "planned" in server.log()
+    finally:
+        server.stop()
