@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from attrs import Factory, define
 
@@ -156,7 +156,3 @@ class Presence:
         """Go through the online users with a key above *after*, by key: key and name."""
         start = 0 if after is None else bisect_right(self._order, after)
         return ((key, self._sessions[key].name) for key in self._order[start:])
-
-    def known(self, users: Mapping[UserKey, str]) -> Iterable[str]:
-        """Go through the names of those of *users* who are online."""
-        return (name for user, name in users.items() if user in self._sessions)
