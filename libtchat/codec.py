@@ -76,7 +76,7 @@ _NAMES_NOBODY = (Hello, Register, Quit, ReportError, Ping)
 
 _PAGES = (Messages, States)
 _BACKSLASH = 0x5C  # looked for as a number, which is five times as fast as as bytes
-_MAX_MESSAGE_KEYS = 1_000_000  # a page holds many events
+_MANY = 1_000_000  # keys and commas: a page holds many events
 
 
 # Requests
@@ -90,7 +90,9 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
         what could be read of who asked for what. An action that begins with `ack-` is an unknown one.
     """
     try:
-        found = strict_json.loads(frame, max_depth=limits.max_depth, max_keys=limits.max_keys)
+        found = strict_json.loads(
+            frame, max_depth=limits.max_depth, max_keys=limits.max_keys, max_commas=limits.max_commas
+        )
     except ProtocolError as error:
         return Violation(error.code, detail=error.detail)
     wrapped = found.get(WRAPPER)
@@ -189,7 +191,7 @@ def decode_message(frame: bytes) -> Message:
     Raises:
         ProtocolError: bad-json, unknown-action, or bad-request with the field.
     """
-    found = strict_json.loads(frame, max_depth=DEFAULT_LIMITS.max_depth, max_keys=_MAX_MESSAGE_KEYS)
+    found = _loads(frame, DEFAULT_LIMITS.max_depth)
     return _read_message(found, has_escapes=_BACKSLASH in frame)
 
 
@@ -253,6 +255,10 @@ def encode_page(
     return strict_json.dumps(head)[:-1] + b',"list":[' + b",".join(lines) + b"]}"
 
 
+def _loads(data: bytes, max_depth: int) -> dict[str, Any]:
+    return strict_json.loads(data, max_depth=max_depth, max_keys=_MANY, max_commas=_MANY)
+
+
 def _read_message(found: dict[str, Any], has_escapes: bool) -> Message:
     action = found.get("action")
     kind = _MESSAGES.get(action) if isinstance(action, str) else None
@@ -291,7 +297,7 @@ def decode_group(data: bytes) -> Group:
     Raises:
         ProtocolError: bad-json or bad-request; the bytes are damaged.
     """
-    found = strict_json.loads(data, max_depth=3, max_keys=_MAX_MESSAGE_KEYS)
+    found = _loads(data, 3)
     group: Group = shape_of(Group).read(found, False)
     return group
 

@@ -168,7 +168,7 @@ class Framer:
             pos += 1
         self._escaped = _hides_next(data, pos, stop)
         stop -= self._escaped
-        is_long = False  # most frames end in the first block
+        is_long = bool(self._held)  # most frames end in the first block of their first read
         while pos < stop:
             block_stop = stop
             if stop - pos > _BLOCK_BYTES:
@@ -213,7 +213,7 @@ class Framer:
             block = block.replace(b"\\\\", b"").replace(b'\\"', b"")
         kept = block.translate(None, _NOT_STRUCTURE)
         parts = kept.replace(b'""', b"").split(b'"')
-        braces = b"".join(parts[self._in_string :: 2])
+        braces = b"".join(parts[self._in_string :: 2]).replace(b"{}", b"")  # an empty object moves nothing
         if braces.count(b"}") >= self._depth:
             depths = accumulate(array("b", braces.translate(_STEP)), initial=self._depth)
             if min(depths) <= 0:
@@ -225,7 +225,6 @@ class Framer:
 
 def _hides_next(data: bytes, pos: int, stop: int) -> bool:
     """Tell whether data[pos:stop] ends with a backslash that is not itself hidden."""
-    run = stop
-    while run > pos and data[run - 1] == 0x5C:
-        run -= 1
-    return bool((stop - run) & 1)
+    if stop == pos or data[stop - 1] != 0x5C:
+        return False
+    return bool((stop - pos - len(data[pos:stop].rstrip(b"\\"))) & 1)

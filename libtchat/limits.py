@@ -21,6 +21,7 @@ class Limits:
     max_frame_bytes: int = 64 * 1024
     max_depth: int = 8
     max_keys: int = 64
+    max_commas: int = 1024
     max_msg_bytes: int = 8 * 1024
     max_reason_bytes: int = 390
     max_id_bytes: int = 64

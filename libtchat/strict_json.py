@@ -26,12 +26,14 @@ __all__ = ["HAS_ORJSON", "BackendName", "backend", "dumps", "loads", "use_backen
 
 _T = TypeVar("_T")
 
+_NOT_COUNTED = bytes(sorted(set(range(256)) - set(b',"')))
+
 BackendName = Literal["orjson", "stdlib"]
 
 HAS_ORJSON: Final = _orjson is not None
 
 
-def loads(text: bytes, *, max_depth: int, max_keys: int) -> dict[str, Any]:
+def loads(text: bytes, *, max_depth: int, max_keys: int, max_commas: int) -> dict[str, Any]:
     """Return the object that *text* is.
 
     Lone surrogates and U+0000, written as escapes, come through; a number beyond 64 bits may be a float.
@@ -39,10 +41,13 @@ def loads(text: bytes, *, max_depth: int, max_keys: int) -> dict[str, Any]:
     Args:
         max_depth: of nested objects and lists, the object itself is 1.
         max_keys: of the object and all objects inside it.
+        max_commas: between keys and between entries; above it nothing is parsed, so that no text costs much.
     Raises:
         ProtocolError: bad-json. *text* is not strict UTF-8, not JSON, not an object, too deep, has a key twice or
-            too many keys, or a number that is no finite double.
+            too many keys or commas, or a number that is no finite double.
     """
+    if text.count(b",") > max_commas:
+        _check_commas(text, max_commas, max_keys)
     try:
         found = _loads(text)
     except (ValueError, RecursionError):
@@ -79,6 +84,17 @@ def loads(text: bytes, *, max_depth: int, max_keys: int) -> dict[str, Any]:
     if quotes != 2 * strings:
         raise _bad("a key stands there twice")
     return found
+
+
+def _check_commas(text: bytes, most: int, max_keys: int) -> None:
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    kept = text.translate(None, _NOT_COUNTED)
+    if kept.count(b'"') <= 2 * (most + 1 + max_keys):  # each string is a key, or there is a comma before it, or neither
+        commas = sum(part.count(b",") for part in kept.split(b'"')[::2])  # outside strings
+        if commas <= most:
+            return
+    raise _bad(f"an object has at most {most} commas outside strings")
 
 
 def _are_texts(values: Iterable[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -285,6 +286,24 @@ def test_a_server_may_set_other_limits() -> None:
     assert isinstance(decode_request(frame, evolve(DEFAULT_LIMITS, max_page_entries=6)), ListMessages)
     assert isinstance(decode_request(b'{"action":"ping","x":[]}', evolve(DEFAULT_LIMITS, max_depth=1)), Violation)
     assert isinstance(decode_request(b'{"action":"ping","x":1}', evolve(DEFAULT_LIMITS, max_keys=1)), Violation)
+
+
+@pytest.mark.usefixtures("backend")
+@given(
+    values=st.lists(json_values, max_size=6), text=st.text(st.sampled_from('a,"\\[{'), max_size=20), spare=st.booleans()
+)
+def test_commas_outside_strings_are_counted_before_anything_is_read(values: list[Any], text: str, spare: bool) -> None:
+    frame = json.dumps({"action": "ping", "x": [*values, text]})
+    commas = re.sub(r'"(?:[^"\\]|\\.)*"', "", frame).count(",")
+    limits = evolve(DEFAULT_LIMITS, max_keys=100, max_depth=100, max_commas=commas if spare else commas - 1)
+    item = decode_request(frame.encode(), limits)
+    assert isinstance(item, Ping) if spare else isinstance(item, Violation) and "commas" in item.detail
+
+
+def test_more_strings_than_commas_and_keys_can_part_are_not_even_counted() -> None:
+    item = decode_request(b'{"action":"ping","x":' + b'",' * 5000 + b"}")
+    assert isinstance(item, Violation)
+    assert "commas" in item.detail
 
 
 # what a violation tells
