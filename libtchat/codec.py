@@ -45,6 +45,7 @@ __all__ = [
     "action_of",
     "decode_event",
     "decode_group",
+    "decode_lines",
     "decode_message",
     "decode_request",
     "encode",
@@ -119,6 +120,33 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
     except ProtocolError as error:
         return _violation(error, found, identifies=kind not in _NAMES_NOBODY)
     return request
+
+
+def decode_lines(data: bytes, limits: Limits = DEFAULT_LIMITS) -> list[Request] | None:
+    """Read *data* at a glance if each of its lines is a request in plain words, as nearly all are.
+
+    Returns:
+        What `decode_request` gives for each line; None if any line is no object, or takes a closer look.
+    """
+    if len(data) > limits.max_frame_bytes:
+        return None
+    found = strict_json.loads_lines(data, max_keys=limits.max_keys, max_commas=limits.max_commas)
+    if found is None:
+        return None
+    requests = []
+    small = min(limits.max_reason_bytes, limits.max_msg_bytes)
+    try:
+        for line, texts in found:
+            shape = shape_of(REQUESTS[texts["action"]])
+            if not shape.is_plain:
+                return None
+            request = shape.read_texts(texts)
+            if len(line) > small or "id" in texts:
+                _check_sizes(request, shape, limits, len(line))
+            requests.append(request)
+    except (KeyError, ProtocolError):
+        return None
+    return requests
 
 
 def action_of(frame: bytes) -> str | None:

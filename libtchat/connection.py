@@ -5,9 +5,11 @@ Framing and codec together; nothing here knows sockets, time or who the peer is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve
 
-from libtchat.codec import Foreign, action_of, decode_request, encode_request, read_message
+from libtchat.codec import Foreign, action_of, decode_lines, decode_request, encode_request, read_message
 from libtchat.errors import ErrorCode, Violation
 from libtchat.framing import Framer
 from libtchat.limits import DEFAULT_LIMITS, Limits
@@ -46,14 +48,18 @@ class Connection:
         """No request of this peer was followed by LF so far: it is to be written to at intervals (R-pace)."""
         return not self._framer.ends_with_newline
 
-    def receive(self, data: bytes) -> list[Request | Violation]:
+    def receive(self, data: bytes) -> Sequence[Request | Violation]:
         """Feed bytes read from the peer, cut anywhere. Raises nothing for what a peer may send.
 
         Returns:
             What *data* completed, in wire order. A fatal violation is the last that ever comes.
         """
+        framer = self._framer
+        if framer.may_begin and (requests := decode_lines(data, self._limits)) is not None:
+            framer.passed(data)
+            return requests
         items: list[Request | Violation] = []
-        for frame in self._framer.receive(data):
+        for frame in framer.receive(data):
             if not isinstance(frame, bytes):
                 items.append(Violation(frame.code, frame.fatal, frame.detail, limit=frame.limit))
                 continue

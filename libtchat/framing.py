@@ -68,6 +68,17 @@ class Framer:
         """Bytes of an unfinished frame are held."""
         return bool(self._held)
 
+    @property
+    def may_begin(self) -> bool:
+        """What comes next is not the rest of something."""
+        return not (self._held or self._skipping or self._closed)
+
+    def passed(self, data: bytes) -> None:
+        """Note that *data*, where something `may_begin`, was read already: objects with LF between them."""
+        self._started = True
+        self.ends_with_newline = self.ends_with_newline or b"\n" in data
+        self._after_frame = not data.endswith(b"\n")
+
     def receive(self, data: bytes) -> list[bytes | FrameFault]:
         """Feed bytes read from the peer, cut anywhere.
 
@@ -78,8 +89,6 @@ class Framer:
         if not self._started:
             data = self._check_start(data, found)
         pos, size = 0, len(data)
-        if not (self.mid_frame or self._skipping or self._closed) and data.startswith(b"{"):
-            pos = self._read_lines(data, found)
         while pos < size and not self._closed:
             if self._skipping:
                 pos = data.find(b"\n", pos) + 1 or size
@@ -102,30 +111,6 @@ class Framer:
             return b""
         self._started = True
         return data
-
-    def _read_lines(self, data: bytes, found: list[bytes | FrameFault]) -> int:
-        """Read what nearly every peer sends, at a glance: lines that are one object of plain fields each.
-
-        Returns:
-            Where they end: after the last LF, or 0 if anything up to there is not as simple.
-        """
-        end = data.rfind(b"\n") + 1
-        lines = data[:end].replace(b"\r\n", b"\n")
-        count = lines.count(b"\n")
-        if (
-            not count
-            or not (lines.count(b"{") == lines.count(b"}") == count == lines.count(b"}\n{") + 1)
-            or not lines.endswith(b"}\n")
-            or b"\\" in lines
-        ):
-            return 0
-        frames = lines[:-1].split(b"\n")
-        # With an odd number of quotes the brace at the end is inside a string.
-        if [frame for frame in frames if frame.count(b'"') & 1 or len(frame) > self._max_bytes]:
-            return 0
-        found.extend(frames)
-        self.ends_with_newline, self._after_frame = True, False
-        return end
 
     def _read_between(self, data: bytes, pos: int, found: list[bytes | FrameFault]) -> int:
         space = _SPACE.match(data, pos)

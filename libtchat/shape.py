@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from operator import eq
+from operator import eq, itemgetter
 from typing import Any, get_args, get_origin
 
 from attrs import NOTHING, fields, resolve_types
@@ -146,7 +146,7 @@ class Shape:
 
     def __init__(self, kind: type[Any]) -> None:
         resolve_types(kind)
-        self._attributes = fields(kind)
+        self._kind, self._attributes = kind, fields(kind)
         names = [attribute.name for attribute in self._attributes]
         self._texts = [a.name for a in self._attributes if str in (a.type, *get_args(a.type))]
         self._structure = make_dict_structure_fn(kind, _converter, _cattrs_detailed_validation=False)
@@ -158,6 +158,12 @@ class Shape:
         self.spelled = tuple(name for name in FIELDS if name in names)
         self.spellings = tuple((name, others) for name, others in FIELDS.items() if name in names)
         self.sizes = tuple(size for size in _SIZES if size[0] in names)
+        # texts that are written under their own names only, then perhaps an id
+        plain = names[:-1] if names[-1] == "id" else []
+        self.is_plain = len(plain) > 1 and all(
+            a.type in (str, str | None) and (a.name == "id" or a.default is NOTHING) for a in self._attributes
+        )
+        self._texts_of = itemgetter(*(plain if self.is_plain else ("", "")))
         overrides: dict[str, Any] = {name: override(omit_if_default=False) for name in _ALWAYS.get(kind, ())}
         if self.has_sender and kind not in REQUESTS.values():
             overrides["sender"] = override(omit=True)
@@ -181,6 +187,14 @@ class Shape:
             return self._structure(found, None)
         except (KeyError, _Wrong):
             raise self._complaint(found) from None
+
+    def read_texts(self, found: dict[str, str]) -> Any:
+        """Make the value of a class that `is_plain` from an object of nothing but texts, without escapes.
+
+        Raises:
+            KeyError: a field is missing under its own name.
+        """
+        return self._kind(*self._texts_of(found), found.get("id"))
 
     def _complaint(self, found: Mapping[str, Any]) -> ProtocolError:
         for attribute in self._attributes:

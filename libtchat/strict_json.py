@@ -8,7 +8,7 @@ whatever orjson declines.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from math import isfinite
 from typing import Any, Final, Literal, TypeVar
@@ -22,10 +22,11 @@ except ImportError:  # the extra [fast] is not installed
 else:
     _orjson = orjson
 
-__all__ = ["HAS_ORJSON", "BackendName", "backend", "dumps", "loads", "use_backend"]
+__all__ = ["HAS_ORJSON", "BackendName", "backend", "dumps", "loads", "loads_lines", "use_backend"]
 
 _T = TypeVar("_T")
 
+_BACKSLASH = 0x5C  # looked for as a number, which is five times as fast as as bytes
 _NOT_COUNTED = bytes(sorted(set(range(256)) - set(b',"')))
 
 BackendName = Literal["orjson", "stdlib"]
@@ -57,8 +58,6 @@ def loads(text: bytes, *, max_depth: int, max_keys: int, max_commas: int) -> dic
 
     # A key that came twice is there once, so the text holds more strings than what was read.
     strings = keys = len(found)
-    if text.count(b'"') == 4 * keys <= 4 * max_keys and _are_texts(found.values()):
-        return found  # nothing but texts, as in nearly every request: all of the below, at a glance
     items: list[Any] = [*found.values()]
     depth = 1
     while items:  # level by level; what is of one type, as a hostile list mostly is, costs no step per entry
@@ -86,6 +85,29 @@ def loads(text: bytes, *, max_depth: int, max_keys: int, max_commas: int) -> dic
     return found
 
 
+def loads_lines(data: bytes, *, max_keys: int, max_commas: int) -> Iterator[tuple[bytes, dict[str, str]]] | None:
+    """Return each line of *data* and the object it is, if all hold nothing but texts, as nearly every request does.
+
+    Returns:
+        None if any line does not, has an escape, or breaks a rule of `loads`: they are to be read one by one.
+    """
+    if _BACKSLASH in data or data.count(b",") > max_commas:
+        return None
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    try:
+        found = [*map(_loads, lines)]
+        "".join(chain.from_iterable(map(dict.values, found)))  # the fastest way to ask whether all are texts
+    except (ValueError, TypeError, RecursionError):
+        return None
+    # A key that came twice is there once, so the text holds more strings than what was read.
+    sizes = [*map(len, found)]
+    if not sizes or max(sizes) > max_keys or data.count(b'"') != 4 * sum(sizes):
+        return None
+    return zip(lines, found, strict=True)
+
+
 def _check_commas(text: bytes, most: int, max_keys: int) -> None:
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
@@ -95,14 +117,6 @@ def _check_commas(text: bytes, most: int, max_keys: int) -> None:
         if commas <= most:
             return
     raise _bad(f"an object has at most {most} commas outside strings")
-
-
-def _are_texts(values: Iterable[Any]) -> bool:
-    try:
-        "".join(values)  # the fastest way to ask
-    except TypeError:
-        return False
-    return True
 
 
 def _of(kind: type[_T], items: list[Any], kinds: set[type[Any]]) -> list[_T]:

@@ -50,6 +50,51 @@ def test_a_stream_is_requests_and_violations_in_order(size: int) -> None:
     assert (third.code, third.fatal, fourth.code, fourth.fatal) == ("bad-json", False, "bad-json", False)
 
 
+LINES = (
+    *(b'{"action":"gbroadcast","sender":"a","group":"w","msg":"x"}', b'{"action":"leave","sender":"a","group":"w"}'),
+    b'{"action":"gbroadcast","from":"a","group":"w","msg":"x"}',  # another spelling
+    *(b'{"action":"ping"}', b'{"action":"gbroadcast","sender":"a","sender":"a","group":"w","msg":"x"}'),
+    *(b'{"action":"gbroadcast","sender":"a","group":"w","msg":"' + b"x" * size + b'"}' for size in (300, 301)),
+    *(b'{"action":"join","sender":"a","group":"w","id":"' + b"i" * size + b'"}' for size in (64, 65)),
+    *(b'{"action":"join","sender":"a","group":1}', b'{"action":"join","sender":"a","group":["w"]}'),
+    *(b'{"action":"join","sender":"a","group":"\\u0000"}', b'{"action":"join","sender":"a"}', b'{"action":"cgroup"}'),
+    *(
+        b'{"action":"dance","sender":"a"}',
+        b'{"action":"ack-join","sender":"a"}',
+        b"{}",
+        b"[]",
+        b'"x"',
+        b"{",
+        b"7",
+        b"",
+        b"GET /",
+    ),
+    *(b'{"action":"join","sender":"a","group":"x},\n{y"}', b'{"action":"join","sender":"a","group":"w"},'),
+    b'{"action":"join","sender":"a","group":"w"' + b"".join(b',"%d":"x"' % n for n in range(62)) + b"}",
+)
+
+
+@pytest.mark.parametrize("rest", [b"\n", LINES[0] + b"\n"])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"", b" \n", b"\n\n"])
+@pytest.mark.parametrize("line", LINES)
+def test_what_is_read_at_a_glance_is_what_is_read_byte_by_byte(
+    line: bytes, end: bytes, last: bool, rest: bytes
+) -> None:
+    for lines in [line], [LINES[0], line], [LINES[0], line, LINES[1]], [line] * 3:
+        data = end.join(lines) + (end if last else b"")
+        limits = evolve(DEFAULT_LIMITS, max_msg_bytes=300)
+        whole, bytewise = Connection(limits), Connection(limits)
+        for part in (data, rest, b"\n", LINES[1], b'"}}\n', LINES[1]):
+            found = [*whole.receive(part)]
+            assert found == [item for at in range(len(part)) for item in bytewise.receive(part[at : at + 1])]
+            assert [whole.mid_frame, whole.spaced, whole.spells] == [
+                bytewise.mid_frame,
+                bytewise.spaced,
+                bytewise.spells,
+            ]
+
+
 @pytest.mark.parametrize("size", [1, 7, 1_000_000])
 def test_after_a_fatal_violation_nothing_comes(size: int) -> None:
     for data, code, limit in (
