@@ -24,12 +24,14 @@ class Metrics:
     """Plain numbers, written by the event loop and read by whoever asks."""
 
     connections_total: int = _counted("Connections accepted.")
+    accept_failures_total: int = _counted("Times none could be accepted, for want of file descriptors.")
     frames_in_total: int = _counted("Requests and violations received.")
     appends_total: int = _counted("Appends to the log, each one or more events.")
     append_seconds_total: float = _measured("Seconds spent waiting for the log.")
     append_failures_total: int = _counted("Appends of which some part failed.")
     deliveries_total: int = _counted("Messages handed to peers.")
     peers: float = _measured("Connections now.")
+    handshakes: float = _measured("TLS handshakes under way now.")
     backlog: float = _measured("Outcomes that wait for the log now.")
     not_read: float = _measured("Peers that are not read from now, because too much waits.")
     loop_lag_seconds: float = _measured("How late the event loop last was.")

@@ -8,7 +8,6 @@ import secrets
 import socket
 import ssl
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, assert_never
@@ -19,11 +18,12 @@ from libtchat.hub import Hub
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.presence import Item
 from libtchat.reply import Error, Goodbye
+from tchat_server.crowd import Crowd
+from tchat_server.listener import Listener
 from tchat_server.log import EventLog, LogUnavailable
 from tchat_server.metrics import Metrics
 from tchat_server.peer import Line, PeerProtocol
 from tchat_server.storage import Encoder, answer, read
-from tchat_server.tls import TlsListener
 from tchat_server.turn import Hold
 
 __all__ = ["Server"]
@@ -62,14 +62,14 @@ class Server:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
         self._encoder, self._clock, self.trace = encoder, clock, trace
         self._peers: dict[PeerId, PeerProtocol] = {}
-        self._per_host: Counter[str] = Counter()
+        self._crowd = Crowd(limits, self.metrics)
         self._dirty: list[PeerProtocol] = []
         self._not_read: set[PeerProtocol] = set()
         self._tick_is_due = False
         self._is_appending = False
         self._is_stopping = False
         self._appending_since = 0.0
-        self._listeners: list[asyncio.Server | TlsListener] = []
+        self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -83,20 +83,12 @@ class Server:
         Raises:
             OSError: the address can't be bound.
         """
-        loop = asyncio.get_running_loop()
-
-        def make() -> asyncio.Protocol:
-            return PeerProtocol(self)
-
         sock = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_LISTEN_BACKLOG
         )
         sock.setblocking(False)
         _keep_alive(sock, self.limits)
-        if tls is None:
-            self._listeners.append(await loop.create_server(make, sock=sock, backlog=_LISTEN_BACKLOG))
-        else:
-            self._listeners.append(TlsListener(sock, tls, make))
+        self._listeners.append(Listener(sock, tls, lambda: PeerProtocol(self), self._crowd))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 
@@ -125,22 +117,15 @@ class Server:
 
     def connected(self, peer: PeerProtocol) -> PeerId | None:
         """Take a connection in, or turn it away when there are too many."""
-        limits = self.limits
-        is_local = peer.host in ("127.0.0.1", "::1")
-        for count, limit in (
-            (len(self._peers), limits.max_peers),
-            (0 if is_local else self._per_host[peer.host], limits.max_peers_per_address),
-        ):
-            if count >= limit:
-                error = Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later")
-                peer.transport.write(self._encoder.line(error))
-                peer.transport.close()
-                peer.cause = "too many connections"
-                self.metrics.closed[peer.cause] += 1
-                return None
+        limit = self._crowd.enter(peer.host, peer.address)
+        if limit is not None:
+            error = Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later")
+            peer.transport.write(self._encoder.line(error))
+            peer.transport.close()
+            peer.cause = "too many connections"
+            return None
         id = self.hub.connect(self._clock(), peer.host)
         self._peers[id] = peer
-        self._per_host[peer.host] += 1
         self.metrics.connections_total += 1
         return id
 
@@ -181,9 +166,7 @@ class Server:
         self._not_read.discard(peer)
         if getattr(peer, "id", None) is None or self._peers.pop(peer.id, None) is None:
             return
-        self._per_host[peer.host] -= 1
-        if not self._per_host[peer.host]:
-            del self._per_host[peer.host]
+        self._crowd.leave(peer.host)
         self.metrics.closed[peer.cause.partition(":")[0]] += 1
         logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.cause, peer.frames_in, peer.lines_out)
         self.hub.disconnected(peer.id, self._clock())
@@ -202,7 +185,8 @@ class Server:
     def measured(self) -> str:
         """Return the metrics of now; may be called from another thread."""
         metrics = self.metrics
-        metrics.peers, metrics.backlog, metrics.not_read = len(self._peers), self.hub.backlog, len(self._not_read)
+        metrics.peers, metrics.handshakes = len(self._peers), self._crowd.size - len(self._peers)
+        metrics.backlog, metrics.not_read = self.hub.backlog, len(self._not_read)
         return metrics.text()
 
     def wrote(self, peer: PeerProtocol) -> None:

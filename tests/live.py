@@ -156,7 +156,7 @@ class Server:
         self._clients: list[Client] = []
         self._wait(lambda: port_file.exists() or self.process.poll() is not None)
         assert self.process.poll() is None, f"the server ended: {self.log()}"
-        self.port = int(port_file.read_text())
+        self.port, *self.other_ports = map(int, port_file.read_text().split())
 
     def client(self, name: str | None = None, *, source: str = "") -> Client:
         client = Client(self.port, source=source)

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
+import resource
+import ssl
 import threading
 import time
+import urllib.request
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from live import TIMEOUT_SECONDS, Bystanders, Client, Server, fresh, serving
+from test_client_tls import secure
 from test_robustness import Talk
 
 MARKS = "\u0315\u0300"  # two accents of different classes: sorting many of them takes quadratic time
+
+
+on_both_loops = pytest.mark.parametrize(
+    "prelude", ["", "import sys; sys.modules['uvloop'] = None"], ids=["uvloop", "asyncio"]
+)
 
 
 class Reader(threading.Thread):
@@ -169,19 +180,93 @@ def test_who_quits_without_reading_the_end_does_not_stay_for_ever(tmp_path: Path
         assert server.logs("gone: quit")
 
 
-def test_a_server_without_descriptors_serves_those_it_has(tmp_path: Path) -> None:
+@on_both_loops
+def test_a_server_without_descriptors_serves_those_it_has(tmp_path: Path, prelude: str) -> None:
     with (
-        serving(tmp_path, "--db", str(tmp_path / "tchat.db"), open_files=64) as server,
+        serving(tmp_path, "--db", str(tmp_path / "tchat.db"), prelude=prelude) as server,
         Bystanders(server) as bystanders,
     ):
-        crowd = [server.client() for _ in range(200)]
-        for _ in range(5):
-            bystanders.chat()
-        bystanders.alice.ask(action="states", group=bystanders.group)
-        for client in crowd:
-            client.sock.close()
+        soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (server.descriptors() + 10, hard))
+        with ExitStack() as stack:
+            crowd = [stack.enter_context(Client(server.port)) for _ in range(200)]
+            assert server.logs("can't accept connections, they wait: Too many open files")
+            before, begun = server.cpu_seconds(), time.monotonic()
+            while time.monotonic() - begun < 1.0:
+                bystanders.chat()
+                time.sleep(0.1)
+            bystanders.alice.ask(action="states", group=bystanders.group)
+            assert server.cpu_seconds() - before < 0.5
+            assert server.log().count("\n") == 1
+            crowd[-1].send(action="ping")
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+            assert crowd[-1].get()["action"] == "ping", "who waited is served"
         with server.client(fresh("late")) as late:
             assert late.ask(action="ping")["action"] == "ping"
+
+
+@on_both_loops
+def test_tls_handshakes_that_never_end_count_as_connections(tmp_path: Path, prelude: str) -> None:
+    files = secure(tmp_path)
+    limits = ("--max-peers-per-address", "20", "--max-peers", "50")
+    addresses = ("--tls-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+    with serving(tmp_path, *files, *addresses, *limits, prelude=prelude) as server, Bystanders(server) as bystanders:
+        before, port = server.descriptors(), server.other_ports[0]
+        with ExitStack() as stack:
+            away = flood_with_handshakes(stack, port, 100, source="127.0.0.2", stay=20)
+            assert server.has_descriptors(before + 20)
+            assert server.logs(f":{away} gone: too many connections")
+            bystanders.chat()
+            with server.client(source="127.0.0.2") as plain:
+                assert [(it["code"], it["limit"]) for it in plain.rest()] == [("limit-reached", 20)]
+            flood_with_handshakes(stack, port, 100, source="127.0.0.1", stay=50 - 20 - 2)
+            assert server.has_descriptors(before + 50 - 2)
+            bystanders.chat()
+            numbers = metrics(server)
+            assert numbers["tchat_handshakes"] == "48"
+            assert numbers['tchat_closed_total{cause="too many connections"}'] == "153"
+        assert server.has_descriptors(before)
+        with ExitStack() as stack:
+            for _ in range(20):  # a finished handshake counts once
+                peer = stack.enter_context(encrypted(server, tmp_path / "cert.pem", source="127.0.0.2"))
+                assert peer.ask(action="ping")["action"] == "ping"
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                encrypted(server, tmp_path / "cert.pem", source="127.0.0.2")
+            assert (metrics(server)["tchat_handshakes"], metrics(server)["tchat_peers"]) == ("0", "22")
+        assert server.has_descriptors(before)
+
+
+def flood_with_handshakes(stack: ExitStack, port: int, count: int, *, source: str, stay: int) -> int:
+    """Begin handshakes, or do not even that; *stay* of them are kept. Return the port of one that is not."""
+    begin = bytes.fromhex("16030100c8010000c40303")
+    crowd = [stack.enter_context(Client(port, source=source)) for _ in range(count)]
+    for number, client in enumerate(crowd):
+        client.write(begin if number % 2 else b"")
+    for client in crowd[stay:]:
+        client.sock.settimeout(5.0)
+        with suppress(ConnectionResetError):
+            assert client.sock.recv(1) == b""
+    for client in crowd[:stay]:
+        client.sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.sock.recv(1)
+    away: int = crowd[stay].sock.getsockname()[1]
+    return away
+
+
+def encrypted(server: Server, certificate: Path, *, source: str) -> Client:
+    client = Client(server.other_ports[0], source=source)
+    context = ssl.create_default_context(cafile=certificate)
+    client.sock = context.wrap_socket(client.sock, server_hostname="127.0.0.1")  # closes the other if it fails
+    return client
+
+
+def metrics(server: Server) -> dict[str, str]:
+    found = re.search(r"/metrics on port (\d+)", server.out_file.read_text())
+    assert found is not None
+    with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/metrics", timeout=TIMEOUT_SECONDS) as answer:
+        lines = answer.read().decode().splitlines()
+    return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
 
 
 def test_names_that_come_and_go_are_forgotten(tmp_path: Path) -> None:
