@@ -1,6 +1,6 @@
 """How many connections there are, in all and from one address, and who is kept out: the one place that counts them.
 
-A TLS handshake counts from its first byte, or before; once it is over the connection it made counts in its place.
+A connection counts from the moment it is accepted, whether it has finished its TLS handshake, begun it, or not.
 """
 
 from __future__ import annotations

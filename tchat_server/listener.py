@@ -12,6 +12,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from tchat_server.crowd import Crowd
@@ -23,8 +24,7 @@ logger = logging.getLogger("tchat_server")
 _AT_ONCE = 64
 """How many connections are accepted before everybody else has a turn."""
 
-_HANDSHAKE_SECONDS = 10.0
-_SHUTDOWN_SECONDS = 2.0
+_TLS_SECONDS = {"ssl_handshake_timeout": 10.0, "ssl_shutdown_timeout": 2.0}
 _NO_DESCRIPTOR_PAUSE_SECONDS = 0.2
 _NO_DESCRIPTOR_LOG_SECONDS = 10.0
 
@@ -33,14 +33,21 @@ class Listener:
     """Accepts on one bound socket, shakes hands if there is a context, and gives each connection a protocol.
 
     Args:
-        make: called for each connection, after its handshake.
-        crowd: counts handshakes; connections themselves are counted by what *make* makes.
+        crowd: what a connection enters when it is accepted. If it comes to `connection_made`, the protocol sees to
+            it that it leaves.
+        make: called with the host and the address of each connection, after its handshake.
+        refusal: what somebody is told whom that limit keeps out; over TLS he is told nothing.
     """
 
     def __init__(
-        self, sock: socket.socket, tls: ssl.SSLContext | None, make: Callable[[], asyncio.Protocol], crowd: Crowd
+        self,
+        sock: socket.socket,
+        tls: ssl.SSLContext | None,
+        crowd: Crowd,
+        make: Callable[[str, str], asyncio.Protocol],
+        refusal: Callable[[int], bytes],
     ) -> None:
-        self._sock, self._tls, self._make, self._crowd = sock, tls, make, crowd
+        self._sock, self._tls, self._crowd, self._make, self._refusal = sock, tls, crowd, make, refusal
         self._opening: set[asyncio.Task[None]] = set()
         self._told_at = -_NO_DESCRIPTOR_LOG_SECONDS
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit this
@@ -61,7 +68,7 @@ class Listener:
         for _ in range(_AT_ONCE):
             try:
                 accepted, (host, port, *_) = self._sock.accept()
-            except BlockingIOError:
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
                 self._complain(error)
@@ -73,14 +80,13 @@ class Listener:
             self._begin(accepted, host, f"{host}:{port}")
 
     def _begin(self, accepted: socket.socket, host: str, address: str) -> None:
-        if self._tls is None:
-            opening = self._open(accepted, address)
-        elif self._crowd.enter(host, address) is None:
-            opening = self._shake(accepted, host, address, self._tls)
-        else:
-            accepted.close()
+        limit = self._crowd.enter(host, address)
+        if limit is not None:
+            with accepted, suppress(OSError):
+                if self._tls is None:
+                    accepted.send(self._refusal(limit))
             return
-        task = asyncio.get_running_loop().create_task(opening)
+        task = asyncio.get_running_loop().create_task(self._open(accepted, host, address))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
@@ -92,47 +98,33 @@ class Listener:
             reason = os.strerror(error.errno) if error.errno else error
             logger.error("can't accept connections, they wait: %s", reason)
 
-    async def _open(self, accepted: socket.socket, address: str) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._make, accepted)
-        except OSError as error:
-            logger.info("%s gone: %s", address, error)
-            accepted.close()
-
-    async def _shake(self, accepted: socket.socket, host: str, address: str, tls: ssl.SSLContext) -> None:
-        handshake = _Handshake(self._make, lambda: self._crowd.leave(host))
+    async def _open(self, accepted: socket.socket, host: str, address: str) -> None:
+        opening = _Opening(lambda: self._make(host, address))
+        seconds = {} if self._tls is None else _TLS_SECONDS
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: handshake,
-                accepted,
-                ssl=tls,
-                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
+                lambda: opening, accepted, ssl=self._tls, **seconds
             )
         except (OSError, TimeoutError) as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-            logger.info("%s gone: no TLS handshake: %s", address, reason)
-            self._crowd.metrics.closed["no TLS handshake"] += 1
+            cause = "lost" if self._tls is None else "no TLS handshake"
+            logger.info("%s gone: %s: %s", address, cause, reason)
+            self._crowd.metrics.closed[cause] += 1
             accepted.close()
         finally:
-            handshake.end()
+            if not opening.is_over:
+                self._crowd.leave(host)
 
 
-class _Handshake(asyncio.Protocol):
-    """Stands where a connection's protocol will be while hands are shaken. *leave* is called once, at its end."""
+class _Opening(asyncio.Protocol):
+    """Stands where a connection's protocol will be while hands are shaken."""
 
-    def __init__(self, make: Callable[[], asyncio.Protocol], leave: Callable[[], None]) -> None:
-        self._make, self._leave = make, leave
-        self._is_over = False
-
-    def end(self) -> None:
-        """Count no more; also when that is so already."""
-        if not self._is_over:
-            self._is_over = True
-            self._leave()
+    def __init__(self, make: Callable[[], asyncio.Protocol]) -> None:
+        self._make = make
+        self.is_over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.end()
+        self.is_over = True
         protocol = self._make()
         cast(asyncio.Transport, transport).set_protocol(protocol)
         protocol.connection_made(transport)

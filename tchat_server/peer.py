@@ -37,7 +37,7 @@ class Owner(Protocol):
     limits: Limits
     trace: Callable[[str, str, bytes], None] | None
 
-    def connected(self, peer: PeerProtocol) -> PeerId | None: ...
+    def connected(self, peer: PeerProtocol) -> PeerId: ...
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None: ...
     def lost(self, peer: PeerProtocol) -> None: ...
     def wrote(self, peer: PeerProtocol) -> None: ...
@@ -48,7 +48,8 @@ class PeerProtocol(asyncio.Protocol):
 
     Attributes:
         id: the hub's name for it.
-        address: the other end, as text.
+        host: the other end without its port.
+        address: the other end as the log shows it.
         is_plain: lines may be appended to `out` directly; otherwise they go through `deliver`.
         out: bytes for the next flush.
         cause: why it ends, for the log.
@@ -66,10 +67,10 @@ class PeerProtocol(asyncio.Protocol):
     turns: Turns
     id: PeerId
 
-    def __init__(self, owner: Owner) -> None:
-        self._owner = owner
+    def __init__(self, owner: Owner, host: str, address: str) -> None:
+        self._owner, self.host, self.address = owner, host, address
         self.connection = Connection(owner.limits)
-        self.address = self.host = self.cause = ""
+        self.cause = ""
         self.is_plain = True
         self.is_blocked = self.has_spoken = self.has_ended = False
         self.out: list[bytes] = []
@@ -86,12 +87,8 @@ class PeerProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.turns = Turns(self.transport, self._take)
-        host, port, *_ = transport.get_extra_info("peername") or ("?", 0)
-        self.host, self.address = host, f"{host}:{port}"
         self.since = asyncio.get_running_loop().time()
-        peer = self._owner.connected(self)
-        if peer is not None:
-            self.id = peer
+        self.id = self._owner.connected(self)
 
     def data_received(self, data: bytes) -> None:
         self.turns.feed(data)

@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, assert_never
 
 from libtchat.effect import Append, Ask, Close, Effect, NewToken, PeerId, Read, ReadGroups, Resend, Send
@@ -88,7 +89,7 @@ class Server:
         )
         sock.setblocking(False)
         _keep_alive(sock, self.limits)
-        self._listeners.append(Listener(sock, tls, lambda: PeerProtocol(self), self._crowd))
+        self._listeners.append(Listener(sock, tls, self._crowd, partial(PeerProtocol, self), self._refusal))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 
@@ -113,17 +114,13 @@ class Server:
             peer.abort("the server stops")
         await self.log.close()
 
+    def _refusal(self, limit: int) -> bytes:
+        return self._encoder.line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
+
     # --- what connections tell (tchat_server.peer.Owner) ---
 
-    def connected(self, peer: PeerProtocol) -> PeerId | None:
-        """Take a connection in, or turn it away when there are too many."""
-        limit = self._crowd.enter(peer.host, peer.address)
-        if limit is not None:
-            error = Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later")
-            peer.transport.write(self._encoder.line(error))
-            peer.transport.close()
-            peer.cause = "too many connections"
-            return None
+    def connected(self, peer: PeerProtocol) -> PeerId:
+        """Take a connection in."""
         id = self.hub.connect(self._clock(), peer.host)
         self._peers[id] = peer
         self.metrics.connections_total += 1
@@ -164,7 +161,7 @@ class Server:
     def lost(self, peer: PeerProtocol) -> None:
         """Forget a connection that is gone."""
         self._not_read.discard(peer)
-        if getattr(peer, "id", None) is None or self._peers.pop(peer.id, None) is None:
+        if self._peers.pop(peer.id, None) is None:
             return
         self._crowd.leave(peer.host)
         self.metrics.closed[peer.cause.partition(":")[0]] += 1

@@ -24,7 +24,7 @@ class Transport(asyncio.Transport):
     """Keeps what is written."""
 
     def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1)})
+        super().__init__()
         self.written = b""
 
     def write(self, data: Any) -> None:
@@ -42,7 +42,7 @@ class Transport(asyncio.Transport):
 
 
 def connect(server: shell.Server) -> tuple[PeerProtocol, Transport]:
-    peer, transport = PeerProtocol(server), Transport()
+    peer, transport = PeerProtocol(server, "127.0.0.1", "127.0.0.1:1"), Transport()
     peer.connection_made(transport)
     return peer, transport
 
