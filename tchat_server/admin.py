@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 from libtchat.value import frozen
 
 __all__ = ["Admin", "Probe"]
+
+_NO_DESCRIPTOR_PAUSE_SECONDS = 0.2
 
 
 @frozen
@@ -32,8 +37,7 @@ class Admin:
                 "/metrics": lambda: (HTTPStatus.OK, probe.metrics()),
             }
 
-        self._server = ThreadingHTTPServer((host, port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Pages((host, port), Handler)
         self._thread = Thread(target=self._server.serve_forever, name="admin", daemon=True)
         self._thread.start()
 
@@ -46,6 +50,17 @@ class Admin:
         """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Pages(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_NO_DESCRIPTOR_PAUSE_SECONDS)  # who could not be accepted is offered again at once
+            raise
 
 
 class _Handler(BaseHTTPRequestHandler):

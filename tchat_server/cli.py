@@ -10,16 +10,18 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 
 from libtchat.hub import Hub
-from tchat_server import journal
+from libtchat.limits import Limits
+from tchat_server import descriptor, journal
 from tchat_server.admin import Admin, Probe
 from tchat_server.log import EventLog, LogRefused
 from tchat_server.log.memory import MemoryLog
@@ -132,6 +134,7 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     name = f"tchat-server {version('libtchat')}"
     tls = _tls_context(settings)
+    settings = attrs.evolve(settings, limits=_fitting(settings.limits))
     encoder = Encoder()
     log = _open_log(settings, encoder)
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
@@ -186,6 +189,20 @@ def _open_log(settings: Settings, encoder: Encoder) -> EventLog:
     return SqliteLog.open(
         Path(os.path.expanduser(settings.db)), durability=settings.durability, encode=encoder, limits=settings.limits
     )
+
+
+def _fitting(limits: Limits) -> Limits:
+    """Accept no more connections than there can be open files."""
+    asked = limits.max_peers
+    fit, files = descriptor.make_room(asked)
+    if fit == asked:
+        return limits
+    logger.warning(
+        "accepts %d connections at once, not the %d of --max-peers: this process may open %d files. "
+        "Let it open %d (ulimit -Hn; LimitNOFILE= of systemd; --ulimit nofile= of docker), or ask for fewer",
+        *(fit, asked, files, asked + descriptor.RESERVED),
+    )
+    return attrs.evolve(limits, max_peers=fit)
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -259,9 +276,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run on uvloop where it is installed (the extra `fast`), else on asyncio's own loop."""
     gc.freeze()  # what was imported lives as long as the server
     gc.set_threshold(50_000, 20, 50)  # messages are no cycles: look for them less often
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
+    with suppress(ImportError):
+        from uvloop import run
+    run(work)

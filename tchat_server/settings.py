@@ -25,7 +25,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _File = click.Path(dir_okay=False, path_type=Path)
 
 _LIMITS = {
-    "max_peers": "Connections in all.",
+    "max_peers": "Connections in all; fewer if the process may not open so many files.",
     "max_peers_per_address": "Connections from one address (loopback exempt).",
     "max_peers_per_user": "Connections of one user.",
     "max_groups_joined": "Groups one user may be in.",
