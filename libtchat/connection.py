@@ -57,6 +57,9 @@ class Connection:
         framer = self._framer
         if framer.may_begin and (requests := decode_lines(data, self._limits)) is not None:
             framer.passed(data)
+            if self.spells:
+                for request in requests:
+                    self._learn(request.action)
             return requests
         items: list[Request | Violation] = []
         for frame in framer.receive(data):

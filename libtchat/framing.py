@@ -101,6 +101,9 @@ class Framer:
 
     def _check_start(self, data: bytes, found: list[bytes | FrameFault]) -> bytes:
         """Return what to read as tchat: nothing as long as the first bytes may be another protocol's."""
+        if data.startswith(b"{") and not self._held:
+            self._started = True
+            return data
         data = bytes(self._held) + data
         self._held.clear()
         if data.startswith(_NOT_TCHAT):

@@ -143,6 +143,7 @@ def decide(
     ts: str,
     known_dest: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    key: UserKey | None = None,
 ) -> Event:
     """Decide what *request* does to *group*.
 
@@ -151,13 +152,14 @@ def decide(
         actor: the asking user's name as displayed; the request's own `sender` is not read.
         ts: the server's time, ISO 8601 UTC; an older one than the group's last is raised to that.
         known_dest: the target's name as displayed, None if nobody knows that user.
+        key: the actor's, for a caller that has it at hand.
     Returns:
         The event, with `seq` one above the group's. An invitation that stands already is answered with its
         stored event, whose `seq` is not above the group's: nothing is to be appended then.
     Raises:
         Refused: with the code of spec/protocol.md's table; the checks are in the order given there.
     """
-    me = user_key(actor)
+    me = key or user_key(actor)
     if isinstance(request, Create):
         name = check_group_name(request.group)
         if group is not None:
@@ -167,20 +169,20 @@ def decide(
     name, seq = group.name, group.seq + 1
     if ts < group.ts:
         ts = group.ts
+    if isinstance(request, Say):
+        return Said(actor, name, request.msg, seq, ts, request.id)
     match request:
-        case Say():
-            return Said(actor, name, request.msg, seq, ts, request.id)
         case Join():
             if len(group.members) >= limits.max_members:
                 raise Refused(ErrorCode.LIMIT_REACHED, f"{name} is full", limit=limits.max_members)
             return Joined(actor, name, seq, ts, actor if group.owner is None else None, request.id)
         case Leave():
             return Left(actor, name, seq, ts, _successor(group, me), request.id)
-    dest, key = _check_target(group, request, me, known_dest)
+    dest, target = _check_target(group, request, me, known_dest)
     match request:
         case Invite():
-            if key in group.invited:
-                return group.invited[key]
+            if target in group.invited:
+                return group.invited[target]
             if known_dest is None:
                 raise Refused(ErrorCode.USER_NOT_FOUND)
             _check_room(group, limits)
@@ -188,7 +190,7 @@ def decide(
         case Kick():
             return Kicked(actor, name, dest, request.reason, seq, ts, request.id)
         case Ban():
-            if key not in group.invited:
+            if target not in group.invited:
                 _check_room(group, limits)
             return Banned(actor, name, dest, request.reason, seq, ts, request.id)
         case Unban():

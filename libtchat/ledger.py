@@ -29,8 +29,8 @@ from libtchat.request import Ban, Create, GroupRequest, Invite, Join, Leave
 __all__ = ["Ledger"]
 
 
-_ENTERING = (Create, Join)
-_TARGETING = (Invite, Ban)
+_ENTERING = frozenset((Create, Join))
+_TARGETING = frozenset((Invite, Ban))
 
 
 @define(eq=False)
@@ -141,7 +141,8 @@ class Ledger:
         key = group_key(request.group)
         slot = self._slots.get(key) or self.load(peer, key)
         outcome = Outcome(peer, session, request, request, key)
-        if isinstance(request, _TARGETING):
+        if type(request) in _TARGETING:
+            assert isinstance(request, Invite | Ban)
             outcome.known_dest = self._known(peer, session, slot, request)
         if slot.newest is None:
             self._slots.setdefault(key, slot)
@@ -163,10 +164,11 @@ class Ledger:
             if request.id is not None and (first := self._retried(session, request, outcome)) is not None:
                 outcome.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
                 return
-            if isinstance(request, _ENTERING):
+            if type(request) in _ENTERING:
                 self._check_share(session, request, before)
+            known_dest = outcome.known_dest or None
             event = decide(
-                before, request, session.name, ts=self.ts, known_dest=outcome.known_dest or None, limits=self.limits
+                before, request, session.name, ts=self.ts, known_dest=known_dest, limits=self.limits, key=session.key
             )
         except Refused as refusal:
             is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and outcome.known_dest is None
@@ -178,11 +180,12 @@ class Ledger:
             return
         outcome.event = event
         outcome.after = slot.newest = after = evolve(before, event)
-        audience = self._audience(slot, before, event, after)
+        known = slot.audience if isinstance(event, Said) else None
+        audience = known or self._audience(slot, before, event, after)
         if outcome.arrivals != self.presence.arrivals:
             audience = self.presence.earlier(audience, outcome.arrivals)
         outcome.audience = audience
-        if request.id is not None or isinstance(request, _ENTERING):
+        if request.id is not None or type(request) in _ENTERING:
             expect(session, outcome, self.now)
 
     def keep(self, outcome: Outcome, event: Event) -> None:
@@ -215,8 +218,8 @@ class Ledger:
                 return stored.name or ""
         return None
 
-    def _check_share(self, session: Session, request: Create | Join, group: Group | None) -> None:
-        """Check how many groups the user created and is in; what the group itself refuses comes first."""
+    def _check_share(self, session: Session, request: GroupRequest, group: Group | None) -> None:
+        """Check how many groups a user who enters created and is in; what the group itself refuses comes first."""
         limits = self.limits
         if isinstance(request, Create):
             if group is None and session.created >= limits.max_groups_created:
@@ -250,8 +253,6 @@ class Ledger:
 
     def _audience(self, slot: Slot, before: Group | None, event: Event, after: Group) -> tuple[PeerId, ...]:
         """Return the peers that hear *event*, and keep those of the members for the next one."""
-        if isinstance(event, Said) and slot.audience is not None:
-            return slot.audience
         if slot.audience is None or before is None or before.members is not after.members:
             slot.audience = self.presence.peers(after.members)
         others = outsiders(before, event, after)

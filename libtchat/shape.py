@@ -146,7 +146,7 @@ class Shape:
 
     def __init__(self, kind: type[Any]) -> None:
         resolve_types(kind)
-        self._kind, self._attributes = kind, fields(kind)
+        self._attributes = fields(kind)
         names = [attribute.name for attribute in self._attributes]
         self._texts = [a.name for a in self._attributes if str in (a.type, *get_args(a.type))]
         self._structure = make_dict_structure_fn(kind, _converter, _cattrs_detailed_validation=False)
@@ -158,12 +158,7 @@ class Shape:
         self.spelled = tuple(name for name in FIELDS if name in names)
         self.spellings = tuple((name, others) for name, others in FIELDS.items() if name in names)
         self.sizes = tuple(size for size in _SIZES if size[0] in names)
-        # texts that are written under their own names only, then perhaps an id
-        plain = names[:-1] if names[-1] == "id" else []
-        self.is_plain = len(plain) > 1 and all(
-            a.type in (str, str | None) and (a.name == "id" or a.default is NOTHING) for a in self._attributes
-        )
-        self._texts_of = itemgetter(*(plain if self.is_plain else ("", "")))
+        self.read_texts = self._make_read_texts(kind, names)
         overrides: dict[str, Any] = {name: override(omit_if_default=False) for name in _ALWAYS.get(kind, ())}
         if self.has_sender and kind not in REQUESTS.values():
             overrides["sender"] = override(omit=True)
@@ -188,13 +183,20 @@ class Shape:
         except (KeyError, _Wrong):
             raise self._complaint(found) from None
 
-    def read_texts(self, found: dict[str, str]) -> Any:
-        """Make the value of a class that `is_plain` from an object of nothing but texts, without escapes.
+    def _make_read_texts(self, kind: type[Any], names: list[str]) -> Callable[[dict[str, Any]], Any] | None:
+        """Return what makes the value from an object of nothing but texts, without escapes.
 
-        Raises:
-            KeyError: a field is missing under its own name.
+        None if not all fields are texts. The function raises KeyError if a field is missing, or perhaps is there under
+        another spelling.
         """
-        return self._kind(*self._texts_of(found), found.get("id"))
+        if any(a.type not in (str, str | None) or a.default not in (NOTHING, None) for a in self._attributes):
+            return None
+        first = [a.name for a in self._attributes if a.default is NOTHING or a.name in self.spelled]
+        rest = names[len(first) :]
+        texts_of = itemgetter(*first) if len(first) > 1 else lambda found: [found[name] for name in first]
+        if rest == ["id"]:
+            return lambda found: kind(*texts_of(found), found.get("id"))
+        return lambda found: kind(*texts_of(found), *map(found.get, rest))
 
     def _complaint(self, found: Mapping[str, Any]) -> ProtocolError:
         for attribute in self._attributes:

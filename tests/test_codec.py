@@ -48,6 +48,7 @@ from libtchat.reply import (
     Welcome,
 )
 from libtchat.request import REQUESTS, Create, Hello, ListMessages, ListStates, ListUsers, Ping, Request
+from libtchat.shape import shape_of
 from libtchat.wording import describe
 
 TS = "2026-01-31T10:42:00.123Z"
@@ -163,6 +164,13 @@ def test_a_known_message_is_these_bytes() -> None:
         f'"seq":12,"ts":"{TS}","id":"q1"}}'
     )
     assert both(lambda: encode(said)) == (expected.encode(), expected.encode())
+
+
+@pytest.mark.usefixtures("backend")
+@given(event=instances(Said))
+def test_a_text_is_written_like_any_other_event(event: Said) -> None:
+    who = {"sender": event.sender, "from": event.sender}
+    assert encode(event) == strict_json.dumps({"action": event.action, **who, **shape_of(Said).write(event)})
 
 
 def test_lists_and_reasons_are_written_even_when_they_are_empty() -> None:

@@ -53,6 +53,13 @@ def test_a_stream_is_requests_and_violations_in_order(size: int) -> None:
 LINES = (
     *(b'{"action":"gbroadcast","sender":"a","group":"w","msg":"x"}', b'{"action":"leave","sender":"a","group":"w"}'),
     b'{"action":"gbroadcast","from":"a","group":"w","msg":"x"}',  # another spelling
+    *(
+        b'{"action":"client-hello","from":"a"}',
+        b'{"action":"client-hello"}',
+        b'{"action":"client-connection","name":"a"}',
+    ),
+    *(b'{"action":"members","sender":"a","groupe":"w","after":"b"}', b'{"action":"msgs","sender":"a","group":"w"}'),
+    b'{"action":"messages","sender":"a","group":"w"}',
     *(b'{"action":"ping"}', b'{"action":"gbroadcast","sender":"a","sender":"a","group":"w","msg":"x"}'),
     *(b'{"action":"gbroadcast","sender":"a","group":"w","msg":"' + b"x" * size + b'"}' for size in (300, 301)),
     *(b'{"action":"join","sender":"a","group":"w","id":"' + b"i" * size + b'"}' for size in (64, 65)),
