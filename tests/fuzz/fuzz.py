@@ -66,7 +66,7 @@ def main() -> int:
     try:
         import atheris
     except ImportError:
-        print("no atheris here: mutating without coverage")
+        print(f"mutating for {options.seconds:.0f} s; guided by coverage after: pip install '.[fuzz]'", flush=True)
         return mutate(options.seconds, options.seed)
     with atheris.instrument_imports(include=["libtchat"]):
         from fuzz import target
@@ -121,4 +121,7 @@ def mutate(seconds: float, seed: int | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("stopped; nothing found so far")

@@ -24,6 +24,7 @@ from live import Client, Server, serving
 Json = dict[str, Any]
 GROUPS = [f"g{number}" for number in range(8)]
 EVENTS = {"cgroupe", "join", "leave", "invite", "kick", "ban", "unban", "gbroadcast"}
+ENDINGS = ["quit", "close", "reset", "half", "hostile", "deaf"]
 HOSTILE = [
     b"{}\n" * 200,
     b'{"a":' * 300 + b"\n",
@@ -71,7 +72,7 @@ async def live(port: int, number: int, clients: int, story: Story, choose: rando
             writer.write(something(choose, number, clients))
             story.counts["requests"] += 1
             await asyncio.sleep(choose.random() * 0.1)
-        ending = choose.choice(["quit", "close", "reset", "half", "hostile", "deaf"])
+        ending = choose.choice(ENDINGS)
         story.counts[ending] += 1
         if ending == "quit":
             writer.write(b'{"action":"client-quit"}\n')
@@ -199,6 +200,7 @@ async def storm(server: Server, clients: int, seconds: float, seed: int) -> Stor
 
 def run(directory: Path, *, clients: int, seconds: float, seed: int) -> list[str]:
     """Return what is wrong after a storm, and print a summary."""
+    print(f"a storm of {clients} clients for {seconds:.0f} s, seed {seed}", flush=True)
     database = ("--db", str(directory / "tchat.db"))
     with serving(directory, *database, "--mid-frame-seconds", "2", "--presence", "groups") as server:
         for number, group in enumerate(GROUPS):
@@ -229,9 +231,11 @@ def run(directory: Path, *, clients: int, seconds: float, seed: int) -> list[str
             faults += [f"{group} {seq} was told but is not stored so" for seq in told if stored.get(seq) != told[seq]]
         events = sum(map(len, logs.values()))
         assert story.counts["messages"] > 0
-        print(
-            f"{clients} clients, {took:.0f} s, seed {seed}: {events} events stored; {dict(story.counts.most_common())}"
-        )
+        counts = dict(story.counts.most_common())
+        print(f"after {took:.0f} s: {counts.pop('requests')} requests, {counts.pop('messages')} messages heard")
+        print(f"events stored, those of a short storm before included: {events}")
+        print("how clients ended:", ", ".join(f"{counts.pop(ending, 0)} {ending}" for ending in ENDINGS))
+        print("errors they were told:", ", ".join(f"{count} {code}" for code, count in counts.items()))
         print(f"server: {cpu:.1f} s CPU, memory {grown:+} KiB, descriptors {server.descriptors() - descriptors:+}")
     return faults
 
@@ -251,4 +255,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("stopped: nothing was checked")
