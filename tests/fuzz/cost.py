@@ -101,7 +101,7 @@ def main() -> int:
             print(f"{backend:7} {name:18} {shown}")
         cost, begin = worst_found(options.seconds)
         worst = max(worst, cost)
-        print(f"{backend:7} {'random':18} {cost:6.2f} ms, the worst of {options.seconds:.0f} s: {begin!r}...", flush=True)
+        print(f"{backend:7} {'random':18} {cost:6.2f} ms, the worst of {options.seconds:.0f} s: {begin!r}...")
     print(f"worst {worst:.2f} ms, {options.most} allowed")
     return int(worst > options.most)
 
