@@ -140,11 +140,9 @@ def decode_lines(data: bytes, limits: Limits = DEFAULT_LIMITS) -> list[Request] 
             shape = shape_of(REQUESTS[texts["action"]])
             if shape.read_texts is None:
                 return None
-            try:
-                request = shape.read_texts(texts)
-            except KeyError:
+            if "sender" not in texts:
                 read_fields(texts, shape.spellings)
-                request = shape.read_texts({"sender": None, **texts})
+            request = shape.read_texts(texts)
             if len(line) > small or "id" in texts:
                 _check_sizes(request, shape, limits, len(line))
             requests.append(request)

@@ -108,7 +108,11 @@ def check_group_name(name: str, *, field: str = "group") -> str:
 
 
 def _check(name: str, max_chars: int, field: str) -> str:
-    shown = name.strip()
+    return _check_stripped(name.strip(), max_chars, field)
+
+
+@lru_cache(maxsize=4096)  # who enters is checked again with each answer that was waited for
+def _check_stripped(shown: str, max_chars: int, field: str) -> str:
     if len(shown) <= _MAX_DECOMPOSED_CHARS:
         shown = unicodedata.normalize("NFC", shown)
     for form in (shown, shown if len(shown) > max_chars else _fold(shown)):
