@@ -8,8 +8,7 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, assert_never
 
@@ -128,23 +127,24 @@ class Server:
 
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None:
         """Pass what a peer sent to the hub."""
-        hub, id, now = self.hub, peer.id, self._clock()
         self.metrics.frames_in_total += len(items)
-        with self._faults_cost_only(peer):
-            for item in items:
-                hub.handle(id, item, now)
+        self._faults_cost_only(peer, self._handle, peer.id, items)
         if items:
             peer.has_spoken = True
-            if hub.backlog > _MAX_BACKLOG:
+            if self.hub.backlog > _MAX_BACKLOG:
                 peer.turns.hold(Hold.BACKLOG)
                 self._not_read.add(peer)
         self._tick_soon()
 
-    @contextmanager
-    def _faults_cost_only(self, peer: PeerProtocol | None) -> Iterator[None]:
-        """Let a fault of ours in what a peer asked for cost that peer, and nobody else."""
+    def _handle(self, peer: PeerId, items: Sequence[Item]) -> None:
+        handle, now = self.hub.handle, self._clock()
+        for item in items:
+            handle(peer, item, now)
+
+    def _faults_cost_only(self, peer: PeerProtocol | None, act: Callable[..., None], *args: Any) -> None:
+        """Call *act*, and let a fault of ours in what a peer asked for cost that peer, and nobody else."""
         try:
-            yield
+            act(*args)
         except Exception:
             logger.exception("internal error, peer %s", "that is gone" if peer is None else peer.address)
             if peer is not None:
@@ -232,8 +232,8 @@ class Server:
                     if (peer := self._peers.get(effect.peer)) is not None:
                         peer.work(self._job(effect))
                 case Ask(question=NewToken()):
-                    with self._faults_cost_only(self._peers.get(effect.peer)):
-                        self.hub.answered(effect, secrets.token_urlsafe(16), self._clock())
+                    token, now = secrets.token_urlsafe(16), self._clock()
+                    self._faults_cost_only(self._peers.get(effect.peer), self.hub.answered, effect, token, now)
                 case Ask():
                     if (peer := self._peers.get(effect.peer)) is not None:
                         peer.turns.hold(Hold.QUESTION)
@@ -307,8 +307,7 @@ class Server:
             logger.warning("storage: %s", error)
             found = None
         peer = self._peers.get(ask.peer)
-        with self._faults_cost_only(peer):
-            self.hub.answered(ask, found, self._clock())
+        self._faults_cost_only(peer, self.hub.answered, ask, found, self._clock())
         self._tick_soon()
         if peer is not None:
             peer.turns.release(Hold.QUESTION)
