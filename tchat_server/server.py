@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import socket
 import ssl
 import time
@@ -12,15 +11,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from functools import partial
 from typing import Any, assert_never
 
-from libtchat.effect import Append, Ask, Close, Effect, NewToken, PeerId, Read, ReadGroups, Resend, Send
+from libtchat.effect import Answer, Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send
 from libtchat.errors import ErrorCode
+from libtchat.event import Event
 from libtchat.hub import Hub
 from libtchat.limits import DEFAULT_LIMITS, Limits
+from libtchat.names import Key
 from libtchat.presence import Item
 from libtchat.reply import Error, Goodbye
 from tchat_server.crowd import Crowd
 from tchat_server.listener import Listener
-from tchat_server.log import EventLog, LogUnavailable
+from tchat_server.log import EventLog, LogUnavailable, Ready
 from tchat_server.metrics import Metrics
 from tchat_server.peer import Line, PeerProtocol
 from tchat_server.storage import Encoder, answer, read
@@ -227,17 +228,12 @@ class Server:
             audience, run = (), []
             match effect:
                 case Append():
-                    self._start(self._append(effect))
+                    self._append(effect)
                 case Read() | ReadGroups() | Resend():
                     if (peer := self._peers.get(effect.peer)) is not None:
                         peer.work(self._job(effect))
-                case Ask(question=NewToken()):
-                    token, now = secrets.token_urlsafe(16), self._clock()
-                    self._faults_cost_only(self._peers.get(effect.peer), self.hub.answered, effect, token, now)
                 case Ask():
-                    if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.turns.hold(Hold.QUESTION)
-                    self._start(self._answer(effect))
+                    self._ask(effect)
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
                         peer.finish(effect.code or ("closed by the peer" if peer.has_ended else "quit"))
@@ -282,13 +278,24 @@ class Server:
         if not task.cancelled() and (error := task.exception()) is not None and not self.failed.done():
             self.failed.set_exception(error)
 
-    async def _append(self, append: Append) -> None:
+    def _append(self, append: Append) -> None:
         self._is_appending, self._appending_since = True, time.monotonic()
+        appended = self.log.append(append.parts)
+        if isinstance(appended, Ready):  # what else is read in this tick shares its write
+            self._settle(appended.value)
+        else:
+            self._start(self._settle_later(appended))
+
+    async def _settle_later(self, appended: Awaitable[Mapping[Key, tuple[Event, ...]]]) -> None:
         try:
-            failed = await self.log.append(append.parts)
+            failed = await appended
         except LogUnavailable as error:  # the log is closed, and nobody knows what it holds: tell nobody anything
             logger.error("storage: %s", error)
             return
+        self._settle(failed)
+        self._tick()
+
+    def _settle(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
         self._is_appending = False
         metrics = self.metrics
         metrics.appends_total += 1
@@ -298,16 +305,24 @@ class Server:
         effects = self.hub.rejected(failed, now) if failed else self.hub.committed(now)
         self._carry_out(effects)
         self._encoder.forget()
-        self._tick()
 
-    async def _answer(self, ask: Ask) -> None:
+    def _ask(self, ask: Ask) -> None:
+        found = answer(ask.question, self.log)
+        if isinstance(found, Ready):
+            self._faults_cost_only(self._peers.get(ask.peer), self.hub.answered, ask, found.value, self._clock())
+            return
+        if (peer := self._peers.get(ask.peer)) is not None:
+            peer.turns.hold(Hold.QUESTION)
+        self._start(self._answer_later(ask, found))
+
+    async def _answer_later(self, ask: Ask, found: Awaitable[Answer]) -> None:
         try:
-            found = await answer(ask.question, self.log)
+            known = await found
         except LogUnavailable as error:
             logger.warning("storage: %s", error)
-            found = None
+            known = None
         peer = self._peers.get(ask.peer)
-        self._faults_cost_only(peer, self.hub.answered, ask, found, self._clock())
+        self._faults_cost_only(peer, self.hub.answered, ask, known, self._clock())
         self._tick_soon()
         if peer is not None:
             peer.turns.release(Hold.QUESTION)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Awaitable
 from typing import assert_never
 
 from libtchat import codec
@@ -25,7 +26,7 @@ from libtchat.event import Event
 from libtchat.limits import Limits
 from libtchat.query import fill
 from libtchat.reply import Message
-from tchat_server.log import EventLog
+from tchat_server.log import EventLog, Ready
 from tchat_server.password import check_password, hash_password
 
 __all__ = ["Encoder", "answer", "read"]
@@ -53,25 +54,21 @@ class Encoder:
         self._kept.clear()
 
 
-async def answer(question: Question, log: EventLog) -> Answer:
-    """Answer one of the hub's questions.
-
-    Raises:
-        LogUnavailable: the storage can't be read or written now.
-    """
+def answer(question: Question, log: EventLog) -> Awaitable[Answer]:
+    """Answer one of the hub's questions; awaiting it raises LogUnavailable if the storage can't be used now."""
     match question:
         case LoadGroup(key=group):
-            return await log.load(group)
+            return log.load(group)
         case LoadUser(key=user):
-            return await log.load_user(user)
+            return log.load_user(user)
         case SaveUser(key=user, name=name, password_hash=password_hash):
-            return await log.save_user(user, name, password_hash)
+            return log.save_user(user, name, password_hash)
         case HashPassword(password=password):
-            return await asyncio.to_thread(hash_password, password)
+            return asyncio.to_thread(hash_password, password)
         case CheckPassword(password=password, password_hash=stored):
-            return await asyncio.to_thread(check_password, password, stored)
+            return asyncio.to_thread(check_password, password, stored)
         case NewToken():
-            return secrets.token_urlsafe(16)
+            return Ready(secrets.token_urlsafe(16))
         case _:
             assert_never(question)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
 from attrs import Factory, define, evolve, field
@@ -40,19 +40,18 @@ from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.presence import Item
 from libtchat.query import fill
 from libtchat.request import Hello
+from tchat_server.log import Ready
 from tchat_server.log.memory import MemoryLog
 
 UNLIMITED = evolve(DEFAULT_LIMITS, requests_per_second=0.0, broadcasts_per_second=0.0, passwords_per_second=0.0)
 T = TypeVar("T")
 
 
-def at_once(work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of a coroutine that waits for nothing."""
-    try:
-        work.send(None)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
-    raise AssertionError("it waits")
+def at_once(ready: Awaitable[T]) -> T:
+    """Return what waits for nothing."""
+    assert isinstance(ready, Ready)
+    value: T = ready.value
+    return value
 
 
 @define

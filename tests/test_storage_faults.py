@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +43,7 @@ from libtchat.request import (
     Say,
     Unban,
 )
+from tchat_server.log import Ready
 from tchat_server.log.care import check
 from tchat_server.log.sqlite import SqliteLog
 
@@ -151,7 +152,7 @@ def test_while_another_program_locks_the_database_only_reading_works(seconds: fl
 
 PLANNED = """
 import os, pathlib, sqlite3
-from tchat_server.log import sqlite
+from tchat_server.log import sqlite, Ready
 plan = pathlib.Path({plan!r})
 class Faulty(sqlite3.Connection):
     def execute(self, sql, *values):
@@ -252,13 +253,9 @@ class Awaited:
         self._loop = asyncio.new_event_loop()
         self._log = SqliteLog.open(path, clock=clock, limits=UNLIMITED, factory=Lying)
 
-    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+    def __getattr__(self, name: str) -> Callable[..., Ready[Any]]:
         method = getattr(self._log, name)
-
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            return self._loop.run_until_complete(method(*args, **kwargs))
-
-        return call
+        return lambda *args, **kwargs: Ready(self._loop.run_until_complete(method(*args, **kwargs)))
 
     def close(self) -> None:
         self._loop.run_until_complete(self._log.close())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from libtchat.effect import Kinds, Loaded, Part, User
 from libtchat.event import Event
 from libtchat.names import Key, UserKey
 from libtchat.value import frozen
 
-__all__ = ["EventLog", "LogRefused", "LogUnavailable", "NamePage", "Page"]
+__all__ = ["EventLog", "LogRefused", "LogUnavailable", "NamePage", "Page", "Ready"]
+
+_T = TypeVar("_T")
 
 
 class LogUnavailable(Exception):
@@ -77,10 +79,23 @@ class NamePage:
         return NamePage(tuple(taken))
 
 
+class Ready(Generic[_T]):
+    """An awaitable that waits for nothing. Who sees that it is one takes `value` at once."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: _T) -> None:
+        self.value = value
+
+    def __await__(self) -> Generator[Any, Any, _T]:
+        return self.value
+        yield
+
+
 class EventLog(Protocol):
     """The one seam for storage. All methods are called on the event loop; none may block it."""
 
-    async def append(self, parts: Sequence[Part]) -> Mapping[Key, tuple[Event, ...]]:
+    def append(self, parts: Sequence[Part]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
         """Append every part, each all or none, and return when they are durable.
 
         Returns:
@@ -90,19 +105,21 @@ class EventLog(Protocol):
             LogUnavailable: the log was closed before anything certain could be learnt. Tell nobody anything.
         """
 
-    async def load(self, key: Key) -> Loaded:
+    def load(self, key: Key) -> Awaitable[Loaded]:
         """Load one group. Raises LogUnavailable."""
 
-    async def load_user(self, key: UserKey) -> User:
+    def load_user(self, key: UserKey) -> Awaitable[User]:
         """Load what is stored of one user. Raises LogUnavailable."""
 
-    async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
+    def save_user(self, key: UserKey, name: str, password_hash: str) -> Awaitable[bool]:
         """Store a password hash; False if the user has one already. Raises LogUnavailable."""
 
-    async def read(self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int) -> Page:
+    def read(
+        self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int
+    ) -> Awaitable[Page]:
         """Read a page as `libtchat.effect.Read` says, at least one entry if there is one. Raises LogUnavailable."""
 
-    async def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> NamePage:
+    def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
         """List public groups by key. Raises LogUnavailable."""
 
     async def close(self) -> None:

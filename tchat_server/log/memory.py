@@ -15,7 +15,7 @@ from libtchat.event import Created, Event, Said
 from libtchat.group import Group, Standing
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.names import Key, UserKey, user_key
-from tchat_server.log import NamePage, Page
+from tchat_server.log import NamePage, Page, Ready
 from tchat_server.log.change import changed_users, displayed_name, new_retries
 
 __all__ = ["MemoryLog"]
@@ -39,7 +39,7 @@ class _Log:
 
 
 class MemoryLog:
-    """An EventLog without a file. An append is as durable as the process, so it completes at once."""
+    """An EventLog without a file. An append is as durable as the process, so it completes at once, as all does."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class MemoryLog:
         self._retries: dict[UserKey, deque[Retry]] = {}
         self._recent: deque[tuple[float, UserKey]] = deque()
 
-    async def append(self, parts: Sequence[Part]) -> Mapping[Key, tuple[Event, ...]]:
+    def append(self, parts: Sequence[Part]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
         """Append every part that follows its group's log; see EventLog."""
         now = self._clock()
         self._forget_retries(now)
@@ -70,19 +70,19 @@ class MemoryLog:
                 self._append(part, log, now)
             else:
                 failed[part.key] = () if log is None else tuple(map(codec.decode_event, log.lines[part.expected :]))
-        return failed
+        return Ready(failed)
 
-    async def load(self, key: Key) -> Loaded:
+    def load(self, key: Key) -> Ready[Loaded]:
         """Load one group."""
         log = self._logs.get(key)
-        return Loaded() if log is None else Loaded(log.group)
+        return Ready(Loaded() if log is None else Loaded(log.group))
 
-    async def load_user(self, key: UserKey) -> User:
+    def load_user(self, key: UserKey) -> Ready[User]:
         """Load what is stored of one user."""
         self._forget_retries(self._clock())
         groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._known_in.get(key, ()))]
         name, password_hash = self._accounts.get(key, (None, None))
-        return User(
+        user = User(
             name or next((displayed_name(group, key) for _, group in groups), None),
             password_hash,
             tuple(
@@ -92,30 +92,33 @@ class MemoryLog:
             self._created.get(key, 0),
             tuple(self._retries.get(key, ())),
         )
+        return Ready(user)
 
-    async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
+    def save_user(self, key: UserKey, name: str, password_hash: str) -> Ready[bool]:
         """Store a password hash; False if the user has one already."""
         if key in self._accounts:
-            return False
+            return Ready(False)
         self._accounts[key] = (name, password_hash)
-        return True
+        return Ready(True)
 
-    async def read(self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int) -> Page:
+    def read(
+        self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int
+    ) -> Ready[Page]:
         """Read a page; see EventLog."""
         log = self._logs.get(key)
         if log is None:
-            return Page()
+            return Ready(Page())
         seqs = log.seqs(kinds)
         end = bisect_left(seqs, before)
         indices = range(end - 1, -1, -1) if after is None else range(bisect_right(seqs, after), end)
         nearest = ((seqs[i], log.lines[seqs[i] - 1]) for i in indices)
-        return Page.cut(nearest, ascending=after is not None, limit=limit, max_bytes=max_bytes)
+        return Ready(Page.cut(nearest, ascending=after is not None, limit=limit, max_bytes=max_bytes))
 
-    async def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> NamePage:
+    def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Ready[NamePage]:
         """List public groups by key."""
         start = 0 if after is None else bisect_right(self._public, after)
         names = (self._logs[self._public[i]].group.name for i in range(start, len(self._public)))
-        return NamePage.cut(names, limit=limit, max_bytes=max_bytes)
+        return Ready(NamePage.cut(names, limit=limit, max_bytes=max_bytes))
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""
