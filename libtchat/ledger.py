@@ -51,6 +51,7 @@ class Ledger:
     line: Line[Outcome]
     now: float = 0.0
     _stamped: tuple[float, str] = (-1.0, "")
+    _second: tuple[int, str] = (-1, "")
     _slots: dict[Key, Slot] = Factory(dict)
     _sweep_at: int = 10_000
     entrances: Entrances = Factory(lambda ledger: Entrances(ledger.line), takes_self=True)
@@ -60,7 +61,13 @@ class Ledger:
         """The time stamp of `now`: ISO 8601, UTC, milliseconds (R-ts)."""
         at, ts = self._stamped
         if at != self.now:
-            ts = f"{datetime.fromtimestamp(self.now, UTC).isoformat(timespec='milliseconds')[:23]}Z"
+            second, text = self._second
+            if second != int(self.now):
+                second = int(self.now)
+                text = datetime.fromtimestamp(second, UTC).isoformat()[:19]
+                self._second = (second, text)
+            milliseconds = int((self.now - second) * 1000 + 0.0005)  # a float holds a bit less than what was meant
+            ts = f"{text}.{min(milliseconds, 999):03}Z"
             self._stamped = (self.now, ts)
         return ts
 

@@ -5,7 +5,9 @@ A query is worked out when it leaves the line, so it sees exactly what was told 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from attrs import define
 
@@ -54,7 +56,7 @@ class Queries:
         Raises:
             Refused: what the request asks is not allowed, or not there.
         """
-        me, session, ts = (peer.id,), peer.session, self._ledger.ts
+        me, session = (peer.id,), peer.session
         match item:
             case None:
                 yield Close(peer.id, None)
@@ -63,7 +65,7 @@ class Queries:
                 if item.fatal:
                     yield Close(peer.id, item.code)
             case Ping(id=id):
-                yield Send(me, reply.Pong(ts, PROTOCOL_VERSION, self.server, id))
+                yield Send(me, reply.Pong(self._ledger.ts, PROTOCOL_VERSION, self.server, id))
             case Quit(id=id) | ReportError(id=id):
                 yield Send(me, reply.Goodbye(None if session is None else session.name, id))
                 yield Close(peer.id, None)
@@ -72,7 +74,7 @@ class Queries:
                 yield from self._answer_user(peer, session, item, arrivals)
 
     def _answer_user(self, peer: Peer, session: Session, item: Item, arrivals: int) -> Iterator[Effect]:
-        me, ts = (peer.id,), self._ledger.ts
+        me = (peer.id,)
         match item:
             case Hello(id=id):
                 yield Send(me, self._welcome(session, id))
@@ -84,10 +86,10 @@ class Queries:
                 if target is None:
                     raise Refused(ErrorCode.USER_NOT_FOUND, f"{to} is not connected")
                 audience = self._presence.earlier(tuple(dict.fromkeys((*target.peers, *session.peers))), arrivals)
-                yield Send(audience, reply.DirectMessage(session.name, target.name, msg, ts, id))
+                yield Send(audience, reply.DirectMessage(session.name, target.name, msg, self._ledger.ts, id))
             case Broadcast(msg=msg, id=id):
                 audience = self._presence.earlier(self._presence.everybody(), arrivals)
-                yield Send(audience, reply.PublicMessage(session.name, msg, ts, id))
+                yield Send(audience, reply.PublicMessage(session.name, msg, self._ledger.ts, id))
             case Register(id=id):
                 yield Send(me, reply.Registered(session.name, id))
             case ListUsers(after=after, id=id):
@@ -119,10 +121,11 @@ class Queries:
         is_member = session.key in group.members
         invited = {user: event.dest for user, event in group.invited.items()} if is_member else {}
         banned = group.banned if is_member else {}
-        after = "" if request.after is None else user_key(request.after)
-        users = sorted(user for user in {**group.members, **invited, **banned} if user > after)
-        names = (group.members.get(user) or invited.get(user) or banned[user] for user in users)
-        shown, more = cut(names, self.limits)
+        everybody = {**group.members, **invited, **banned}
+        users = sorted(everybody)
+        if request.after is not None:
+            users = users[bisect_right(users, user_key(request.after)) :]
+        shown, more = cut(map(everybody.__getitem__, users), self.limits)
         page = users[: len(shown)]
 
         def of(names: Mapping[UserKey, str]) -> tuple[str, ...]:
@@ -182,11 +185,12 @@ def cut(names: Iterable[str], limits: Limits) -> tuple[tuple[str, ...], bool]:
     Returns:
         The names taken, and whether there were more.
     """
-    taken: list[str] = []
+    taken = [*islice(names, limits.max_page_entries + 1)]
     room = limits.max_page_bytes
-    for name in names:
+    if len(taken) <= limits.max_page_entries and len("".join(taken).encode()) + 3 * len(taken) <= room:
+        return tuple(taken), False
+    for index, name in enumerate(taken):
         room -= len(name.encode()) + 3
-        if taken and (room < 0 or len(taken) == limits.max_page_entries):
-            return tuple(taken), True
-        taken.append(name)
+        if index and (room < 0 or index == limits.max_page_entries):
+            return tuple(taken[:index]), True
     return tuple(taken), False
