@@ -293,7 +293,8 @@ class Server:
             logger.error("storage: %s", error)
             return
         self._settle(failed)
-        self._tick()
+        self._flush()
+        self._tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
 
     def _settle(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
         self._is_appending = False
