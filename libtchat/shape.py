@@ -193,6 +193,7 @@ class Shape:
             return None
         first = [a.name for a in self._attributes if a.default is NOTHING or a.name in self.spelled]
         rest = names[len(first) :]
+        assert names == [*first, *rest]
         texts_of = itemgetter(*first) if len(first) > 1 else lambda found: [found[name] for name in first]
         if rest == ["id"]:
             return lambda found: kind(*texts_of(found), found.get("id"))

@@ -96,6 +96,8 @@ def loads_lines(data: bytes, *, max_keys: int, max_commas: int) -> Iterator[tupl
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()
+    if not data.startswith(b"{") or data.count(b"\n{") != len(lines) - 1:  # else thousands of other values are parsed
+        return None
     try:
         found = [*map(_loads, lines)]
         "".join(chain.from_iterable(map(dict.values, found)))  # the fastest way to ask whether all are texts
@@ -112,7 +114,7 @@ def _check_commas(text: bytes, most: int, max_keys: int) -> None:
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
     kept = text.translate(None, _NOT_COUNTED)
-    if kept.count(b'"') <= 2 * (most + 1 + max_keys):  # each string is a key, or there is a comma before it, or neither
+    if kept.count(b'"') <= 2 * (most + 1 + max_keys):  # an object within both limits has no more strings
         commas = sum(part.count(b",") for part in kept.split(b'"')[::2])  # outside strings
         if commas <= most:
             return

@@ -86,9 +86,17 @@ class Listener:
                 if self._tls is None:
                     accepted.send(self._refusal(limit))
             return
-        task = asyncio.get_running_loop().create_task(self._open(accepted, host, address))
+        opening = _Opening(lambda: self._make(host, address))
+        task = asyncio.get_running_loop().create_task(self._open(accepted, address, opening))
         self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+
+        def end(_: asyncio.Task[None]) -> None:  # also of a task that was cancelled before it began
+            self._opening.discard(task)
+            if not opening.is_over:
+                accepted.close()
+                self._crowd.leave(host)
+
+        task.add_done_callback(end)
 
     def _complain(self, error: OSError) -> None:
         self._crowd.metrics.accept_failures_total += 1
@@ -98,8 +106,7 @@ class Listener:
             reason = os.strerror(error.errno) if error.errno else error
             logger.error("can't accept connections, they wait: %s", reason)
 
-    async def _open(self, accepted: socket.socket, host: str, address: str) -> None:
-        opening = _Opening(lambda: self._make(host, address))
+    async def _open(self, accepted: socket.socket, address: str, opening: _Opening) -> None:
         seconds = {} if self._tls is None else _TLS_SECONDS
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -110,10 +117,6 @@ class Listener:
             cause = "lost" if self._tls is None else "no TLS handshake"
             logger.info("%s gone: %s: %s", address, cause, reason)
             self._crowd.metrics.closed[cause] += 1
-            accepted.close()
-        finally:
-            if not opening.is_over:
-                self._crowd.leave(host)
 
 
 class _Opening(asyncio.Protocol):

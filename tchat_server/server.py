@@ -24,7 +24,7 @@ from tchat_server.listener import Listener
 from tchat_server.log import EventLog, LogUnavailable, Ready
 from tchat_server.metrics import Metrics
 from tchat_server.peer import Line, PeerProtocol
-from tchat_server.storage import Encoder, answer, read
+from tchat_server.storage import Encoder, answer, reading
 from tchat_server.turn import Hold
 
 __all__ = ["Server"]
@@ -336,9 +336,11 @@ class Server:
                 peer.turns.hold_for(Hold.RATE, _TOO_FAST_SECONDS)
 
     def _job(self, effect: Read | ReadGroups | Resend) -> Callable[[], Awaitable[bytes]]:
+        line = reading(effect, self.log, self.limits)
+
         async def job() -> bytes:
             try:
-                return await read(effect, self.log, self.limits) + b"\r\n"
+                return await line() + b"\r\n"
             except LogUnavailable as error:
                 logger.warning("storage: %s", error)
                 action = effect.action if isinstance(effect, Read) else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable
-from typing import assert_never
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, assert_never
 
 from libtchat import codec
 from libtchat.effect import (
@@ -25,29 +26,30 @@ from libtchat.effect import (
 from libtchat.event import Event
 from libtchat.limits import Limits
 from libtchat.query import fill
-from libtchat.reply import Message
-from tchat_server.log import EventLog, Ready
+from libtchat.reply import Groups, Message
+from tchat_server.log import EventLog, NamePage, Ready
 from tchat_server.password import check_password, hash_password
 
-__all__ = ["Encoder", "answer", "read"]
+__all__ = ["Encoder", "answer", "reading"]
 
 
 class Encoder:
     """Encodes each event once: for the log, and for whoever hears it when it is durable."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, bytes] = {}
+        self._kept: dict[int, tuple[Event, bytes]] = {}  # by id, which is the event's as long as it is held here
 
     def __call__(self, event: Event) -> bytes:
         """Encode an event that is about to be stored, without a line end."""
         # Both are copies of the right size: what a JSON encoder returns may sit in a larger piece of memory.
         line = codec.encode(event) + b"\r\n"
-        self._kept[id(event)] = line  # the append holds the event until `forget`
+        self._kept[id(event)] = (event, line)
         return line[:-2]
 
     def line(self, message: Message) -> bytes:
         """Return the line that goes out for *message*, CR LF included."""
-        return self._kept.pop(id(message), None) or codec.encode(message) + b"\r\n"
+        kept = self._kept.get(id(message))
+        return codec.encode(message) + b"\r\n" if kept is None else kept[1]
 
     def forget(self) -> None:
         """Drop what was encoded for an append that is over."""
@@ -73,30 +75,46 @@ def answer(question: Question, log: EventLog) -> Awaitable[Answer]:
             assert_never(question)
 
 
-async def read(effect: Read | ReadGroups | Resend, log: EventLog, limits: Limits) -> bytes:
-    """Return the line that answers with a page, a list of groups, or an event once more; without a line end.
+def reading(
+    effect: Read | ReadGroups | Resend, log: EventLog, limits: Limits
+) -> Callable[[], Coroutine[Any, Any, bytes]]:
+    """Return what gives the line that answers with a page, a list of groups, or an event once more, when called.
 
-    Raises:
-        LogUnavailable: the storage can't be read now.
+    The line has no line end. Awaiting it raises LogUnavailable if the storage can't be read. Names of groups are read
+    now, before the next append: a group made by it is not in the list yet, nor in `mine` (R-groups-mine).
     """
-    room = limits.max_page_bytes
     match effect:
-        case Read(key=key, kinds=kinds, after=after, before=before, limit=limit):
-            page = await log.read(key, kinds, after=after, before=before, limit=limit, max_bytes=room)
-            return codec.encode_page(
-                effect.action,
-                effect.group,
-                page.lines,
-                more=page.more,
-                first=page.first,
-                last=page.last,
-                id=effect.id,
-            )
+        case Read():
+            return partial(_page, effect, log, limits)
+        case Resend():
+            return partial(_event, effect, log, limits)
         case ReadGroups(reply=reply, after=start):
-            public = await log.public_groups(after=start, limit=limits.max_page_entries, max_bytes=room)
-            return codec.encode(fill(reply, public.names, public.more, limits))
-        case Resend(key=key, seq=seq):
-            page = await log.read(key, Kinds.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
-            return page.lines[0]
+            public = log.public_groups(after=start, limit=limits.max_page_entries, max_bytes=limits.max_page_bytes)
+            return partial(_groups, reply, public, limits)
         case _:
             assert_never(effect)
+
+
+async def _page(effect: Read, log: EventLog, limits: Limits) -> bytes:
+    page = await log.read(
+        effect.key,
+        effect.kinds,
+        after=effect.after,
+        before=effect.before,
+        limit=effect.limit,
+        max_bytes=limits.max_page_bytes,
+    )
+    return codec.encode_page(
+        effect.action, effect.group, page.lines, more=page.more, first=page.first, last=page.last, id=effect.id
+    )
+
+
+async def _event(effect: Resend, log: EventLog, limits: Limits) -> bytes:
+    seq, room = effect.seq, limits.max_page_bytes
+    page = await log.read(effect.key, Kinds.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
+    return page.lines[0]
+
+
+async def _groups(reply: Groups, public: Awaitable[NamePage], limits: Limits) -> bytes:
+    names = await public
+    return codec.encode(fill(reply, names.names, names.more, limits))

@@ -19,6 +19,7 @@ from libtchat.codec import (
     Violation,
     decode_event,
     decode_group,
+    decode_lines,
     decode_message,
     decode_request,
     encode,
@@ -309,9 +310,25 @@ def test_commas_outside_strings_are_counted_before_anything_is_read(values: list
 
 
 def test_more_strings_than_commas_and_keys_can_part_are_not_even_counted() -> None:
-    item = decode_request(b'{"action":"ping","x":' + b'",' * 5000 + b"}")
+    item = decode_request(b'{"action":"ping","x":["' + b',""' * 2000 + b'"]}')  # every comma is inside a string
     assert isinstance(item, Violation)
     assert "commas" in item.detail
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"action":"gbroadcast","sender":"a","group":"w","msg":"x"}',
+        b'{"action":"join","from":"a","groupe":"w","id":"1"}',
+        b'{"action":"client-hello","name":"a"}',
+        b'{"action":"members","sender":"a","group":"w","after":"b"}',
+        b'{"action":"ping"}',
+    ],
+)
+def test_plain_lines_are_read_at_a_glance(line: bytes) -> None:
+    assert decode_lines(line + b"\n" + line) == [decode_request(line)] * 2
+    assert decode_lines(line + b"\n7\n") is decode_lines(b"[]\n" + line) is decode_lines(line * 2) is None
 
 
 # what a violation tells

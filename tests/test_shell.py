@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,15 @@ import pytest
 from live import Server
 from test_log import on_loop
 
+from libtchat.effect import Part
+from libtchat.event import Event, Said
 from libtchat.hub import Hub
 from libtchat.limits import DEFAULT_LIMITS
+from libtchat.names import Key
+from libtchat.reply import Welcome
 from tchat_server import server as shell
 from tchat_server.log.memory import MemoryLog
+from tchat_server.log.sqlite import SqliteLog
 from tchat_server.peer import PeerProtocol
 from tchat_server.storage import Encoder
 
@@ -50,6 +57,64 @@ def connect(server: shell.Server) -> tuple[PeerProtocol, Transport]:
 def make_server() -> shell.Server:
     encoder = Encoder()
     return shell.Server(Hub(), MemoryLog(encode=encoder, limits=DEFAULT_LIMITS), encoder)
+
+
+def test_nobody_gets_the_line_of_an_event_that_is_gone() -> None:
+    encoder = Encoder()
+    for seq in range(50):
+        encoder(Said("alice", "wob", "never stored", seq, "2026-01-31T10:42:00.123Z"))
+    for name in range(50):  # each may be where one of those was
+        assert b"server-hello" in encoder.line(Welcome(f"u{name}", 1, "test", "token", (), {}))
+
+
+class Refusing(MemoryLog):
+    """Cannot store a text, and says so a while later."""
+
+    def append(self, parts: Sequence[Part]) -> Any:
+        if not any(isinstance(event, Said) for part in parts for event in part.events):
+            return super().append(parts)
+        return self._refuse([self._encode(event) for part in parts for event in part.events], parts)
+
+    async def _refuse(self, lines: list[bytes], parts: Sequence[Part]) -> dict[Key, tuple[Event, ...]]:
+        await asyncio.sleep(0.01)
+        return {part.key: () for part in parts}
+
+
+@on_loop
+async def test_who_comes_while_an_append_fails_gets_his_own_answer() -> None:
+    encoder = Encoder()
+    server = shell.Server(Hub(), Refusing(encode=encoder, limits=DEFAULT_LIMITS), encoder)
+    alice, hers = connect(server)
+    alice.data_received(b'{"action":"cgroupe","sender":"alice","group":"wob"}\n')
+    await asyncio.sleep(0.01)
+    alice.data_received(b'{"action":"gbroadcast","sender":"alice","group":"wob","msg":"lost"}\n' * 4)
+    await asyncio.sleep(0)
+    strangers = [connect(server) for _ in range(8)]
+    for number, (peer, _) in enumerate(strangers):
+        peer.data_received(b'{"action":"client-hello","sender":"u%d"}\n' % number)
+    await asyncio.sleep(0.05)
+    assert hers.written.count(b'"unavailable"') == 4
+    for _, transport in strangers:
+        assert b"server-hello" in transport.written
+        assert b"lost" not in transport.written
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+@on_loop
+async def test_a_list_of_groups_does_not_show_one_that_is_made_after_it(kind: str, tmp_path: Path) -> None:
+    encoder = Encoder()
+    log = MemoryLog(encode=encoder) if kind == "memory" else SqliteLog.open(tmp_path / "t.db", encode=encoder)
+    server = shell.Server(Hub(), log, encoder)
+    peer, transport = connect(server)
+    peer.data_received(b'{"action":"client-hello","sender":"alice"}\n')
+    await asyncio.sleep(0.05)
+    transport.written = b""
+    peer.data_received(b'{"action":"groups","sender":"alice"}\n{"action":"cgroupe","sender":"alice","group":"wob"}\n')
+    while transport.written.count(b"\n") < 2:
+        await asyncio.sleep(0.01)
+    groups, created = map(json.loads, transport.written.splitlines())
+    assert (groups["list"], groups["mine"], created["action"]) == ([], [], "cgroupe")
+    await log.close()
 
 
 @on_loop

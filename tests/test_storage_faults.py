@@ -152,7 +152,7 @@ def test_while_another_program_locks_the_database_only_reading_works(seconds: fl
 
 PLANNED = """
 import os, pathlib, sqlite3
-from tchat_server.log import sqlite, Ready
+from tchat_server.log import sqlite
 plan = pathlib.Path({plan!r})
 class Faulty(sqlite3.Connection):
     def execute(self, sql, *values):

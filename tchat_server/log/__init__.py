@@ -93,7 +93,11 @@ class Ready(Generic[_T]):
 
 
 class EventLog(Protocol):
-    """The one seam for storage. All methods are called on the event loop; none may block it."""
+    """The one seam for storage. All methods are called on the event loop; none may block it.
+
+    What a call raises, it raises when it is awaited. One that returns `Ready` is done when it returns; what it answers
+    is as of then.
+    """
 
     def append(self, parts: Sequence[Part]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
         """Append every part, each all or none, and return when they are durable.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -110,9 +110,9 @@ class SqliteLog:
             partial(reader.read, key=key, kinds=kinds, after=after, before=before, limit=limit, max_bytes=max_bytes)
         )
 
-    async def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> NamePage:
+    def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
         """List public groups by key."""
-        return await self._ask(partial(reader.public_groups, after=after, limit=limit, max_bytes=max_bytes))
+        return self._ask(partial(reader.public_groups, after=after, limit=limit, max_bytes=max_bytes))
 
     async def close(self) -> None:
         """Write what waits, close the file and let others have it."""
@@ -128,10 +128,14 @@ class SqliteLog:
         self._writer.stop()
         self._lock.release()
 
-    async def _ask(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
-        if self._is_closed:
-            raise LogUnavailable("the log is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._reading, self._answer, question)
+    def _ask(self, question: Callable[[sqlite3.Connection], _T]) -> asyncio.Future[_T]:
+        """Have *question* answered in the reading thread, after those asked before."""
+        loop = asyncio.get_running_loop()
+        if not self._is_closed:
+            return loop.run_in_executor(self._reading, self._answer, question)
+        closed: asyncio.Future[_T] = loop.create_future()
+        closed.set_exception(LogUnavailable("the log is closed"))
+        return closed
 
     def _answer(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
         """Answer in the reading thread, from one state of the file; the connection of a failure is given up."""

@@ -48,6 +48,8 @@ INPUTS: dict[str, Callable[[], bytes]] = {
     "commas and quotes": lambda: filled(b'{"action":"ping","x":[0', b',"', b'"}\n'),
     "a quote per brace": lambda: filled(b'{"action":"ping","x":"', b'{"', b'"}\n'),
     "shallow braces": lambda: filled(b'{"x":', b"{" * 30 + b"}" * 29, b"}\n"),
+    "lines of numbers": lambda: filled(b"", b"1\n", b"\n"),
+    "lines of lists": lambda: filled(b'{"action":"ping"}\n' * 60, b"[[]]\n", b"\n"),
     "garbage": lambda: filled(b"", b"x", b"\n"),
 }
 
@@ -56,7 +58,7 @@ PARTS = (
     *(b"{", b"}", b"[", b"]", b'"', b"\\", b",", b":", b"1", b"x", b" ", b"\r\n", b'""', b"\\\\", b'\\"', b"{}"),
     *(b'{"":', b'":"', b"1e9", b"\xc3\xa9", b"\\u00e9"),
 )
-STARTS = (b"{", b'{"x":', b'{"x":[0', b'{"action":"ping","x":"')
+STARTS = (b"", b"{", b'{"x":', b'{"x":[0', b'{"action":"ping","x":"')
 
 
 def worst_found(seconds: float) -> tuple[float, bytes]:
