@@ -82,12 +82,14 @@ class Asked:
         is_lost: its event could not be stored: it is answered with unavailable.
         may_fail: what it needed could not be read: likewise, unless it is known meanwhile.
         failures: how many appends had failed when it was asked.
+        number: how many were asked before it, by anybody.
     """
 
     item: Any
     is_lost: bool = False
     may_fail: bool = False
     failures: int = 0
+    number: int = 0
 
 
 @define
@@ -100,6 +102,7 @@ class World(Shell):
         welcomed: the peers whose hello was answered.
         foreign: per group, events of another server that the hub has not told yet.
         failures: how many appends failed.
+        number: how many requests were made.
         before: how many events of each group had left when a peer was welcomed.
         views: what each peer makes of the events it received.
     """
@@ -113,6 +116,7 @@ class World(Shell):
     foreign: dict[str, deque[Event]] = field(factory=dict, init=False)
     answers: deque[tuple[Ask, Answer]] = field(factory=deque, init=False)
     failures: int = field(default=0, init=False)
+    number: int = field(default=0, init=False)
     before: dict[PeerId, dict[str, int]] = field(factory=dict, init=False)
     views: dict[PeerId, dict[str, Group | None]] = field(factory=dict, init=False)
     tokens_of: dict[str, str] = field(factory=dict, init=False)
@@ -133,7 +137,8 @@ class World(Shell):
         return peer
 
     def ask(self, peer: PeerId, item: Request) -> None:
-        self.asked_by[peer].append(Asked(item, failures=self.failures))
+        self.number += 1
+        self.asked_by[peer].append(Asked(item, failures=self.failures, number=self.number))
         self.handle(peer, item)
 
     def leave(self, peer: PeerId) -> None:
@@ -245,16 +250,15 @@ class World(Shell):
 
     def origin(self, event: Event) -> Asked:
         """Find the request that made *event*: the oldest one like it, because what comes again makes no event."""
-        found = (
+        found = [
             asked
             for peer, waiting in self.asked_by.items()
             if self.user_of[peer] == event.sender
             for asked in waiting
             if all(getattr(asked.item, name, None) == getattr(event, name, None) for name in STAMPED)
-        )
-        asked = next(found, None)
-        assert asked is not None, f"nobody asked for {event}"
-        return asked
+        ]
+        assert found, f"nobody asked for {event}"
+        return min(found, key=lambda asked: asked.number)
 
     def take(self, peer: PeerId, id: str | None) -> Asked:
         """Take the request that is answered now: the oldest one of its peer."""
