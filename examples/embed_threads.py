@@ -21,7 +21,6 @@ from libtchat.effect import (
     Loaded,
     LoadGroup,
     LoadUser,
-    NewToken,
     PeerId,
     Read,
     ReadGroups,
@@ -80,8 +79,6 @@ class Chat:
                 return Loaded()  # what is not loaded was never created: nothing outlives this process
             case LoadUser():
                 return User()
-            case NewToken():
-                return secrets.token_urlsafe(16)
             case HashPassword() | SaveUser() | CheckPassword():
                 return None  # no passwords here: `unavailable`
         raise AssertionError(question)
@@ -113,7 +110,7 @@ class Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         chat, self.connection = self.server.chat, Connection()
         with chat.lock:
-            peer = chat.hub.connect(time.time(), self.client_address[0])
+            peer = chat.hub.connect(time.time(), token=secrets.token_urlsafe(16), origin=self.client_address[0])
             chat.peers[peer] = self
         try:
             while data := self.request.recv(65536):

@@ -31,22 +31,16 @@ class Connection:
 
     Attributes:
         spells: an action -> how this peer writes it, where that differs.
+        mid_frame: bytes of an unfinished request are held.
+        spaced: no request of this peer was followed by LF so far: it is to be written to at intervals (R-pace).
     """
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.spells: dict[str, str] = {}
+        self.mid_frame = False
+        self.spaced = True
         self._limits = limits
         self._framer = Framer(limits)
-
-    @property
-    def mid_frame(self) -> bool:
-        """Bytes of an unfinished request are held."""
-        return self._framer.mid_frame
-
-    @property
-    def spaced(self) -> bool:
-        """No request of this peer was followed by LF so far: it is to be written to at intervals (R-pace)."""
-        return not self._framer.ends_with_newline
 
     def receive(self, data: bytes) -> Sequence[Request | Violation]:
         """Feed bytes read from the peer, cut anywhere. Raises nothing for what a peer may send.
@@ -57,12 +51,15 @@ class Connection:
         framer = self._framer
         if framer.may_begin and (requests := decode_lines(data, self._limits)) is not None:
             framer.passed(data)
+            self.spaced = not framer.ends_with_newline
             if self.spells:
                 for request in requests:
                     self._learn(request.action)
             return requests
         items: list[Request | Violation] = []
-        for frame in framer.receive(data):
+        frames = framer.receive(data)
+        self.mid_frame, self.spaced = framer.mid_frame, not framer.ends_with_newline
+        for frame in frames:
             if not isinstance(frame, bytes):
                 items.append(Violation(frame.code, frame.fatal, frame.detail, limit=frame.limit))
                 continue

@@ -29,7 +29,6 @@ __all__ = [
     "LoadUser",
     "Loaded",
     "Membership",
-    "NewToken",
     "Part",
     "PeerId",
     "Question",
@@ -170,12 +169,7 @@ class CheckPassword:
     password_hash: str | None
 
 
-@frozen
-class NewToken:
-    """Make 128 random bits. Answer: str."""
-
-
-Question = LoadGroup | LoadUser | SaveUser | HashPassword | CheckPassword | NewToken
+Question = LoadGroup | LoadUser | SaveUser | HashPassword | CheckPassword
 
 
 @frozen

@@ -7,22 +7,21 @@ here is the route of an item: rate, identity, then the ledger (requests that mak
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal, assert_never
+from collections.abc import Mapping
+from typing import assert_never
 
 from attrs import define, field
 
 from libtchat.effect import Answer, Ask, Effect, PeerId, Send
 from libtchat.errors import ErrorCode, Refused, Violation
 from libtchat.event import Event
-from libtchat.group import Standing
 from libtchat.identity import Identity
 from libtchat.ledger import Ledger
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.names import Key, group_key, is_guest, user_key
 from libtchat.outcome import Outcome
 from libtchat.pending import Line
-from libtchat.presence import Item, Peer, Presence, Session, Unanswered
+from libtchat.presence import Item, Peer, Presence, PresenceScope, Session, Unanswered
 from libtchat.query import Queries
 from libtchat.rate import Bucket
 from libtchat.refusal import error_for, too_fast
@@ -50,10 +49,7 @@ from libtchat.request import (
     Unban,
 )
 
-__all__ = ["Hub", "PresenceScope"]
-
-PresenceScope = Literal["auto", "all", "groups", "none"]
-"""Who hears that a user came or went: everybody, those who share a group, nobody; auto: everybody while few are."""
+__all__ = ["Hub"]
 
 
 @define
@@ -96,12 +92,19 @@ class Hub:
         """How many outcomes wait for storage. Above a limit of its own the shell stops reading sockets."""
         return len(self._line)
 
-    def connect(self, now: float, origin: str = "") -> PeerId:
-        """Take in a new connection. *origin*: where it comes from, for throttling passwords; any text."""
+    def connect(self, now: float, *, token: str, origin: str = "") -> PeerId:
+        """Take in a new connection.
+
+        Args:
+            now: seconds since the epoch.
+            token: 128 fresh random bits as text; if a user comes online by this connection, it is that user's token.
+            origin: where it comes from, for throttling passwords; any text.
+        """
         self._last_peer += 1
         peer = PeerId(self._last_peer)
         limits = self.limits
-        self._peers[peer] = Peer(peer, origin, Bucket(limits.request_burst, limits.requests_per_second, 0.0, now))
+        requests = Bucket(limits.request_burst, limits.requests_per_second, 0.0, now)
+        self._peers[peer] = Peer(peer, token, origin, requests)
         return peer
 
     def handle(self, peer: PeerId, item: Item, now: float) -> None:
@@ -142,11 +145,11 @@ class Hub:
         """Take the answer to an `Ask`; None: it can't be had now. The peer's items go on."""
         self._now = self._ledger.now = now
         peer = self._peers.get(ask.peer)
-        if peer is None or ask.question not in peer.awaited:
+        if peer is None or ask.question != peer.awaited:
             return
         peer.answers[ask.question] = answer
-        peer.awaited = tuple(question for question in peer.awaited if question != ask.question)
-        while peer.inbox and not peer.awaited:
+        peer.awaited = None
+        while peer.inbox and peer.awaited is None:
             self._process(peer, peer.inbox.popleft())
         if not peer.inbox:
             peer.inbox = None
@@ -154,7 +157,7 @@ class Hub:
     def drain(self) -> list[Effect]:
         """Return what is to be done now; call it once per tick."""
         effects, self._asks = self._asks, []
-        effects.extend(self._leave())
+        self._leave(effects)
         if (append := self._line.append()) is not None:
             effects.append(append)
         self._ledger.sweep()
@@ -164,7 +167,7 @@ class Hub:
         """The append that is out is durable."""
         self._now = self._ledger.now = now
         self._line.committed()
-        return list(self._leave())
+        return self._leave([])
 
     def rejected(self, failed: Mapping[Key, tuple[Event, ...]], now: float) -> list[Effect]:
         """Parts of the append that is out failed; the others are durable.
@@ -176,7 +179,7 @@ class Hub:
         """
         self._now = self._ledger.now = now
         self._ledger.rejected(failed)
-        return list(self._leave())
+        return self._leave([])
 
     # --- the route of an item ---
 
@@ -186,11 +189,11 @@ class Hub:
         try:
             self._route(peer, item)
         except Unanswered as need:
-            peer.awaited = need.questions
+            peer.awaited = need.question
             if peer.inbox is None:
                 peer.inbox = deque()
             peer.inbox.appendleft(item)
-            self._asks.extend(Ask(peer.id, question) for question in need.questions)
+            self._asks.append(Ask(peer.id, need.question))
             return
         except Refused as refusal:
             outcome = Outcome(peer, peer.session, item)
@@ -253,9 +256,11 @@ class Hub:
     def _enter(self, peer: Peer, hello: Hello) -> Session:
         user = user_key(hello.sender or "")
         entrances = self._ledger.entrances
-        entrances.begin(peer.id, user)
         try:
-            session = self._identity.enter(peer, hello, self._now)
+            session = self._identity.enter(peer, hello, user, self._now)
+        except Unanswered:
+            entrances.begin(peer.id, user)
+            raise
         except Refused:
             entrances.end(peer.id, user, None, self._now)
             raise
@@ -268,32 +273,24 @@ class Hub:
 
     def _notice(self, session: Session, event: str) -> None:
         """Tell others that a user came or went."""
-        scope = self.presence_scope
-        if scope == "auto":
-            scope = "all" if len(self._presence) <= self.limits.max_presence_users else "groups"
-        audience: Iterable[PeerId] = ()
-        if scope == "all":
-            audience = self._presence.everybody()
-        elif scope == "groups":
-            groups = (self._ledger.durable(membership.key) for membership in session.groups(Standing.MEMBER))
-            audience = self._presence.peers(dict.fromkeys(user for group in groups if group for user in group.members))
-        others = tuple(peer for peer in audience if peer not in session.peers)
-        if others:
-            notice = Send(others, PresenceNotice("server", event, session.name))
+        if watchers := self._ledger.watchers(session, self.presence_scope):
+            notice = Send(watchers, PresenceNotice("server", event, session.name))
             self._line.put(Outcome(None, None, None, effects=(notice,)))
 
     # --- what leaves ---
 
-    def _leave(self) -> Iterator[Effect]:
+    def _leave(self, effects: list[Effect]) -> list[Effect]:
+        """Add to *effects* those of the outcomes that leave the line now."""
         for outcome in self._line.leaving():
             if outcome.event is not None:
                 self._ledger.keep(outcome, outcome.event)
-                yield Send(outcome.audience, outcome.event)
+                effects.append(Send(outcome.audience, outcome.event))
             elif outcome.effects is not None:
-                yield from outcome.effects
+                effects.extend(outcome.effects)
             elif outcome.peer is not None:
                 try:
-                    yield from self._queries.answer(outcome.peer, outcome.item, outcome.arrivals)
+                    effects.extend(self._queries.answer(outcome.peer, outcome.item, outcome.arrivals))
                 except Refused as refusal:
                     assert outcome.item is not None
-                    yield Send((outcome.peer.id,), error_for(outcome.item, refusal))
+                    effects.append(Send((outcome.peer.id,), error_for(outcome.item, refusal)))
+        return effects

@@ -10,7 +10,7 @@ from hmac import compare_digest
 
 from attrs import Factory, define, field
 
-from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NewToken, SaveUser, User
+from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, SaveUser, User
 from libtchat.errors import ErrorCode, Refused
 from libtchat.limits import Limits
 from libtchat.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
@@ -41,20 +41,21 @@ class Identity:
     def _make_tries(self) -> Buckets:
         return Buckets(self.limits.password_burst, self.limits.passwords_per_second)
 
-    def enter(self, peer: Peer, hello: Hello, now: float) -> Session:
+    def enter(self, peer: Peer, hello: Hello, key: UserKey, now: float) -> Session:
         """Decide as whom *peer* enters: a session that is there, or a new one (not attached to *peer* yet).
+
+        *key* is that of the hello's name, checked or not.
 
         Raises:
             Unanswered: see there.
             Refused: bad-name, auth-required, auth-failed, name-in-use, limit-reached, rate-limited, unavailable.
         """
         if hello.sender is None:
-            token = _text(peer.ask(NewToken()))
-            return self._new_session(self._guest_name(now), token, User())
+            guest = self._guest_name(now)
+            return self._new_session(user_key(guest), guest, peer.token, User())
         name = check_user_name(hello.sender)
-        key = user_key(name)
         session = self._presence.session(key)
-        user = None if session else peer.ask(LoadUser(key), NewToken())
+        user = None if session else peer.ask(LoadUser(key))
         assert user is None or isinstance(user, User)
         self._authenticate(peer, hello, key, session or user or User(), is_held=session is not None, now=now)
         if session is not None:
@@ -63,8 +64,8 @@ class Identity:
             return session
         current = self._token(key, now)
         if current is None or hello.token is None or not _same(hello.token, current):
-            current = _text(peer.ask(NewToken()))  # somebody else, for all we know: the old one ends here
-        return self._new_session(name, current, user or User())
+            current = peer.token  # somebody else, for all we know: the old one ends here
+        return self._new_session(key, name, current, user or User())
 
     def leave(self, session: Session, now: float) -> None:
         """Let the token of a user who went expire after `token_seconds`."""
@@ -114,9 +115,9 @@ class Identity:
         if is_held:
             raise Refused(ErrorCode.NAME_IN_USE, field="sender")
 
-    def _new_session(self, name: str, token: str, user: User) -> Session:
+    def _new_session(self, key: UserKey, name: str, token: str, user: User) -> Session:
         return Session(
-            user_key(name),
+            key,
             name,
             token,
             Bucket(self.limits.broadcast_burst, self.limits.broadcasts_per_second),

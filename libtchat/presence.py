@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable
+from typing import Literal
 
 from attrs import Factory, define
 
@@ -19,7 +20,10 @@ from libtchat.names import Key, UserKey
 from libtchat.rate import Bucket
 from libtchat.request import Request
 
-__all__ = ["Item", "Peer", "Presence", "Session", "Unanswered"]
+__all__ = ["Item", "Peer", "Presence", "PresenceScope", "Session", "Unanswered"]
+
+PresenceScope = Literal["auto", "all", "groups", "none"]
+"""Who hears that a user came or went: everybody, those who share a group, nobody; auto: everybody while few are."""
 
 Item = Request | Violation | None
 """What comes from a peer; None: nothing more will come."""
@@ -47,15 +51,17 @@ class Session:
 
     def groups(self, *standings: Standing) -> list[Membership]:
         """List the memberships with one of *standings*, by key."""
+        if not self.memberships:
+            return []
         return [m for _, m in sorted(self.memberships.items()) if m.standing in standings]
 
 
 class Unanswered(Exception):
-    """A peer's item can't go on before `questions` are answered; then it starts again."""
+    """A peer's item can't go on before `question` is answered; then it starts again."""
 
-    def __init__(self, questions: tuple[Question, ...]) -> None:
-        super().__init__(*questions)
-        self.questions = questions
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
+        self.question = question
 
 
 @define(eq=False)
@@ -63,31 +69,34 @@ class Peer:
     """One connection: who it is, and what it waits for.
 
     Attributes:
+        token: a random text nobody knows yet, for the session that begins with it.
         origin: where it comes from, for throttling; any text.
-        awaited: the questions out for it; until the answers came, its items wait in `inbox`.
+        awaited: the question out for it; until the answer came, its items wait in `inbox`.
         answers: what was answered so far for the item at work.
         ended: nothing more is taken from it.
     """
 
     id: PeerId
+    token: str
     origin: str
     requests: Bucket
     session: Session | None = None
-    awaited: tuple[Question, ...] = ()
+    awaited: Question | None = None
     answers: dict[Question, Answer] = Factory(dict)
     inbox: deque[Item] | None = None
     ended: bool = False
 
-    def ask(self, question: Question, *ahead: Question) -> Answer:
-        """Return the answer to *question*; those *ahead* are likely to be asked next, and are asked along with it.
+    def ask(self, question: Question) -> Answer:
+        """Return the answer to *question*.
 
         Raises:
             Unanswered: it was not asked yet for the item at work.
             Refused: unavailable, if it can't be had.
         """
-        if question not in self.answers:
-            raise Unanswered((question, *ahead))
-        answer = self.answers[question]
+        try:
+            answer = self.answers[question]
+        except KeyError:
+            raise Unanswered(question) from None
         if answer is None:
             raise Refused(ErrorCode.UNAVAILABLE)
         return answer

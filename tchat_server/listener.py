@@ -13,11 +13,10 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
 
 from tchat_server.crowd import Crowd
 
-__all__ = ["Listener"]
+__all__ = ["Accepted", "Listener"]
 
 logger = logging.getLogger("tchat_server")
 
@@ -29,13 +28,20 @@ _NO_DESCRIPTOR_PAUSE_SECONDS = 0.2
 _NO_DESCRIPTOR_LOG_SECONDS = 10.0
 
 
+class Accepted(asyncio.Protocol):
+    """What an accepted connection becomes. *is_open*: `connection_made` was called."""
+
+    __slots__ = ()
+    is_open: bool
+
+
 class Listener:
     """Accepts on one bound socket, shakes hands if there is a context, and gives each connection a protocol.
 
     Args:
         crowd: what a connection enters when it is accepted. If it comes to `connection_made`, the protocol sees to
             it that it leaves.
-        make: called with the host and the address of each connection, after its handshake.
+        make: called with the host and the address of each connection.
         refusal: what somebody is told whom that limit keeps out; over TLS he is told nothing.
     """
 
@@ -44,7 +50,7 @@ class Listener:
         sock: socket.socket,
         tls: ssl.SSLContext | None,
         crowd: Crowd,
-        make: Callable[[str, str], asyncio.Protocol],
+        make: Callable[[str, str], Accepted],
         refusal: Callable[[int], bytes],
     ) -> None:
         self._sock, self._tls, self._crowd, self._make, self._refusal = sock, tls, crowd, make, refusal
@@ -86,13 +92,13 @@ class Listener:
                 if self._tls is None:
                     accepted.send(self._refusal(limit))
             return
-        opening = _Opening(lambda: self._make(host, address))
-        task = asyncio.get_running_loop().create_task(self._open(accepted, address, opening))
+        protocol = self._make(host, address)
+        task = asyncio.get_running_loop().create_task(self._open(accepted, address, protocol))
         self._opening.add(task)
 
         def end(_: asyncio.Task[None]) -> None:  # also of a task that was cancelled before it began
             self._opening.discard(task)
-            if not opening.is_over:
+            if not protocol.is_open:
                 accepted.close()
                 self._crowd.leave(host)
 
@@ -106,28 +112,14 @@ class Listener:
             reason = os.strerror(error.errno) if error.errno else error
             logger.error("can't accept connections, they wait: %s", reason)
 
-    async def _open(self, accepted: socket.socket, address: str, opening: _Opening) -> None:
+    async def _open(self, accepted: socket.socket, address: str, protocol: Accepted) -> None:
         seconds = {} if self._tls is None else _TLS_SECONDS
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: opening, accepted, ssl=self._tls, **seconds
+                lambda: protocol, accepted, ssl=self._tls, **seconds
             )
         except (OSError, TimeoutError) as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
             cause = "lost" if self._tls is None else "no TLS handshake"
             logger.info("%s gone: %s: %s", address, cause, reason)
             self._crowd.metrics.closed[cause] += 1
-
-
-class _Opening(asyncio.Protocol):
-    """Stands where a connection's protocol will be while hands are shaken."""
-
-    def __init__(self, make: Callable[[], asyncio.Protocol]) -> None:
-        self._make = make
-        self.is_over = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.is_over = True
-        protocol = self._make()
-        cast(asyncio.Transport, transport).set_protocol(protocol)
-        protocol.connection_made(transport)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, cast
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol, cast
 
 from libtchat import codec
 from libtchat.connection import Connection
@@ -17,6 +17,7 @@ from libtchat.errors import ErrorCode
 from libtchat.limits import Limits
 from libtchat.presence import Item
 from libtchat.reply import Error, Message, PresenceNotice
+from tchat_server.listener import Accepted
 from tchat_server.turn import Hold, Turns
 
 __all__ = ["Line", "Owner", "PeerProtocol"]
@@ -41,9 +42,10 @@ class Owner(Protocol):
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None: ...
     def lost(self, peer: PeerProtocol) -> None: ...
     def wrote(self, peer: PeerProtocol) -> None: ...
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
 
 
-class PeerProtocol(asyncio.Protocol):
+class PeerProtocol(Accepted):
     """The asyncio end of one connection.
 
     Attributes:
@@ -59,8 +61,8 @@ class PeerProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_drained", "_owner", "_spacing", "_waiting", "_work", "_worker", "address", "cause", "connection",
-        "frames_in", "has_ended", "has_spoken", "host", "id", "is_blocked", "is_plain", "lines_out", "out",
-        "since", "transport", "turns",
+        "frames_in", "has_ended", "has_spoken", "host", "id", "is_blocked", "is_open", "is_plain", "lines_out",
+        "out", "since", "transport", "turns",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -72,12 +74,12 @@ class PeerProtocol(asyncio.Protocol):
         self.connection = Connection(owner.limits)
         self.cause = ""
         self.is_plain = True
-        self.is_blocked = self.has_spoken = self.has_ended = False
+        self.is_open = self.is_blocked = self.has_spoken = self.has_ended = False
         self.out: list[bytes] = []
         self.since = 0.0
         self.frames_in = self.lines_out = 0
         self._work: deque[Line | Callable[[], Awaitable[bytes]]] | None = None
-        self._worker: asyncio.Future[None] | None = None
+        self._worker: asyncio.Task[None] | None = None
         self._spacing: deque[Line] | None = None
         self._waiting = 0  # bytes of the lines in both
         self._drained: asyncio.Future[None] | None = None
@@ -85,6 +87,7 @@ class PeerProtocol(asyncio.Protocol):
     # --- from asyncio ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.is_open = True
         self.transport = cast(asyncio.Transport, transport)
         self.turns = Turns(self.transport, self._take)
         self.since = asyncio.get_running_loop().time()
@@ -104,7 +107,8 @@ class PeerProtocol(asyncio.Protocol):
         if connection.mid_frame and (items or not was_mid_frame):
             self.since = asyncio.get_running_loop().time()
         self.frames_in += len(items)
-        self._choose_path()
+        if connection.spaced or connection.spells or not self.is_plain:
+            self._choose_path()
         self._owner.received(self, items)
 
     def eof_received(self) -> bool:
@@ -145,7 +149,7 @@ class PeerProtocol(asyncio.Protocol):
         if self._work is None:
             self._work = deque()
             self.is_plain = False
-            self._worker = asyncio.ensure_future(self._do_work())
+            self._worker = self._owner.start(self._do_work())
         self._work.append(job)
         if len(self._work) >= _MAX_JOBS:
             self.turns.hold(Hold.JOBS)

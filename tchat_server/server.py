@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import socket
 import ssl
 import time
@@ -37,6 +38,7 @@ _MAX_BACKLOG = 4096
 _SLOW_LOG_SECONDS = 5.0
 _LISTEN_BACKLOG = 1024
 _TOO_FAST_SECONDS = 1.0
+_FAILED_GRACE_SECONDS = 0.5
 
 
 class Server:
@@ -96,6 +98,8 @@ class Server:
     async def stop(self, grace_seconds: float) -> None:
         """Stop accepting, finish what was accepted, tell the clients, close (R-op-shutdown)."""
         self._is_stopping = True
+        if self.failed.done():  # what waits may wait for ever
+            grace_seconds = min(grace_seconds, _FAILED_GRACE_SECONDS)
         for listener in self._listeners:
             listener.close()
         for peer in self._peers.values():
@@ -121,7 +125,7 @@ class Server:
 
     def connected(self, peer: PeerProtocol) -> PeerId:
         """Take a connection in."""
-        id = self.hub.connect(self._clock(), peer.host)
+        id = self.hub.connect(self._clock(), token=secrets.token_urlsafe(16), origin=peer.host)
         self._peers[id] = peer
         self.metrics.connections_total += 1
         return id
@@ -217,15 +221,17 @@ class Server:
         for effect in effects:
             if isinstance(effect, Send):
                 if effect.peers is not audience:
-                    self._deliver(audience, run)
+                    if run:
+                        self._deliver(audience, run)
                     audience, run = effect.peers, []
                 message = effect.message
                 run.append((message, encode(message)))
                 if isinstance(message, Error):
                     self._refused(effect.peers, message.code)
                 continue
-            self._deliver(audience, run)
-            audience, run = (), []
+            if run:
+                self._deliver(audience, run)
+                audience, run = (), []
             match effect:
                 case Append():
                     self._append(effect)
@@ -239,11 +245,10 @@ class Server:
                         peer.finish(effect.code or ("closed by the peer" if peer.has_ended else "quit"))
                 case _:
                     assert_never(effect)
-        self._deliver(audience, run)
+        if run:
+            self._deliver(audience, run)
 
     def _deliver(self, audience: tuple[PeerId, ...], run: list[Line]) -> None:
-        if not run:
-            return
         self.metrics.deliveries_total += len(run) * len(audience)
         peers, dirty, trace = self._peers, self._dirty, self.trace
         chunk = run[0][1] if len(run) == 1 else b"".join([line for _, line in run])
@@ -268,10 +273,12 @@ class Server:
 
     # --- what takes time ---
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Have *work* done; a fault of ours in it ends the server."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+        return task
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -284,7 +291,7 @@ class Server:
         if isinstance(appended, Ready):  # what else is read in this tick shares its write
             self._settle(appended.value)
         else:
-            self._start(self._settle_later(appended))
+            self.start(self._settle_later(appended))
 
     async def _settle_later(self, appended: Awaitable[Mapping[Key, tuple[Event, ...]]]) -> None:
         try:
@@ -314,7 +321,7 @@ class Server:
             return
         if (peer := self._peers.get(ask.peer)) is not None:
             peer.turns.hold(Hold.QUESTION)
-        self._start(self._answer_later(ask, found))
+        self.start(self._answer_later(ask, found))
 
     async def _answer_later(self, ask: Ask, found: Awaitable[Answer]) -> None:
         try:

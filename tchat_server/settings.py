@@ -11,8 +11,8 @@ import attrs
 import click
 from platformdirs import user_state_path
 
-from libtchat.hub import PresenceScope
 from libtchat.limits import DEFAULT_LIMITS, Limits
+from libtchat.presence import PresenceScope
 from libtchat.value import frozen
 from tchat_server.journal import LogFormat
 

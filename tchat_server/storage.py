@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, assert_never
@@ -16,7 +15,6 @@ from libtchat.effect import (
     Kinds,
     LoadGroup,
     LoadUser,
-    NewToken,
     Question,
     Read,
     ReadGroups,
@@ -27,7 +25,7 @@ from libtchat.event import Event
 from libtchat.limits import Limits
 from libtchat.query import fill
 from libtchat.reply import Groups, Message
-from tchat_server.log import EventLog, NamePage, Ready
+from tchat_server.log import EventLog, NamePage
 from tchat_server.password import check_password, hash_password
 
 __all__ = ["Encoder", "answer", "reading"]
@@ -69,8 +67,6 @@ def answer(question: Question, log: EventLog) -> Awaitable[Answer]:
             return asyncio.to_thread(hash_password, password)
         case CheckPassword(password=password, password_hash=stored):
             return asyncio.to_thread(check_password, password, stored)
-        case NewToken():
-            return Ready(secrets.token_urlsafe(16))
         case _:
             assert_never(question)
 

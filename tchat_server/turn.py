@@ -13,6 +13,8 @@ from enum import Enum
 __all__ = ["Hold", "Turns"]
 
 _TURN_MESSAGES = 64
+_SHORT_BYTES = _TURN_MESSAGES * len("{}")
+"""No more than a turn, whatever it is."""
 
 
 class Hold(Enum):
@@ -46,6 +48,8 @@ class Turns:
         if self._unread or self._holds:
             self._unread += data
             self._pause()
+        elif len(data) <= _SHORT_BYTES:
+            self._take(data)
         else:
             self._begin(data)
 

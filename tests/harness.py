@@ -26,7 +26,6 @@ from libtchat.effect import (
     Kinds,
     LoadGroup,
     LoadUser,
-    NewToken,
     PeerId,
     Question,
     Read,
@@ -81,8 +80,9 @@ class Shell:
     holds: bool = False
     tokens: int = 0
 
-    def connect(self) -> PeerId:
-        peer = self.hub.connect(self.now)
+    def connect(self, origin: str = "") -> PeerId:
+        self.tokens += 1
+        peer = self.hub.connect(self.now, token=f"token-{self.tokens}", origin=origin)
         self.received[peer] = deque()
         self.lines[peer] = []
         return peer
@@ -184,9 +184,6 @@ class Shell:
                 return f"hash of {password}"
             case CheckPassword(password=password, password_hash=hash):
                 return hash == f"hash of {password}"
-            case NewToken():
-                self.tokens += 1
-                return f"token-{self.tokens}"
 
     def _stays_out(self) -> bool:
         if self.delay is None:

@@ -31,7 +31,6 @@ from libtchat.effect import (
     Ask,
     Effect,
     Kinds,
-    NewToken,
     Part,
     PeerId,
     Read,
@@ -156,7 +155,7 @@ class World(Shell):
     def answer(self, *, fails: bool = False) -> None:
         """Deliver the oldest answer, which is of when it was asked for."""
         ask, answer = self.answers.popleft()
-        if fails and not isinstance(ask.question, NewToken) and ask.peer not in self.closed:
+        if fails and ask.peer not in self.closed:
             answer = None
             asked = self.asked_by[ask.peer]
             asked[len(asked) - len(self.inbox(ask.peer))].may_fail = True

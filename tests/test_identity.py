@@ -117,9 +117,7 @@ def test_passwords_are_throttled_by_name_and_by_origin() -> None:
     ask(shell, alice, Register(None, "secret"))
 
     def attempt(name: str, password: str, origin: str) -> dict[str, Any]:
-        peer = shell.hub.connect(shell.now, origin)
-        shell.received[peer], shell.lines[peer] = type(shell.received[alice])(), []
-        return ask(shell, peer, Hello(name, password=password))
+        return ask(shell, shell.connect(origin), Hello(name, password=password))
 
     tries = [attempt("alice", "wrong", f"10.0.0.{number}") for number in range(4)]
     assert [message["code"] for message in tries] == ["auth-failed"] * 3 + ["rate-limited"]

@@ -342,7 +342,7 @@ def test_a_ledger_stamps_in_utc_with_milliseconds() -> None:
     assert isinstance(ledger, Ledger)
     stamps = []
     for now in (0.0, 1_800_000_000.9996, 1_700_000_000.5):
-        shell.hub.connect(now)
+        shell.hub.connect(now, token="token")
         ledger.now = now
         stamps.append(ledger.ts)
     assert stamps == ["1970-01-01T00:00:00.000Z", "2027-01-15T08:00:00.999Z", "2023-11-14T22:13:20.500Z"]

@@ -6,10 +6,10 @@ import pytest
 from harness import UNLIMITED, Shell, ask, code, enter
 
 from libtchat.effect import PeerId
-from libtchat.hub import Hub, PresenceScope
+from libtchat.hub import Hub
 from libtchat.limits import Limits
 from libtchat.names import user_key
-from libtchat.presence import Peer, Presence, Session
+from libtchat.presence import Peer, Presence, PresenceScope, Session
 from libtchat.rate import Bucket
 from libtchat.request import Broadcast, Create, Hello, Join, Tell
 
@@ -78,7 +78,7 @@ def test_everybody_is_one_tuple_while_nobody_comes_or_goes() -> None:
     presence = Presence()
     bucket = Bucket(1, 0)
     alice, bob = (Session(user_key(name), name, "", bucket) for name in ("alice", "bob"))
-    peers = [Peer(PeerId(number), "", bucket) for number in (1, 2, 3)]
+    peers = [Peer(PeerId(number), "", "", bucket) for number in (1, 2, 3)]
     assert presence.attach(peers[0], alice)
     assert not presence.attach(peers[1], alice)
     assert presence.attach(peers[2], bob)

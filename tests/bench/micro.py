@@ -28,7 +28,6 @@ from libtchat.effect import (
     Loaded,
     LoadGroup,
     LoadUser,
-    NewToken,
     Part,
     PeerId,
     Question,
@@ -167,13 +166,13 @@ def _decided(group: Group) -> Group:
     return evolve(group, decide(group, SAY, "alice", ts=TS))
 
 
-_ANSWERS: dict[type[Question], Answer] = {LoadGroup: Loaded(), LoadUser: User(), NewToken: "token"}
+_ANSWERS: dict[type[Question], Answer] = {LoadGroup: Loaded(), LoadUser: User()}
 
 
 def _hub(members: int) -> tuple[Hub, PeerId]:
     """Return a hub with one group, and the peer of alice, who created it."""
     hub = Hub("bench", UNLIMITED)
-    peers = [hub.connect(NOW) for _ in range(members)]
+    peers = [hub.connect(NOW, token="token") for _ in range(members)]
     for number, peer in enumerate(peers):
         for item in (Hello(f"u{number}" if number else "alice"), Join(None, "wob") if number else Create(None, "wob")):
             hub.handle(peer, item, NOW)
