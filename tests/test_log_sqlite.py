@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 from test_log import Book, create, on_loop, page, say, state_of
 
-from libtchat.effect import Part
+from libtchat.effect import Loaded, Part
+from libtchat.group import fold
 from libtchat.names import Key, user_key
 from libtchat.request import Invite, Join, Leave
-from tchat_server.log import LogRefused, LogUnavailable
+from tchat_server.log import LogRefused, LogUnavailable, reader
 from tchat_server.log.care import backup, check, own
 from tchat_server.log.schema import open_file
 from tchat_server.log.sqlite import SqliteLog
@@ -201,7 +202,7 @@ async def test_a_part_that_makes_no_sense_is_refused_and_the_next_ones_are_store
 
 
 @on_loop
-async def test_after_a_defect_in_the_writer_nothing_is_stored_and_nobody_waits_for_ever(
+async def test_a_defect_in_the_writer_is_raised_nothing_is_stored_and_nobody_waits_for_ever(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = await fill(path)
@@ -213,7 +214,7 @@ async def test_after_a_defect_in_the_writer_nothing_is_stored_and_nobody_waits_f
 
     log = SqliteLog.open(path, clock=broken_clock)
     part = book.part(say())
-    with pytest.raises(LogUnavailable):
+    with pytest.raises(ZeroDivisionError):
         await log.append([part])
     assert await log.append([part]) == {Key("wob"): ()}
     assert len((await page(log)).lines) == part.expected
@@ -275,6 +276,47 @@ async def test_a_read_that_fails_is_unavailable_and_the_next_one_works(path: Pat
         await read()
     assert await state_of(log) == book.groups[Key("wob")]
     await log.close()
+
+
+@on_loop
+async def test_of_what_is_read_together_only_what_fails_is_unavailable(path: Path) -> None:
+    book = await fill(path)
+    log = SqliteLog.open(path, factory=Faults)
+    await page(log)
+    failed = fail(lambda statement: "FROM snapshots" in statement)
+    answers = await asyncio.gather(*(log.load(Key(name)) for name in ("dev", "wob", "wob")), return_exceptions=True)
+    assert len(failed) == 1
+    assert [type(answer) for answer in answers] == [LogUnavailable, Loaded, Loaded]
+    assert fold(answers[2].tail, answers[2].snapshot) == book.groups[Key("wob")]
+    await log.close()
+
+
+@on_loop
+async def test_what_is_asked_of_a_closed_log_is_unavailable(path: Path) -> None:
+    await fill(path)
+    log = SqliteLog.open(path)
+    last, closing_it = log.load(Key("wob")), asyncio.ensure_future(log.close())
+    assert (await last).tail
+    await closing_it
+    with pytest.raises(LogUnavailable, match="closed"):
+        await log.load(Key("wob"))
+
+
+@on_loop
+async def test_a_defect_in_the_reader_is_raised_and_nobody_waits_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(path)
+    defects: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", defects.append)
+    log = SqliteLog.open(path)
+    monkeypatch.setattr(reader, "load", lambda connection, key: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        await log.load(Key("wob"))
+    with pytest.raises(LogUnavailable):
+        await page(log)
+    await log.close()
+    assert [defect.exc_type for defect in defects] == [ZeroDivisionError]
 
 
 @on_loop

@@ -151,8 +151,8 @@ def test_a_fault_of_ours_costs_one_peer_or_ends_the_server_but_never_goes_unnoti
     prelude = (
         "from libtchat.identity import Identity\n"
         "enter = Identity.enter\n"
-        "def faulty(self, peer, hello, now):\n"
-        "    session = enter(self, peer, hello, now)\n"
+        "def faulty(self, peer, hello, *rest):\n"
+        "    session = enter(self, peer, hello, *rest)\n"
         "    assert not (hello.sender or '').startswith('faulty'), 'planned'\n"
         "    return session\n"
         "Identity.enter = faulty\n"
@@ -166,3 +166,19 @@ def test_a_fault_of_ours_costs_one_peer_or_ends_the_server_but_never_goes_unnoti
         assert "planned" in server.log()
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("place", ["reader.read", "reader.load_user", "session.Session.append"])
+def test_a_fault_of_ours_in_the_storage_ends_the_server_with_the_reason(place: str, tmp_path: Path) -> None:
+    module = place.partition(".")[0]
+    prelude = f"from tchat_server.log import {module}\n{place} = lambda *_, **__: 1 // 0\n"
+    server = Server(tmp_path, "--db", str(tmp_path / "t.db"), prelude=prelude)
+    with server.client() as alice:
+        alice.send(action="client-hello", **{"from": "alice"})
+        alice.send(action="cgroupe", group="wob")
+        alice.send(action="msgs", group="wob")
+        actions = [message["action"] for message in alice.rest()]
+    assert ("cgroupe" in actions) == (place == "reader.read"), "nothing is told that was not stored"
+    assert "msgs" not in actions
+    assert server.process.wait(10) not in (0, None)
+    assert "ZeroDivisionError" in server.log()

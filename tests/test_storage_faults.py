@@ -255,7 +255,11 @@ class Awaited:
 
     def __getattr__(self, name: str) -> Callable[..., Ready[Any]]:
         method = getattr(self._log, name)
-        return lambda *args, **kwargs: Ready(self._loop.run_until_complete(method(*args, **kwargs)))
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await method(*args, **kwargs)
+
+        return lambda *args, **kwargs: Ready(self._loop.run_until_complete(call(*args, **kwargs)))
 
     def close(self) -> None:
         self._loop.run_until_complete(self._log.close())

@@ -1,23 +1,42 @@
-"""What is read from the SQLite file: functions of a connection, run wherever that connection lives.
+"""What is read from the SQLite file: functions of a connection, and the thread that runs them for the event loop.
 
-They raise sqlite3.Error, and TchatError or ValueError for a row that is damaged.
+The functions raise sqlite3.Error, and TchatError or ValueError for a row that is damaged.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from asyncio import Future
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from heapq import merge
 from operator import itemgetter
+from time import monotonic
+from typing import Any, Generic, TypeVar
+
+from attrs import define
 
 from libtchat import codec
 from libtchat.effect import Kinds, Loaded, Membership, Retry, User
+from libtchat.errors import TchatError
 from libtchat.event import Invited
 from libtchat.group import Standing
 from libtchat.names import Key, UserKey
-from tchat_server.log import NamePage, Page
+from tchat_server.log import LogUnavailable, NamePage, Page
+from tchat_server.log.worker import Worker, succeed
 
-__all__ = ["KIND_NUMBERS", "find_group", "lines", "load", "load_user", "pack_seqs", "public_groups", "read"]
+__all__ = [
+    "KIND_NUMBERS",
+    "Query",
+    "Reader",
+    "find_group",
+    "lines",
+    "load",
+    "load_user",
+    "pack_seqs",
+    "public_groups",
+    "read",
+]
 
 KIND_NUMBERS = {Kinds.MESSAGES: (0,), Kinds.STATES: (1,), Kinds.ALL: (0, 1)}
 """The `kind` column's values for what a page may show."""
@@ -28,12 +47,102 @@ _BACKWARD = """
 SELECT seqs, lines FROM entries WHERE group_id = ?1 AND kind = ?2 AND last_seq <= coalesce(
     (SELECT min(last_seq) FROM entries WHERE group_id = ?1 AND kind = ?2 AND last_seq >= ?3), ?3)
 ORDER BY last_seq DESC"""
+_IS_KNOWN = """
+SELECT EXISTS (SELECT 1 FROM users WHERE key = ?1) OR EXISTS (SELECT 1 FROM standings WHERE user = ?1)
+    OR EXISTS (SELECT 1 FROM groups WHERE creator = ?1) OR EXISTS (SELECT 1 FROM retries WHERE user = ?1)"""
 _MEMBERSHIPS = """
 SELECT groups.key, groups.name, private, standing, seq, invitation, standings.name
 FROM standings JOIN groups ON groups.id = group_id WHERE user = ? ORDER BY groups.key"""
 _RETRIES = """
 SELECT retries.id, groups.key, retries.seq, time, digest
 FROM retries JOIN groups ON groups.id = group_id WHERE user = ? AND time >= ? ORDER BY number"""
+
+
+_TURN_SECONDS = 0.002
+"""Answers wait for those to what was asked with them, but not longer."""
+
+_T = TypeVar("_T")
+
+
+@define(eq=False)
+class Query(Generic[_T]):
+    """A question to the file: what *ask* returns for a connection is the future's result, or it is LogUnavailable."""
+
+    future: Future[_T]
+    ask: Callable[[sqlite3.Connection], _T]
+    _answer: _T | None = None
+    _error: str = ""
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Ask. Raises what the functions of this module do."""
+        self._answer = self.ask(connection)
+
+    def refuse(self, error: Exception) -> None:
+        """Note that it could not be asked."""
+        self._error = str(error)
+
+    def succeed(self) -> None:
+        """Report the answer."""
+        if self._error:
+            self.future.set_exception(LogUnavailable(self._error))
+        else:
+            self.future.set_result(self._answer)  # type: ignore[arg-type]
+
+    def fail(self) -> None:
+        """Report that nobody reads any more."""
+        self.future.set_exception(LogUnavailable("the log is closed"))
+
+
+class Reader(Worker[Query[Any]]):
+    """Answers queries in the order asked, those that wait together from one state of the file.
+
+    The connection of a query that failed is given up; the next one makes another.
+    """
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._connection: sqlite3.Connection | None = None
+        super().__init__("tchat-reader")
+
+    def perform(self, jobs: Sequence[Query[Any]]) -> None:
+        """Answer *jobs*."""
+        answered: list[Query[Any]] = []
+        end = monotonic() + _TURN_SECONDS
+        for query in jobs:
+            try:
+                query.run(self._begun())
+            except (sqlite3.Error, TchatError, ValueError) as error:
+                query.refuse(error)
+                self.release()
+            answered.append(query)
+            if monotonic() >= end:
+                self._finish(answered)
+                answered, end = [], monotonic() + _TURN_SECONDS
+        self._finish(answered)
+
+    def release(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _begun(self) -> sqlite3.Connection:
+        """Return the connection, in a transaction."""
+        if self._connection is None:
+            self._connection = self._connect()
+            self._connection.execute("PRAGMA query_only = ON")
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN")
+        return self._connection
+
+    def _finish(self, answered: Sequence[Query[Any]]) -> None:
+        if self._connection is not None and self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                self.release()
+        self.report(answered, succeed)
 
 
 def find_group(connection: sqlite3.Connection, key: Key) -> tuple[int, int] | None:
@@ -70,6 +179,9 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
 
 def load_user(connection: sqlite3.Connection, key: UserKey, *, retries_since: float) -> User:
     """Load what is stored of one user."""
+    ((is_known,),) = connection.execute(_IS_KNOWN, (key,))
+    if not is_known:  # as most who come for the first time, at a third of the cost
+        return User()
     account = connection.execute("SELECT name, password_hash FROM users WHERE key = ?", (key,)).fetchone()
     standings = connection.execute(_MEMBERSHIPS, (key,)).fetchall()
     name, password_hash = account or (standings[0][-1] if standings else None, None)

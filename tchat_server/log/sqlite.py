@@ -10,18 +10,17 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from libtchat import codec
 from libtchat.effect import Kinds, Loaded, Part, User
-from libtchat.errors import TchatError
 from libtchat.event import Event
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.names import Key, UserKey
-from tchat_server.log import LogUnavailable, NamePage, Page, reader
+from tchat_server.log import NamePage, Page, reader
+from tchat_server.log.reader import Query, Reader
 from tchat_server.log.schema import Durability, Lock, connect, open_file
 from tchat_server.log.writer import AppendParts, SavePassword, Writer
 
@@ -43,14 +42,12 @@ class SqliteLog:
         limits: Limits,
     ) -> None:
         self._lock = lock
-        self._connect = connect
         self._encode = encode
         self._clock = clock
         self._limits = limits
         self._is_closed = False
         self._writer = Writer(connect, lock, clock=clock, retry_seconds=limits.retry_seconds)
-        self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tchat-reader")
-        self._connection: sqlite3.Connection | None = None
+        self._reader = Reader(connect)
 
     @classmethod
     def open(
@@ -89,14 +86,14 @@ class SqliteLog:
         self._writer.submit(job)
         return await job.future
 
-    async def load(self, key: Key) -> Loaded:
+    def load(self, key: Key) -> Awaitable[Loaded]:
         """Load one group."""
-        return await self._ask(partial(reader.load, key=key))
+        return self._ask(partial(reader.load, key=key))
 
-    async def load_user(self, key: UserKey) -> User:
+    def load_user(self, key: UserKey) -> Awaitable[User]:
         """Load what is stored of one user."""
         since = self._clock() - self._limits.retry_seconds
-        return await self._ask(partial(reader.load_user, key=key, retries_since=since))
+        return self._ask(partial(reader.load_user, key=key, retries_since=since))
 
     async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
         """Store a password hash; False if the user has one already."""
@@ -104,9 +101,11 @@ class SqliteLog:
         self._writer.submit(job)
         return await job.future
 
-    async def read(self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int) -> Page:
+    def read(
+        self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int
+    ) -> Awaitable[Page]:
         """Read a page; see EventLog."""
-        return await self._ask(
+        return self._ask(
             partial(reader.read, key=key, kinds=kinds, after=after, before=before, limit=limit, max_bytes=max_bytes)
         )
 
@@ -119,39 +118,15 @@ class SqliteLog:
         if self._is_closed:
             return
         self._is_closed = True
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._reading, self._disconnect)
-        await loop.run_in_executor(None, self._stop)
+        await asyncio.get_running_loop().run_in_executor(None, self._stop)
 
     def _stop(self) -> None:
-        self._reading.shutdown()
+        self._reader.stop()
         self._writer.stop()
         self._lock.release()
 
     def _ask(self, question: Callable[[sqlite3.Connection], _T]) -> asyncio.Future[_T]:
         """Have *question* answered in the reading thread, after those asked before."""
-        loop = asyncio.get_running_loop()
-        if not self._is_closed:
-            return loop.run_in_executor(self._reading, self._answer, question)
-        closed: asyncio.Future[_T] = loop.create_future()
-        closed.set_exception(LogUnavailable("the log is closed"))
-        return closed
-
-    def _answer(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Answer in the reading thread, from one state of the file; the connection of a failure is given up."""
-        try:
-            if self._connection is None:
-                self._connection = self._connect()
-                self._connection.execute("PRAGMA query_only = ON")
-            self._connection.execute("BEGIN")
-            answer = question(self._connection)
-            self._connection.execute("ROLLBACK")
-        except (sqlite3.Error, TchatError, ValueError) as error:
-            self._disconnect()
-            raise LogUnavailable(str(error)) from error
-        return answer
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self._reader.submit(Query(future, question))
+        return future

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from queue import Empty, SimpleQueue
 
 from attrs import define, field
 
@@ -25,6 +23,7 @@ from tchat_server.log import LogUnavailable
 from tchat_server.log.reader import find_group
 from tchat_server.log.schema import Lock, fence
 from tchat_server.log.session import Session
+from tchat_server.log.worker import Worker, fail, succeed
 
 __all__ = ["AppendParts", "SavePassword", "Writer"]
 
@@ -95,8 +94,8 @@ class SavePassword:
 Job = AppendParts | SavePassword
 
 
-class Writer:
-    """Owns the thread and its queue. `submit` and `stop` are called on the event loop."""
+class Writer(Worker[Job]):
+    """Writes what waits in one transaction after the other."""
 
     def __init__(
         self,
@@ -111,62 +110,19 @@ class Writer:
         self._clock = clock
         self._retry_seconds = retry_seconds
         self._session: Session | None = None
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._gate = threading.Lock()
-        self._is_ended = False
         self._trouble = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tchat-writer", daemon=True)
-        self._thread.start()
+        super().__init__("tchat-writer")
 
-    def submit(self, job: Job) -> None:
-        """Have *job* done in the next transaction; its future is resolved on its loop."""
-        with self._gate:
-            if not self._is_ended:
-                self._queue.put(job)
-                return
-        job.fail()
+    def perform(self, jobs: Sequence[Job]) -> None:
+        """Do *jobs* in one transaction."""
+        self.report(jobs, self._write(jobs))
 
-    def stop(self) -> None:
-        """Finish what was submitted, close the connection and wait for the thread's end. Blocks: not on the loop."""
-        self._stopping.set()
-        self._queue.put(None)
-        self._thread.join()
+    def release(self) -> None:
+        """Close the connection."""
+        self._give_up_session()
 
-    def _run(self) -> None:
-        jobs: list[Job] = []
-        try:
-            while jobs := self._take():
-                report = self._perform(jobs)
-                _resolve(jobs, report)
-                jobs = []
-        finally:
-            # Only after `stop` is there nothing left: a defect that ended the thread leaves its jobs undecided.
-            with self._gate:
-                self._is_ended = True
-            _resolve(jobs, _leave_unknown)
-            while left := self._take_waiting():
-                _resolve(left, _fail)
-            self._give_up_session()
-
-    def _take(self) -> list[Job]:
-        """Wait for a job, then take all there are. Empty: the end."""
-        first = self._queue.get()
-        return [] if first is None else [first, *self._take_waiting()]
-
-    def _take_waiting(self) -> list[Job]:
-        jobs = []
-        with suppress(Empty):
-            while True:
-                job = self._queue.get_nowait()
-                if job is None:
-                    self._queue.put(None)
-                    break
-                jobs.append(job)
-        return jobs
-
-    def _perform(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
-        """Do the jobs in one transaction; return how to report them."""
+    def _write(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
+        """Write *jobs* in one transaction; return how to report them."""
         try:
             session = self._session or self._new_session()
             session.connection.execute("BEGIN IMMEDIATE")
@@ -175,19 +131,19 @@ class Writer:
         except (sqlite3.Error, TchatError, ValueError) as error:
             self._tell_trouble(f"nothing can be stored: {error}")
             self._give_up_session()
-            return _fail
+            return fail
         try:
             session.connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._give_up_session()
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _SURELY_FAILED:
                 self._tell_trouble(f"nothing can be stored: {error}")
-                return _fail
+                return fail
             self._tell_trouble(f"not known whether the last append is stored, reading back: {error}")
             return self._read_back(jobs)
         self._lock.note(session.last_entry)
         self._tell_trouble("")
-        return _succeed
+        return succeed
 
     def _read_back(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
         """Find out, on new connections and as often as it takes, whether the transaction was committed.
@@ -205,11 +161,11 @@ class Writer:
                     connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._tell_trouble(f"still not known whether the last append is stored: {error}")
-                if self._stopping.wait(delay):
+                if self.stopping.wait(delay):
                     return _leave_unknown
                 delay = min(2 * delay, _MAX_DELAY_SECONDS)
             else:
-                return _succeed if is_stored else _fail
+                return succeed if is_stored else fail
 
     def _tell_trouble(self, trouble: str) -> None:
         """Log what is wrong when it begins, changes or ends ("")."""
@@ -238,26 +194,5 @@ class Writer:
             self._session = None
 
 
-def _succeed(job: Job) -> None:
-    job.succeed()
-
-
-def _fail(job: Job) -> None:
-    job.fail()
-
-
 def _leave_unknown(job: Job) -> None:
     job.future.set_exception(LogUnavailable("it is not known whether the last append is stored"))
-
-
-def _resolve(jobs: Sequence[Job], report: Callable[[Job], None]) -> None:
-    """Have *jobs* reported on their loop, all at once; a loop that is closed has nobody waiting."""
-
-    def resolve() -> None:
-        for job in jobs:
-            if not job.future.done():
-                report(job)
-
-    if jobs:
-        with suppress(RuntimeError):
-            jobs[0].future.get_loop().call_soon_threadsafe(resolve)
