@@ -115,8 +115,7 @@ class Handler(socketserver.BaseRequestHandler):
         try:
             while data := self.request.recv(65536):
                 with chat.lock:
-                    for item in self.connection.receive(data):
-                        chat.hub.handle(peer, item, time.time())
+                    chat.hub.handle(peer, self.connection.receive(data), time.time())
                     chat.tick()
         except OSError:
             pass  # gone without a word

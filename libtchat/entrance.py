@@ -9,7 +9,7 @@ from __future__ import annotations
 from attrs import Factory, define
 
 from libtchat.effect import Membership, PeerId, Retry
-from libtchat.event import Created, Event, Joined
+from libtchat.event import Created, Joined
 from libtchat.group import Standing, subject
 from libtchat.names import UserKey, user_key
 from libtchat.outcome import Outcome
@@ -54,9 +54,10 @@ class Entrances:
         if not entrance.peers:
             del self._users[user]
 
-    def note(self, outcome: Outcome, event: Event) -> None:
+    def note(self, outcome: Outcome) -> None:
         """Keep an outcome that just became durable for those it is about."""
-        if self._users:
+        if self._users and not outcome.run:
+            event = outcome.events[-1]
             for user in {user_key(event.sender), user_key(subject(event) or event.sender)} & self._users.keys():
                 self._users[user].noted.append(outcome)
 
@@ -65,15 +66,14 @@ class Entrances:
         for outcome in self._line.revisable():
             if outcome.session is not None and outcome.session.key == session.key:
                 outcome.session = session
-                if outcome.event is not None:
+                if outcome.events:
                     expect(session, outcome, now)
 
 
 def expect(session: Session, outcome: Outcome, now: float) -> None:
     """Let *session* know what it decided and is not durable: a group it may enter, and an id it used."""
-    key, event, after = outcome.key, outcome.event, outcome.after
+    key, event, after = outcome.key, outcome.events[-1], outcome.after
     assert key is not None
-    assert event is not None
     assert after is not None
     if isinstance(event, (Created, Joined)):
         membership = Membership(key, after.name, after.private, Standing.NONE, event.seq)
@@ -85,9 +85,8 @@ def expect(session: Session, outcome: Outcome, now: float) -> None:
 
 def learn(session: Session, outcome: Outcome, now: float) -> None:
     """Let *session* know an event that is durable and concerns its user."""
-    key, event, after, user = outcome.key, outcome.event, outcome.after, session.key
+    key, event, after, user = outcome.key, outcome.events[-1], outcome.after, session.key
     assert key is not None
-    assert event is not None
     assert after is not None
     changed = subject(event)
     if changed is not None and user_key(changed) == user:

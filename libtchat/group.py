@@ -6,7 +6,7 @@ bytes or storage; who hears an event is `outsiders` and the members, as user key
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar, assert_never
 
@@ -30,7 +30,7 @@ from libtchat.request import (
 )
 from libtchat.value import frozen
 
-__all__ = ["Group", "GroupQuery", "Standing", "admit", "decide", "evolve", "fold", "outsiders", "subject"]
+__all__ = ["Group", "GroupQuery", "Standing", "admit", "decide", "evolve", "fold", "outsiders", "say", "subject"]
 
 _V = TypeVar("_V")
 
@@ -240,6 +240,26 @@ def evolve(group: Group | None, event: Event) -> Group:
     if isinstance(event, (Joined, Left)) and event.owner is not None:
         owner = user_key(event.owner)
     return Group(group.name, group.private, event.seq, event.ts, owner, members, invited, banned)
+
+
+def say(
+    group: Group | None, texts: Sequence[Say], actor: str, *, ts: str, key: UserKey
+) -> tuple[tuple[Said, ...], Group]:
+    """Decide texts of one user to this group that come together: as `decide` and `evolve` for one after the other.
+
+    Args:
+        texts: one at least.
+        group, actor, ts, key: see `decide`.
+    Returns:
+        The events, and the group after them.
+    Raises:
+        Refused: as each of them is by itself, for no text changes what the next one may.
+    """
+    it = admit(group, texts[0], key)
+    ts = max(ts, it.ts)
+    name, seq = it.name, it.seq
+    events = tuple([Said(actor, name, text.msg, seq, ts, text.id) for seq, text in enumerate(texts, seq + 1)])
+    return events, Group(name, it.private, seq + len(events), ts, it.owner, it.members, it.invited, it.banned)
 
 
 def fold(events: Iterable[Event], group: Group | None = None) -> Group | None:

@@ -7,25 +7,23 @@ here is the route of an item: rate, identity, then the ledger (requests that mak
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from typing import assert_never
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
 
 from attrs import define, field
 
 from libtchat.effect import Answer, Ask, Effect, PeerId, Send
 from libtchat.errors import ErrorCode, Refused, Violation
 from libtchat.event import Event
-from libtchat.identity import Identity
 from libtchat.ledger import Ledger
 from libtchat.limits import DEFAULT_LIMITS, Limits
-from libtchat.names import Key, group_key, is_guest, user_key
+from libtchat.names import Key, group_key
 from libtchat.outcome import Outcome
 from libtchat.pending import Line
-from libtchat.presence import Item, Peer, Presence, PresenceScope, Session, Unanswered
+from libtchat.presence import Item, Peer, Presence, PresenceScope, Unanswered
 from libtchat.query import Queries
 from libtchat.rate import Bucket
 from libtchat.refusal import error_for, too_fast
-from libtchat.reply import PresenceNotice
 from libtchat.request import (
     Ban,
     Broadcast,
@@ -44,10 +42,12 @@ from libtchat.request import (
     Quit,
     Register,
     ReportError,
+    Request,
     Say,
     Tell,
     Unban,
 )
+from libtchat.session import Sessions
 
 __all__ = ["Hub"]
 
@@ -72,17 +72,16 @@ class Hub:
     require_auth: bool = False
     _peers: dict[PeerId, Peer] = field(factory=dict, init=False)
     _last_peer: int = field(default=0, init=False)
-    _now: float = field(default=0.0, init=False)
     _asks: list[Effect] = field(factory=list, init=False)
     _line: Line[Outcome] = field(factory=Line, init=False)
     _presence: Presence = field(factory=Presence, init=False)
-    _identity: Identity = field(init=False)
     _ledger: Ledger = field(init=False)
+    _sessions: Sessions = field(init=False)
     _queries: Queries = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._identity = Identity(self.limits, self._presence)
         self._ledger = Ledger(self.limits, self._presence, self._line)
+        self._sessions = Sessions(self._ledger, scope=self.presence_scope, require_auth=self.require_auth)
         self._queries = Queries(self.server, self.limits, self._presence, self._ledger)
 
     # --- what the shell calls ---
@@ -107,43 +106,34 @@ class Hub:
         self._peers[peer] = Peer(peer, token, origin, requests)
         return peer
 
-    def handle(self, peer: PeerId, item: Item, now: float) -> None:
+    def handle(self, peer: PeerId, items: Sequence[Item], now: float) -> None:
         """Take what `libtchat.connection.Connection` made of a peer's bytes; None: nothing more will come."""
         it = self._peers.get(peer)
         if it is None or it.ended:
             return
-        self._now = self._ledger.now = now
-        if item is not None and (wait := it.requests.take(now)):
-            item = too_fast(item, wait)
-        if it.inbox is not None:
-            it.inbox.append(item)
-        else:
-            self._process(it, item)
+        self._ledger.now = now
+        if it.requests.per_second:
+            items = [item if item is None else self._paced(it, item) for item in items]
+        for run in _runs(items):
+            if len(run) == 1 or not self._say(it, run):
+                for item in run:
+                    if it.inbox is not None:
+                        it.inbox.append(item)
+                    else:
+                        self._process(it, item)
 
     def disconnected(self, peer: PeerId, now: float) -> None:
         """Forget a connection that is gone."""
-        self._now = self._ledger.now = now
+        self._ledger.now = now
         it = self._peers.pop(peer, None)
         if it is None:
             return
         it.ended = True
-        if it.session is None:
-            if it.inbox:
-                claimed = user_key(getattr(it.inbox[0], "sender", None) or "")
-                self._ledger.entrances.end(peer, claimed, None, now)
-            return
-        is_last = self._presence.detach(it)
-        self._ledger.moved(it.session)
-        if not is_last:
-            return
-        self._identity.leave(it.session, now)
-        if is_guest(it.session.key):
-            self._ledger.end_memberships(it.session)
-        self._notice(it.session, "disconnect")
+        self._sessions.end(it)
 
     def answered(self, ask: Ask, answer: Answer, now: float) -> None:
         """Take the answer to an `Ask`; None: it can't be had now. The peer's items go on."""
-        self._now = self._ledger.now = now
+        self._ledger.now = now
         peer = self._peers.get(ask.peer)
         if peer is None or ask.question != peer.awaited:
             return
@@ -165,7 +155,7 @@ class Hub:
 
     def committed(self, now: float) -> list[Effect]:
         """The append that is out is durable."""
-        self._now = self._ledger.now = now
+        self._ledger.now = now
         self._line.committed()
         return self._leave([])
 
@@ -177,7 +167,7 @@ class Hub:
                 decided again), or () if the storage is unavailable (its requests in flight are refused).
             now: seconds since the epoch.
         """
-        self._now = self._ledger.now = now
+        self._ledger.now = now
         self._ledger.rejected(failed)
         return self._leave([])
 
@@ -202,29 +192,43 @@ class Hub:
         if peer.answers:
             peer.answers = {}
 
+    def _paced(self, peer: Peer, item: Request | Violation) -> Request | Violation:
+        """Return *item*, or what stands for it if it came too soon (R-rate)."""
+        wait = peer.requests.take(self._ledger.now)
+        return too_fast(item, wait) if wait else item
+
+    def _say(self, peer: Peer, texts: Sequence[Say]) -> bool:
+        """Have texts to one group decided together; False if each is to be decided, refused or kept by itself."""
+        if peer.ended or peer.inbox is not None:
+            return False
+        try:
+            self._ledger.say(peer, self._sessions.user(peer, texts[0].sender), texts)
+        except (Refused, Unanswered):
+            return False
+        return True
+
     def _route(self, peer: Peer, item: Item) -> None:
         match item:
             case Say() | Join() | Leave() | Create() | Invite() | Kick() | Ban() | Unban():
-                self._ledger.command(peer, self._user(peer, item.sender), item)
+                self._ledger.command(peer, self._sessions.user(peer, item.sender), item)
                 return
             case Hello() if peer.session is None:
-                self._enter(peer, item)
+                self._sessions.enter(peer, item)
             case Hello():
-                self._who(peer, item.sender)
+                self._sessions.who(peer, item.sender)
             case Broadcast():
-                if wait := self._user(peer, item.sender).broadcasts.take(self._now):
+                if wait := self._sessions.user(peer, item.sender).broadcasts.take(self._ledger.now):
                     raise Refused(ErrorCode.RATE_LIMITED, retry_after=wait)
             case ListMembers() | ListMessages() | ListStates():
-                self._user(peer, item.sender)
+                self._sessions.user(peer, item.sender)
                 self._ledger.load(peer, group_key(item.group))
             case Tell() | ListUsers() | ListGroups():
-                self._user(peer, item.sender)
+                self._sessions.user(peer, item.sender)
             case Register():
-                session = self._who(peer, item.sender if peer.session is not None else None)
-                self._identity.register(peer, session, item)
+                self._sessions.register(peer, item)
             case Violation():
                 if item.identifies:
-                    self._who(peer, item.sender)
+                    self._sessions.who(peer, item.sender)
                 peer.ended = item.fatal
             case Quit() | ReportError() | None:
                 peer.ended = True
@@ -234,57 +238,16 @@ class Hub:
                 assert_never(item)
         self._line.put(Outcome(peer, peer.session, item, arrivals=self._presence.arrivals))
 
-    def _user(self, peer: Peer, claimed: str | None) -> Session:
-        session = peer.session
-        if session is None or (claimed is not None and claimed != session.name):
-            session = self._who(peer, claimed)
-        if self.require_auth and session.password_hash is None:
-            raise Refused(ErrorCode.AUTH_REQUIRED, "register first: this server serves names with a password only")
-        return session
-
-    def _who(self, peer: Peer, claimed: str | None) -> Session:
-        """Return who *peer* is, and name it by what it claims if it has no name yet (R-implicit-name)."""
-        session = peer.session
-        if session is None:
-            if claimed is None:
-                raise Refused(ErrorCode.BAD_REQUEST, "say hello first, or say who asks", field="sender")
-            return self._enter(peer, Hello(claimed))
-        if claimed is not None and claimed != session.name and user_key(claimed) != session.key:
-            raise Refused(ErrorCode.FORBIDDEN, f"this connection is {session.name}", field="sender")
-        return session
-
-    def _enter(self, peer: Peer, hello: Hello) -> Session:
-        user = user_key(hello.sender or "")
-        entrances = self._ledger.entrances
-        try:
-            session = self._identity.enter(peer, hello, user, self._now)
-        except Unanswered:
-            entrances.begin(peer.id, user)
-            raise
-        except Refused:
-            entrances.end(peer.id, user, None, self._now)
-            raise
-        entrances.end(peer.id, user, session, self._now)
-        is_first = self._presence.attach(peer, session)
-        self._ledger.moved(session)
-        if is_first:
-            self._notice(session, "connect")
-        return session
-
-    def _notice(self, session: Session, event: str) -> None:
-        """Tell others that a user came or went."""
-        if watchers := self._ledger.watchers(session, self.presence_scope):
-            notice = Send(watchers, PresenceNotice("server", event, session.name))
-            self._line.put(Outcome(None, None, None, effects=(notice,)))
-
     # --- what leaves ---
 
     def _leave(self, effects: list[Effect]) -> list[Effect]:
         """Add to *effects* those of the outcomes that leave the line now."""
         for outcome in self._line.leaving():
-            if outcome.event is not None:
-                self._ledger.keep(outcome, outcome.event)
-                effects.append(Send(outcome.audience, outcome.event))
+            if outcome.events:
+                self._ledger.keep(outcome)
+                audience = outcome.audience
+                for event in outcome.events:
+                    effects.append(Send(audience, event))
             elif outcome.effects is not None:
                 effects.extend(outcome.effects)
             elif outcome.peer is not None:
@@ -294,3 +257,19 @@ class Hub:
                     assert outcome.item is not None
                     effects.append(Send((outcome.peer.id,), error_for(outcome.item, refusal)))
         return effects
+
+
+def _runs(items: Sequence[Item]) -> list[list[Any]]:
+    """Put together what may be decided together: texts to one group, one behind the other, none with an id."""
+    runs: list[list[Any]] = []
+    first: Say | None = None
+    for item in items:
+        if type(item) is not Say or item.id is not None:
+            first = None
+            runs.append([item])
+        elif first is not None and item.group == first.group and item.sender == first.sender:
+            runs[-1].append(item)
+        else:
+            first = item
+            runs.append([item])
+    return runs

@@ -7,7 +7,7 @@ is durable. When an append fails, the requests of its groups are decided again i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import attrs
@@ -17,14 +17,14 @@ from libtchat.effect import Loaded, LoadGroup, LoadUser, Membership, PeerId, Res
 from libtchat.entrance import Entrances, expect, learn
 from libtchat.errors import ErrorCode, Refused
 from libtchat.event import Created, Event, Invited, Said
-from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, subject
+from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, say, subject
 from libtchat.limits import Limits
 from libtchat.names import Key, group_key, is_guest, user_key
 from libtchat.outcome import Outcome
 from libtchat.pending import Line
 from libtchat.presence import Peer, Presence, PresenceScope, Session
 from libtchat.rate import Bucket
-from libtchat.request import Ban, Create, GroupRequest, Invite, Join, Leave
+from libtchat.request import Ban, Create, GroupRequest, Invite, Join, Leave, Say
 
 __all__ = ["Ledger"]
 
@@ -173,6 +173,24 @@ class Ledger:
         if slot.newest is None:
             del self._slots[key]
 
+    def say(self, peer: Peer, session: Session, texts: Sequence[Say]) -> None:
+        """Decide texts without an id for one group together, and put them in the line as one outcome.
+
+        Raises:
+            Unanswered: the group has to be loaded first.
+            Refused: none of them may be said.
+        """
+        key = group_key(texts[0].group)
+        slot = self._slots.get(key) or self.load(peer, key)
+        before = slot.newest
+        events, slot.newest = say(before, texts, session.name, ts=self.ts, key=session.key)
+        audience = slot.audience or self._audience(slot, before, events[-1], slot.newest)
+        arrivals = self.presence.arrivals
+        first = texts[0]
+        outcome = Outcome(peer, session, first, first, key, events, slot.newest, audience=audience, arrivals=arrivals)
+        outcome.run = tuple(texts)
+        self.line.put(outcome)
+
     def decide(self, outcome: Outcome) -> None:
         """Decide on the group's newest state: *outcome* gets an event, or effects."""
         peer, session, request, key = outcome.peer, outcome.session, outcome.request, outcome.key
@@ -199,7 +217,7 @@ class Ledger:
             audience = self._concerned_by_repeat(peer, event)
             outcome.effects = (Send(self.presence.earlier(audience, outcome.arrivals), event),)
             return
-        outcome.event = event
+        outcome.events = (event,)
         outcome.after = slot.newest = after = evolve(before, event)
         known = slot.audience if isinstance(event, Said) else None
         audience = known or self._audience(slot, before, event, after)
@@ -209,13 +227,13 @@ class Ledger:
         if request.id is not None or type(request) in _ENTERING:
             expect(session, outcome, self.now)
 
-    def keep(self, outcome: Outcome, event: Event) -> None:
-        """Let queries that leave after *event* see it."""
-        key, after = outcome.key, outcome.after
+    def keep(self, outcome: Outcome) -> None:
+        """Let queries that leave after its events see them."""
+        key, after, event = outcome.key, outcome.after, outcome.events[-1]
         assert key is not None
         assert after is not None
         self._slots[key].durable = after
-        self.entrances.note(outcome, event)
+        self.entrances.note(outcome)
         if isinstance(event, Said) or (changed := subject(event)) is None:
             return
         if (session := self.presence.session(user_key(changed))) is not None:
@@ -295,11 +313,12 @@ class Ledger:
             for told in foreign.pop(outcome.key, ()):
                 told.audience = self.presence.earlier(told.audience, outcome.arrivals)
                 yield told
-            if lost and not failed[outcome.key]:
-                outcome.refused(Refused(ErrorCode.UNAVAILABLE))
-            else:
-                self.decide(outcome)
-            yield outcome
+            for single in outcome.apart():
+                if lost and not failed[outcome.key]:
+                    single.refused(Refused(ErrorCode.UNAVAILABLE))
+                else:
+                    self.decide(single)
+                yield single
 
         for key, events in failed.items():
             slot = self._slots[key]
@@ -311,17 +330,18 @@ class Ledger:
         self.line.rejected(failed, again)
 
     def _undo(self, outcome: Outcome) -> None:
-        if outcome.event is not None and outcome.session is not None:
-            outcome.session.created -= isinstance(outcome.event, Created)
-            if outcome.event.id is not None:
-                outcome.session.retries.pop(outcome.event.id, None)
-        outcome.event = outcome.effects = None
+        if outcome.session is not None and outcome.events:
+            event = outcome.events[-1]
+            outcome.session.created -= isinstance(event, Created)
+            if event.id is not None:
+                outcome.session.retries.pop(event.id, None)
+        outcome.events, outcome.effects = (), None
 
     def _foreign(self, key: Key, slot: Slot, event: Event) -> Outcome:
         """Make an outcome of an event that another server appended: our members hear it too."""
         before, slot.newest = slot.newest, evolve(slot.newest, event)
         audience = self._audience(slot, before, event, slot.newest)
-        return Outcome(None, None, None, None, key, event, slot.newest, durable=True, audience=audience)
+        return Outcome(None, None, None, None, key, (event,), slot.newest, durable=True, audience=audience)
 
 
 def _digest(request: GroupRequest) -> str:

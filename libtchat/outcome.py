@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import define
 
 from libtchat.effect import Effect, PeerId, Send
@@ -11,7 +13,7 @@ from libtchat.group import Group
 from libtchat.names import Key
 from libtchat.presence import Item, Peer, Session
 from libtchat.refusal import error_for
-from libtchat.request import GroupRequest
+from libtchat.request import GroupRequest, Say
 
 __all__ = ["Outcome"]
 
@@ -23,8 +25,10 @@ class Outcome:
     Peers named after *arrivals* others do not hear it, however late it is decided again: it stands before their
     own first answer.
 
-    With a `key` its `request` was decided on that group's newest state, and it has an `event` for an `audience`, or
+    With a `key` its `request` was decided on that group's newest state, and it has `events` for an `audience`, or
     else `effects`. Without, `effects` are known, or (None) it is a query, worked out when it leaves.
+
+    It has one event, unless it is a `run`: texts that came together, decided together, of which `item` is the first.
     """
 
     peer: Peer | None
@@ -32,7 +36,7 @@ class Outcome:
     item: Item
     request: GroupRequest | None = None
     key: Key | None = None
-    event: Event | None = None
+    events: tuple[Event, ...] = ()
     after: Group | None = None
     digest: str = ""
     durable: bool = False
@@ -40,9 +44,16 @@ class Outcome:
     effects: tuple[Effect, ...] | None = None
     known_dest: str | None = None
     arrivals: int = 0
+    run: tuple[Say, ...] = ()
 
     def refused(self, refusal: Refused) -> None:
         """Make it a refusal, told to the peer that asked."""
         assert self.item is not None
-        self.event = None
+        self.events = ()
         self.effects = () if self.peer is None else (Send((self.peer.id,), error_for(self.item, refusal)),)
+
+    def apart(self) -> Sequence[Outcome]:
+        """Return one outcome for each request, to be decided again."""
+        if not self.run:
+            return (self,)
+        return [Outcome(self.peer, self.session, text, text, self.key, arrivals=self.arrivals) for text in self.run]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from attrs import Factory, define
@@ -26,13 +27,13 @@ class Entry(Protocol):
 
     Attributes:
         key: the group whose newest state it was decided on, None if it is worked out only when it leaves.
-        event: what it adds to that group's log, if anything, and the group `after` it.
-        digest: see `libtchat.effect.Part`.
-        durable: the event is in the log.
+        events: what it adds to that group's log, if anything, and the group `after` them.
+        digest: see `libtchat.effect.Part`; of its only event, "" if there are several.
+        durable: the events are in the log.
     """
 
     key: Key | None
-    event: Event | None
+    events: tuple[Event, ...]
     after: Group | None
     digest: str
     durable: bool
@@ -43,19 +44,21 @@ E = TypeVar("E", bound=Entry)
 
 @define
 class Line(Generic[E]):
-    """Entries in the order they were decided."""
+    """Entries in the order they were decided. Its length counts the events of each, or 1."""
 
     _entries: deque[E] = Factory(deque)
     _waiting: dict[Key, list[E]] = Factory(dict)
     _out: dict[Key, list[E]] | None = None
+    _size: int = 0
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return self._size
 
     def put(self, entry: E) -> None:
         """Put *entry* at the end."""
         self._entries.append(entry)
-        if entry.event is not None and not entry.durable:
+        self._size += len(entry.events) or 1
+        if entry.events and not entry.durable:
             assert entry.key is not None
             if (waiting := self._waiting.get(entry.key)) is None:
                 self._waiting[entry.key] = [entry]
@@ -72,8 +75,10 @@ class Line(Generic[E]):
     def leaving(self) -> Iterator[E]:
         """Take from the front what nothing holds back any more."""
         entries = self._entries
-        while entries and (entries[0].event is None or entries[0].durable):
-            yield entries.popleft()
+        while entries and (not entries[0].events or entries[0].durable):
+            entry = entries.popleft()
+            self._size -= len(entry.events) or 1
+            yield entry
 
     def committed(self) -> None:
         """Mark what was out as durable."""
@@ -88,11 +93,11 @@ class Line(Generic[E]):
 
         Args:
             failed: per key the newer events found in the log; () when it can't be written.
-            again: called for each entry of a failed key, in order, with whether its own event was lost; gives the
+            again: called for each entry of a failed key, in order, with whether its own events were lost; gives the
                 entries that stand there instead. Entries that are durable already are passed over.
         """
         lost = self._settle(failed)
-        entries, self._entries, self._waiting = self._entries, deque(), {}
+        entries, self._entries, self._waiting, self._size = self._entries, deque(), {}, 0
         for entry in entries:
             if entry.key in failed and not entry.durable:
                 for replacement in again(entry, id(entry) in lost):
@@ -111,8 +116,9 @@ class Line(Generic[E]):
 
 
 def _part(entries: list[E]) -> Part:
-    events = tuple([entry.event for entry in entries if entry.event is not None])
+    events = tuple(chain.from_iterable([entry.events for entry in entries]))
+    digests = tuple([entry.digest for entry in entries for _ in entry.events])
     last, key = entries[-1].after, entries[0].key
     assert last is not None
     assert key is not None
-    return Part(key, events[0].seq - 1, events, last, tuple([entry.digest for entry in entries]))
+    return Part(key, events[0].seq - 1, events, last, digests)

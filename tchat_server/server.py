@@ -142,9 +142,7 @@ class Server:
         self._tick_soon()
 
     def _handle(self, peer: PeerId, items: Sequence[Item]) -> None:
-        handle, now = self.hub.handle, self._clock()
-        for item in items:
-            handle(peer, item, now)
+        self.hub.handle(peer, items, self._clock())
 
     def _faults_cost_only(self, peer: PeerProtocol | None, act: Callable[..., None], *args: Any) -> None:
         """Call *act*, and let a fault of ours in what a peer asked for cost that peer, and nobody else."""

@@ -93,8 +93,7 @@ class Shell:
         self.tick()
 
     def handle(self, peer: PeerId, *items: Item) -> None:
-        for item in items:
-            self.hub.handle(peer, item, self.now)
+        self.hub.handle(peer, items, self.now)
         self.tick()
 
     def said(self, peer: PeerId) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ STOREYS = (
     ("request", "event", "reply"),
     ("group", "commands", "framing", "wording", "rate", "spelling", "strict_json"),
     ("effect", "presence", "pending", "foreign", "shape", "codec"),
-    ("identity", "refusal", "outcome", "entrance", "ledger", "query"),
+    ("identity", "refusal", "outcome", "entrance", "ledger", "session", "query"),
     ("hub", "mirror", "connection"),
     ("__init__",),
 )
@@ -37,6 +37,7 @@ NEIGHBOURS = {
     ("reply", "event"),
     *(("presence", "effect"), ("pending", "effect"), ("codec", "foreign"), ("codec", "shape")),
     *(("outcome", "refusal"), ("entrance", "outcome"), ("ledger", "outcome"), ("ledger", "entrance")),
+    *(("session", "identity"), ("session", "ledger"), ("session", "outcome")),
     *(("query", "refusal"), ("query", "ledger")),
 }
 

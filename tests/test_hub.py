@@ -572,6 +572,7 @@ def overtaking(patch: Patch, overtakes: Callable[[Outcome], bool]) -> None:
     def impatient(line: Line[Outcome]) -> Iterator[Outcome]:
         early = [outcome for outcome in line._entries if overtakes(outcome)]
         line._entries = deque(outcome for outcome in line._entries if outcome not in early)
+        line._size -= sum(len(outcome.events) or 1 for outcome in early)
         yield from early
         yield from leaving(line)
 
@@ -599,7 +600,7 @@ def a_welcome_overtakes(patch: Patch) -> None:
 
 
 def an_event_leaves_when_it_is_decided(patch: Patch) -> None:
-    overtaking(patch, lambda outcome: outcome.event is not None)
+    overtaking(patch, lambda outcome: bool(outcome.events))
 
 
 def a_commit_covers_what_came_after_it(patch: Patch) -> None:
@@ -629,7 +630,7 @@ def a_failure_is_taken_for_a_commit(patch: Patch) -> None:
 def what_fails_goes_to_the_end(patch: Patch) -> None:
     def rejected(line: Line[Outcome], failed: Any, again: Any) -> None:
         lost = line._settle(failed)
-        entries, line._entries, line._waiting = line._entries, deque(), {}
+        entries, line._entries, line._waiting, line._size = line._entries, deque(), {}, 0
         late = [e for e in entries if e.key in failed and not e.durable]
         for entry in (*(e for e in entries if e not in late), *(new for e in late for new in again(e, id(e) in lost))):
             line.put(entry)
@@ -640,7 +641,7 @@ def what_fails_goes_to_the_end(patch: Patch) -> None:
 def only_what_was_lost_is_decided_again(patch: Patch) -> None:
     def rejected(line: Line[Outcome], failed: Any, again: Any) -> None:
         lost = line._settle(failed)
-        entries, line._entries, line._waiting = line._entries, deque(), {}
+        entries, line._entries, line._waiting, line._size = line._entries, deque(), {}, 0
         for entry in entries:
             for new in again(entry, True) if id(entry) in lost else (entry,):
                 line.put(new)
@@ -695,7 +696,7 @@ def a_fold_is_skipped(patch: Patch) -> None:
     def lazy(ledger: Ledger, outcome: Outcome) -> None:
         before = ledger._slots[outcome.key].newest  # type: ignore[index]
         decide_(ledger, outcome)
-        if isinstance(outcome.event, Joined):
+        if outcome.events and isinstance(outcome.events[0], Joined):
             ledger._slots[outcome.key].newest = before  # type: ignore[index]
 
     patch.setattr(Ledger, "decide", lazy)
@@ -703,7 +704,7 @@ def a_fold_is_skipped(patch: Patch) -> None:
 
 def a_durable_fold_is_skipped(patch: Patch) -> None:
     keep = Ledger.keep
-    patch.setattr(Ledger, "keep", lambda ledger, o, event: None if isinstance(event, Said) else keep(ledger, o, event))
+    patch.setattr(Ledger, "keep", lambda ledger, o: None if isinstance(o.events[0], Said) else keep(ledger, o))
 
 
 def queries_see_what_is_only_decided(patch: Patch) -> None:
@@ -716,8 +717,8 @@ def queries_see_what_is_only_decided(patch: Patch) -> None:
 def the_audience_is_found_when_it_leaves(patch: Patch) -> None:
     keep = Ledger.keep
 
-    def late(ledger: Ledger, outcome: Outcome, event: Event) -> None:
-        keep(ledger, outcome, event)
+    def late(ledger: Ledger, outcome: Outcome) -> None:
+        keep(ledger, outcome)
         outcome.audience = ledger.presence.peers(ledger._slots[outcome.key].durable.members)  # type: ignore[index, union-attr]
 
     patch.setattr(Ledger, "keep", late)
@@ -771,7 +772,7 @@ def retry_ids_are_lost_with_the_connection(patch: Patch) -> None:
 
 
 def what_happens_during_a_hello_is_missed(patch: Patch) -> None:
-    patch.setattr(Entrances, "note", lambda entrances, outcome, event: None)
+    patch.setattr(Entrances, "note", lambda entrances, outcome: None)
 
 
 def a_page_shows_what_is_not_told(patch: Patch) -> None:

@@ -156,7 +156,7 @@ def test_two_passwords_at_once_and_one_is_kept() -> None:
     second = enter(shell, "alice", token=token)
     shell.said(first)
     for peer, password in ((first, "one"), (second, "two")):
-        shell.hub.handle(peer, Register(None, password), shell.now)
+        shell.hub.handle(peer, [Register(None, password)], shell.now)
     shell.tick()
     assert [shell.said(peer)[-1]["action"] for peer in (first, second)] == ["register", "error"]
     assert code(shell, shell.connect(), Hello("alice", password="two")) == "auth-failed"
@@ -166,7 +166,7 @@ def test_two_passwords_at_once_and_one_is_kept() -> None:
 def test_what_cannot_be_asked_now_is_unavailable_and_may_be_said_again() -> None:
     shell = a_shell()
     peer = shell.connect()
-    shell.hub.handle(peer, Hello("alice"), shell.now)
+    shell.hub.handle(peer, [Hello("alice")], shell.now)
     for effect in shell.hub.drain():
         assert isinstance(effect, Ask)
         shell.hub.answered(effect, None, shell.now)
@@ -179,9 +179,9 @@ def test_items_wait_for_the_peers_own_question_and_for_nobody_elses() -> None:
     shell = a_shell()
     bob, alice = enter(shell, "bob"), enter(shell, "alice")
     shell.said(bob)
-    shell.hub.handle(alice, Register(None, "secret"), shell.now)
-    shell.hub.handle(alice, Ping("1"), shell.now)
-    shell.hub.handle(bob, Ping("2"), shell.now)
+    shell.hub.handle(alice, [Register(None, "secret")], shell.now)
+    shell.hub.handle(alice, [Ping("1")], shell.now)
+    shell.hub.handle(bob, [Ping("2")], shell.now)
     (ask_hash, send) = shell.hub.drain()
     assert isinstance(ask_hash, Ask)
     assert ask_hash.question == HashPassword("secret")
@@ -195,8 +195,8 @@ def test_items_wait_for_the_peers_own_question_and_for_nobody_elses() -> None:
 def test_a_peer_that_is_gone_when_its_answer_comes_is_forgotten() -> None:
     shell = a_shell()
     peer = shell.connect()
-    shell.hub.handle(peer, Hello("alice"), shell.now)
-    shell.hub.handle(peer, Create(None, "wob"), shell.now)
+    shell.hub.handle(peer, [Hello("alice")], shell.now)
+    shell.hub.handle(peer, [Create(None, "wob")], shell.now)
     questions = shell.hub.drain()
     assert questions
     shell.hub.disconnected(peer, shell.now)

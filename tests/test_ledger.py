@@ -139,7 +139,7 @@ def test_an_id_is_remembered_that_becomes_durable_while_its_user_comes_back() ->
     shell.handle(alice, Say(None, "wob", "hi", "x"))
     shell.disconnect(alice)
     again = shell.connect()
-    shell.hub.handle(again, Hello("alice"), shell.now)
+    shell.hub.handle(again, [Hello("alice")], shell.now)
     questions = [effect for effect in shell.hub.drain() if isinstance(effect, Ask)]
     assert isinstance(questions[0].question, LoadUser)
     stale = [shell.answer_to(it.question) for it in questions]
@@ -255,7 +255,8 @@ def test_who_is_banned_while_coming_knows_of_it(others_fail: bool) -> None:
     ask(shell, alice, Create(None, "wob", private=True))
     peers = [shell.connect(), shell.connect()]
     for peer in peers:
-        shell.hub.handle(peer, Hello("bob", password="wrong" if others_fail and peer == peers[0] else None), shell.now)
+        password = "wrong" if others_fail and peer == peers[0] else None
+        shell.hub.handle(peer, [Hello("bob", password=password)], shell.now)
     questions = [effect for effect in shell.hub.drain() if isinstance(effect, Ask)]
     stale = [shell.answer_to(it.question) for it in questions]
     assert ask(shell, alice, Invite(None, "wob", "bob"))["action"] == "error"  # nobody knows bob yet

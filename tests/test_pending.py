@@ -22,7 +22,7 @@ class Entry:
 
     name: str
     key: Key | None = None
-    event: Event | None = None
+    events: tuple[Event, ...] = ()
     after: Group | None = None
     digest: str = ""
     durable: bool = False
@@ -30,7 +30,7 @@ class Entry:
 
 def said(name: str, seq: int, key: Key = WOB) -> Entry:
     event = Said("alice", key, name, seq, "2026-01-02T03:04:05.678Z")
-    return Entry(name, key, event, Group(key, False, seq, event.ts, None, {}, {}, {}), f"digest of {name}")
+    return Entry(name, key, (event,), Group(key, False, seq, event.ts, None, {}, {}, {}), f"digest of {name}")
 
 
 def a_line(*entries: Entry) -> Line[Entry]:
@@ -103,7 +103,7 @@ def test_parts_that_are_durable_wait_for_those_ahead_of_them_that_failed() -> No
 
 
 def test_what_is_decided_again_stands_in_its_place_and_others_may_stand_before_it() -> None:
-    line = a_line(Entry("p", DEN, *[None] * 2), said("a", 1), Entry("q"), Entry("r", WOB))
+    line = a_line(Entry("p", DEN), said("a", 1), Entry("q"), Entry("r", WOB))
     line.append()
     foreign = said("foreign", 1)
     foreign.durable = True

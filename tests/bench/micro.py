@@ -175,7 +175,7 @@ def _hub(members: int) -> tuple[Hub, PeerId]:
     peers = [hub.connect(NOW, token="token") for _ in range(members)]
     for number, peer in enumerate(peers):
         for item in (Hello(f"u{number}" if number else "alice"), Join(None, "wob") if number else Create(None, "wob")):
-            hub.handle(peer, item, NOW)
+            hub.handle(peer, (item,), NOW)
             while effects := hub.drain():
                 for effect in effects:
                     if isinstance(effect, Ask):
@@ -187,8 +187,7 @@ def _hub(members: int) -> tuple[Hub, PeerId]:
 
 def _handled(hub: Hub, speaker: PeerId, items: Sequence[Item]) -> list[Append]:
     """Let the hub handle what came in one read, and commit what it appends."""
-    for item in items:
-        hub.handle(speaker, item, NOW)
+    hub.handle(speaker, items, NOW)
     appends = [effect for effect in hub.drain() if isinstance(effect, Append)]
     assert len(appends) == 1
     assert len(hub.committed(NOW)) == len(items)
