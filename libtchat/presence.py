@@ -157,6 +157,11 @@ class Presence:
         sessions = self._sessions
         return tuple(peer for user in users if user in sessions for peer in sessions[user].peers)
 
+    def among(self, users: Iterable[UserKey]) -> list[UserKey]:
+        """Return those of *users* who are online."""
+        sessions = self._sessions
+        return [user for user in users if user in sessions]
+
     def earlier(self, peers: tuple[PeerId, ...], arrivals: int) -> tuple[PeerId, ...]:
         """Return those of *peers* who were named when there had been so many *arrivals*."""
         return peers if arrivals == self.arrivals else tuple(p for p in peers if self._arrived.get(p, 0) <= arrivals)

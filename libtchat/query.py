@@ -121,23 +121,21 @@ class Queries:
         is_member = session.key in group.members
         invited = {user: event.dest for user, event in group.invited.items()} if is_member else {}
         banned = group.banned if is_member else {}
-        everybody = {**group.members, **invited, **banned}
+        everybody = {**group.members, **invited, **banned} if invited or banned else group.members
         users = sorted(everybody)
         if request.after is not None:
             users = users[bisect_right(users, user_key(request.after)) :]
         shown, more = cut(map(everybody.__getitem__, users), self.limits)
         page = users[: len(shown)]
 
-        def of(names: Mapping[UserKey, str]) -> tuple[str, ...]:
-            return tuple([names[user] for user in page if user in names])
+        def of(names: Mapping[UserKey, str], users: Sequence[UserKey] = page) -> tuple[str, ...]:
+            return tuple([names[user] for user in users if user in names])
 
-        members = of(group.members)
-        online = tuple([group.members[user] for user in page if user in group.members and self._presence.session(user)])
         return reply.Members(
             group.name,
             group.seq,
-            members,
-            online,
+            of(group.members),
+            of(group.members, self._presence.among(page)),
             group.owner_name,
             of(invited) if is_member else None,
             of(banned) if is_member else None,

@@ -133,16 +133,13 @@ class Server:
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None:
         """Pass what a peer sent to the hub."""
         self.metrics.frames_in_total += len(items)
-        self._faults_cost_only(peer, self._handle, peer.id, items)
+        self._faults_cost_only(peer, self.hub.handle, peer.id, items, self._clock())
         if items:
             peer.has_spoken = True
             if self.hub.backlog > _MAX_BACKLOG:
                 peer.turns.hold(Hold.BACKLOG)
                 self._not_read.add(peer)
         self._tick_soon()
-
-    def _handle(self, peer: PeerId, items: Sequence[Item]) -> None:
-        self.hub.handle(peer, items, self._clock())
 
     def _faults_cost_only(self, peer: PeerProtocol | None, act: Callable[..., None], *args: Any) -> None:
         """Call *act*, and let a fault of ours in what a peer asked for cost that peer, and nobody else."""
