@@ -10,8 +10,9 @@ from functools import partial
 from operator import eq, itemgetter
 from typing import Any, get_args, get_origin
 
-from attrs import NOTHING, fields, resolve_types
+from attrs import NOTHING, fields, has, resolve_types
 from cattrs import Converter
+from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from libtchat.errors import ErrorCode, ProtocolError
@@ -125,6 +126,7 @@ def _mapping_reader(kind: Any) -> Callable[[Any, Any], Any]:
 
 
 _converter = Converter(detailed_validation=False)
+_converter.register_unstructure_hook_func(lambda kind: not has(kind), identity)  # what no class of ours is, is JSON
 _converter.register_structure_hook(str, _text)
 _converter.register_structure_hook(bool, _exactly(bool))
 _converter.register_structure_hook(int, _integer)
