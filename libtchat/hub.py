@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from typing import assert_never
 
 from attrs import define, field
 
@@ -88,7 +88,7 @@ class Hub:
 
     @property
     def backlog(self) -> int:
-        """How many outcomes wait for storage. Above a limit of its own the shell stops reading sockets."""
+        """How many events and answers wait for storage. Above a limit of its own the shell stops reading sockets."""
         return len(self._line)
 
     def connect(self, now: float, *, token: str, origin: str = "") -> PeerId:
@@ -114,13 +114,12 @@ class Hub:
         self._ledger.now = now
         if it.requests.per_second:
             items = [item if item is None else self._paced(it, item) for item in items]
-        for run in _runs(items):
-            if len(run) == 1 or not self._say(it, run):
-                for item in run:
-                    if it.inbox is not None:
-                        it.inbox.append(item)
-                    else:
-                        self._process(it, item)
+        for item in _with_runs(items):
+            if not isinstance(item, list):
+                self._take(it, item)
+            elif not self._say(it, item):
+                for text in item:
+                    self._take(it, text)
 
     def disconnected(self, peer: PeerId, now: float) -> None:
         """Forget a connection that is gone."""
@@ -172,6 +171,12 @@ class Hub:
         return self._leave([])
 
     # --- the route of an item ---
+
+    def _take(self, peer: Peer, item: Item) -> None:
+        if peer.inbox is not None:
+            peer.inbox.append(item)
+        else:
+            self._process(peer, item)
 
     def _process(self, peer: Peer, item: Item) -> None:
         if peer.ended:
@@ -259,17 +264,19 @@ class Hub:
         return effects
 
 
-def _runs(items: Sequence[Item]) -> list[list[Any]]:
-    """Put together what may be decided together: texts to one group, one behind the other, none with an id."""
-    runs: list[list[Any]] = []
-    first: Say | None = None
+def _with_runs(items: Sequence[Item]) -> list[Item | list[Say]]:
+    """Put texts together that may be decided together: to one group, one behind the other, none with an id."""
+    found: list[Item | list[Say]] = []
+    run: list[Say] = []
     for item in items:
         if type(item) is not Say or item.id is not None:
-            first = None
-            runs.append([item])
-        elif first is not None and item.group == first.group and item.sender == first.sender:
-            runs[-1].append(item)
+            run = []
+            found.append(item)
+        elif run and item.group == run[0].group and item.sender == run[0].sender:
+            if len(run) == 1:
+                found[-1] = run
+            run.append(item)
         else:
-            first = item
-            runs.append([item])
-    return runs
+            run = [item]
+            found.append(item)
+    return found

@@ -22,7 +22,7 @@ from libtchat.limits import Limits
 from libtchat.names import Key, group_key, is_guest, user_key
 from libtchat.outcome import Outcome
 from libtchat.pending import Line
-from libtchat.presence import Peer, Presence, PresenceScope, Session
+from libtchat.presence import Peer, Presence, Session
 from libtchat.rate import Bucket
 from libtchat.request import Ban, Create, GroupRequest, Invite, Join, Leave, Say
 
@@ -135,20 +135,6 @@ class Ledger:
         outcome.arrivals = self.presence.arrivals
         self.decide(outcome)
         self.line.put(outcome)
-
-    def watchers(self, session: Session, scope: PresenceScope) -> tuple[PeerId, ...]:
-        """Return the peers of others that hear when the user of *session* comes or goes."""
-        presence = self.presence
-        if scope == "auto":
-            scope = "all" if len(presence) <= self.limits.max_presence_users else "groups"
-        if scope == "all":
-            audience = presence.everybody()
-        elif scope == "groups" and session.memberships:
-            groups = (self.durable(membership.key) for membership in session.groups(Standing.MEMBER))
-            audience = presence.peers(dict.fromkeys(user for group in groups if group for user in group.members))
-        else:
-            return ()
-        return tuple([peer for peer in audience if peer not in session.peers])
 
     # --- deciding ---
 
@@ -320,10 +306,14 @@ class Ledger:
                     self.decide(single)
                 yield single
 
-        for key, events in failed.items():
+        for key in failed:
             slot = self._slots[key]
             slot.newest, slot.audience = slot.durable, None
-            foreign[key] = [self._foreign(key, slot, event) for event in events]
+        for outcome in self.line.durable():
+            if outcome.key is not None and outcome.key in failed:
+                self._slots[outcome.key].newest = outcome.after
+        for key, events in failed.items():
+            foreign[key] = [self._foreign(key, self._slots[key], event) for event in events]
         for outcome in self.line.revisable():
             if outcome.key in failed:
                 self._undo(outcome)

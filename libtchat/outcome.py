@@ -49,6 +49,7 @@ class Outcome:
     def refused(self, refusal: Refused) -> None:
         """Make it a refusal, told to the peer that asked."""
         assert self.item is not None
+        assert not self.run, "each text of a run is refused by itself"
         self.events = ()
         self.effects = () if self.peer is None else (Send((self.peer.id,), error_for(self.item, refusal)),)
 

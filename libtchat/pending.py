@@ -1,6 +1,6 @@
 """The line of outcomes: what is decided but may not leave yet, because something before it is not durable.
 
-It knows no chat: an entry has a key, perhaps an event to append, and a place. One append is out at a time; all
+It knows no chat: an entry has a key, perhaps events to append, and a place. One append is out at a time; all
 that is decided meanwhile rides in the next. Outcomes leave in the order they were put, and none before every
 event ahead of it is durable (architecture.md's invariants 1, 2 and 4).
 """
@@ -87,6 +87,10 @@ class Line(Generic[E]):
     def revisable(self) -> Iterator[E]:
         """Go through the entries that may have to be decided again: those of a group that are not durable."""
         return (entry for entry in self._entries if entry.key is not None and not entry.durable)
+
+    def durable(self) -> Iterator[E]:
+        """Go through the entries whose events are durable and wait for what stands ahead."""
+        return (entry for entry in self._entries if entry.durable)
 
     def rejected(self, failed: Mapping[Key, tuple[Event, ...]], again: Callable[[E, bool], Iterator[E]]) -> None:
         """Mark what was out as durable except the *failed* keys, and decide these again, each in its place.

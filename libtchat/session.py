@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from libtchat.effect import Send
+from libtchat.effect import PeerId, Send
 from libtchat.errors import ErrorCode, Refused
+from libtchat.group import Standing
 from libtchat.identity import Identity
 from libtchat.ledger import Ledger
 from libtchat.names import is_guest, user_key
@@ -114,6 +115,20 @@ class Sessions:
 
     def _notice(self, session: Session, event: str) -> None:
         """Tell others that a user came or went."""
-        if watchers := self.ledger.watchers(session, self.scope):
-            notice = Send(watchers, PresenceNotice("server", event, session.name))
+        if others := self._watchers(session):
+            notice = Send(others, PresenceNotice("server", event, session.name))
             self.ledger.line.put(Outcome(None, None, None, effects=(notice,)))
+
+    def _watchers(self, session: Session) -> tuple[PeerId, ...]:
+        ledger, scope = self.ledger, self.scope
+        presence = ledger.presence
+        if scope == "auto":
+            scope = "all" if len(presence) <= ledger.limits.max_presence_users else "groups"
+        if scope == "all":
+            audience = presence.everybody()
+        elif scope == "groups" and session.memberships:
+            groups = (ledger.durable(membership.key) for membership in session.groups(Standing.MEMBER))
+            audience = presence.peers(dict.fromkeys(user for group in groups if group for user in group.members))
+        else:
+            return ()
+        return tuple([peer for peer in audience if peer not in session.peers])

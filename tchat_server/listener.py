@@ -29,10 +29,10 @@ _NO_DESCRIPTOR_LOG_SECONDS = 10.0
 
 
 class Accepted(asyncio.Protocol):
-    """What an accepted connection becomes. *is_open*: `connection_made` was called."""
+    """What an accepted connection becomes. *was_opened*: `connection_made` was called."""
 
     __slots__ = ()
-    is_open: bool
+    was_opened: bool
 
 
 class Listener:
@@ -98,7 +98,7 @@ class Listener:
 
         def end(_: asyncio.Task[None]) -> None:  # also of a task that was cancelled before it began
             self._opening.discard(task)
-            if not protocol.is_open:
+            if not protocol.was_opened:
                 accepted.close()
                 self._crowd.leave(host)
 

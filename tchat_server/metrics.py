@@ -32,7 +32,7 @@ class Metrics:
     deliveries_total: int = _counted("Messages handed to peers.")
     peers: float = _measured("Connections now.")
     handshakes: float = _measured("TLS handshakes under way now.")
-    backlog: float = _measured("Outcomes that wait for the log now.")
+    backlog: float = _measured("Events and answers that wait for the log now.")
     not_read: float = _measured("Peers that are not read from now, because too much waits.")
     loop_lag_seconds: float = _measured("How late the event loop last was.")
     loop_lag_max_seconds: float = _measured("How late the event loop was at worst.")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, cast
 
 from libtchat import codec
 from libtchat.connection import Connection
@@ -42,7 +42,6 @@ class Owner(Protocol):
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None: ...
     def lost(self, peer: PeerProtocol) -> None: ...
     def wrote(self, peer: PeerProtocol) -> None: ...
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
 
 
 class PeerProtocol(Accepted):
@@ -60,9 +59,28 @@ class PeerProtocol(Accepted):
     """
 
     __slots__ = (
-        "_drained", "_owner", "_spacing", "_waiting", "_work", "_worker", "address", "cause", "connection",
-        "frames_in", "has_ended", "has_spoken", "host", "id", "is_blocked", "is_open", "is_plain", "lines_out",
-        "out", "since", "transport", "turns",
+        "_drained",
+        "_owner",
+        "_spacing",
+        "_waiting",
+        "_work",
+        "_worker",
+        "address",
+        "cause",
+        "connection",
+        "frames_in",
+        "has_ended",
+        "has_spoken",
+        "host",
+        "id",
+        "is_blocked",
+        "is_plain",
+        "lines_out",
+        "out",
+        "since",
+        "transport",
+        "turns",
+        "was_opened",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -74,7 +92,7 @@ class PeerProtocol(Accepted):
         self.connection = Connection(owner.limits)
         self.cause = ""
         self.is_plain = True
-        self.is_open = self.is_blocked = self.has_spoken = self.has_ended = False
+        self.was_opened = self.is_blocked = self.has_spoken = self.has_ended = False
         self.out: list[bytes] = []
         self.since = 0.0
         self.frames_in = self.lines_out = 0
@@ -87,7 +105,7 @@ class PeerProtocol(Accepted):
     # --- from asyncio ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.is_open = True
+        self.was_opened = True
         self.transport = cast(asyncio.Transport, transport)
         self.turns = Turns(self.transport, self._take)
         self.since = asyncio.get_running_loop().time()
@@ -149,7 +167,7 @@ class PeerProtocol(Accepted):
         if self._work is None:
             self._work = deque()
             self.is_plain = False
-            self._worker = self._owner.start(self._do_work())
+            self._worker = asyncio.get_running_loop().create_task(self._do_work())
         self._work.append(job)
         if len(self._work) >= _MAX_JOBS:
             self.turns.hold(Hold.JOBS)

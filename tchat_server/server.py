@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, assert_never
 
 from libtchat.effect import Answer, Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send
-from libtchat.errors import ErrorCode
+from libtchat.errors import ErrorCode, TchatError
 from libtchat.event import Event
 from libtchat.hub import Hub
 from libtchat.limits import DEFAULT_LIMITS, Limits
@@ -33,7 +33,7 @@ __all__ = ["Server"]
 logger = logging.getLogger("tchat_server")
 
 _MAX_BACKLOG = 4096
-"""Outcomes that may wait for storage before sockets are not read any more."""
+"""Events and answers that may wait for storage before sockets are not read any more."""
 
 _SLOW_LOG_SECONDS = 5.0
 _LISTEN_BACKLOG = 1024
@@ -232,7 +232,7 @@ class Server:
                     self._append(effect)
                 case Read() | ReadGroups() | Resend():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.work(self._job(effect))
+                        peer.work(self._job(peer, effect))
                 case Ask():
                     self._ask(effect)
                 case Close():
@@ -268,12 +268,10 @@ class Server:
 
     # --- what takes time ---
 
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Have *work* done; a fault of ours in it ends the server."""
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
-        return task
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -286,7 +284,7 @@ class Server:
         if isinstance(appended, Ready):  # what else is read in this tick shares its write
             self._settle(appended.value)
         else:
-            self.start(self._settle_later(appended))
+            self._start(self._settle_later(appended))
 
     async def _settle_later(self, appended: Awaitable[Mapping[Key, tuple[Event, ...]]]) -> None:
         try:
@@ -316,7 +314,7 @@ class Server:
             return
         if (peer := self._peers.get(ask.peer)) is not None:
             peer.turns.hold(Hold.QUESTION)
-        self.start(self._answer_later(ask, found))
+        self._start(self._answer_later(ask, found))
 
     async def _answer_later(self, ask: Ask, found: Awaitable[Answer]) -> None:
         try:
@@ -337,16 +335,20 @@ class Server:
             for peer in filter(None, map(self._peers.get, peers)):
                 peer.turns.hold_for(Hold.RATE, _TOO_FAST_SECONDS)
 
-    def _job(self, effect: Read | ReadGroups | Resend) -> Callable[[], Awaitable[bytes]]:
+    def _job(self, peer: PeerProtocol, effect: Read | ReadGroups | Resend) -> Callable[[], Awaitable[bytes]]:
         line = reading(effect, self.log, self.limits)
 
         async def job() -> bytes:
             try:
                 return await line() + b"\r\n"
-            except LogUnavailable as error:
+            except (LogUnavailable, TchatError) as error:  # the latter: what was read is damaged
                 logger.warning("storage: %s", error)
                 action = effect.action if isinstance(effect, Read) else None
                 return self._encoder.line(Error(ErrorCode.UNAVAILABLE, action))
+            except Exception:  # as in _faults_cost_only
+                logger.exception("internal error, peer %s", peer.address)
+                peer.finish("internal error")
+                return self._encoder.line(Error(ErrorCode.INTERNAL))
 
         return job
 

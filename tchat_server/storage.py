@@ -25,7 +25,7 @@ from libtchat.event import Event
 from libtchat.limits import Limits
 from libtchat.query import fill
 from libtchat.reply import Groups, Message
-from tchat_server.log import EventLog, NamePage
+from tchat_server.log import EventLog, LogUnavailable, NamePage
 from tchat_server.password import check_password, hash_password
 
 __all__ = ["Encoder", "answer", "reading"]
@@ -108,6 +108,8 @@ async def _page(effect: Read, log: EventLog, limits: Limits) -> bytes:
 async def _event(effect: Resend, log: EventLog, limits: Limits) -> bytes:
     seq, room = effect.seq, limits.max_page_bytes
     page = await log.read(effect.key, Kinds.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
+    if not page.lines:
+        raise LogUnavailable(f"event {seq} of {effect.key} is missing")
     return page.lines[0]
 
 

@@ -68,8 +68,12 @@ ONLY_IN = {"sqlite3": "tchat_server.log", "argparse": CONFORMANCE}
 
 ASYNCIO_CALLS = {name for name in dir(asyncio.Protocol) if not name.startswith("_")}
 
-# The one place where anything at all may be caught: the shell's guard around one connection's items.
-CATCHES_ANYTHING = {("tchat_server.server", "_faults_cost_only")}
+# Where anything at all may be caught: the shell's guards around one connection's items, and what is read for them.
+CATCHES_ANYTHING = {
+    ("tchat_server.server", "_faults_cost_only"),
+    ("tchat_server.server", "job"),
+    ("tchat_server.log.reader", "_answer"),
+}
 
 MAX_LINES = 300
 LONG = {

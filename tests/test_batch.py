@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve
-from harness import Shell, at_once
+from harness import UNLIMITED, Shell, at_once
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from libtchat import group, hub, ledger
 from libtchat.effect import Part, PeerId
-from libtchat.errors import Refused
+from libtchat.errors import ErrorCode, Refused, Violation
 from libtchat.hub import Hub
 from libtchat.names import Key, group_key
 from libtchat.outcome import Outcome
-from libtchat.request import Ban, Create, Hello, Join, Kick, Leave, ListMembers, ListMessages, Ping, Request, Say
+from libtchat.presence import Item, Peer
+from libtchat.request import Ban, Create, Hello, Join, Kick, Leave, ListMembers, ListMessages, Ping, Quit, Register, Say
 
 NAMES = ("alice", "bob", "carol")
 TS = "2026-01-02T03:04:05.678Z"
@@ -43,11 +44,12 @@ class Twins:
         self.send(peer, Hello(name, token=f"token-{NAMES.index(name) + 1}"))
         return peer
 
-    def send(self, peer: PeerId, *items: Request) -> None:
+    def send(self, peer: PeerId, *items: Item) -> None:
         self.whole.handle(peer, *items)
         for item in items:
             self.apart.hub.handle(peer, [item], self.apart.now)
         self.apart.tick()
+        assert self.whole.closed == self.apart.closed
 
     def settle(self, failing: str) -> None:
         for shell in self.both:
@@ -89,7 +91,7 @@ def twins() -> Twins:
 
 GROUPS = st.sampled_from(["wob", "wob", "wob", "WOB", "den"])
 OTHERS = st.sampled_from(NAMES)
-SAY = st.builds(Say, st.sampled_from([None, None, None, "alice"]), GROUPS, st.sampled_from("abc"), st.none())
+SAY = st.builds(Say, st.sampled_from([None, None, None, "alice", "dora"]), GROUPS, st.sampled_from("abc"), st.none())
 ITEMS = st.one_of(
     SAY,
     SAY,
@@ -104,6 +106,9 @@ ITEMS = st.one_of(
     st.builds(ListMembers, st.none(), GROUPS),
     st.builds(ListMessages, st.none(), GROUPS),
     st.builds(Ping),
+    st.builds(Quit),
+    st.just(Violation(ErrorCode.BAD_JSON, fatal=True)),
+    st.none(),
 )
 STEPS = st.lists(
     st.one_of(
@@ -112,6 +117,8 @@ STEPS = st.lists(
         st.tuples(st.just("settle"), st.sampled_from(["", "", "wob", "den"])),
         st.tuples(st.just("conflict"), st.one_of(SAY, st.builds(Leave, st.none(), GROUPS)), OTHERS),
         st.tuples(st.just("come"), OTHERS),
+        st.tuples(st.just("knock")),
+        st.tuples(st.just("wait"), st.sampled_from([-1.0, 0.001, 2.0])),
         st.tuples(st.just("go"), st.integers(1, 5)),
     ),
     min_size=4,
@@ -131,6 +138,12 @@ def live(steps: list[tuple[Any, ...]]) -> None:
                 world.write_as_another_server(request, actor)
             case "come", name:
                 world.enter(name)
+            case ("knock",):
+                for shell in world.both:
+                    shell.connect()
+            case "wait", seconds:
+                for shell in world.both:
+                    shell.now += seconds
             case "go", peer:
                 for shell in world.both:
                     shell.disconnect(PeerId(peer))
@@ -175,32 +188,45 @@ def test_texts_that_are_decided_again_are_not_told_to_who_came_after_them() -> N
     assert [message["msg"] for message in world.whole.said(PeerId(2))[-3:]] == ["from elsewhere", "a", "b"]
 
 
+def test_texts_that_come_together_from_who_may_not_speak_are_each_refused() -> None:
+    world = Twins(*(Shell(Hub("test", UNLIMITED, require_auth=True), holds=True) for _ in range(2)))
+    world.write_as_another_server(Create(None, "wob"), "alice")
+    alice = world.enter("alice")
+    bob = world.enter("bob")
+    world.send(
+        bob, Register(None, "secret"), ListMembers(None, "wob")
+    )  # loads the group, as anybody may who registered
+    world.send(alice, Say(None, "wob", "a"), Say(None, "wob", "b"))
+    world.compare()
+    assert [message.get("code") for message in world.whole.said(alice)] == [None, None, *["auth-required"] * 2]
+
+
 # --- mutants ---
 
 Patch = pytest.MonkeyPatch
 
 
 def a_run_is_turned_round(patch: Patch) -> None:
-    runs = hub._runs
-    patch.setattr(hub, "_runs", lambda items: [run[::-1] for run in runs(items)])
+    runs = hub._with_runs
+    patch.setattr(hub, "_with_runs", lambda items: [run[::-1] if type(run) is list else run for run in runs(items)])
 
 
 def a_run_goes_across_groups(patch: Patch) -> None:
-    runs = hub._runs
+    runs = hub._with_runs
 
     def careless(items: Any) -> Any:
         return runs([evolve(it, group="wob") if type(it) is Say and len(items) > 1 else it for it in items])
 
-    patch.setattr(hub, "_runs", careless)
+    patch.setattr(hub, "_with_runs", careless)
 
 
 def an_id_is_not_minded(patch: Patch) -> None:
-    runs = hub._runs
+    runs = hub._with_runs
 
     def careless(items: Any) -> Any:
         return runs([evolve(it, id=None) if type(it) is Say and len(items) > 1 else it for it in items])
 
-    patch.setattr(hub, "_runs", careless)
+    patch.setattr(hub, "_with_runs", careless)
 
 
 def a_run_that_is_refused_is_refused_once(patch: Patch) -> None:
@@ -220,7 +246,26 @@ def a_run_is_stamped_by_itself(patch: Patch) -> None:
     patch.setattr(ledger, "say", lambda *args, ts, key: say(*args, ts="2099-01-01T00:00:00.000Z", key=key))
 
 
+def a_run_goes_back_in_time(patch: Patch) -> None:
+    say = group.say
+    patch.setattr(ledger, "say", lambda it, *args, **more: say(it and evolve(it, ts=""), *args, **more))
+
+
+def a_run_behind_the_end_is_said(patch: Patch) -> None:
+    say = Hub._say
+
+    def eager(it: Hub, peer: Peer, texts: Any) -> bool:
+        ended, peer.ended = peer.ended, False
+        is_said = say(it, peer, texts)
+        peer.ended = ended
+        return is_said
+
+    patch.setattr(Hub, "_say", eager)
+
+
 MUTANTS = [
+    a_run_goes_back_in_time,
+    a_run_behind_the_end_is_said,
     a_run_is_turned_round,
     a_run_goes_across_groups,
     an_id_is_not_minded,

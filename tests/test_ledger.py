@@ -6,9 +6,10 @@ from typing import Any
 
 import attrs
 import pytest
-from harness import UNLIMITED, Shell, ask, code, enter
+from harness import UNLIMITED, Shell, ask, at_once, code, enter
 
-from libtchat.effect import Ask, LoadUser, PeerId
+from libtchat.effect import Ask, LoadUser, Part, PeerId
+from libtchat.group import decide, evolve
 from libtchat.hub import Hub
 from libtchat.ledger import Ledger
 from libtchat.names import group_key, user_key
@@ -347,3 +348,42 @@ def test_a_ledger_stamps_in_utc_with_milliseconds() -> None:
         ledger.now = now
         stamps.append(ledger.ts)
     assert stamps == ["1970-01-01T00:00:00.000Z", "2027-01-15T08:00:00.999Z", "2023-11-14T22:13:20.500Z"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_decided_again_follows_what_is_durable_and_waits_to_be_told(fails: bool) -> None:
+    """A group's events may be durable and wait, behind another group's conflict, when its next append fails."""
+    shell = Shell(holds=True)
+    alice = enter(shell, "alice")
+
+    def settle(*failing: str) -> None:
+        shell.settle(failing)
+        shell.tick()
+
+    def write_as_another_server(name: str) -> None:
+        group = at_once(shell.log.load(group_key(name))).snapshot
+        event = decide(group, Say(None, name, "elsewhere"), "alice", ts="2026-01-02T03:04:05.678Z")
+        after = evolve(group, event)
+        assert not at_once(shell.log.append([Part(group_key(name), event.seq - 1, (event,), after, ("",))]))
+
+    shell.handle(alice, Create(None, "x"), Create(None, "y"))
+    shell.finish()
+    shell.handle(alice, Say(None, "x", "x1"))
+    shell.handle(alice, Say(None, "x", "x2"), Say(None, "y", "y1"))
+    settle()
+    write_as_another_server("x")
+    settle()  # y1 is durable, and x2, ahead of it, is decided again
+    shell.handle(alice, Say(None, "y", "y2"))
+    write_as_another_server("x")
+    settle()
+    if fails:
+        settle("y")
+        shell.handle(alice, Say(None, "y", "y3"))
+    else:
+        write_as_another_server("y")
+        settle()
+    shell.finish()
+    told = [(m["group"], m["seq"], m["msg"]) for m in shell.said(alice) if m["action"] == "gbroadcast"]
+    of_y = [(seq, msg) for group, seq, msg in told if group == "y"]
+    assert of_y == [(2, "y1"), *([(3, "y3")] if fails else [(3, "elsewhere"), (4, "y2")])]
+    assert [seq for group, seq, _ in told if group == "x"] == [2, 3, 4, 5]

@@ -171,6 +171,15 @@ async def test_a_part_that_does_not_follow_is_left_out_and_the_newer_events_are_
 
 
 @on_loop
+async def test_who_created_a_group_and_left_it_is_known(opened: Opener) -> None:
+    log, book = opened(), Book()
+    await log.append([book.part(create(), ("alice", Leave(None, "wob")))])
+    alice = await log.load_user(user_key("alice"))
+    assert (alice.memberships, alice.created) == ((), 1)
+    await log.close()
+
+
+@on_loop
 async def test_a_part_ahead_of_its_log_fails(opened: Opener) -> None:
     log, book = opened(), Book()
     book.part(create())

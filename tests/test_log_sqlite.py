@@ -303,20 +303,119 @@ async def test_what_is_asked_of_a_closed_log_is_unavailable(path: Path) -> None:
 
 
 @on_loop
-async def test_a_defect_in_the_reader_is_raised_and_nobody_waits_for_ever(
+async def test_a_defect_in_reading_is_unavailable_and_logged_and_the_next_read_works(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    book = await fill(path)
+    log = SqliteLog.open(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "load", lambda connection, key: 1 // 0)
+        with pytest.raises(LogUnavailable):
+            await log.load(Key("wob"))
+    assert "ZeroDivisionError" in caplog.text
+    assert await state_of(log) == book.groups[Key("wob")]
+    await log.close()
+
+
+@on_loop
+async def test_a_read_that_nobody_waits_for_any_more_is_not_done(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(path)
+    log = SqliteLog.open(path)
+    read: list[Key] = []
+    started, may_go_on = threading.Event(), threading.Event()
+
+    def slow(connection: sqlite3.Connection, key: Key) -> Loaded:
+        read.append(key)
+        started.set()
+        assert may_go_on.wait(10)
+        return Loaded()
+
+    monkeypatch.setattr(reader, "load", slow)
+    queries = [asyncio.ensure_future(log.load(Key(name))) for name in ("wob", "dev", "wob")]
+    await asyncio.to_thread(started.wait, 10)
+    queries[1].cancel()
+    may_go_on.set()
+    assert await queries[2] == Loaded()
+    assert read == ["wob", "wob"]
+    await log.close()
+
+
+@on_loop
+async def test_an_answer_does_not_wait_for_a_long_read_behind_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(path)
+    log = SqliteLog.open(path)
+    started, may_go_on = threading.Event(), threading.Event()
+
+    def slow(connection: sqlite3.Connection, key: Key) -> Loaded:
+        started.set()
+        assert may_go_on.wait(10)
+        return Loaded()
+
+    monkeypatch.setattr(reader, "load", slow)
+    first = asyncio.ensure_future(log.load(Key("wob")))
+    await asyncio.to_thread(started.wait, 10)
+    started.clear()
+    user, last = asyncio.ensure_future(log.load_user(user_key("bob"))), asyncio.ensure_future(log.load(Key("wob")))
+    may_go_on.set()
+    await first
+    may_go_on.clear()
+    assert (await asyncio.wait_for(user, 5)).name == "bob"
+    may_go_on.set()
+    await last
+    await log.close()
+
+
+@on_loop
+async def test_what_is_submitted_after_the_stop_of_a_writer_that_then_breaks_is_reported_too(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fill(path)
-    defects: list[threading.ExceptHookArgs] = []
-    monkeypatch.setattr(threading, "excepthook", defects.append)
-    log = SqliteLog.open(path)
-    monkeypatch.setattr(reader, "load", lambda connection, key: 1 // 0)
+    book = await fill(path)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    started, may_go_on = threading.Event(), threading.Event()
+
+    def broken_clock() -> float:
+        started.set()
+        assert may_go_on.wait(10)
+        raise ZeroDivisionError
+
+    log = SqliteLog.open(path, clock=broken_clock)
+    part = book.part(say())
+    first = asyncio.ensure_future(log.append([part]))
+    await asyncio.to_thread(started.wait, 10)
+    closing_it = asyncio.ensure_future(log.close())
+    await asyncio.sleep(0.05)
+    second = asyncio.ensure_future(log.append([part]))
+    await asyncio.sleep(0.05)
+    may_go_on.set()
     with pytest.raises(ZeroDivisionError):
-        await log.load(Key("wob"))
-    with pytest.raises(LogUnavailable):
-        await page(log)
+        await first
+    assert await asyncio.wait_for(second, 5) == {Key("wob"): ()}
+    await closing_it
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE entries SET lines = cast(lines AS TEXT)",
+        "UPDATE entries SET seqs = cast(seqs AS BLOB)",
+        "UPDATE entries SET seqs = 'x'",
+        "UPDATE snapshots SET state = 5",
+    ],
+)
+@on_loop
+async def test_what_is_damaged_is_unavailable(damage: str, path: Path) -> None:
+    book = await fill(path)
+    log = SqliteLog.open(path)
+    assert await log.append([book.part(*(say(group="dev") for _ in range(1100)))]) == {}  # long enough for a snapshot
     await log.close()
-    assert [defect.exc_type for defect in defects] == [ZeroDivisionError]
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(damage)
+        file.commit()
+    log = SqliteLog.open(path)
+    with pytest.raises(LogUnavailable):
+        await (page(log) if "entries" in damage else log.load(Key("dev")))
+    assert (await log.load_user(user_key("nobody"))).name is None
+    await log.close()
 
 
 @on_loop

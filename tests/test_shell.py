@@ -168,17 +168,31 @@ def test_a_fault_of_ours_costs_one_peer_or_ends_the_server_but_never_goes_unnoti
         server.stop()
 
 
-@pytest.mark.parametrize("place", ["reader.read", "reader.load_user", "session.Session.append"])
-def test_a_fault_of_ours_in_the_storage_ends_the_server_with_the_reason(place: str, tmp_path: Path) -> None:
-    module = place.partition(".")[0]
-    prelude = f"from tchat_server.log import {module}\n{place} = lambda *_, **__: 1 // 0\n"
+def test_a_fault_of_ours_in_writing_ends_the_server_with_the_reason_and_tells_nothing(tmp_path: Path) -> None:
+    prelude = "from tchat_server.log import session\nsession.Session.append = lambda *_: 1 // 0\n"
     server = Server(tmp_path, "--db", str(tmp_path / "t.db"), prelude=prelude)
-    with server.client() as alice:
-        alice.send(action="client-hello", **{"from": "alice"})
+    with server.client("alice") as alice:
         alice.send(action="cgroupe", group="wob")
-        alice.send(action="msgs", group="wob")
-        actions = [message["action"] for message in alice.rest()]
-    assert ("cgroupe" in actions) == (place == "reader.read"), "nothing is told that was not stored"
-    assert "msgs" not in actions
+        assert [message["action"] for message in alice.rest()] == ["server-quit"]
     assert server.process.wait(10) not in (0, None)
     assert "ZeroDivisionError" in server.log()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "from tchat_server.log import reader; reader.read = lambda *_, **__: 1 // 0",
+        "from tchat_server import storage; storage.codec.encode_page = lambda *_, **__: 1 // 0",
+    ],
+)
+def test_a_fault_of_ours_in_reading_costs_who_asked_and_nobody_else(fault: str, tmp_path: Path) -> None:
+    server = Server(tmp_path, "--db", str(tmp_path / "t.db"), prelude=fault)
+    try:
+        with server.client("alice") as alice, server.client("bob") as bob:
+            alice.ask(action="cgroupe", group="wob")
+            assert alice.code(action="msgs", group="wob") in ("unavailable", "internal")
+            assert bob.ask(action="ping")["action"] == "ping"
+            assert bob.ask(action="join", group="wob")["seq"] == 2
+        assert "ZeroDivisionError" in server.log()
+    finally:
+        server.stop()

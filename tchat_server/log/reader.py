@@ -5,13 +5,13 @@ The functions raise sqlite3.Error, and TchatError or ValueError for a row that i
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from asyncio import Future
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from heapq import merge
 from operator import itemgetter
-from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from attrs import define
@@ -58,33 +58,39 @@ SELECT retries.id, groups.key, retries.seq, time, digest
 FROM retries JOIN groups ON groups.id = group_id WHERE user = ? AND time >= ? ORDER BY number"""
 
 
-_TURN_SECONDS = 0.002
-"""Answers wait for those to what was asked with them, but not longer."""
+_MAX_TOGETHER = 64
+"""How many quick queries are answered together; each waits for the last of them."""
 
+logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
 @define(eq=False)
 class Query(Generic[_T]):
-    """A question to the file: what *ask* returns for a connection is the future's result, or it is LogUnavailable."""
+    """A question to the file: what *ask* returns for a connection is the future's result, or it is LogUnavailable.
+
+    Attributes:
+        is_quick: it takes microseconds, whatever the file holds.
+    """
 
     future: Future[_T]
     ask: Callable[[sqlite3.Connection], _T]
+    is_quick: bool
     _answer: _T | None = None
-    _error: str = ""
+    _error: LogUnavailable | None = None
 
-    def run(self, connection: sqlite3.Connection) -> None:
+    def answer(self, connection: sqlite3.Connection) -> None:
         """Ask. Raises what the functions of this module do."""
         self._answer = self.ask(connection)
 
     def refuse(self, error: Exception) -> None:
-        """Note that it could not be asked."""
-        self._error = str(error)
+        """Note that it could not be answered."""
+        self._error = LogUnavailable(str(error) or type(error).__name__)
 
     def succeed(self) -> None:
-        """Report the answer."""
-        if self._error:
-            self.future.set_exception(LogUnavailable(self._error))
+        """Report the answer, or that there is none."""
+        if self._error is not None:
+            self.future.set_exception(self._error)
         else:
             self.future.set_result(self._answer)  # type: ignore[arg-type]
 
@@ -94,9 +100,9 @@ class Query(Generic[_T]):
 
 
 class Reader(Worker[Query[Any]]):
-    """Answers queries in the order asked, those that wait together from one state of the file.
+    """Answers queries in the order asked; quick ones that wait together share a transaction and a report.
 
-    The connection of a query that failed is given up; the next one makes another.
+    A query that fails is unavailable, whatever the reason, and costs its connection; the next one makes another.
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
@@ -105,19 +111,15 @@ class Reader(Worker[Query[Any]]):
         super().__init__("tchat-reader")
 
     def perform(self, jobs: Sequence[Query[Any]]) -> None:
-        """Answer *jobs*."""
+        """Answer *jobs*, but those nobody waits for any more."""
         answered: list[Query[Any]] = []
-        end = monotonic() + _TURN_SECONDS
         for query in jobs:
-            try:
-                query.run(self._begun())
-            except (sqlite3.Error, TchatError, ValueError) as error:
-                query.refuse(error)
-                self.release()
-            answered.append(query)
-            if monotonic() >= end:
+            if answered and not (query.is_quick and len(answered) < _MAX_TOGETHER):
                 self._finish(answered)
-                answered, end = [], monotonic() + _TURN_SECONDS
+                answered = []
+            if not query.future.cancelled():
+                self._answer(query)
+                answered.append(query)
         self._finish(answered)
 
     def release(self) -> None:
@@ -126,6 +128,17 @@ class Reader(Worker[Query[Any]]):
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
+
+    def _answer(self, query: Query[Any]) -> None:
+        try:
+            query.answer(self._begun())
+        except (sqlite3.Error, TchatError, ValueError) as error:
+            query.refuse(error)
+            self.release()
+        except Exception as defect:  # in code or in a damaged file: it costs who asked, and nobody else
+            logger.exception("internal error in reading")
+            query.refuse(defect)
+            self.release()
 
     def _begun(self) -> sqlite3.Connection:
         """Return the connection, in a transaction."""
@@ -240,6 +253,8 @@ def _lines_of_kind(
     else:
         rows = connection.execute(_BACKWARD, (group_id, kind, before - 1))
     for packed, text in rows:
+        if not (type(packed) is str and type(text) is bytes):
+            raise ValueError(f"a row of group {group_id} is damaged: tchat-server check tells which")
         entries = list(zip(_unpack_seqs(packed), text.split(b"\n"), strict=True))
         for entry in entries if ascending else reversed(entries):
             if after < entry[0] < before:

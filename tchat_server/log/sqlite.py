@@ -93,7 +93,7 @@ class SqliteLog:
     def load_user(self, key: UserKey) -> Awaitable[User]:
         """Load what is stored of one user."""
         since = self._clock() - self._limits.retry_seconds
-        return self._ask(partial(reader.load_user, key=key, retries_since=since))
+        return self._ask(partial(reader.load_user, key=key, retries_since=since), is_quick=True)
 
     async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
         """Store a password hash; False if the user has one already."""
@@ -125,8 +125,8 @@ class SqliteLog:
         self._writer.stop()
         self._lock.release()
 
-    def _ask(self, question: Callable[[sqlite3.Connection], _T]) -> asyncio.Future[_T]:
+    def _ask(self, question: Callable[[sqlite3.Connection], _T], *, is_quick: bool = False) -> asyncio.Future[_T]:
         """Have *question* answered in the reading thread, after those asked before."""
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._reader.submit(Query(future, question))
+        self._reader.submit(Query(future, question, is_quick))
         return future

@@ -91,31 +91,30 @@ class Worker(ABC, Generic[J]):
                 loop.call_soon_threadsafe(tell_all)
 
     def _run(self) -> None:
+        is_over = False
         try:
-            while jobs := self._take():
-                self.perform(jobs)
-        except BaseException as defect:
-            self.report(jobs, partial(_fail_by, defect))
-            raise
+            while not is_over:
+                found = [self._queue.get(), *self._waiting()]
+                is_over = None in found
+                if jobs := [job for job in found if job is not None]:
+                    self._perform_or_fail(jobs)
         finally:
             with self._gate:
                 self._is_ended = True
-            while left := self._take_waiting():
-                self.report(left, fail)
+            self.report([job for job in self._waiting() if job is not None], fail)
             self.release()
 
-    def _take(self) -> list[J]:
-        """Wait for a job, then take all there are. Empty: the end."""
-        first = self._queue.get()
-        return [] if first is None else [first, *self._take_waiting()]
+    def _perform_or_fail(self, jobs: Sequence[J]) -> None:
+        try:
+            self.perform(jobs)
+        except BaseException as defect:
+            self.report(jobs, partial(_fail_by, defect))
+            raise
 
-    def _take_waiting(self) -> list[J]:
-        jobs = []
+    def _waiting(self) -> list[J | None]:
+        """Take what is in the queue now."""
+        found: list[J | None] = []
         with suppress(Empty):
             while True:
-                job = self._queue.get_nowait()
-                if job is None:
-                    self._queue.put(None)
-                    break
-                jobs.append(job)
-        return jobs
+                found.append(self._queue.get_nowait())
+        return found
