@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
 from attrs import Factory, define, evolve, field
+from hypothesis import HealthCheck, Phase, settings
 
 from libtchat import codec
 from libtchat.effect import (
@@ -192,6 +193,20 @@ class Shell:
 
     def _fails(self) -> bool:
         return self.delay is not None and self.delay.random.random() < self.delay.failing
+
+
+def repeatable(examples: int, **more: Any) -> settings:
+    """Return settings with which Hypothesis makes the same examples each time, and stops at the first that fails."""
+    return settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        **more,
+    )
 
 
 def enter(shell: Shell, name: str | None, **fields: Any) -> PeerId:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve
-from harness import UNLIMITED, Shell, at_once
-from hypothesis import HealthCheck, Phase, given, settings
+from harness import UNLIMITED, Shell, at_once, repeatable
+from hypothesis import given
 from hypothesis import strategies as st
 
 from libtchat import group, hub, ledger
@@ -151,16 +151,7 @@ def live(steps: list[tuple[Any, ...]]) -> None:
 
 
 def run(examples: int) -> None:
-    quiet = settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-    )
-    quiet(given(STEPS)(live))()
+    repeatable(examples)(given(STEPS)(live))()
 
 
 def test_what_comes_in_one_read_is_handled_as_if_it_came_piece_by_piece() -> None:

@@ -18,8 +18,7 @@ from typing import Any
 import model
 import pytest
 from attrs import define, evolve, field
-from harness import UNLIMITED, Shell, at_once
-from hypothesis import HealthCheck, Phase, settings
+from harness import UNLIMITED, Shell, at_once, repeatable
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
@@ -538,16 +537,7 @@ class HubMachine(RuleBasedStateMachine):
 def run_machine(examples: int, steps: int) -> None:
     run_state_machine_as_test(
         HubMachine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            derandomize=True,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-        ),
+        settings=repeatable(examples, stateful_step_count=steps),
     )
 
 
