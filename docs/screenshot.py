@@ -18,7 +18,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
-from tests.serving import serving  # noqa: E402
+from serving import serving  # noqa: E402
 from tests.test_tmux import Terminal  # noqa: E402
 
 __all__ = ["draw", "play", "write"]

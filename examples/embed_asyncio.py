@@ -3,9 +3,9 @@
 import asyncio
 
 from libtchat import Hub
-from tchat_server.log.memory import MemoryLog
 from tchat_server.server import Server
-from tchat_server.storage import Encoder
+from tchat_server.store.answers import Encoder
+from tchat_server.store.memory import MemoryLog
 
 
 async def serve(port: int = 0) -> Server:

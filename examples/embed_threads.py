@@ -29,9 +29,9 @@ from libtchat.effect import (
     Send,
     User,
 )
-from libtchat.event import Event, Said
-from libtchat.names import Key
-from libtchat.query import fill
+from libtchat.hub.query import fill
+from libtchat.message.event import Event, Said
+from libtchat.message.names import Key
 
 
 class Chat:

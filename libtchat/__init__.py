@@ -2,7 +2,7 @@
 
 Most programs need one of these: `Hub` and `Connection` to be a server, `Mirror` and `ServerConnection` to be a
 client, `Group` with `decide` and `evolve` to keep groups in a server of their own, or the codec alone. Requests are
-in `libtchat.request`, events in `libtchat.event`, other server messages in `libtchat.reply`, what a hub tells its
+in `libtchat.message.request`, events in `libtchat.message.event`, other server messages in `libtchat.message.reply`, what a hub tells its
 shell in `libtchat.effect`. A name is imported when it is first used, so a program pays for what it needs.
 """
 
@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from libtchat.codec import decode_message, decode_request, encode, encode_page, encode_request
-    from libtchat.connection import Connection, ServerConnection
-    from libtchat.errors import ErrorCode, Refused, TchatError, Violation
     from libtchat.group import Group, decide, evolve, fold
-    from libtchat.hub import Hub
-    from libtchat.limits import Limits
+    from libtchat.hub.hub import Hub
+    from libtchat.message.errors import ErrorCode, Refused, TchatError, Violation
+    from libtchat.message.limits import Limits
     from libtchat.mirror import Mirror
+    from libtchat.wire.codec import decode_message, decode_request, encode, encode_page, encode_request
+    from libtchat.wire.connection import Connection, ServerConnection
 
 __all__ = [
     "Connection",

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 
-from libtchat.errors import CommandError, ErrorCode, Refused
-from libtchat.limits import DEFAULT_LIMITS
-from libtchat.names import check_group_name, check_user_name, is_guest, user_key
-from libtchat.request import (
+from libtchat.message.errors import CommandError, ErrorCode, Refused
+from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.names import check_group_name, check_user_name, is_guest, user_key
+from libtchat.message.request import (
     Ban,
     Broadcast,
     Create,
@@ -37,7 +37,7 @@ from libtchat.request import (
     Tell,
     Unban,
 )
-from libtchat.value import frozen
+from libtchat.message.value import frozen
 
 __all__ = [
     "COMMANDS",

@@ -9,12 +9,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NewType
 
-from libtchat.errors import ErrorCode
-from libtchat.event import Event, Invited
 from libtchat.group import Group, Standing
-from libtchat.names import Key, UserKey
-from libtchat.reply import Groups, Message
-from libtchat.value import frozen
+from libtchat.message.errors import ErrorCode
+from libtchat.message.event import Event, Invited
+from libtchat.message.names import Key, UserKey
+from libtchat.message.reply import Groups, Message
+from libtchat.message.value import frozen
 
 __all__ = [
     "Answer",
@@ -116,7 +116,7 @@ class Resend:
 
 @frozen
 class ReadGroups:
-    """Answer *peer* with *reply*, completed by `libtchat.query.fill` with the public groups above key *after*."""
+    """Answer *peer* with *reply*, completed by `libtchat.hub.query.fill` with the public groups above key *after*."""
 
     peer: PeerId
     reply: Groups

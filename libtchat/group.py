@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar, assert_never
 
-from libtchat.errors import ErrorCode, Refused
-from libtchat.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
-from libtchat.limits import DEFAULT_LIMITS, Limits
-from libtchat.names import UserKey, check_any_user_name, check_group_name, user_key
-from libtchat.request import (
+from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
+from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.names import UserKey, check_any_user_name, check_group_name, user_key
+from libtchat.message.request import (
     Ban,
     Create,
     GroupRequest,
@@ -28,7 +28,7 @@ from libtchat.request import (
     Say,
     Unban,
 )
-from libtchat.value import frozen
+from libtchat.message.value import frozen
 
 __all__ = ["Group", "GroupQuery", "Standing", "admit", "decide", "evolve", "fold", "outsiders", "say", "subject"]
 

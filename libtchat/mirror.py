@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from libtchat.event import EVENTS, Created, Event, Invited, Joined, Left, Said
 from libtchat.group import Group, evolve
-from libtchat.limits import DEFAULT_LIMITS
-from libtchat.names import Key, UserKey, group_key, user_key
-from libtchat.reply import (
+from libtchat.message.event import EVENTS, Created, Event, Invited, Joined, Left, Said
+from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.names import Key, UserKey, group_key, user_key
+from libtchat.message.reply import (
     DirectMessage,
     Error,
     Goodbye,
@@ -32,7 +32,7 @@ from libtchat.reply import (
     Users,
     Welcome,
 )
-from libtchat.request import (
+from libtchat.message.request import (
     REQUESTS,
     Broadcast,
     Hello,
@@ -48,10 +48,10 @@ from libtchat.request import (
     Request,
     Tell,
 )
-from libtchat.value import frozen
+from libtchat.message.value import frozen
 
 if TYPE_CHECKING:
-    from libtchat.codec import Foreign
+    from libtchat.wire.codec import Foreign
 
 __all__ = ["CaughtUp", "Gone", "Heard", "Mirror", "Missing", "NoAnswer", "Notice", "View"]
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from libtchat.errors import CommandError
-from tchat_client.failure import ClosedPipe, HelloRefused, LinkError, Misused, Refusal
+from libtchat.message.errors import CommandError
+from tchat_client.errors import ClosedPipe, HelloRefused, LinkError, Misused, Refusal
 
 if TYPE_CHECKING:
     from tchat_client.link import Link, Watcher
@@ -171,7 +171,7 @@ async def send(options: Options, group: str, text: str | None, each: str | None)
 async def do(options: Options, line: str) -> int:
     """Do one command of the course, such as 'kick;wob;bob;spam'."""
     from libtchat.commands import Help, LocalAction, find, parse, unparse
-    from libtchat.request import Quit, Register
+    from libtchat.message.request import Quit, Register
     from tchat_client.script import ask
 
     meaning = parse(line, None)
@@ -217,7 +217,7 @@ _count = click.option("-n", "--count", type=click.IntRange(1), default=100, show
 @_options
 async def messages(options: Options, group: str, count: int) -> int:
     """Show the last texts of GROUP."""
-    from libtchat.request import ListMessages
+    from libtchat.message.request import ListMessages
     from tchat_client.script import read_page
 
     return await _script(options, lambda link, output: read_page(link, output, ListMessages, group, count))
@@ -229,7 +229,7 @@ async def messages(options: Options, group: str, count: int) -> int:
 @_options
 async def states(options: Options, group: str, count: int) -> int:
     """Show what happened in GROUP: who came, went, was invited, kicked, banned."""
-    from libtchat.request import ListStates
+    from libtchat.message.request import ListStates
     from tchat_client.script import read_page
 
     return await _script(options, lambda link, output: read_page(link, output, ListStates, group, count))
@@ -390,7 +390,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = EXIT_CLOSED_PIPE
     except OSError as error:
-        from tchat_client.complaint import complain
+        from tchat_client.report import complain
 
         code = EXIT_REFUSED
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -404,11 +404,11 @@ def _run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.ClickException as problem:
-        from tchat_client.complaint import complain
+        from tchat_client.report import complain
 
         complain(arguments, "usage", problem.format_message())
         return EXIT_USAGE
     except (LinkError, HelloRefused, Refusal, CommandError) as problem:
-        from tchat_client.complaint import tell
+        from tchat_client.report import tell
 
         return tell(arguments, problem)

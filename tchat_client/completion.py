@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from libtchat.commands import COMMANDS, Command, Kind, Place, place
+from libtchat.message.names import Key, group_key, user_key
+from libtchat.message.request import Invite, Join, Tell, Unban
 from libtchat.mirror import Mirror
-from libtchat.names import Key, group_key, user_key
-from libtchat.request import Invite, Join, Tell, Unban
 from tchat_client.render import clean
 
 __all__ = ["candidates"]

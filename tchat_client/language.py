@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from libtchat.commands import COMMANDS, PROBLEMS
-from libtchat.value import frozen
+from libtchat.message.value import frozen
 
 __all__ = ["LANGUAGES", "Language", "choose"]
 

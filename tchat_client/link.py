@@ -18,12 +18,12 @@ from socket import gaierror
 
 from attrs import define, evolve, field, frozen
 
-from libtchat.codec import Foreign
-from libtchat.connection import ServerConnection
+from libtchat.message.reply import Error, Message, Pong, Welcome
+from libtchat.message.request import Hello, ListStates, Ping, Quit, Request
 from libtchat.mirror import Heard, Mirror, Notice
-from libtchat.reply import Error, Message, Pong, Welcome
-from libtchat.request import Hello, ListStates, Ping, Quit, Request
-from tchat_client.failure import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
+from libtchat.wire.codec import Foreign
+from libtchat.wire.connection import ServerConnection
+from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
 
 __all__ = [
     "Address",

@@ -10,9 +10,9 @@ from typing import Any
 
 from attrs import frozen
 
-from libtchat.errors import Refused
-from libtchat.names import check_user_name
-from tchat_client.failure import Misused
+from libtchat.message.errors import Refused
+from libtchat.message.names import check_user_name
+from tchat_client.errors import Misused
 from tchat_client.language import Language, choose
 from tchat_client.link import Address
 from tchat_client.settings import parse_address, parse_duration, read_config

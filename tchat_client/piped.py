@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from attrs import define
 
-from libtchat.codec import Foreign, encode
+from libtchat.message.reply import Error
+from libtchat.message.request import Register, Request
 from libtchat.mirror import Heard, Notice
-from libtchat.reply import Error
-from libtchat.request import Register, Request
-from tchat_client.failure import Misused
+from libtchat.wire.codec import Foreign, encode
+from tchat_client.errors import Misused
 from tchat_client.link import Link
 from tchat_client.render import clean
 from tchat_client.session import Session

@@ -24,8 +24,8 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from libtchat.commands import place
+from libtchat.message.reply import Error
 from libtchat.mirror import Mirror, View
-from libtchat.reply import Error
 from tchat_client.completion import candidates
 from tchat_client.link import Link, Offline, Online, Status
 from tchat_client.render import clean, clip

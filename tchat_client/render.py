@@ -15,12 +15,10 @@ from zlib import crc32
 
 from attrs import define, field
 
-from libtchat.codec import Foreign
 from libtchat.commands import COMMANDS, Command, LocalAction, Mistyped, unparse
-from libtchat.event import Banned, Created, Event, Joined, Kicked, Said
-from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
-from libtchat.names import Key, group_key, user_key
-from libtchat.reply import (
+from libtchat.message.event import Banned, Created, Event, Joined, Kicked, Said
+from libtchat.message.names import Key, group_key, user_key
+from libtchat.message.reply import (
     DirectMessage,
     Error,
     Goodbye,
@@ -36,8 +34,10 @@ from libtchat.reply import (
     Users,
     Welcome,
 )
-from libtchat.request import ListMessages, ListStates, Request
-from tchat_client.failure import LinkError
+from libtchat.message.request import ListMessages, ListStates, Request
+from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
+from libtchat.wire.codec import Foreign
+from tchat_client.errors import LinkError
 from tchat_client.language import Language
 
 __all__ = ["Renderer", "clean", "clip"]

@@ -11,13 +11,13 @@ from datetime import datetime
 
 from attrs import define, evolve
 
-from libtchat.codec import Foreign, encode
-from libtchat.event import Event, Left
+from libtchat.message.event import Event, Left
+from libtchat.message.names import group_key, user_key
+from libtchat.message.reply import Error, Groups, Members, Message, Messages, Pong, States
+from libtchat.message.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
 from libtchat.mirror import Heard, Notice
-from libtchat.names import group_key, user_key
-from libtchat.reply import Error, Groups, Members, Message, Messages, Pong, States
-from libtchat.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
-from tchat_client.failure import Refusal
+from libtchat.wire.codec import Foreign, encode
+from tchat_client.errors import Refusal
 from tchat_client.link import Link, Watcher
 from tchat_client.render import Renderer, clean
 from tchat_client.settings import State

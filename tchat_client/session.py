@@ -12,10 +12,10 @@ from datetime import datetime
 from attrs import define, field
 
 from libtchat.commands import Help, LocalAction, Mistyped, Raw, Trace, Use, find, parse, unparse
+from libtchat.message.names import group_key
+from libtchat.message.reply import Error
+from libtchat.message.request import Quit, Register, Request
 from libtchat.mirror import Heard, Notice
-from libtchat.names import group_key
-from libtchat.reply import Error
-from libtchat.request import Quit, Register, Request
 from tchat_client.link import Connecting, Link, Offline, Online, Status, Watcher
 from tchat_client.render import Renderer
 from tchat_client.settings import State

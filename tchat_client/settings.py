@@ -13,8 +13,8 @@ from pathlib import Path
 
 from attrs import define
 
-from libtchat.names import user_key
-from tchat_client.failure import Misused
+from libtchat.message.names import user_key
+from tchat_client.errors import Misused
 from tchat_client.link import Address
 
 __all__ = ["DEFAULT_PORT", "State", "parse_address", "parse_duration", "read_config"]

@@ -19,17 +19,18 @@ from typing import Any
 import attrs
 import click
 
-from libtchat.hub import Hub
-from libtchat.limits import Limits
-from tchat_server import descriptor, journal
-from tchat_server.admin import Admin, Probe
-from tchat_server.log import EventLog, LogRefused
-from tchat_server.log.memory import MemoryLog
+from libtchat.hub.hub import Hub
+from libtchat.message.limits import Limits
+from tchat_server.net.tls import server_context
+from tchat_server.ops import descriptor
+from tchat_server.ops import logs as journal
+from tchat_server.ops.admin import Admin, Probe
+from tchat_server.ops.watchdog import Watchdog
 from tchat_server.server import Server
 from tchat_server.settings import MEMORY, Settings, server_options, settings_from
-from tchat_server.storage import Encoder
-from tchat_server.tls import server_context
-from tchat_server.watchdog import Watchdog
+from tchat_server.store.answers import Encoder
+from tchat_server.store.event_log import EventLog, LogRefused
+from tchat_server.store.memory import MemoryLog
 
 __all__ = ["EXIT_BIND", "EXIT_INTERNAL", "EXIT_STORAGE", "EXIT_USAGE", "main"]
 
@@ -88,7 +89,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 @_DATABASE
 def check(db: Path) -> None:
     """Verify a database: no gap in any group, and all tables agree with the events."""
-    from tchat_server.log import care
+    from tchat_server.store.sqlite import maintenance as care
 
     with _storage_failures():
         report = care.check(db)
@@ -104,7 +105,7 @@ def check(db: Path) -> None:
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 def backup(db: Path, out: Path) -> None:
     """Copy a database to OUT, also while a server uses it."""
-    from tchat_server.log import care
+    from tchat_server.store.sqlite import maintenance as care
 
     with _storage_failures():
         care.backup(db, out)
@@ -117,7 +118,7 @@ def backup(db: Path, out: Path) -> None:
 @click.argument("name")
 def own(db: Path, group: str, name: str) -> None:
     """Give a GROUP whose owner is gone to its member NAME, while no server uses the database."""
-    from tchat_server.log import care
+    from tchat_server.store.sqlite import maintenance as care
 
     with _storage_failures():
         event = care.own(db, group, name)
@@ -184,7 +185,7 @@ def main() -> None:
 def _open_log(settings: Settings, encoder: Encoder) -> EventLog:
     if settings.db == MEMORY:
         return MemoryLog(encode=encoder, limits=settings.limits)
-    from tchat_server.log.sqlite import SqliteLog
+    from tchat_server.store.sqlite.log import SqliteLog
 
     return SqliteLog.open(
         Path(os.path.expanduser(settings.db)), durability=settings.durability, encode=encoder, limits=settings.limits

@@ -13,20 +13,20 @@ from functools import partial
 from typing import Any, assert_never
 
 from libtchat.effect import Answer, Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send
-from libtchat.errors import ErrorCode, TchatError
-from libtchat.event import Event
-from libtchat.hub import Hub
-from libtchat.limits import DEFAULT_LIMITS, Limits
-from libtchat.names import Key
-from libtchat.presence import Item
-from libtchat.reply import Error, Goodbye
-from tchat_server.crowd import Crowd
-from tchat_server.listener import Listener
-from tchat_server.log import EventLog, LogUnavailable, Ready
-from tchat_server.metrics import Metrics
-from tchat_server.peer import Line, PeerProtocol
-from tchat_server.storage import Encoder, answer, reading
-from tchat_server.turn import Hold
+from libtchat.hub.hub import Hub
+from libtchat.hub.presence import Item
+from libtchat.message.errors import ErrorCode, TchatError
+from libtchat.message.event import Event
+from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.names import Key
+from libtchat.message.reply import Error, Goodbye
+from tchat_server.net.admission import Crowd
+from tchat_server.net.flow import Hold
+from tchat_server.net.listener import Listener
+from tchat_server.net.peer import Line, PeerProtocol
+from tchat_server.ops.metrics import Metrics
+from tchat_server.store.answers import Encoder, answer, reading
+from tchat_server.store.event_log import EventLog, LogUnavailable, Ready
 
 __all__ = ["Server"]
 
@@ -121,7 +121,7 @@ class Server:
     def _refusal(self, limit: int) -> bytes:
         return self._encoder.line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
 
-    # --- what connections tell (tchat_server.peer.Owner) ---
+    # --- what connections tell (tchat_server.net.peer.Owner) ---
 
     def connected(self, peer: PeerProtocol) -> PeerId:
         """Take a connection in."""

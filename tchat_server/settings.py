@@ -11,10 +11,10 @@ import attrs
 import click
 from platformdirs import user_state_path
 
-from libtchat.limits import DEFAULT_LIMITS, Limits
-from libtchat.presence import PresenceScope
-from libtchat.value import frozen
-from tchat_server.journal import LogFormat
+from libtchat.hub.presence import PresenceScope
+from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.value import frozen
+from tchat_server.ops.logs import LogFormat
 
 __all__ = ["MEMORY", "Settings", "server_options", "settings_from"]
 

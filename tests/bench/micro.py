@@ -18,8 +18,6 @@ from pathlib import Path
 import attrs
 from attrs import field, frozen
 
-from libtchat import codec, strict_json
-from libtchat.connection import Connection
 from libtchat.effect import (
     Answer,
     Append,
@@ -33,16 +31,18 @@ from libtchat.effect import (
     Question,
     User,
 )
-from libtchat.event import Created, Event, Said
 from libtchat.group import Group, decide, evolve, fold
-from libtchat.hub import Hub
-from libtchat.limits import DEFAULT_LIMITS
-from libtchat.names import group_key
-from libtchat.presence import Item
-from libtchat.request import Create, Hello, Join, Say
-from tchat_server.log import EventLog
-from tchat_server.log.memory import MemoryLog
-from tchat_server.log.sqlite import SqliteLog
+from libtchat.hub.hub import Hub
+from libtchat.hub.presence import Item
+from libtchat.message.event import Created, Event, Said
+from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.names import group_key
+from libtchat.message.request import Create, Hello, Join, Say
+from libtchat.wire import codec, strict_json
+from libtchat.wire.connection import Connection
+from tchat_server.store.event_log import EventLog
+from tchat_server.store.memory import MemoryLog
+from tchat_server.store.sqlite.log import SqliteLog
 
 __all__ = ["Timing", "measure"]
 

@@ -1,0 +1,96 @@
+"""Users about to enter: what becomes durable about them while the log is read is not missed by their session.
+
+What is stored of a user is loaded while events go on. An event that leaves the line meanwhile may or may not be in
+what was loaded, and one still in the line is not: both are made known to the session here.
+"""
+
+from __future__ import annotations
+
+from attrs import Factory, define
+
+from libtchat.effect import Membership, PeerId, Retry
+from libtchat.group import Standing, subject
+from libtchat.hub.line import Line
+from libtchat.hub.outcome import Outcome
+from libtchat.hub.presence import Session
+from libtchat.message.event import Created, Joined
+from libtchat.message.names import UserKey, user_key
+
+__all__ = ["Entrances", "expect", "learn"]
+
+
+@define
+class Entrance:
+    """One user's: `peers` are about to enter; `noted` left the line meanwhile and is about that user."""
+
+    peers: set[PeerId] = Factory(set)
+    noted: list[Outcome] = Factory(list)
+
+
+@define
+class Entrances:
+    """All users about to enter."""
+
+    _line: Line[Outcome]
+    _users: dict[UserKey, Entrance] = Factory(dict)
+
+    def begin(self, peer: PeerId, user: UserKey) -> None:
+        """Note what becomes durable about *user* from now on; *peer* is going to enter, or to be refused."""
+        self._users.setdefault(user, Entrance()).peers.add(peer)
+
+    def end(self, peer: PeerId, user: UserKey, session: Session | None, now: float) -> None:
+        """Bring a new *session* up to date with what was noted; None: the peer did not enter after all.
+
+        What the user asked on an earlier connection and is not durable yet becomes the new session's.
+        """
+        if (entrance := self._users.get(user)) is None:
+            return
+        if session is not None:
+            for outcome in entrance.noted:
+                learn(session, outcome, now)
+            if not session.peers:
+                self._adopt(session, now)
+        entrance.peers.discard(peer)
+        if not entrance.peers:
+            del self._users[user]
+
+    def note(self, outcome: Outcome) -> None:
+        """Keep an outcome that just became durable for those it is about."""
+        if self._users and not outcome.run:
+            event = outcome.events[-1]
+            for user in {user_key(event.sender), user_key(subject(event) or event.sender)} & self._users.keys():
+                self._users[user].noted.append(outcome)
+
+    def _adopt(self, session: Session, now: float) -> None:
+        """Take over what an earlier session of the user has in the line: it is repeated, and undone, here."""
+        for outcome in self._line.revisable():
+            if outcome.session is not None and outcome.session.key == session.key:
+                outcome.session = session
+                if outcome.events:
+                    expect(session, outcome, now)
+
+
+def expect(session: Session, outcome: Outcome, now: float) -> None:
+    """Let *session* know what it decided and is not durable: a group it may enter, and an id it used."""
+    key, event, after = outcome.key, outcome.events[-1], outcome.after
+    assert key is not None
+    assert after is not None
+    if isinstance(event, (Created, Joined)):
+        membership = Membership(key, after.name, after.private, Standing.NONE, event.seq)
+        session.memberships.setdefault(key, membership)
+        session.created += isinstance(event, Created)
+    if event.id is not None:
+        session.retries[event.id] = Retry(event.id, key, event.seq, now, outcome.digest)
+
+
+def learn(session: Session, outcome: Outcome, now: float) -> None:
+    """Let *session* know an event that is durable and concerns its user."""
+    key, event, after, user = outcome.key, outcome.events[-1], outcome.after, session.key
+    assert key is not None
+    assert after is not None
+    changed = subject(event)
+    if changed is not None and user_key(changed) == user:
+        standing, invitation = after.standing(user), after.invited.get(user)
+        session.memberships[key] = Membership(key, after.name, after.private, standing, after.seq, invitation)
+    if event.id is not None and user_key(event.sender) == user:
+        session.retries.setdefault(event.id, Retry(event.id, key, event.seq, now, outcome.digest))

@@ -1,0 +1,145 @@
+"""Who a peer may be: names, tokens and passwords (spec/protocol.md, "Identity").
+
+Nothing here hashes, stores or draws random bits: it asks. A question that is not answered yet is raised as
+`libtchat.hub.presence.Unanswered`; the caller has it answered and calls again from the start.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+
+from attrs import Factory, define, field
+
+from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, SaveUser, User
+from libtchat.hub.presence import Peer, Presence, Session
+from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.limits import Limits
+from libtchat.message.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
+from libtchat.message.request import Hello, Register
+from libtchat.rate import Bucket, Buckets
+
+__all__ = ["Identity"]
+
+_PROTOCOL_EPOCH = 1_735_689_600
+"""2025-01-01T00:00:00Z. Guests are numbered by the milliseconds since, so that no restart repeats a number."""
+
+_MAX_TOKENS = 100_000
+"""Tokens of users who went: names cost nothing, so somebody may come and go under a thousand of them a second."""
+
+
+@define
+class Identity:
+    """The tokens given, the guests numbered and the passwords tried."""
+
+    limits: Limits
+    _presence: Presence
+    _tokens: dict[UserKey, tuple[str, float]] = Factory(dict)
+    _guests: int = 0
+    _tries: Buckets = field()
+
+    @_tries.default
+    def _make_tries(self) -> Buckets:
+        return Buckets(self.limits.password_burst, self.limits.passwords_per_second)
+
+    def enter(self, peer: Peer, hello: Hello, key: UserKey, now: float) -> Session:
+        """Decide as whom *peer* enters: a session that is there, or a new one (not attached to *peer* yet).
+
+        *key* is that of the hello's name, checked or not.
+
+        Raises:
+            Unanswered: see there.
+            Refused: bad-name, auth-required, auth-failed, name-in-use, limit-reached, rate-limited, unavailable.
+        """
+        if hello.sender is None:
+            guest = self._guest_name(now)
+            return self._new_session(user_key(guest), guest, peer.token, User())
+        name = check_user_name(hello.sender)
+        session = self._presence.session(key)
+        user = None if session else peer.ask(LoadUser(key))
+        assert user is None or isinstance(user, User)
+        self._authenticate(peer, hello, key, session or user or User(), is_held=session is not None, now=now)
+        if session is not None:
+            if len(session.peers) >= self.limits.max_peers_per_user:
+                raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
+            return session
+        current = self._token(key, now)
+        if current is None or hello.token is None or not _same(hello.token, current):
+            current = peer.token  # somebody else, for all we know: the old one ends here
+        return self._new_session(key, name, current, user or User())
+
+    def leave(self, session: Session, now: float) -> None:
+        """Let the token of a user who went expire after `token_seconds`."""
+        self._tokens.pop(session.key, None)
+        while self._tokens and (oldest := next(iter(self._tokens.items())))[1][1] <= now:
+            del self._tokens[oldest[0]]
+        if not is_guest(session.key):
+            if len(self._tokens) >= _MAX_TOKENS:
+                del self._tokens[next(iter(self._tokens))]
+            self._tokens[session.key] = (session.token, now + self.limits.token_seconds)
+
+    def register(self, peer: Peer, session: Session, request: Register) -> None:
+        """Protect the session's name with a password, once.
+
+        Raises:
+            Unanswered: see there.
+            Refused: forbidden for a guest or a name that is protected already; unavailable.
+        """
+        if is_guest(session.key):
+            raise Refused(ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one with a hello")
+        if not request.password:
+            raise Refused(ErrorCode.BAD_REQUEST, "the password is empty", field="password")
+        if session.password_hash is None:
+            hashed = _text(peer.ask(HashPassword(request.password)))
+            if peer.ask(SaveUser(session.key, session.name, hashed)):
+                session.password_hash = hashed
+                return
+        raise Refused(ErrorCode.FORBIDDEN, f"{session.name} has a password already")
+
+    def _authenticate(
+        self, peer: Peer, hello: Hello, key: UserKey, user: Session | User, *, is_held: bool, now: float
+    ) -> None:
+        token = user.token if isinstance(user, Session) else self._token(key, now)
+        if hello.token is not None and token is not None and _same(hello.token, token):
+            return
+        if hello.password is not None:
+            check = CheckPassword(hello.password, user.password_hash)
+            if check not in peer.answers:
+                wait = max(self._tries.take(("name", key), now), self._tries.take(("origin", peer.origin), now))
+                if wait:
+                    raise Refused(ErrorCode.RATE_LIMITED, "too many passwords tried", retry_after=wait)
+            if peer.ask(check):
+                return
+            raise Refused(ErrorCode.AUTH_FAILED)
+        if user.password_hash is not None:
+            raise Refused(ErrorCode.AUTH_REQUIRED if hello.token is None else ErrorCode.AUTH_FAILED)
+        if is_held:
+            raise Refused(ErrorCode.NAME_IN_USE, field="sender")
+
+    def _new_session(self, key: UserKey, name: str, token: str, user: User) -> Session:
+        return Session(
+            key,
+            name,
+            token,
+            Bucket(self.limits.broadcast_burst, self.limits.broadcasts_per_second),
+            user.password_hash,
+            {membership.key: membership for membership in user.memberships},
+            user.created,
+            {retry.id: retry for retry in user.retries},
+        )
+
+    def _token(self, key: UserKey, now: float) -> str | None:
+        token, expires = self._tokens.get(key, ("", 0.0))
+        return token if now < expires else None
+
+    def _guest_name(self, now: float) -> str:
+        self._guests = max(self._guests + 1, int((now - _PROTOCOL_EPOCH) * 1000))
+        return f"{GUEST_PREFIX}{self._guests}"
+
+
+def _same(given: str, expected: str) -> bool:
+    return compare_digest(given.encode(), expected.encode())
+
+
+def _text(answer: Answer) -> str:
+    assert isinstance(answer, str)
+    return answer

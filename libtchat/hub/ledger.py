@@ -1,0 +1,340 @@
+"""The loaded groups: what is in their logs, what is decided on top of it, and who hears of it.
+
+Requests that make events are decided here, on the newest state; the outcome waits in the line until its event
+is durable. When an append fails, the requests of its groups are decided again in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import attrs
+from attrs import Factory, define
+
+from libtchat.effect import Loaded, LoadGroup, LoadUser, Membership, PeerId, Resend, Retry, Send, User
+from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, say, subject
+from libtchat.hub.entrance import Entrances, expect, learn
+from libtchat.hub.line import Line
+from libtchat.hub.outcome import Outcome
+from libtchat.hub.presence import Peer, Presence, Session
+from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.event import Created, Event, Invited, Said
+from libtchat.message.limits import Limits
+from libtchat.message.names import Key, group_key, is_guest, user_key
+from libtchat.message.request import Ban, Create, GroupRequest, Invite, Join, Leave, Say
+from libtchat.rate import Bucket
+
+__all__ = ["Ledger"]
+
+
+_ENTERING = frozenset((Create, Join))
+_TARGETING = frozenset((Invite, Ban))
+
+
+@define(eq=False)
+class Slot:
+    """A loaded group: as in the log, as decided so far, and the peers of its newest members (None: not known)."""
+
+    durable: Group | None = None
+    newest: Group | None = None
+    audience: tuple[PeerId, ...] | None = None
+
+
+@define
+class Ledger:
+    """All loaded groups of one hub. `now` is the time of what is decided next, in seconds since the epoch."""
+
+    limits: Limits
+    presence: Presence
+    line: Line[Outcome]
+    now: float = 0.0
+    _stamped: tuple[float, str] = (-1.0, "")
+    _second: tuple[int, str] = (-1, "")
+    _slots: dict[Key, Slot] = Factory(dict)
+    _sweep_at: int = 10_000
+    entrances: Entrances = Factory(lambda ledger: Entrances(ledger.line), takes_self=True)
+
+    @property
+    def ts(self) -> str:
+        """The time stamp of `now`: ISO 8601, UTC, milliseconds (R-ts)."""
+        at, ts = self._stamped
+        if at != self.now:
+            second, text = self._second
+            if second != int(self.now):
+                second = int(self.now)
+                text = datetime.fromtimestamp(second, UTC).isoformat()[:19]
+                self._second = (second, text)
+            milliseconds = int((self.now - second) * 1000 + 0.0005)  # a float holds a bit less than what was meant
+            ts = f"{text}.{min(milliseconds, 999):03}Z"
+            self._stamped = (self.now, ts)
+        return ts
+
+    # --- groups ---
+
+    def load(self, peer: Peer, key: Key) -> Slot:
+        """Return a group's slot; that of a name never used is not kept.
+
+        Raises:
+            Unanswered: it has to be loaded first.
+            Refused: unavailable.
+        """
+        slot = self._slots.get(key)
+        if slot is None:
+            loaded = peer.ask(LoadGroup(key))
+            assert isinstance(loaded, Loaded)
+            group = fold(loaded.tail, loaded.snapshot)
+            slot = Slot(group, group)
+            if group is not None:
+                self._slots[key] = slot
+                self._let_lost_guests_go(key, group)
+        return slot
+
+    def durable(self, key: Key) -> Group | None:
+        """Return a loaded group as of everything that was told, None if it is not loaded or does not exist."""
+        slot = self._slots.get(key)
+        return slot.durable if slot is not None else None
+
+    def sweep(self) -> None:
+        """Drop groups none of whose members is online, once there are many; they are loaded again when asked for."""
+        if len(self._slots) < self._sweep_at or len(self.line):
+            return
+        online = self.presence.session
+        self._slots = {
+            key: slot
+            for key, slot in self._slots.items()
+            if slot.durable and any(online(user) is not None for user in slot.durable.members)
+        }
+        self._sweep_at = max(10_000, 2 * len(self._slots))
+
+    # --- users that come and go ---
+
+    def moved(self, session: Session) -> None:
+        """A peer of *session* came or went: work out again who hears of its groups."""
+        for key in session.memberships:
+            if (slot := self._slots.get(key)) is not None:
+                slot.audience = None
+
+    def end_memberships(self, session: Session) -> None:
+        """Let a guest who went leave its groups."""
+        for key, membership in session.memberships.items():
+            if key in self._slots:
+                self._let_go(session, key, membership.name)
+
+    def _let_lost_guests_go(self, key: Key, group: Group) -> None:
+        """Let guests leave whose connections ended with the server, without their leave (R-guest-leave)."""
+        names = {**group.members, **{user: event.dest for user, event in group.invited.items()}}
+        for user, name in names.items():
+            if is_guest(user) and self.presence.session(user) is None:
+                self._let_go(Session(user, name, "", Bucket(0, 0)), key, group.name)
+
+    def _let_go(self, session: Session, key: Key, name: str) -> None:
+        leave = Leave(None, name)
+        outcome = Outcome(None, session, leave, leave, key)
+        outcome.arrivals = self.presence.arrivals
+        self.decide(outcome)
+        self.line.put(outcome)
+
+    # --- deciding ---
+
+    def command(self, peer: Peer, session: Session, request: GroupRequest) -> None:
+        """Decide *request* and put its outcome in the line.
+
+        Raises:
+            Unanswered: something has to be loaded first.
+            Refused: unavailable.
+        """
+        key = group_key(request.group)
+        slot = self._slots.get(key) or self.load(peer, key)
+        outcome = Outcome(peer, session, request, request, key)
+        if type(request) in _TARGETING:
+            assert isinstance(request, Invite | Ban)
+            outcome.known_dest = self._known(peer, session, slot, request)
+        if slot.newest is None:
+            self._slots.setdefault(key, slot)
+        outcome.arrivals = self.presence.arrivals
+        self.decide(outcome)
+        self.line.put(outcome)
+        if slot.newest is None:
+            del self._slots[key]
+
+    def say(self, peer: Peer, session: Session, texts: Sequence[Say]) -> None:
+        """Decide texts without an id for one group together, and put them in the line as one outcome.
+
+        Raises:
+            Unanswered: the group has to be loaded first.
+            Refused: none of them may be said.
+        """
+        key = group_key(texts[0].group)
+        slot = self._slots.get(key) or self.load(peer, key)
+        before = slot.newest
+        events, slot.newest = say(before, texts, session.name, ts=self.ts, key=session.key)
+        audience = slot.audience or self._audience(slot, before, events[-1], slot.newest)
+        arrivals = self.presence.arrivals
+        first = texts[0]
+        outcome = Outcome(peer, session, first, first, key, events, slot.newest, audience=audience, arrivals=arrivals)
+        outcome.run = tuple(texts)
+        self.line.put(outcome)
+
+    def decide(self, outcome: Outcome) -> None:
+        """Decide on the group's newest state: *outcome* gets an event, or effects."""
+        peer, session, request, key = outcome.peer, outcome.session, outcome.request, outcome.key
+        assert session is not None
+        assert key is not None
+        assert request is not None
+        slot = self._slots[key]
+        before = slot.newest
+        try:
+            if request.id is not None and (first := self._retried(session, request, outcome)) is not None:
+                outcome.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
+                return
+            if type(request) in _ENTERING:
+                self._check_share(session, request, before)
+            known_dest = outcome.known_dest or None
+            event = decide(
+                before, request, session.name, ts=self.ts, known_dest=known_dest, limits=self.limits, key=session.key
+            )
+        except Refused as refusal:
+            is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and outcome.known_dest is None
+            outcome.refused(Refused(ErrorCode.UNAVAILABLE) if is_unsure else refusal)
+            return
+        if before is not None and event.seq <= before.seq:
+            audience = self._concerned_by_repeat(peer, event)
+            outcome.effects = (Send(self.presence.earlier(audience, outcome.arrivals), event),)
+            return
+        outcome.events = (event,)
+        outcome.after = slot.newest = after = evolve(before, event)
+        known = slot.audience if isinstance(event, Said) else None
+        audience = known or self._audience(slot, before, event, after)
+        if outcome.arrivals != self.presence.arrivals:
+            audience = self.presence.earlier(audience, outcome.arrivals)
+        outcome.audience = audience
+        if request.id is not None or type(request) in _ENTERING:
+            expect(session, outcome, self.now)
+
+    def keep(self, outcome: Outcome) -> None:
+        """Let queries that leave after its events see them."""
+        key, after, event = outcome.key, outcome.after, outcome.events[-1]
+        assert key is not None
+        assert after is not None
+        self._slots[key].durable = after
+        self.entrances.note(outcome)
+        if isinstance(event, Said) or (changed := subject(event)) is None:
+            return
+        if (session := self.presence.session(user_key(changed))) is not None:
+            learn(session, outcome, self.now)
+
+    def _known(self, peer: Peer, session: Session, slot: Slot, request: Invite | Ban) -> str | None:
+        """Return the target's name as displayed, "" if nobody knows it.
+
+        The log is asked only when all else is in order, else the result is None: should the request be decided again
+        and then be in order, the peer is told to ask again.
+        """
+        user = user_key(request.dest)
+        if (online := self.presence.session(user)) is not None:
+            return online.name
+        try:
+            decide(slot.newest, request, session.name, ts=self.ts, limits=self.limits)
+        except Refused as refusal:
+            if refusal.code is ErrorCode.USER_NOT_FOUND:
+                stored = peer.ask(LoadUser(user))
+                assert isinstance(stored, User)
+                return stored.name or ""
+        return None
+
+    def _check_share(self, session: Session, request: GroupRequest, group: Group | None) -> None:
+        """Check how many groups a user who enters created and is in; what the group itself refuses comes first."""
+        limits = self.limits
+        if isinstance(request, Create):
+            if group is None and session.created >= limits.max_groups_created:
+                raise Refused(ErrorCode.LIMIT_REACHED, "you created too many groups", limit=limits.max_groups_created)
+        else:
+            admit(group, request, session.key)
+        joined = sum(
+            self._standing(session, membership) is Standing.MEMBER for membership in session.memberships.values()
+        )
+        if joined >= limits.max_groups_joined:
+            raise Refused(ErrorCode.LIMIT_REACHED, "you are in too many groups", limit=limits.max_groups_joined)
+
+    def _standing(self, session: Session, membership: Membership) -> Standing:
+        slot = self._slots.get(membership.key)
+        return slot.newest.standing(session.key) if slot and slot.newest else membership.standing
+
+    def _retried(self, session: Session, request: GroupRequest, outcome: Outcome) -> Retry | None:
+        """Return what the same request with this id made already.
+
+        Raises:
+            Refused: bad-request, if the id was used for another request.
+        """
+        retries, oldest_time = session.retries, self.now - self.limits.retry_seconds
+        while retries and (oldest := next(iter(retries.values()))).time < oldest_time:
+            del retries[oldest.id]
+        outcome.digest = _digest(request)
+        first = retries.get(request.id or "")
+        if first is not None and first.digest != outcome.digest:
+            raise Refused(ErrorCode.BAD_REQUEST, "this id was used for another request", field="id")
+        return first
+
+    def _audience(self, slot: Slot, before: Group | None, event: Event, after: Group) -> tuple[PeerId, ...]:
+        """Return the peers that hear *event*, and keep those of the members for the next one."""
+        if slot.audience is None or before is None or before.members is not after.members:
+            slot.audience = self.presence.peers(after.members)
+        others = outsiders(before, event, after)
+        return slot.audience + self.presence.peers(others) if others else slot.audience
+
+    def _concerned_by_repeat(self, peer: Peer | None, event: Event) -> tuple[PeerId, ...]:
+        assert isinstance(event, Invited)
+        assert peer is not None
+        return tuple(dict.fromkeys((peer.id, *self.presence.peers((user_key(event.dest),)))))
+
+    # --- when parts of an append failed ---
+
+    def rejected(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
+        """Decide again, in place, what stands in the line for the *failed* groups (see `Hub.rejected`)."""
+        foreign: dict[Key, list[Outcome]] = {}
+
+        def again(outcome: Outcome, lost: bool) -> Iterator[Outcome]:
+            assert outcome.key is not None
+            for told in foreign.pop(outcome.key, ()):
+                told.audience = self.presence.earlier(told.audience, outcome.arrivals)
+                yield told
+            for single in outcome.apart():
+                if lost and not failed[outcome.key]:
+                    single.refused(Refused(ErrorCode.UNAVAILABLE))
+                else:
+                    self.decide(single)
+                yield single
+
+        for key in failed:
+            slot = self._slots[key]
+            slot.newest, slot.audience = slot.durable, None
+        for outcome in self.line.durable():
+            if outcome.key is not None and outcome.key in failed:
+                self._slots[outcome.key].newest = outcome.after
+        for key, events in failed.items():
+            foreign[key] = [self._foreign(key, self._slots[key], event) for event in events]
+        for outcome in self.line.revisable():
+            if outcome.key in failed:
+                self._undo(outcome)
+        self.line.rejected(failed, again)
+
+    def _undo(self, outcome: Outcome) -> None:
+        if outcome.session is not None and outcome.events:
+            event = outcome.events[-1]
+            outcome.session.created -= isinstance(event, Created)
+            if event.id is not None:
+                outcome.session.retries.pop(event.id, None)
+        outcome.events, outcome.effects = (), None
+
+    def _foreign(self, key: Key, slot: Slot, event: Event) -> Outcome:
+        """Make an outcome of an event that another server appended: our members hear it too."""
+        before, slot.newest = slot.newest, evolve(slot.newest, event)
+        audience = self._audience(slot, before, event, slot.newest)
+        return Outcome(None, None, None, None, key, (event,), slot.newest, durable=True, audience=audience)
+
+
+def _digest(request: GroupRequest) -> str:
+    """Return what tells this request from another one with the same id: everything but who asks."""
+    fields = (request.action, *(getattr(request, field.name) for field in attrs.fields(type(request))[1:]))
+    return hashlib.blake2b(repr(fields).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,194 @@
+"""What is answered to the requester alone, on what is durable: lists, pages, texts to users, signs of life.
+
+A query is worked out when it leaves the line, so it sees exactly what was told before it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+
+from attrs import define
+
+from libtchat.effect import Close, Effect, Kinds, Read, ReadGroups, Send
+from libtchat.group import Group, GroupQuery, Standing, admit
+from libtchat.hub.ledger import Ledger
+from libtchat.hub.presence import Item, Peer, Presence, Session
+from libtchat.hub.refusal import error_for
+from libtchat.message import reply
+from libtchat.message.errors import ErrorCode, Refused, Violation
+from libtchat.message.limits import PROTOCOL_VERSION, Limits
+from libtchat.message.names import UserKey, group_key, user_key
+from libtchat.message.request import (
+    Broadcast,
+    Hello,
+    ListGroups,
+    ListMembers,
+    ListMessages,
+    ListStates,
+    ListUsers,
+    Ping,
+    Quit,
+    Register,
+    ReportError,
+    Tell,
+)
+
+__all__ = ["Queries", "fill"]
+
+
+@define
+class Queries:
+    """Answers from one hub's presence and ledger. *server*: the program's name and version, for people."""
+
+    server: str
+    limits: Limits
+    _presence: Presence
+    _ledger: Ledger
+
+    def answer(self, peer: Peer, item: Item, arrivals: int) -> Iterator[Effect]:
+        """Answer *item*, which was routed already and makes no event; None: the peer will send no more.
+
+        Args:
+            arrivals: how many peers were named when it was routed. Later ones hear no text of it: it stands before
+                their own first answer.
+        Raises:
+            Refused: what the request asks is not allowed, or not there.
+        """
+        me, session = (peer.id,), peer.session
+        match item:
+            case None:
+                yield Close(peer.id, None)
+            case Violation():
+                yield Send(me, error_for(item, item))
+                if item.fatal:
+                    yield Close(peer.id, item.code)
+            case Ping(id=id):
+                yield Send(me, reply.Pong(self._ledger.ts, PROTOCOL_VERSION, self.server, id))
+            case Quit(id=id) | ReportError(id=id):
+                yield Send(me, reply.Goodbye(None if session is None else session.name, id))
+                yield Close(peer.id, None)
+            case _:
+                assert session is not None
+                yield from self._answer_user(peer, session, item, arrivals)
+
+    def _answer_user(self, peer: Peer, session: Session, item: Item, arrivals: int) -> Iterator[Effect]:
+        me = (peer.id,)
+        match item:
+            case Hello(id=id):
+                yield Send(me, self._welcome(session, id))
+                for membership in session.groups(Standing.INVITED):
+                    assert membership.invitation is not None
+                    yield Send(me, membership.invitation)
+            case Tell(to=to, msg=msg, id=id):
+                target = self._presence.session(user_key(to))
+                if target is None:
+                    raise Refused(ErrorCode.USER_NOT_FOUND, f"{to} is not connected")
+                audience = self._presence.earlier(tuple(dict.fromkeys((*target.peers, *session.peers))), arrivals)
+                yield Send(audience, reply.DirectMessage(session.name, target.name, msg, self._ledger.ts, id))
+            case Broadcast(msg=msg, id=id):
+                audience = self._presence.earlier(self._presence.everybody(), arrivals)
+                yield Send(audience, reply.PublicMessage(session.name, msg, self._ledger.ts, id))
+            case Register(id=id):
+                yield Send(me, reply.Registered(session.name, id))
+            case ListUsers(after=after, id=id):
+                online = self._presence.online(None if after is None else user_key(after))
+                names, more = cut((name for _, name in online), self.limits)
+                yield Send(me, reply.Users(names, more, id))
+            case ListGroups(after=after, id=id):
+                start = group_key(after or "")
+                mine = [m.name for m in session.groups(Standing.MEMBER) if m.key > start]
+                visible = session.groups(Standing.MEMBER, Standing.INVITED)
+                private = [m.name for m in visible if m.private and m.key > start]
+                yield ReadGroups(peer.id, reply.Groups((), tuple(private), tuple(mine), id=id), start)
+            case ListMembers():
+                yield Send(me, self._members(session, item))
+            case ListMessages() | ListStates():
+                yield self._page(peer, session, item)
+            case _:
+                raise AssertionError(f"{item} is decided, not answered")
+
+    def _welcome(self, session: Session, id: str | None) -> reply.Welcome:
+        seqs = {}
+        for membership in session.groups(Standing.MEMBER):
+            group = self._ledger.durable(membership.key)
+            seqs[membership.name] = membership.seq if group is None else group.seq
+        return reply.Welcome(session.name, PROTOCOL_VERSION, self.server, session.token, tuple(seqs), seqs, id)
+
+    def _members(self, session: Session, request: ListMembers) -> reply.Members:
+        group = self._admit(session, request)
+        is_member = session.key in group.members
+        invited = {user: event.dest for user, event in group.invited.items()} if is_member else {}
+        banned = group.banned if is_member else {}
+        everybody = {**group.members, **invited, **banned} if invited or banned else group.members
+        users = sorted(everybody)
+        if request.after is not None:
+            users = users[bisect_right(users, user_key(request.after)) :]
+        shown, more = cut(map(everybody.__getitem__, users), self.limits)
+        page = users[: len(shown)]
+
+        def of(names: Mapping[UserKey, str], users: Sequence[UserKey] = page) -> tuple[str, ...]:
+            return tuple([names[user] for user in users if user in names])
+
+        return reply.Members(
+            group.name,
+            group.seq,
+            of(group.members),
+            of(group.members, self._presence.among(page)),
+            group.owner_name,
+            of(invited) if is_member else None,
+            of(banned) if is_member else None,
+            more,
+            request.id,
+        )
+
+    def _page(self, peer: Peer, session: Session, request: ListMessages | ListStates) -> Read:
+        group = self._admit(session, request)
+        kinds = Kinds.MESSAGES
+        if isinstance(request, ListStates):
+            kinds = Kinds.ALL if request.all else Kinds.STATES
+        before = group.seq + 1 if request.before is None else min(request.before, group.seq + 1)
+        limit = self.limits.default_page_entries if request.limit is None else request.limit
+        key = group_key(group.name)
+        return Read(peer.id, key, group.name, kinds, request.after, before, limit, request.action, request.id)
+
+    def _admit(self, session: Session, request: GroupQuery) -> Group:
+        return admit(self._ledger.durable(group_key(request.group)), request, session.key)
+
+
+def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits) -> reply.Groups:
+    """Complete the answer of a `ReadGroups`.
+
+    Args:
+        groups: what the effect holds: the private groups to be seen, and those the requester is in.
+        public: the public groups read, by key; *more*: there are further ones.
+        limits: where the list is cut.
+    Returns:
+        One list of both, by key, cut; `private` and `mine` only name groups of it.
+    """
+    names = sorted((*public, *groups.private), key=group_key)
+    if more:
+        end = group_key(public[-1])
+        names = [name for name in names if group_key(name) <= end]
+    shown, is_cut = cut(names, limits)
+    page = set(shown)
+    private, mine = (tuple(name for name in names if name in page) for names in (groups.private, groups.mine))
+    return reply.Groups(shown, private, mine, more or is_cut, groups.id)
+
+
+def cut(names: Iterable[str], limits: Limits) -> tuple[tuple[str, ...], bool]:
+    """Take names until a page is full, but at least one (R-op-list-cut).
+
+    Returns:
+        The names taken, and whether there were more.
+    """
+    taken = [*islice(names, limits.max_page_entries + 1)]
+    room = limits.max_page_bytes
+    if len(taken) <= limits.max_page_entries and len("".join(taken).encode()) + 3 * len(taken) <= room:
+        return tuple(taken), False
+    for index, name in enumerate(taken):
+        room -= len(name.encode()) + 3
+        if index and (room < 0 or index == limits.max_page_entries):
+            return tuple(taken[:index]), True
+    return tuple(taken), False

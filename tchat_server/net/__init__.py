@@ -1,0 +1,1 @@
+"""Connections: accepted, read in turns, written to once a tick."""

@@ -1,0 +1,118 @@
+"""What the hub asks of the log and of slow functions: questions answered, pages read, events encoded once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, assert_never
+
+from libtchat.effect import (
+    Answer,
+    CheckPassword,
+    HashPassword,
+    Kinds,
+    LoadGroup,
+    LoadUser,
+    Question,
+    Read,
+    ReadGroups,
+    Resend,
+    SaveUser,
+)
+from libtchat.hub.query import fill
+from libtchat.message.event import Event
+from libtchat.message.limits import Limits
+from libtchat.message.reply import Groups, Message
+from libtchat.wire import codec
+from tchat_server.password import check_password, hash_password
+from tchat_server.store.event_log import EventLog, LogUnavailable, NamePage
+
+__all__ = ["Encoder", "answer", "reading"]
+
+
+class Encoder:
+    """Encodes each event once: for the log, and for whoever hears it when it is durable."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[Event, bytes]] = {}  # by id, which is the event's as long as it is held here
+
+    def __call__(self, event: Event) -> bytes:
+        """Encode an event that is about to be stored, without a line end."""
+        # Both are copies of the right size: what a JSON encoder returns may sit in a larger piece of memory.
+        line = codec.encode(event) + b"\r\n"
+        self._kept[id(event)] = (event, line)
+        return line[:-2]
+
+    def line(self, message: Message) -> bytes:
+        """Return the line that goes out for *message*, CR LF included."""
+        kept = self._kept.get(id(message))
+        return codec.encode(message) + b"\r\n" if kept is None else kept[1]
+
+    def forget(self) -> None:
+        """Drop what was encoded for an append that is over."""
+        self._kept.clear()
+
+
+def answer(question: Question, log: EventLog) -> Awaitable[Answer]:
+    """Answer one of the hub's questions; awaiting it raises LogUnavailable if the storage can't be used now."""
+    match question:
+        case LoadGroup(key=group):
+            return log.load(group)
+        case LoadUser(key=user):
+            return log.load_user(user)
+        case SaveUser(key=user, name=name, password_hash=password_hash):
+            return log.save_user(user, name, password_hash)
+        case HashPassword(password=password):
+            return asyncio.to_thread(hash_password, password)
+        case CheckPassword(password=password, password_hash=stored):
+            return asyncio.to_thread(check_password, password, stored)
+        case _:
+            assert_never(question)
+
+
+def reading(
+    effect: Read | ReadGroups | Resend, log: EventLog, limits: Limits
+) -> Callable[[], Coroutine[Any, Any, bytes]]:
+    """Return what gives the line that answers with a page, a list of groups, or an event once more, when called.
+
+    The line has no line end. Awaiting it raises LogUnavailable if the storage can't be read. Names of groups are read
+    now, before the next append: a group made by it is not in the list yet, nor in `mine` (R-groups-mine).
+    """
+    match effect:
+        case Read():
+            return partial(_page, effect, log, limits)
+        case Resend():
+            return partial(_event, effect, log, limits)
+        case ReadGroups(reply=reply, after=start):
+            public = log.public_groups(after=start, limit=limits.max_page_entries, max_bytes=limits.max_page_bytes)
+            return partial(_groups, reply, public, limits)
+        case _:
+            assert_never(effect)
+
+
+async def _page(effect: Read, log: EventLog, limits: Limits) -> bytes:
+    page = await log.read(
+        effect.key,
+        effect.kinds,
+        after=effect.after,
+        before=effect.before,
+        limit=effect.limit,
+        max_bytes=limits.max_page_bytes,
+    )
+    return codec.encode_page(
+        effect.action, effect.group, page.lines, more=page.more, first=page.first, last=page.last, id=effect.id
+    )
+
+
+async def _event(effect: Resend, log: EventLog, limits: Limits) -> bytes:
+    seq, room = effect.seq, limits.max_page_bytes
+    page = await log.read(effect.key, Kinds.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
+    if not page.lines:
+        raise LogUnavailable(f"event {seq} of {effect.key} is missing")
+    return page.lines[0]
+
+
+async def _groups(reply: Groups, public: Awaitable[NamePage], limits: Limits) -> bytes:
+    names = await public
+    return codec.encode(fill(reply, names.names, names.more, limits))

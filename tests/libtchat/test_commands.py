@@ -1,0 +1,256 @@
+"""What a person types becomes a request, or one line that says what was expected (R-client-semicolons, -mistyped)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libtchat.commands import (
+    COMMANDS,
+    PROBLEMS,
+    Help,
+    Kind,
+    LocalAction,
+    Mistyped,
+    Raw,
+    Trace,
+    Use,
+    find,
+    parse,
+    place,
+    unparse,
+)
+from libtchat.message.errors import ErrorCode
+from libtchat.message.request import (
+    REQUESTS,
+    Ban,
+    Broadcast,
+    Create,
+    Hello,
+    Invite,
+    Join,
+    Kick,
+    Leave,
+    ListGroups,
+    ListMembers,
+    ListMessages,
+    ListStates,
+    ListUsers,
+    Ping,
+    Quit,
+    Register,
+    ReportError,
+    Request,
+    Say,
+    Tell,
+    Unban,
+)
+
+COURSE = [
+    ("s;david;hello", Tell(None, "david", "hello")),
+    ("b;hello", Broadcast(None, "hello")),
+    ("ls;", ListUsers()),
+    ("q;", Quit()),
+    ("cg;wob", Create(None, "wob")),
+    ("cg;wob;private", Create(None, "wob", private=True)),
+    ("j;wob", Join(None, "wob")),
+    ("bg;wob;hello", Say(None, "wob", "hello")),
+    ("members;wob", ListMembers(None, "wob")),
+    ("messages;wob", ListMessages(None, "wob")),
+    ("groups;", ListGroups()),
+    ("leave;wob", Leave(None, "wob")),
+    ("invite;wob;bob", Invite(None, "wob", "bob")),
+    ("kick;wob;bob;spam", Kick(None, "wob", "bob", "spam")),
+    ("ban;wob;bob;spam", Ban(None, "wob", "bob", "spam")),
+    ("unban;wob;bob", Unban(None, "wob", "bob")),
+    ("states;wob", ListStates(None, "wob")),
+]
+MORE = [
+    ("bg;wob;hi; there", Say(None, "wob", "hi; there")),
+    ("bg;wob;;", Say(None, "wob", ";")),
+    ("s;bob; two  spaces ", Tell(None, "bob", " two  spaces ")),
+    ("b;a;b;c", Broadcast(None, "a;b;c")),
+    ("kick;wob;bob;a;b", Kick(None, "wob", "bob", "a;b")),
+    ("kick;wob;bob", Kick(None, "wob", "bob", "")),
+    ("kick;wob;bob;", Kick(None, "wob", "bob", "")),
+    ("bg;;hello", Say(None, "here", "hello")),
+    ("members;", ListMembers(None, "here")),
+    ("kick;;bob", Kick(None, "here", "bob", "")),
+    ("  BG ; wob ;hello", Say(None, "wob", "hello")),
+    ("messages;wob;20;300", ListMessages(None, "wob", before=300, limit=20)),
+    ("states;;5", ListStates(None, "here", limit=5)),
+    ("register;", Register(None, "")),
+    ("register;a;b c", Register(None, "a;b c")),
+    ("ping;", Ping()),
+    ("kick;wob;guest-3", Kick(None, "wob", "guest-3", "")),
+    ("merci", Say(None, "here", "merci")),
+    ("hello everybody", Say(None, "here", "hello everybody")),
+    (" il a dit : oui; non", Say(None, "here", " il a dit : oui; non")),
+    ("http://a.b/c;d", Say(None, "here", "http://a.b/c;d")),
+    (";-)", Say(None, "here", ";-)")),
+    ("two\nlines", Say(None, "here", "two\nlines")),
+    ("/bg wob hello  there; you", Say(None, "wob", "hello  there; you")),
+    ("/bg;wob;hello", Say(None, "wob", "hello")),
+    ("/kick wob bob spam and eggs", Kick(None, "wob", "bob", "spam and eggs")),
+    ("/kick bob", Kick(None, "here", "bob", "")),
+    ("/invite bob", Invite(None, "here", "bob")),
+    ("/members", ListMembers(None, "here")),
+    ("/create wob private", Create(None, "wob", private=True)),
+    ("/join wob", Join(None, "wob")),
+    ("/help", Help()),
+    ("help;kick", Help("kick")),
+    ("/help /kick", Help("kick")),
+    ("/help kick;", Help("kick")),
+    ("/use wob", Use("wob")),
+    ('/raw {"a": 1; }'.replace("; ", ""), Raw('{"a": 1}')),
+    ("/trace on", Trace(True)),
+    ("/trace OFF", Trace(False)),
+    ("/quit", Quit()),
+]
+
+
+@pytest.mark.parametrize(("line", "meaning"), [*COURSE, *MORE], ids=lambda v: v if isinstance(v, str) else "")
+def test_a_typed_line_means_one_request(line: str, meaning: object) -> None:
+    assert parse(line, "here") == meaning
+
+
+@pytest.mark.parametrize(("line", "request_"), COURSE, ids=[line for line, _ in COURSE])
+def test_a_request_is_shown_as_it_is_typed(line: str, request_: object) -> None:
+    assert unparse(request_) == line
+
+
+def test_every_request_a_person_can_make_has_a_row() -> None:
+    assert {c.makes for c in COMMANDS} >= set(REQUESTS.values()) - {Hello, ReportError}
+
+
+def test_no_password_is_ever_shown() -> None:
+    assert "hunter2" not in unparse(Register("bob", "hunter2"))
+    assert unparse(Hello("bob", "hunter2")) == "client-hello"
+
+
+MISTYPED = [
+    ("", "empty", "nothing"),
+    ("   ", "empty", "nothing"),
+    ("memebrs;wob", "near", "unknown command 'memebrs', did you mean members"),
+    ("/memebrs wob", "near", "did you mean members"),
+    ("/xyzzy", "unknown", "bg;;/xyzzy sends it as text"),
+    ("ok; merci", "unknown", "unknown command 'ok'"),
+    ("/", "unknown", "unknown command ''"),
+    ("memebrs", "bare", "for the command type members;[group], to say it type bg;;memebrs"),
+    ("groups", "bare", "for the command type groups;, to say it type bg;;groups"),
+    ("kick;wob", "fields", "kick takes [group];user[;reason], for example kick;wob;bob;spam"),
+    ("kick;wob;;spam", "fields", "kick takes"),
+    ("bg;wob;", "fields", "bg takes [group];text"),
+    ("s;;hello", "fields", "s takes user;text"),
+    ("cg;", "fields", "cg takes group[;private]"),
+    ("/use", "fields", "use takes group"),
+    ("/kick", "fields", "kick takes"),
+    ("groups;wob", "no-fields", "groups takes nothing more: groups;"),
+    ("/ls now", "no-fields", "ls takes nothing more"),
+    ("j;a b", "name", "'a b' cannot be a group name: 1 to 64"),
+    ("invite;wob;" + "b" * 33, "name", "cannot be a user name: 1 to 32"),
+    ("s;server;hi", "name", "'server' cannot be a user name"),
+    ("j;\x1b[31m", "name", "cannot be a group name"),
+    ("bg;wob;" + "é" * 4097, "too-large", "the text has 8194 bytes, at most 8192"),
+    ("kick;wob;bob;" + "x" * 391, "too-large", "the reason has 391 bytes, at most 390"),
+    ("x" * 100_000, "too-large", "the text has 100000 bytes"),
+    ("bg;wob;\0", "text", "the text holds a character that cannot be sent"),
+    ("bg;wob;\udcff", "text", "the text holds a character that cannot be sent"),
+    ("messages;wob;0", "number", "'0' is no number from 1 to 1000"),
+    ("messages;wob;1001", "number", "'1001' is no number"),
+    ("messages;wob;²", "number", "'²' is no number"),
+    ("messages;wob;5;" + "9" * 5000, "number", "is no number"),
+    ("cg;wob;secret", "choice", "'secret' cannot be: cg;group[;private]"),
+    ("/trace maybe", "choice", "'maybe' cannot be: trace;on or off"),
+    ("/help memebrs", "near", "did you mean members"),
+    ("/raw [1]", "json", "no JSON object"),
+    ("/raw " + "[" * 100_000, "json", "no JSON object"),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem", "sentence"), MISTYPED, ids=[f"{p}-{i}" for i, (_, p, _) in enumerate(MISTYPED)]
+)
+def test_a_mistyped_line_is_refused_with_what_was_expected(line: str, problem: str, sentence: str) -> None:
+    with pytest.raises(Mistyped) as caught:
+        parse(line, "here")
+    assert caught.value.problem == problem
+    assert sentence in caught.value.detail
+    assert caught.value.code is PROBLEMS[problem][0]
+    assert len(caught.value.detail) < 300
+
+
+@pytest.mark.parametrize("line", ["hello", "bg;;hello", "members;", "/leave", "/kick bob"])
+def test_without_a_current_group_an_empty_one_is_refused(line: str) -> None:
+    with pytest.raises(Mistyped) as caught:
+        parse(line, None)
+    assert caught.value.problem == "no-group"
+
+
+def test_every_problem_is_tried_above() -> None:
+    assert {problem for _, problem, _ in MISTYPED} | {"no-group"} == set(PROBLEMS)
+
+
+@given(st.text(max_size=60), st.sampled_from([None, "here"]))
+def test_any_line_is_a_meaning_or_mistyped(line: str, group: str | None) -> None:
+    try:
+        meaning = parse(line, group)
+    except Mistyped:
+        return
+    assert isinstance(meaning, Request | LocalAction)
+
+
+@given(
+    st.sampled_from([c for c in COMMANDS if c.makes is not Help]),
+    st.lists(st.sampled_from(["", "wob", "5"]), max_size=4),
+)
+def test_what_is_unparsed_is_parsed_to_the_same(command: object, words: list[str]) -> None:
+    try:
+        meaning = parse(f"{command.name};" + ";".join(words), "here")
+    except Mistyped:
+        return
+    if command.makes is not Register:
+        assert parse(unparse(meaning), None) == meaning
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.name)
+def test_every_row_has_an_example_that_works_and_help(command: object) -> None:
+    assert isinstance(parse(command.example, None), command.makes)
+    assert command.help
+    assert command.who
+    assert all(isinstance(code, ErrorCode) for code in command.errors)
+    assert all(find(name) is command for name in (command.name, *command.also))
+
+
+PLACES = [
+    ("", None, None, ""),
+    ("ki", None, None, "ki"),
+    ("/ki", None, None, "/ki"),
+    ("kick;", "kick", Kind.GROUP, ""),
+    ("kick;wo", "kick", Kind.GROUP, "wo"),
+    ("kick;wob;b", "kick", Kind.USER, "b"),
+    ("/kick wob ", "kick", Kind.USER, ""),
+    ("/kick wob b", "kick", Kind.USER, "b"),
+    ("/kick wob bob sp", "kick", Kind.REASON, "sp"),
+    ("bg;wob;a;b", "bg", Kind.TEXT, "a;b"),
+    ("/help ki", "help", Kind.COMMAND, "ki"),
+    ("groups;x", "groups", None, "x"),
+    ("nonsense;x", None, None, "nonsense;x"),
+    ("hello bob", None, None, "hello bob"),
+]
+
+
+@pytest.mark.parametrize(("line", "command", "kind", "fragment"), PLACES, ids=[p[0] for p in PLACES])
+def test_completion_knows_which_field_is_being_typed(
+    line: str, command: str | None, kind: Kind | None, fragment: str
+) -> None:
+    found = place(line)
+    assert (found.command and found.command.name) == command
+    assert (found.field and found.field.kind) == kind
+    assert found.fragment == fragment
+
+
+def test_completion_knows_the_fields_before() -> None:
+    assert place("unban;wob;b").before == ("wob",)
+    assert place("/unban wob b").before == ("wob",)

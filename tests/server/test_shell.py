@@ -1,0 +1,198 @@
+"""The server's shell without a network: who is read when, and what is written."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live import Server
+from test_log import on_loop
+
+from libtchat.effect import Part
+from libtchat.hub.hub import Hub
+from libtchat.message.event import Event, Said
+from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.names import Key
+from libtchat.message.reply import Welcome
+from tchat_server import server as shell
+from tchat_server.net.peer import PeerProtocol
+from tchat_server.store.answers import Encoder
+from tchat_server.store.memory import MemoryLog
+from tchat_server.store.sqlite.log import SqliteLog
+
+PING = b'{"action":"ping"}'
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def connect(server: shell.Server) -> tuple[PeerProtocol, Transport]:
+    peer, transport = PeerProtocol(server, "127.0.0.1", "127.0.0.1:1"), Transport()
+    peer.connection_made(transport)
+    return peer, transport
+
+
+def make_server() -> shell.Server:
+    encoder = Encoder()
+    return shell.Server(Hub(), MemoryLog(encode=encoder, limits=DEFAULT_LIMITS), encoder)
+
+
+def test_nobody_gets_the_line_of_an_event_that_is_gone() -> None:
+    encoder = Encoder()
+    for seq in range(50):
+        encoder(Said("alice", "wob", "never stored", seq, "2026-01-31T10:42:00.123Z"))
+    for name in range(50):  # each may be where one of those was
+        assert b"server-hello" in encoder.line(Welcome(f"u{name}", 1, "test", "token", (), {}))
+
+
+class Refusing(MemoryLog):
+    """Cannot store a text, and says so a while later."""
+
+    def append(self, parts: Sequence[Part]) -> Any:
+        if not any(isinstance(event, Said) for part in parts for event in part.events):
+            return super().append(parts)
+        return self._refuse([self._encode(event) for part in parts for event in part.events], parts)
+
+    async def _refuse(self, lines: list[bytes], parts: Sequence[Part]) -> dict[Key, tuple[Event, ...]]:
+        await asyncio.sleep(0.01)
+        return {part.key: () for part in parts}
+
+
+@on_loop
+async def test_who_comes_while_an_append_fails_gets_his_own_answer() -> None:
+    encoder = Encoder()
+    server = shell.Server(Hub(), Refusing(encode=encoder, limits=DEFAULT_LIMITS), encoder)
+    alice, hers = connect(server)
+    alice.data_received(b'{"action":"cgroupe","sender":"alice","group":"wob"}\n')
+    await asyncio.sleep(0.01)
+    alice.data_received(b'{"action":"gbroadcast","sender":"alice","group":"wob","msg":"lost"}\n' * 4)
+    await asyncio.sleep(0)
+    strangers = [connect(server) for _ in range(8)]
+    for number, (peer, _) in enumerate(strangers):
+        peer.data_received(b'{"action":"client-hello","sender":"u%d"}\n' % number)
+    await asyncio.sleep(0.05)
+    assert hers.written.count(b'"unavailable"') == 4
+    for _, transport in strangers:
+        assert b"server-hello" in transport.written
+        assert b"lost" not in transport.written
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+@on_loop
+async def test_a_list_of_groups_does_not_show_one_that_is_made_after_it(kind: str, tmp_path: Path) -> None:
+    encoder = Encoder()
+    log = MemoryLog(encode=encoder) if kind == "memory" else SqliteLog.open(tmp_path / "t.db", encode=encoder)
+    server = shell.Server(Hub(), log, encoder)
+    peer, transport = connect(server)
+    peer.data_received(b'{"action":"client-hello","sender":"alice"}\n')
+    await asyncio.sleep(0.05)
+    transport.written = b""
+    peer.data_received(b'{"action":"groups","sender":"alice"}\n{"action":"cgroupe","sender":"alice","group":"wob"}\n')
+    while transport.written.count(b"\n") < 2:
+        await asyncio.sleep(0.01)
+    groups, created = map(json.loads, transport.written.splitlines())
+    assert (groups["list"], groups["mine"], created["action"]) == ([], [], "cgroupe")
+    await log.close()
+
+
+@on_loop
+async def test_who_waits_for_a_backlog_of_questions_only_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "_MAX_BACKLOG", 5)
+    peer, transport = connect(make_server())
+    peer.data_received((PING + b"\n") * 10)  # above the limit, and no append will come
+    await asyncio.sleep(0.01)
+    assert transport.written.count(b"\n") == 10
+    peer.data_received(PING + b"\n")
+    await asyncio.sleep(0.01)
+    assert transport.written.count(b"\n") == 11
+
+
+@pytest.mark.parametrize("is_blocked", [True, False])
+@on_loop
+async def test_no_line_is_lost_or_doubled_when_a_peer_begins_to_end_its_lines(is_blocked: bool) -> None:
+    peer, transport = connect(make_server())
+    peer.data_received(PING)  # no newline: its lines are spaced
+    await asyncio.sleep(0.05)
+    transport.written = b""
+    if is_blocked:
+        peer.pause_writing()
+    lines = [b"one\r\n", b"two\r\n", b"three\r\n"]
+    peer.deliver([(None, line) for line in lines])
+    peer.data_received(b"\n")
+    if is_blocked:
+        peer.resume_writing()
+    await asyncio.sleep(0.1)
+    assert transport.written == b"".join(lines)
+
+
+def test_a_fault_of_ours_costs_one_peer_or_ends_the_server_but_never_goes_unnoticed(tmp_path: Path) -> None:
+    prelude = (
+        "from libtchat.hub.identity import Identity\n"
+        "enter = Identity.enter\n"
+        "def faulty(self, peer, hello, *rest):\n"
+        "    session = enter(self, peer, hello, *rest)\n"
+        "    assert not (hello.sender or '').startswith('faulty'), 'planned'\n"
+        "    return session\n"
+        "Identity.enter = faulty\n"
+    )
+    server = Server(tmp_path, prelude=prelude)
+    try:
+        with server.client("alice") as alice, server.client() as other:
+            assert other.ask(action="client-hello", **{"from": "faulty"})["code"] == "internal"
+            assert other.rest() == []
+            assert alice.ask(action="ping")["action"] == "ping"
+        assert "planned" in server.log()
+    finally:
+        server.stop()
+
+
+def test_a_fault_of_ours_in_writing_ends_the_server_with_the_reason_and_tells_nothing(tmp_path: Path) -> None:
+    prelude = "from tchat_server.store.sqlite import rows as session\nsession.Session.append = lambda *_: 1 // 0\n"
+    server = Server(tmp_path, "--db", str(tmp_path / "t.db"), prelude=prelude)
+    with server.client("alice") as alice:
+        alice.send(action="cgroupe", group="wob")
+        assert [message["action"] for message in alice.rest()] == ["server-quit"]
+    assert server.process.wait(10) not in (0, None)
+    assert "ZeroDivisionError" in server.log()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "from tchat_server.store.sqlite import reader; reader.read = lambda *_, **__: 1 // 0",
+        "from tchat_server.store import answers as storage; storage.codec.encode_page = lambda *_, **__: 1 // 0",
+    ],
+)
+def test_a_fault_of_ours_in_reading_costs_who_asked_and_nobody_else(fault: str, tmp_path: Path) -> None:
+    server = Server(tmp_path, "--db", str(tmp_path / "t.db"), prelude=fault)
+    try:
+        with server.client("alice") as alice, server.client("bob") as bob:
+            alice.ask(action="cgroupe", group="wob")
+            assert alice.code(action="msgs", group="wob") in ("unavailable", "internal")
+            assert bob.ask(action="ping")["action"] == "ping"
+            assert bob.ask(action="join", group="wob")["seq"] == 2
+        assert "ZeroDivisionError" in server.log()
+    finally:
+        server.stop()

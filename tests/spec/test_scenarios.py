@@ -1,0 +1,202 @@
+"""The specification's conversations, run four ways: hub alone, over a log that delays and fails, bytes, sockets."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Delay, Shell
+from scenario import Run, cases
+
+from libtchat.effect import PeerId
+from libtchat.message.request import REQUESTS
+from libtchat.wire.codec import decode_request
+from libtchat.wire.connection import Connection
+from libtchat.wire.spelling import ACTIONS
+
+CASES = {case["id"]: case for case in cases()}
+TIMEOUT_SECONDS = 10.0
+
+
+def is_whole(case: dict[str, Any]) -> bool:
+    """Tell whether a case sends whole requests in their own spelling only, so that it needs no connection."""
+    if any({"send_text", "send_hex"} & step.keys() for step in case["steps"]):
+        return False
+    actions = [str(step["send"].get("action")) for step in case["steps"] if "send" in step]
+    return not any(action in ACTIONS or action.startswith("ack-") for action in actions if action not in REQUESTS)
+
+
+WHOLE = list(filter(is_whole, CASES.values()))
+
+
+class HubDriver:
+    """Requests straight into a hub: no framing, no bytes."""
+
+    has_clock = False
+
+    def __init__(self, shell: Shell) -> None:
+        self.shell = shell
+        self.peers: dict[str, PeerId] = {}
+
+    def open(self, label: str) -> None:
+        self.peers[label] = self.shell.connect()
+
+    def write(self, label: str, data: bytes) -> None:
+        self.shell.handle(self.peers[label], decode_request(data.strip()))
+
+    def next(self, label: str) -> tuple[Any, float] | None:
+        received = self.shell.received[self.peers[label]]
+        if not received:
+            self.shell.finish()
+        return (received.popleft(), 0.0) if received else None
+
+    def is_closed(self, label: str) -> bool:
+        return self.peers[label] in self.shell.closed
+
+    def close(self, label: str) -> None:
+        self.shell.disconnect(self.peers.pop(label))
+
+    def end(self) -> None:
+        pass
+
+
+class FailingDriver(HubDriver):
+    """The same over a log that fails; a client whose request was `unavailable` asks again."""
+
+    def write(self, label: str, data: bytes) -> None:
+        for _ in range(100):
+            super().write(label, data)
+            self.shell.finish()
+            received = self.shell.received[self.peers[label]]
+            if not (received and received[-1].get("code") == "unavailable"):
+                return
+            received.pop()
+        raise AssertionError("unavailable for ever")
+
+
+class BytesDriver(HubDriver):
+    """Bytes through a connection, cut into chunks of a size (0: whole)."""
+
+    def __init__(self, shell: Shell, chunk: int) -> None:
+        super().__init__(shell)
+        self.chunk = chunk
+        self.connections: dict[str, Connection] = {}
+
+    def open(self, label: str) -> None:
+        super().open(label)
+        self.connections[label] = Connection(self.shell.limits)
+
+    def write(self, label: str, data: bytes) -> None:
+        size = self.chunk or len(data)
+        for start in range(0, len(data), size):
+            self.shell.handle(self.peers[label], *self.connections[label].receive(data[start : start + size]))
+
+    def next(self, label: str) -> tuple[Any, float] | None:
+        came = super().next(label)
+        if came is None:
+            return None
+        line = json.dumps(came[0], ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return json.loads(self.connections[label].write(line)), 0.0
+
+
+class SocketDriver:
+    """A real server on a real socket."""
+
+    has_clock = True
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.sockets: dict[str, socket.socket] = {}
+        self.buffers: dict[str, bytes] = {}
+        self.closed: set[str] = set()
+
+    def open(self, label: str) -> None:
+        self.sockets[label] = socket.create_connection(("127.0.0.1", self.port), TIMEOUT_SECONDS)
+        self.buffers[label] = b""
+
+    def write(self, label: str, data: bytes) -> None:
+        try:
+            self.sockets[label].sendall(data)
+        except OSError:
+            self.closed.add(label)
+
+    def next(self, label: str) -> tuple[Any, float] | None:
+        while b"\r\n" not in self.buffers[label]:
+            try:
+                data = self.sockets[label].recv(65536)
+            except ConnectionError:
+                data = b""
+            if not data:
+                self.closed.add(label)
+                return None
+            self.buffers[label] += data
+        line, _, self.buffers[label] = self.buffers[label].partition(b"\r\n")
+        return json.loads(line), time.monotonic()
+
+    def is_closed(self, label: str) -> bool:
+        return label in self.closed
+
+    def close(self, label: str) -> None:
+        self.sockets[label].close()
+        time.sleep(0)
+
+    def end(self) -> None:
+        for sock in self.sockets.values():
+            sock.close()
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    port_file = tmp_path_factory.mktemp("server") / "port"
+    command = [sys.executable, "-m", "tchat_server", "--listen", "127.0.0.1:0", "--db", ":memory:", "--rate", "0"]
+    command += ["--broadcasts-per-second", "0", "--log-level", "warning", "--port-file", str(port_file)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            yield read_port(port_file, server)
+        finally:
+            server.terminate()
+
+
+def read_port(port_file: Path, server: subprocess.Popen[Any]) -> int:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not port_file.exists():
+        assert server.poll() is None, "the server ended"
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.01)
+    return int(port_file.read_text())
+
+
+@pytest.mark.parametrize("case", WHOLE, ids=lambda case: case["id"])
+def test_hub_alone(case: dict[str, Any]) -> None:
+    Run(case, HubDriver(Shell())).run()
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("case", WHOLE, ids=lambda case: case["id"])
+def test_over_a_log_that_delays(case: dict[str, Any], seed: int) -> None:
+    Run(case, HubDriver(Shell(delay=Delay(random.Random(seed), failing=0)))).run()
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("case", WHOLE, ids=lambda case: case["id"])
+def test_over_a_log_that_fails(case: dict[str, Any], seed: int) -> None:
+    Run(case, FailingDriver(Shell(delay=Delay(random.Random(seed), most=0, failing=0.4)))).run()
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 0])
+@pytest.mark.parametrize("case", list(CASES.values()), ids=lambda case: case["id"])
+def test_bytes(case: dict[str, Any], chunk: int) -> None:
+    Run(case, BytesDriver(Shell(), chunk)).run()
+
+
+@pytest.mark.parametrize("case", list(CASES.values()), ids=lambda case: case["id"])
+def test_sockets(case: dict[str, Any], port: int) -> None:
+    Run(case, SocketDriver(port)).run()
