@@ -12,11 +12,11 @@ test: $(STAMP) lint  ## everything CI checks
 	$(BIN)/python -m pytest
 
 fuzz: $(STAMP)  ## look for bytes that do harm, for SECONDS
-	PYTHONPATH=tests $(BIN)/python -m fuzz.fuzz --seconds $(or $(SECONDS),60)
-	PYTHONPATH=tests $(BIN)/python -m fuzz.cost || echo "some frame cost more than promised: see above"
+	PYTHONPATH=tests/support $(BIN)/python -m fuzz.fuzz --seconds $(or $(SECONDS),60)
+	PYTHONPATH=tests/support $(BIN)/python -m fuzz.cost || echo "some frame cost more than promised: see above"
 
 soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
-	PYTHONPATH=tests $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
+	PYTHONPATH=tests/support $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -25,12 +25,12 @@ from tchat_server.net.tls import server_context
 from tchat_server.ops import descriptor
 from tchat_server.ops import logs as journal
 from tchat_server.ops.admin import Admin, Probe
-from tchat_server.ops.watchdog import Watchdog
 from tchat_server.server import Server
 from tchat_server.settings import MEMORY, Settings, server_options, settings_from
 from tchat_server.store.answers import Encoder
 from tchat_server.store.event_log import EventLog, LogRefused
 from tchat_server.store.memory import MemoryLog
+from tchat_server.watchdog import Watchdog
 
 __all__ = ["EXIT_BIND", "EXIT_INTERNAL", "EXIT_STORAGE", "EXIT_USAGE", "main"]
 

@@ -100,10 +100,10 @@ def test_the_source_archive_has_the_specification_and_the_tests(built: Path) -> 
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = [path for pattern in ("spec/**/*.json", "spec/**/*.md", "spec/**/*.py") for path in ROOT.glob(pattern)]
-    wanted += [*ROOT.glob("tests/test_*.py"), *ROOT.glob("examples/*.py")]
+    wanted += [*ROOT.glob("tests/**/*.py"), *ROOT.glob("examples/*.py")]
     assert len(wanted) > 40
     assert {str(path.relative_to(ROOT)) for path in wanted} <= names
-    assert {"README.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml", "tests/harness.py"} <= names
+    assert {"README.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml", "tests/support/harness.py"} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith((".venv", ".git/", "dist"))]
 
 

@@ -489,7 +489,7 @@ asyncio.run(main())
 def start_writing(path: Path, appends: int = 1_000_000) -> subprocess.Popen[str]:
     """Start a process that appends 3 messages each to 2 groups, time after time, prints their seqs, and never ends."""
     here = Path(__file__).parent
-    paths = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(here), str(here.parent / "support"), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, "-c", WRITING, str(path), str(appends)],
         stdout=subprocess.PIPE,

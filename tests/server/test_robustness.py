@@ -678,7 +678,7 @@ def tchat_server(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS,
-        cwd=HERE.parent.parent,
+        cwd=HERE.parents[2],
     )
 
 
