@@ -8,7 +8,6 @@ asked for by `states` with `all` and `after` until nothing is; what comes live m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
@@ -19,6 +18,7 @@ from libtchat.message.names import Key, UserKey, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
     Error,
+    Foreign,
     Goodbye,
     Groups,
     Members,
@@ -49,9 +49,6 @@ from libtchat.message.request import (
     Tell,
 )
 from libtchat.message.value import frozen
-
-if TYPE_CHECKING:
-    from libtchat.wire.codec import Foreign
 
 __all__ = ["CaughtUp", "Gone", "Heard", "Mirror", "Missing", "NoAnswer", "Notice", "View"]
 

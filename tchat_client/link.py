@@ -18,10 +18,9 @@ from socket import gaierror
 
 from attrs import define, evolve, field, frozen
 
-from libtchat.message.reply import Error, Message, Pong, Welcome
+from libtchat.message.reply import Error, Foreign, Message, Pong, Welcome
 from libtchat.message.request import Hello, ListStates, Ping, Quit, Request
 from libtchat.mirror import Heard, Mirror, Notice
-from libtchat.wire.codec import Foreign
 from libtchat.wire.connection import ServerConnection
 from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
 

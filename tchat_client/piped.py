@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from attrs import define
 
-from libtchat.message.reply import Error
+from libtchat.message.reply import Error, Foreign
 from libtchat.message.request import Register, Request
 from libtchat.mirror import Heard, Notice
-from libtchat.wire.codec import Foreign, encode
+from libtchat.wire.codec import encode
 from tchat_client.errors import Misused
 from tchat_client.link import Link
 from tchat_client.render import clean

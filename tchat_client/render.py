@@ -21,6 +21,7 @@ from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
     Error,
+    Foreign,
     Goodbye,
     Groups,
     Members,
@@ -36,7 +37,6 @@ from libtchat.message.reply import (
 )
 from libtchat.message.request import ListMessages, ListStates, Request
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
-from libtchat.wire.codec import Foreign
 from tchat_client.errors import LinkError
 from tchat_client.language import Language
 

@@ -13,10 +13,10 @@ from attrs import define, evolve
 
 from libtchat.message.event import Event, Left
 from libtchat.message.names import group_key, user_key
-from libtchat.message.reply import Error, Groups, Members, Message, Messages, Pong, States
+from libtchat.message.reply import Error, Foreign, Groups, Members, Message, Messages, Pong, States
 from libtchat.message.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
 from libtchat.mirror import Heard, Notice
-from libtchat.wire.codec import Foreign, encode
+from libtchat.wire.codec import encode
 from tchat_client.errors import Refusal
 from tchat_client.link import Link, Watcher
 from tchat_client.render import Renderer, clean

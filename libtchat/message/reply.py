@@ -19,6 +19,7 @@ __all__ = [
     "REPLIES",
     "DirectMessage",
     "Error",
+    "Foreign",
     "Goodbye",
     "Groups",
     "Members",
@@ -215,7 +216,16 @@ Reply = (
 )
 
 Message = Event | Reply
-"""Everything a server sends."""
+"""Everything a server of this protocol sends."""
+
+
+@frozen
+class Foreign:
+    """What another server said that is no message of this protocol. *text*: for people; *raw*: as it came."""
+
+    text: str
+    raw: str
+
 
 REPLIES: Mapping[str, type[Reply]] = {
     kind.action: kind

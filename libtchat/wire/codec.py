@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from libtchat.group import Group
 from libtchat.message.errors import ErrorCode, ProtocolError, Violation
-from libtchat.message.event import EVENTS, Event, Invited, Said
+from libtchat.message.event import EVENTS, Event, Said
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
-from libtchat.message.reply import REPLIES, Message, Messages, PresenceNotice, States
+from libtchat.message.reply import REPLIES, Foreign, Message, Messages, PresenceNotice, States
 from libtchat.message.request import (
     REQUESTS,
     Broadcast,
@@ -32,7 +31,6 @@ from libtchat.message.request import (
     Request,
     Tell,
 )
-from libtchat.message.value import frozen
 from libtchat.wire import strict_json
 from libtchat.wire.fields import FROM, Shape, is_text, shape_of
 from libtchat.wire.lenient import text_of, translate
@@ -41,28 +39,17 @@ from libtchat.wire.wording import describe, describe_page
 
 __all__ = [
     "WHO",
-    "Foreign",
     "Violation",
     "action_of",
+    "check_sizes",
     "decode_event",
-    "decode_group",
-    "decode_lines",
     "decode_message",
     "decode_request",
     "encode",
-    "encode_group",
     "encode_page",
     "encode_request",
     "read_message",
 ]
-
-
-@frozen
-class Foreign:
-    """What a server said that is no message of this protocol. *text*: for people; *raw*: as it came."""
-
-    text: str
-    raw: str
 
 
 WHO: Mapping[type[Request], tuple[str, ...]] = {
@@ -117,39 +104,10 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
         request: Request = shape.read(found, has_escapes=_BACKSLASH in frame)
         size = len(frame)
         if shape.is_page or size > limits.max_reason_bytes or size > limits.max_msg_bytes or "id" in found:
-            _check_sizes(request, shape, limits, size)
+            check_sizes(request, shape, limits, size)
     except ProtocolError as error:
         return _violation(error, found, identifies=kind not in _NAMES_NOBODY)
     return request
-
-
-def decode_lines(data: bytes, limits: Limits = DEFAULT_LIMITS) -> list[Request] | None:
-    """Read *data* at a glance if each of its lines is a request in plain words, as nearly all are.
-
-    Returns:
-        What `decode_request` gives for each line; None if any line is no object, or takes a closer look.
-    """
-    if len(data) > limits.max_frame_bytes:
-        return None
-    found = strict_json.loads_lines(data, max_keys=limits.max_keys, max_commas=limits.max_commas)
-    if found is None:
-        return None
-    requests: list[Request] = []
-    small = min(limits.max_reason_bytes, limits.max_msg_bytes)
-    try:
-        for line, texts in found:
-            shape = shape_of(REQUESTS[texts["action"]])
-            if shape.read_texts is None:
-                return None
-            if "sender" not in texts:
-                read_fields(texts, shape.spellings)
-            request = shape.read_texts(texts)
-            if len(line) > small or "id" in texts:
-                _check_sizes(request, shape, limits, len(line))
-            requests.append(request)
-    except (KeyError, ProtocolError):
-        return None
-    return requests
 
 
 def action_of(frame: bytes) -> str | None:
@@ -175,7 +133,8 @@ def _lacks(found: Mapping[str, Any], names: tuple[str, ...]) -> bool:
     return False
 
 
-def _check_sizes(request: Request, shape: Shape, limits: Limits, frame_bytes: int) -> None:
+def check_sizes(request: Request, shape: Shape, limits: Limits, frame_bytes: int) -> None:
+    """Check what of *request*, read from so many bytes, may be too large. Raises ProtocolError, with the field."""
     for name, limit_name, code in shape.sizes:
         limit: int = getattr(limits, limit_name)
         if frame_bytes > limit:  # else no text in it can be larger
@@ -333,31 +292,6 @@ def _unnumbered(message: Message) -> str | None:
     if all(event.seq > 0 for event in events if isinstance(event, Event)):
         return None
     return " / ".join(f"{it.sender}: {it.msg}" if isinstance(it, Said) else describe(it) for it in events)
-
-
-# A group, for snapshots
-
-
-def encode_group(group: Group) -> bytes:
-    """Write a group's state."""
-    invited = {key: _invitation(event) for key, event in group.invited.items()}
-    found = {"name": group.name, "private": group.private, "seq": group.seq, "ts": group.ts, "owner": group.owner}
-    return strict_json.dumps({**found, "members": group.members, "invited": invited, "banned": group.banned})
-
-
-def decode_group(data: bytes) -> Group:
-    """Read what `encode_group` wrote, the order of members kept.
-
-    Raises:
-        ProtocolError: bad-json or bad-request; the bytes are damaged.
-    """
-    found = _loads(data, 3)
-    group: Group = shape_of(Group).read(found, False)
-    return group
-
-
-def _invitation(event: Invited) -> dict[str, Any]:
-    return {"action": event.action, "sender": event.sender, **shape_of(Invited).write(event)}
 
 
 _REQUESTS: Mapping[str, type[Request]] = {**REQUESTS, **{other: REQUESTS[name] for other, name in ACTIONS.items()}}

@@ -11,10 +11,11 @@ from attrs import evolve
 
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
-from libtchat.message.reply import Message
+from libtchat.message.reply import Foreign, Message
 from libtchat.message.request import Request
-from libtchat.wire.codec import Foreign, action_of, decode_lines, decode_request, encode_request, read_message
+from libtchat.wire.codec import action_of, decode_request, encode_request, read_message
 from libtchat.wire.framing import Framer
+from libtchat.wire.glance import read_requests
 from libtchat.wire.spelling import ACTIONS
 
 __all__ = ["CRLF", "Connection", "ServerConnection"]
@@ -49,7 +50,8 @@ class Connection:
             What *data* completed, in wire order. A fatal violation is the last that ever comes.
         """
         framer = self._framer
-        if framer.may_begin and (requests := decode_lines(data, self._limits)) is not None:
+        lines = framer.lines(data)
+        if lines is not None and (requests := read_requests(data, lines, self._limits)) is not None:
             framer.passed(data)
             self.spaced = not framer.ends_with_newline
             if self.spells:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from operator import eq, itemgetter
+from operator import eq
 from typing import Any, get_args, get_origin
 
 from attrs import NOTHING, fields, has, resolve_types
@@ -160,7 +160,6 @@ class Shape:
         self.spelled = tuple(name for name in FIELDS if name in names)
         self.spellings = tuple((name, others) for name, others in FIELDS.items() if name in names)
         self.sizes = tuple(size for size in _SIZES if size[0] in names)
-        self.read_texts = self._make_read_texts(kind, names)
         overrides: dict[str, Any] = {name: override(omit_if_default=False) for name in _ALWAYS.get(kind, ())}
         if self.has_sender and kind not in REQUESTS.values():
             overrides["sender"] = override(omit=True)
@@ -184,22 +183,6 @@ class Shape:
             return self._structure(found, None)
         except (KeyError, _Wrong):
             raise self._complaint(found) from None
-
-    def _make_read_texts(self, kind: type[Any], names: list[str]) -> Callable[[dict[str, Any]], Any] | None:
-        """Return what makes the value from an object of nothing but texts, without escapes.
-
-        None if not all fields are texts. The function raises KeyError if a field is missing, or perhaps is there under
-        another spelling.
-        """
-        if any(a.type not in (str, str | None) or a.default not in (NOTHING, None) for a in self._attributes):
-            return None
-        first = [a.name for a in self._attributes if a.default is NOTHING or a.name in self.spelled]
-        rest = names[len(first) :]
-        assert names == [*first, *rest]
-        texts_of = itemgetter(*first) if len(first) > 1 else lambda found: [found[name] for name in first]
-        if rest == ["id"]:
-            return lambda found: kind(*texts_of(found), found.get("id"))
-        return lambda found: kind(*texts_of(found), *map(found.get, rest))
 
     def _complaint(self, found: Mapping[str, Any]) -> ProtocolError:
         for attribute in self._attributes:

@@ -68,13 +68,22 @@ class Framer:
         """Bytes of an unfinished frame are held."""
         return bool(self._held)
 
-    @property
-    def may_begin(self) -> bool:
-        """What comes next is not the rest of something."""
-        return not (self._held or self._skipping or self._closed)
+    def lines(self, data: bytes) -> list[bytes] | None:
+        """Return the lines of *data* if each may be a frame of its own; nothing is taken in yet.
+
+        Returns:
+            None if *data* continues something, or looks otherwise: it is for `receive`. Else, if all are frames
+            indeed, `passed` is to be told.
+        """
+        if self._held or self._skipping or self._closed or len(data) > self._max_bytes or not data.startswith(b"{"):
+            return None
+        lines = data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        return lines if data.count(b"\n{") == len(lines) - 1 else None
 
     def passed(self, data: bytes) -> None:
-        """Note that *data*, where something `may_begin`, was read already: objects with LF between them."""
+        """Note that *data* was read already: its `lines` were frames."""
         self._started = True
         self.ends_with_newline = self.ends_with_newline or b"\n" in data
         self._after_frame = not data.endswith(b"\n")

@@ -286,7 +286,7 @@ def test_shell_completion_knows_the_commands(tchat: Client) -> None:
 
 
 def test_a_script_command_imports_no_prompt() -> None:
-    modules = ", ".join(f"tchat_client.{name}" for name in ("cli", "script", "session", "options", "complaint"))
+    modules = ", ".join(f"tchat_client.{name}" for name in ("cli", "script", "session", "options", "report"))
     code = f"import sys, {modules}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "tchat_client.script" in done.stdout

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from serving import TS, Peer
 
-from libtchat.message.reply import Error, Pong
+from libtchat.message.reply import Error, Foreign, Pong
 from libtchat.message.request import Join, ListUsers, Ping, Register, Request, Say
 from libtchat.mirror import CaughtUp, Heard, NoAnswer, Notice
-from libtchat.wire.codec import Foreign
 from tchat_client.errors import CannotConnect, HelloRefused, Lost, NoReply, NotTchat
 from tchat_client.link import Address, Link, Offline, Online, Status, Times, Watcher
 

@@ -20,6 +20,7 @@ from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kick
 from libtchat.message.reply import (
     DirectMessage,
     Error,
+    Foreign,
     Goodbye,
     Groups,
     Members,
@@ -35,7 +36,6 @@ from libtchat.message.reply import (
 )
 from libtchat.message.request import REQUESTS, Invite, Kick, ListMessages, ListStates, Register, Say
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer
-from libtchat.wire.codec import Foreign
 from tchat_client.language import LANGUAGES
 from tchat_client.render import Renderer, clean, clip
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,17 +38,15 @@ from libtchat.wire.codec import (
     Foreign,
     Violation,
     decode_event,
-    decode_group,
-    decode_lines,
     decode_message,
     decode_request,
     encode,
-    encode_group,
     encode_page,
     encode_request,
     read_message,
 )
 from libtchat.wire.fields import shape_of
+from libtchat.wire.snapshot import decode_group, encode_group
 from libtchat.wire.wording import describe
 
 TS = "2026-01-31T10:42:00.123Z"
@@ -100,14 +97,6 @@ requests = st.one_of(*map(instances, REQUESTS.values())).map(
     )
 )
 messages: st.SearchStrategy[Message] = st.one_of(*map(instances, (*EVENTS.values(), *REPLIES.values(), PresenceNotice)))
-
-
-@pytest.fixture(params=["orjson", "stdlib"])
-def backend(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = strict_json.backend()
-    strict_json.use_backend(request.param)
-    yield
-    strict_json.use_backend(before)
 
 
 def both(act: Any) -> tuple[Any, Any]:
@@ -313,22 +302,6 @@ def test_more_strings_than_commas_and_keys_can_part_are_not_even_counted() -> No
     item = decode_request(b'{"action":"ping","x":["' + b',""' * 2000 + b'"]}')  # every comma is inside a string
     assert isinstance(item, Violation)
     assert "commas" in item.detail
-
-
-@pytest.mark.usefixtures("backend")
-@pytest.mark.parametrize(
-    "line",
-    [
-        b'{"action":"gbroadcast","sender":"a","group":"w","msg":"x"}',
-        b'{"action":"join","from":"a","groupe":"w","id":"1"}',
-        b'{"action":"client-hello","name":"a"}',
-        b'{"action":"members","sender":"a","group":"w","after":"b"}',
-        b'{"action":"ping"}',
-    ],
-)
-def test_plain_lines_are_read_at_a_glance(line: bytes) -> None:
-    assert decode_lines(line + b"\n" + line) == [decode_request(line)] * 2
-    assert decode_lines(line + b"\n7\n") is decode_lines(b"[]\n" + line) is decode_lines(line * 2) is None
 
 
 # what a violation tells

@@ -10,13 +10,13 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libtchat.message.errors import ErrorCode
+from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.event import Created, Joined, Said
 from libtchat.message.limits import DEFAULT_LIMITS
-from libtchat.message.reply import Error, Goodbye, Message, States, Users
+from libtchat.message.reply import Error, Foreign, Goodbye, Message, States, Users
 from libtchat.message.request import Create, Hello, Join, ListMessages, Ping, Request, Say
 from libtchat.wire import strict_json
-from libtchat.wire.codec import Foreign, Violation, encode
+from libtchat.wire.codec import encode
 from libtchat.wire.connection import Connection, ServerConnection
 
 TS = "2026-01-31T10:42:00.123Z"

@@ -19,6 +19,7 @@ from libtchat.message.errors import Refused, TchatError
 from libtchat.message.event import Event, Joined, Left, Said
 from libtchat.message.names import Key, check_user_name, group_key, user_key
 from libtchat.wire import codec
+from libtchat.wire.snapshot import decode_group
 from tchat_server.store.change import displayed_name
 from tchat_server.store.event_log import LogRefused, LogUnavailable
 from tchat_server.store.sqlite.log import SqliteLog
@@ -166,7 +167,7 @@ def _check_group(
             state = evolve(state, event)
             report.events += 1
             report.messages += isinstance(event, Said)
-            if saved is not None and seq == saved[0] and codec.decode_group(saved[1]) != state:
+            if saved is not None and seq == saved[0] and decode_group(saved[1]) != state:
                 yield f"the snapshot at {seq} is not the fold of its events"
     except (TchatError, ValueError) as error:
         yield f"after event {0 if state is None else state.seq}: {error}"

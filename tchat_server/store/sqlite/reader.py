@@ -22,6 +22,7 @@ from libtchat.message.errors import TchatError
 from libtchat.message.event import Invited
 from libtchat.message.names import Key, UserKey
 from libtchat.wire import codec
+from libtchat.wire.snapshot import decode_group
 from tchat_server.store.event_log import LogUnavailable, NamePage, Page
 from tchat_server.store.sqlite.worker import Worker, succeed
 
@@ -182,7 +183,7 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
         return Loaded()
     group_id, last = head
     row = connection.execute("SELECT seq, state FROM snapshots WHERE group_id = ?", (group_id,)).fetchone()
-    since, snapshot = (0, None) if row is None else (row[0], codec.decode_group(row[1]))
+    since, snapshot = (0, None) if row is None else (row[0], decode_group(row[1]))
     found = lines(connection, group_id, Kinds.ALL, after=since, before=last + 1)
     tail = tuple(codec.decode_event(line) for _, line in found)
     if [event.seq for event in tail] != [*range(since + 1, last + 1)]:

@@ -11,6 +11,7 @@ from libtchat.group import Standing
 from libtchat.message.event import Event, Said
 from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
+from libtchat.wire.snapshot import encode_group
 from tchat_server.store.change import changed_users, displayed_name, new_retries
 from tchat_server.store.sqlite.reader import KIND_NUMBERS, find_group, lines, pack_seqs
 
@@ -92,7 +93,7 @@ class Session:
         self._heads[part.key] = (group_id, last)
         self._stage_entries(part, text, group_id)
         if part.expected // _SNAPSHOT_EVENTS != last // _SNAPSHOT_EVENTS:
-            rows[_SNAPSHOT].append((group_id, last, codec.encode_group(after)))
+            rows[_SNAPSHOT].append((group_id, last, encode_group(after)))
         for user in changed_users(part.events):
             standing = after.standing(user)
             if standing is Standing.NONE:
