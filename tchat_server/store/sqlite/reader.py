@@ -45,12 +45,12 @@ KIND_NUMBERS = {Kinds.MESSAGES: (0,), Kinds.STATES: (1,), Kinds.ALL: (0, 1)}
 _FORWARD = "SELECT seqs, lines FROM entries WHERE group_id = ? AND kind = ? AND last_seq > ? ORDER BY last_seq"
 # From the row that holds the seq below the cursor, which may be in its middle, down.
 _BACKWARD = """
-SELECT seqs, lines FROM entries WHERE group_id = ?1 AND kind = ?2 AND last_seq <= coalesce(
-    (SELECT min(last_seq) FROM entries WHERE group_id = ?1 AND kind = ?2 AND last_seq >= ?3), ?3)
+SELECT seqs, lines FROM entries WHERE group_id = :group AND kind = :kind AND last_seq <= coalesce(
+    (SELECT min(last_seq) FROM entries WHERE group_id = :group AND kind = :kind AND last_seq >= :last), :last)
 ORDER BY last_seq DESC"""
 _IS_KNOWN = """
-SELECT EXISTS (SELECT 1 FROM users WHERE key = ?1) OR EXISTS (SELECT 1 FROM standings WHERE user = ?1)
-    OR EXISTS (SELECT 1 FROM groups WHERE creator = ?1) OR EXISTS (SELECT 1 FROM retries WHERE user = ?1)"""
+SELECT EXISTS (SELECT 1 FROM users WHERE key = :user) OR EXISTS (SELECT 1 FROM standings WHERE user = :user)
+    OR EXISTS (SELECT 1 FROM groups WHERE creator = :user) OR EXISTS (SELECT 1 FROM retries WHERE user = :user)"""
 _MEMBERSHIPS = """
 SELECT groups.key, groups.name, private, standing, seq, invitation, standings.name
 FROM standings JOIN groups ON groups.id = group_id WHERE user = ? ORDER BY groups.key"""
@@ -193,7 +193,7 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
 
 def load_user(connection: sqlite3.Connection, key: UserKey, *, retries_since: float) -> User:
     """Load what is stored of one user."""
-    ((is_known,),) = connection.execute(_IS_KNOWN, (key,))
+    ((is_known,),) = connection.execute(_IS_KNOWN, {"user": key})
     if not is_known:  # as most who come for the first time, at a third of the cost
         return User()
     account = connection.execute("SELECT name, password_hash FROM users WHERE key = ?", (key,)).fetchone()
@@ -252,7 +252,7 @@ def _lines_of_kind(
     if ascending:
         rows = connection.execute(_FORWARD, (group_id, kind, after))
     else:
-        rows = connection.execute(_BACKWARD, (group_id, kind, before - 1))
+        rows = connection.execute(_BACKWARD, {"group": group_id, "kind": kind, "last": before - 1})
     for packed, text in rows:
         if not (type(packed) is str and type(text) is bytes):
             raise ValueError(f"a row of group {group_id} is damaged: tchat-server check tells which")
