@@ -16,10 +16,10 @@ from html import escape
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-sys.path[:0] = [str(DOCS.parent / "tests" / place) for place in ("support", "client")]
+sys.path.insert(0, str(DOCS.parent / "tests" / "support"))
 
 from serving import serving  # noqa: E402
-from test_tmux import Terminal  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 __all__ = ["draw", "play", "write"]
 

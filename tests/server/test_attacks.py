@@ -13,9 +13,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from certificates import secure
 from live import TIMEOUT_SECONDS, Bystanders, Client, Server, fresh, serving
-from test_client_tls import secure
-from test_robustness import Talk
+from talk import Talk
 
 MARKS = "\u0315\u0300"  # two accents of different classes: sorting many of them takes quadratic time
 

@@ -6,16 +6,16 @@ import asyncio
 import functools
 import itertools
 import tempfile
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from logs import BIG, TS, Book, Clock, create, on_loop, page, say, state_of
 
 from libtchat.effect import Kinds, Loaded, Membership, Part, Retry, User
-from libtchat.group import Group, Standing, decide, evolve, fold
+from libtchat.group import Standing, decide, evolve, fold
 from libtchat.message.errors import Refused
 from libtchat.message.event import Said
 from libtchat.message.names import Key, group_key, user_key
@@ -24,19 +24,6 @@ from libtchat.wire import codec
 from tchat_server.store.event_log import EventLog, NamePage, Page
 from tchat_server.store.memory import MemoryLog
 from tchat_server.store.sqlite.log import SqliteLog
-
-TS = "2026-01-02T03:04:05.678Z"
-BIG = 2**53
-
-
-class Clock:
-    """Seconds since the epoch, as the test says."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Store:
@@ -60,46 +47,6 @@ ADAPTERS: dict[str, Callable[[Store], EventLog]] = {"memory": Store.memory, "sql
 Opener = Callable[[], EventLog]
 
 
-class Book:
-    """Makes parts, as a hub does."""
-
-    def __init__(self) -> None:
-        self.groups: dict[Key, Group] = {}
-
-    def part(self, *steps: tuple[str, GroupRequest]) -> Part:
-        """Make the part for these (actor, request), all for one group."""
-        key = group_key(steps[0][1].group)
-        before = group = self.groups.get(key)
-        events = []
-        for actor, request in steps:
-            event = decide(group, request, actor, ts=TS, known_dest=getattr(request, "dest", None))
-            if group is None or event.seq > group.seq:
-                group = evolve(group, event)
-                events.append(event)
-        assert group is not None
-        self.groups[key] = group
-        digests = tuple(f"digest of {event.id}" if event.id else "" for event in events)
-        return Part(key, before.seq if before else 0, tuple(events), group, digests)
-
-
-def create(name: str = "wob", *, by: str = "alice", private: bool = False) -> tuple[str, Create]:
-    return by, Create(None, name, private)
-
-
-def say(text: str = "hello", group: str = "wob", *, by: str = "alice", id: str | None = None) -> tuple[str, Say]:
-    return by, Say(None, group, text, id)
-
-
-def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test that awaits."""
-
-    @functools.wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(test(*args, **kwargs))
-
-    return run
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path)
@@ -108,24 +55,6 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture(params=ADAPTERS)
 def opened(request: pytest.FixtureRequest, store: Store) -> Opener:
     return functools.partial(ADAPTERS[request.param], store)
-
-
-async def state_of(log: EventLog, group: str = "wob") -> Group | None:
-    loaded = await log.load(group_key(group))
-    return fold(loaded.tail, loaded.snapshot)
-
-
-async def page(
-    log: EventLog,
-    group: str = "wob",
-    kinds: Kinds = Kinds.ALL,
-    *,
-    after: int | None = None,
-    before: int = BIG,
-    limit: int = 1000,
-    max_bytes: int = 1_000_000,
-) -> Page:
-    return await log.read(group_key(group), kinds, after=after, before=before, limit=limit, max_bytes=max_bytes)
 
 
 @on_loop

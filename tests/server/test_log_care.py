@@ -7,9 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from test_log import Book, create, on_loop, page, say, state_of
-from test_log_schema import execute, overwrite
-from test_log_sqlite import fill
+from files import execute, fill, overwrite
+from logs import Book, create, on_loop, page, say, state_of
 
 from libtchat.effect import Kinds, Part
 from libtchat.message.event import Joined, Left

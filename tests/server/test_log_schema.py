@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from test_log import say
-from test_log_sqlite import fill, start_writing
+from files import execute, fill, overwrite, start_writing
+from logs import say
 
 from tchat_server.store.event_log import LogRefused
 from tchat_server.store.sqlite.log import SqliteLog
@@ -28,19 +28,6 @@ def path(tmp_path: Path) -> Path:
 def cut(path: Path, size: int) -> None:
     with path.open("r+b") as file:
         file.truncate(size)
-
-
-def overwrite(path: Path, offset: int, data: bytes) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        file.write(data)
-
-
-def execute(path: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-        connection.commit()
 
 
 def replace_with_directory(path: Path) -> None:

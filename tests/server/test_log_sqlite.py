@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_log import Book, create, on_loop, page, say, state_of
+from files import fill, start_writing
+from logs import Book, create, on_loop, page, say, state_of
 
 from libtchat.effect import Loaded, Part
 from libtchat.group import fold
 from libtchat.message.names import Key, user_key
-from libtchat.message.request import Invite, Join, Leave
+from libtchat.message.request import Invite, Leave
 from tchat_server.store.event_log import LogRefused, LogUnavailable
 from tchat_server.store.sqlite import reader
 from tchat_server.store.sqlite.log import SqliteLog
@@ -89,16 +87,6 @@ def heal() -> None:
 
 def is_commit(statement: str) -> bool:
     return statement == "COMMIT"
-
-
-async def fill(path: Path) -> Book:
-    """Make a database with two groups in it."""
-    log, book = SqliteLog.open(path), Book()
-    assert await log.append([book.part(create(), ("bob", Join(None, "wob")), say()), book.part(create("dev"))]) == {}
-    for n in range(30):
-        assert await log.append([book.part(say(f"{n} " + "x" * 500))]) == {}
-    await log.close()
-    return book
 
 
 @on_loop
@@ -459,43 +447,6 @@ async def test_a_long_append_is_kept_in_rows_that_a_page_can_afford(path: Path) 
     assert max(sizes) < 70_000
     assert len(sizes) > 10
     assert check(path).faults == []
-
-
-WRITING = """
-import asyncio, sys
-from pathlib import Path
-from test_log import Book, create, say, state_of
-from tchat_server.store.sqlite.log import SqliteLog
-
-async def main():
-    log, book = SqliteLog.open(Path(sys.argv[1])), Book()
-    names = ("wob", "dev")
-    for name in names:
-        group = await state_of(log, name)
-        if group is None:
-            assert await log.append([book.part(create(name))]) == {}
-        else:
-            book.groups[name] = group
-    for _ in range(int(sys.argv[2])):
-        parts = [book.part(*(say(group=name) for _ in range(3))) for name in names]
-        assert await log.append(parts) == {}
-        print(*(part.events[-1].seq for part in parts), flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-def start_writing(path: Path, appends: int = 1_000_000) -> subprocess.Popen[str]:
-    """Start a process that appends 3 messages each to 2 groups, time after time, prints their seqs, and never ends."""
-    here = Path(__file__).parent
-    paths = os.pathsep.join([str(here), str(here.parent / "support"), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITING, str(path), str(appends)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": paths},
-    )
 
 
 def test_nothing_reported_durable_is_lost_when_the_process_is_killed(path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drivers import CASES, SocketDriver
 from live import Client, Json, serving
 from scenario import Run
-from test_scenarios import CASES, SocketDriver
 
 
 class Site:

@@ -20,9 +20,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from drivers import SocketDriver
 from live import TIMEOUT_SECONDS, Bystanders, Client, Json, Server, fresh, serving
 from scenario import SPEC, Run, cases
-from test_scenarios import SocketDriver
+from talk import Talk
 
 HERE = Path(__file__)
 
@@ -270,22 +271,6 @@ class Clock:
 
 
 # --- crowds ---
-
-
-class Talk(threading.Thread):
-    """Somebody who says *count* texts to a group and reads them back, as fast as the server goes."""
-
-    def __init__(self, client: Client, group: str, count: int, window: int = 200) -> None:
-        super().__init__(daemon=True)
-        self.client, self.count, self.window, self.said = client, count, window, 0
-        self.line = json.dumps({"action": "gbroadcast", "group": group, "msg": "x" * 40}).encode() + b"\n"
-
-    def run(self) -> None:
-        while self.said < self.count:
-            self.client.write(self.line * self.window)
-            for _ in range(self.window):
-                assert self.client.line() is not None
-            self.said += self.window
 
 
 def test_row_25_who_does_not_read_costs_its_buffer_then_its_connection(tmp_path: Path) -> None:

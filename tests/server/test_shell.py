@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from live import Server
-from test_log import on_loop
+from logs import on_loop
 
 from libtchat.effect import Part
 from libtchat.hub.hub import Hub

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -13,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drivers import CASES, TIMEOUT_SECONDS, SocketDriver
 from harness import Delay, Shell
-from scenario import Run, cases
+from scenario import Run
 
 from libtchat.effect import PeerId
 from libtchat.message.request import REQUESTS
 from libtchat.wire.codec import decode_request
 from libtchat.wire.connection import Connection
 from libtchat.wire.spelling import ACTIONS
-
-CASES = {case["id"]: case for case in cases()}
-TIMEOUT_SECONDS = 10.0
 
 
 def is_whole(case: dict[str, Any]) -> bool:
@@ -105,52 +102,6 @@ class BytesDriver(HubDriver):
             return None
         line = json.dumps(came[0], ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         return json.loads(self.connections[label].write(line)), 0.0
-
-
-class SocketDriver:
-    """A real server on a real socket."""
-
-    has_clock = True
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.sockets: dict[str, socket.socket] = {}
-        self.buffers: dict[str, bytes] = {}
-        self.closed: set[str] = set()
-
-    def open(self, label: str) -> None:
-        self.sockets[label] = socket.create_connection(("127.0.0.1", self.port), TIMEOUT_SECONDS)
-        self.buffers[label] = b""
-
-    def write(self, label: str, data: bytes) -> None:
-        try:
-            self.sockets[label].sendall(data)
-        except OSError:
-            self.closed.add(label)
-
-    def next(self, label: str) -> tuple[Any, float] | None:
-        while b"\r\n" not in self.buffers[label]:
-            try:
-                data = self.sockets[label].recv(65536)
-            except ConnectionError:
-                data = b""
-            if not data:
-                self.closed.add(label)
-                return None
-            self.buffers[label] += data
-        line, _, self.buffers[label] = self.buffers[label].partition(b"\r\n")
-        return json.loads(line), time.monotonic()
-
-    def is_closed(self, label: str) -> bool:
-        return label in self.closed
-
-    def close(self, label: str) -> None:
-        self.sockets[label].close()
-        time.sleep(0)
-
-    def end(self) -> None:
-        for sock in self.sockets.values():
-            sock.close()
 
 
 @pytest.fixture(scope="module")

@@ -136,27 +136,37 @@ class Server:
     """
 
     def __init__(self, directory: Path, *options: str, prelude: str = "", open_files: int = 0) -> None:
-        port_file = directory / "port"
-        port_file.unlink(missing_ok=True)
+        self.directory, self._port_file = directory, directory / "port"
         self.log_file, self.out_file = directory / "log", directory / "out"
-        defaults = [] if "--db" in options else ["--db", ":memory:"]
-        defaults += [] if "--rate" in options else ["--rate", "0"]
+        self._options = [*options]
+        self._options += [] if "--db" in options else ["--db", ":memory:"]
+        self._options += [] if "--rate" in options else ["--rate", "0"]
         if open_files:
             prelude += f"\nimport resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({open_files}, {open_files}))"
-        code = f"import sys; sys.argv[0] = 'tchat-server'\n{prelude}\nfrom tchat_server.cli import main; main()"
-        command = [sys.executable, "-c", code, "--listen", "127.0.0.1:0", "--port-file", str(port_file)]
-        with self.log_file.open("ab") as log, self.out_file.open("wb") as out:
-            self.process = subprocess.Popen(
-                [*command, *defaults, *options],
-                stdout=out,
-                stderr=log,
-                cwd=ROOT,
-            )
-        self.pid = self.process.pid
+        self._code = f"import sys; sys.argv[0] = 'tchat-server'\n{prelude}\nfrom tchat_server.cli import main; main()"
         self._clients: list[Client] = []
-        self._wait(lambda: port_file.exists() or self.process.poll() is not None)
+        self.port = 0
+        self.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start, on the port it had, and wait until it listens."""
+        self._port_file.unlink(missing_ok=True)
+        command = [sys.executable, "-c", self._code, "--listen", self.address, "--port-file", str(self._port_file)]
+        with self.log_file.open("ab") as log, self.out_file.open("wb") as out:
+            self.process = subprocess.Popen([*command, *self._options], stdout=out, stderr=log, cwd=ROOT)
+        self.pid = self.process.pid
+        self._wait(lambda: self._port_file.exists() or self.process.poll() is not None)
         assert self.process.poll() is None, f"the server ended: {self.log()}"
-        self.port, *self.other_ports = map(int, port_file.read_text().split())
+        self.port, *self.other_ports = map(int, self._port_file.read_text().split())
+
+    def restart(self) -> None:
+        """Stop it, and start it again on the same port, with the same data."""
+        self.stop()
+        self.start()
 
     def client(self, name: str | None = None, *, source: str = "") -> Client:
         client = Client(self.port, source=source)

@@ -1,67 +1,29 @@
-"""Servers for the client's tests: a real one in a process of its own, and one end of a socket that a test speaks on."""
+"""What the client's tests need: a server that keeps its data, an environment, the server's end of a socket."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+import live
+from live import ROOT, Server
+
+__all__ = ["ROOT", "SECONDS", "TS", "Peer", "Server", "environment", "serving"]
+
 SECONDS = 30
 TS = "2026-01-01T00:00:00.000Z"
 
 
-class Server:
-    """A server on a free port; `restart` keeps port and data."""
-
-    def __init__(self, directory: Path, *options: str) -> None:
-        self.directory = directory
-        self.options = options
-        self.port = 0
-        self.start()
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start, and wait until it listens: the first line of its output says so."""
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tchat_server", "--listen", f"127.0.0.1:{self.port}", "--rate", "0"),
-                *("--db", str(self.directory / "tchat.db"), "--port-file", str(self.directory / "port"), *self.options),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert self.process.stdout is not None
-        first = self.process.stdout.readline().decode()
-        assert " on 127.0.0.1:" in first, first
-        self.port = int(first.split(" on 127.0.0.1:")[1].split(",")[0])
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.communicate(timeout=SECONDS)
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
-
-
 @contextmanager
 def serving(directory: Path, *options: str) -> Iterator[Server]:
-    server = Server(directory, *options)
-    try:
+    """Run a server whose data stay in *directory*."""
+    with live.serving(directory, "--db", str(directory / "tchat.db"), *options) as server:
         yield server
-    finally:
-        server.stop()
 
 
 def environment(directory: Path, **more: str) -> dict[str, str]:
