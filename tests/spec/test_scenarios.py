@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from drivers import CASES, TIMEOUT_SECONDS, SocketDriver
+from drivers import CASES, SocketDriver
 from harness import Delay, Shell
+from live import serving
 from scenario import Run
 
 from libtchat.effect import PeerId
@@ -106,23 +103,8 @@ class BytesDriver(HubDriver):
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    port_file = tmp_path_factory.mktemp("server") / "port"
-    command = [sys.executable, "-m", "tchat_server", "--listen", "127.0.0.1:0", "--db", ":memory:", "--rate", "0"]
-    command += ["--broadcasts-per-second", "0", "--log-level", "warning", "--port-file", str(port_file)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
-        try:
-            yield read_port(port_file, server)
-        finally:
-            server.terminate()
-
-
-def read_port(port_file: Path, server: subprocess.Popen[Any]) -> int:
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not port_file.exists():
-        assert server.poll() is None, "the server ended"
-        assert time.monotonic() < deadline, "the server did not start"
-        time.sleep(0.01)
-    return int(port_file.read_text())
+    with serving(tmp_path_factory.mktemp("server"), "--broadcasts-per-second", "0") as server:
+        yield server.port
 
 
 @pytest.mark.parametrize("case", WHOLE, ids=lambda case: case["id"])
@@ -130,22 +112,22 @@ def test_hub_alone(case: dict[str, Any]) -> None:
     Run(case, HubDriver(Shell())).run()
 
 
-@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("case", WHOLE, ids=lambda case: case["id"])
-def test_over_a_log_that_delays(case: dict[str, Any], seed: int) -> None:
-    Run(case, HubDriver(Shell(delay=Delay(random.Random(seed), failing=0)))).run()
+def test_over_a_log_that_delays(case: dict[str, Any]) -> None:
+    for seed in range(2):
+        Run(case, HubDriver(Shell(delay=Delay(random.Random(seed), failing=0)))).run()
 
 
-@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("case", WHOLE, ids=lambda case: case["id"])
-def test_over_a_log_that_fails(case: dict[str, Any], seed: int) -> None:
-    Run(case, FailingDriver(Shell(delay=Delay(random.Random(seed), most=0, failing=0.4)))).run()
+def test_over_a_log_that_fails(case: dict[str, Any]) -> None:
+    for seed in range(2):
+        Run(case, FailingDriver(Shell(delay=Delay(random.Random(seed), most=0, failing=0.4)))).run()
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 0])
 @pytest.mark.parametrize("case", list(CASES.values()), ids=lambda case: case["id"])
-def test_bytes(case: dict[str, Any], chunk: int) -> None:
-    Run(case, BytesDriver(Shell(), chunk)).run()
+def test_bytes(case: dict[str, Any]) -> None:
+    for chunk in (1, 7, 0):
+        Run(case, BytesDriver(Shell(), chunk)).run()
 
 
 @pytest.mark.parametrize("case", list(CASES.values()), ids=lambda case: case["id"])
