@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -103,7 +105,20 @@ def test_the_source_archive_has_the_specification_and_the_tests(built: Path) -> 
     wanted += [*ROOT.glob("tests/**/*.py"), *ROOT.glob("examples/*.py")]
     assert len(wanted) > 40
     assert {str(path.relative_to(ROOT)) for path in wanted} <= names
-    assert {"README.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml", "tests/support/harness.py"} <= names
+    included = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["sdist"][
+        "include"
+    ]
+    assert [place for place in included if not (ROOT / place.strip("/")).exists()] == []
+    assert {
+        "README.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "LICENSE",
+        "constraints.txt",
+        "Makefile",
+        "pyproject.toml",
+        "tests/support/harness.py",
+    } <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith((".venv", ".git/", "dist"))]
 
 
@@ -117,3 +132,12 @@ def test_the_library_needs_attrs_and_cattrs_only(installed: Path, tmp_path: Path
 def test_the_installed_commands_start(installed: Path, tmp_path: Path, command: str) -> None:
     done = run("-m", command, "--help", cwd=tmp_path, PYTHONPATH=str(installed), HOME=str(tmp_path))
     assert "Usage" in done.stdout
+
+
+def test_the_constraints_name_versions_and_nothing_else() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    named = {re.split(r"==", line)[0].lower().replace("_", "-") for line in lines}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    assert {re.split(r"[^\w-]", need)[0].lower() for need in needed} <= named
