@@ -12,7 +12,7 @@ from typing import assert_never
 
 from attrs import define, field
 
-from libtchat.effect import Answer, Ask, Effect, PeerId, Send
+from libtchat.effect import Answer, Ask, Effect, PeerId, SaveUser, Send
 from libtchat.errors import ErrorCode, Refused, Violation
 from libtchat.event import Event
 from libtchat.ledger import Ledger
@@ -133,6 +133,8 @@ class Hub:
     def answered(self, ask: Ask, answer: Answer, now: float) -> None:
         """Take the answer to an `Ask`; None: it can't be had now. The peer's items go on."""
         self._ledger.now = now
+        if isinstance(ask.question, SaveUser):
+            self._sessions.settled(ask.question, answer)
         peer = self._peers.get(ask.peer)
         if peer is None or ask.question != peer.awaited:
             return

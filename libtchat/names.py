@@ -37,9 +37,7 @@ _RESERVED = frozenset({"server"})
 _PUNCTUATION = frozenset("_-.")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")  # what nearly every name is made of, checked at a glance
 
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
-)
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 """The letters and marks that are not shown: those with Unicode's property Default_Ignorable_Code_Point (UAX #44)."""
 
 

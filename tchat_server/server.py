@@ -25,7 +25,7 @@ from tchat_server.listener import Listener
 from tchat_server.log import EventLog, LogUnavailable, Ready
 from tchat_server.metrics import Metrics
 from tchat_server.peer import Line, PeerProtocol
-from tchat_server.storage import Encoder, answer, reading
+from tchat_server.storage import Answers, Encoder, reading
 from tchat_server.turn import Hold
 
 __all__ = ["Server"]
@@ -64,6 +64,7 @@ class Server:
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
         self._encoder, self._clock, self.trace = encoder, clock, trace
+        self._answers = Answers(log)
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._crowd = Crowd(limits, self.metrics)
         self._dirty: list[PeerProtocol] = []
@@ -117,6 +118,7 @@ class Server:
         for peer in list(self._peers.values()):
             peer.abort("the server stops")
         await self.log.close()
+        self._answers.close()
 
     def _refusal(self, limit: int) -> bytes:
         return self._encoder.line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
@@ -308,7 +310,7 @@ class Server:
         self._encoder.forget()
 
     def _ask(self, ask: Ask) -> None:
-        found = answer(ask.question, self.log)
+        found = self._answers.answer(ask.question)
         if isinstance(found, Ready):
             self._faults_cost_only(self._peers.get(ask.peer), self.hub.answered, ask, found.value, self._clock())
             return
@@ -324,6 +326,7 @@ class Server:
             known = None
         peer = self._peers.get(ask.peer)
         self._faults_cost_only(peer, self.hub.answered, ask, known, self._clock())
+        self._answers.told(ask.question)
         self._tick_soon()
         if peer is not None:
             peer.turns.release(Hold.QUESTION)

@@ -43,7 +43,13 @@ from libtchat.request import Hello
 from tchat_server.log import Ready
 from tchat_server.log.memory import MemoryLog
 
-UNLIMITED = evolve(DEFAULT_LIMITS, requests_per_second=0.0, broadcasts_per_second=0.0, passwords_per_second=0.0)
+UNLIMITED = evolve(
+    DEFAULT_LIMITS,
+    requests_per_second=0.0,
+    broadcasts_per_second=0.0,
+    passwords_per_second=0.0,
+    registers_per_second=0.0,
+)
 T = TypeVar("T")
 
 

@@ -24,7 +24,7 @@ STOREYS = (
     ("value", "errors", "limits", "names"),
     ("request", "event", "reply"),
     ("group", "commands", "framing", "wording", "rate", "spelling", "strict_json"),
-    ("effect", "presence", "pending", "foreign", "shape", "codec"),
+    ("effect", "presence", "pending", "foreign", "shape", "codec", "throttle"),
     ("identity", "refusal", "outcome", "entrance", "ledger", "session", "query"),
     ("hub", "mirror", "connection"),
     ("__init__",),
