@@ -29,6 +29,7 @@ __all__ = [
     "LoadUser",
     "Loaded",
     "Membership",
+    "NumberGuest",
     "Part",
     "PeerId",
     "Question",
@@ -169,7 +170,12 @@ class CheckPassword:
     password_hash: str | None
 
 
-Question = LoadGroup | LoadUser | SaveUser | HashPassword | CheckPassword
+@frozen
+class NumberGuest:
+    """Find a number for a guest, one that none had before. Answer: int, 1 or more."""
+
+
+Question = LoadGroup | LoadUser | SaveUser | HashPassword | CheckPassword | NumberGuest
 
 
 @frozen
@@ -230,7 +236,7 @@ class User:
     retries: tuple[Retry, ...] = ()
 
 
-Answer = Loaded | User | str | bool | None
+Answer = Loaded | User | str | bool | int | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
 Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close

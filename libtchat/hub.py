@@ -1,7 +1,7 @@
 """The server's brain: takes what peers send, has it decided, and says what the shell is to do.
 
-No socket, clock or storage: the shell passes `now` (seconds since the epoch, UTC) and carries out effects. What is
-here is the route of an item: rate, identity, then the ledger (requests that make events) or the line at once.
+No socket, clock or storage: the shell passes `now` (seconds of a clock that only goes forward) and carries out effects.
+What is here is the route of an item: rate, identity, then the ledger (requests that make events) or the line at once.
 """
 
 from __future__ import annotations
@@ -91,11 +91,15 @@ class Hub:
         """How many events and answers wait for storage. Above a limit of its own the shell stops reading sockets."""
         return len(self._line)
 
+    def set_time_of_day(self, ahead: float) -> None:
+        """Have time stamps tell `now` and *ahead* seconds as seconds since the epoch, UTC; 0 until it is called."""
+        self._ledger.ahead = ahead
+
     def connect(self, now: float, *, token: str, origin: str = "") -> PeerId:
         """Take in a new connection.
 
         Args:
-            now: seconds since the epoch.
+            now: the time.
             token: 128 fresh random bits as text; if a user comes online by this connection, it is that user's token.
             origin: where it comes from, for throttling passwords; any text.
         """
@@ -166,7 +170,7 @@ class Hub:
         Args:
             failed: per group the newer events somebody else appended (those are told, and the group's requests
                 decided again), or () if the storage is unavailable (its requests in flight are refused).
-            now: seconds since the epoch.
+            now: the time.
         """
         self._ledger.now = now
         self._ledger.rejected(failed)

@@ -10,7 +10,7 @@ from hmac import compare_digest
 
 from attrs import Factory, define, evolve
 
-from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, SaveUser, User
+from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, SaveUser, User
 from libtchat.errors import ErrorCode, Refused
 from libtchat.limits import Limits
 from libtchat.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
@@ -21,21 +21,17 @@ from libtchat.throttle import Throttle
 
 __all__ = ["Identity"]
 
-_PROTOCOL_EPOCH = 1_735_689_600
-"""2025-01-01T00:00:00Z. Guests are numbered by the milliseconds since, so that no restart repeats a number."""
-
 _MAX_TOKENS = 100_000
 """Tokens of users who went: names cost nothing, so somebody may come and go under a thousand of them a second."""
 
 
 @define
 class Identity:
-    """The tokens given, the guests numbered and the passwords tried."""
+    """The tokens given, the passwords on their way to the log and those tried."""
 
     limits: Limits
     _presence: Presence
     _tokens: dict[UserKey, tuple[str, float]] = Factory(dict)
-    _guests: int = 0
     _saving: dict[UserKey, SaveUser] = Factory(dict)
     _throttle: Throttle = Factory(lambda self: Throttle(self.limits), takes_self=True)
 
@@ -50,7 +46,7 @@ class Identity:
             Refused: bad-name, auth-required, auth-failed, name-in-use, limit-reached, rate-limited, unavailable.
         """
         if hello.sender is None:
-            guest = self._guest_name(now)
+            guest = f"{GUEST_PREFIX}{peer.ask(NumberGuest())}"
             return self._new_session(user_key(guest), guest, peer.token, User())
         name = check_user_name(hello.sender)
         session = self._presence.session(key)
@@ -154,10 +150,6 @@ class Identity:
     def _token(self, key: UserKey, now: float) -> str | None:
         token, expires = self._tokens.get(key, ("", 0.0))
         return token if now < expires else None
-
-    def _guest_name(self, now: float) -> str:
-        self._guests = max(self._guests + 1, int((now - _PROTOCOL_EPOCH) * 1000))
-        return f"{GUEST_PREFIX}{self._guests}"
 
 
 def _same(given: str, expected: str) -> bool:

@@ -15,6 +15,7 @@ from libtchat.effect import (
     Kinds,
     LoadGroup,
     LoadUser,
+    NumberGuest,
     Question,
     Read,
     ReadGroups,
@@ -75,6 +76,8 @@ class Answers:
                 return self._passwords.hash(password)
             case CheckPassword(password=password, password_hash=stored):
                 return self._passwords.check(password, stored)
+            case NumberGuest():
+                return self._log.number_guest()
             case _:
                 assert_never(question)
 

@@ -27,6 +27,7 @@ from libtchat.effect import (
     Kinds,
     LoadGroup,
     LoadUser,
+    NumberGuest,
     PeerId,
     Question,
     Read,
@@ -186,6 +187,8 @@ class Shell:
                 return at_once(self.log.load_user(user))
             case SaveUser(key=user, name=name, password_hash=hashed):
                 return at_once(self.log.save_user(user, name, hashed))
+            case NumberGuest():
+                return at_once(self.log.number_guest())
             case HashPassword(password=password):
                 return f"hash of {password}"
             case CheckPassword(password=password, password_hash=hash):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from libtchat.event import Created, Event, Said
 from libtchat.group import Group, Standing
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.names import Key, UserKey, user_key
+from tchat_server.clock import Clock, guest_floor
 from tchat_server.log import NamePage, Page, Ready
 from tchat_server.log.change import changed_users, displayed_name, new_retries
 
@@ -45,11 +45,12 @@ class MemoryLog:
         self,
         *,
         encode: Callable[[Event], bytes] = codec.encode,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._encode = encode
-        self._clock = clock
+        self.clock = clock or Clock()
+        self._guests = 0
         self._limits = limits
         self._logs: dict[Key, _Log] = {}
         self._public: list[Key] = []
@@ -61,7 +62,7 @@ class MemoryLog:
 
     def append(self, parts: Sequence[Part]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
         """Append every part that follows its group's log; see EventLog."""
-        now = self._clock()
+        now = self.clock()
         self._forget_retries(now)
         failed: dict[Key, tuple[Event, ...]] = {}
         for part in parts:
@@ -79,7 +80,7 @@ class MemoryLog:
 
     def load_user(self, key: UserKey) -> Ready[User]:
         """Load what is stored of one user."""
-        self._forget_retries(self._clock())
+        self._forget_retries(self.clock())
         groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._known_in.get(key, ()))]
         name, password_hash = self._accounts.get(key, (None, None))
         user = User(
@@ -100,6 +101,11 @@ class MemoryLog:
             return Ready(False)
         self._accounts[key] = (name, password_hash)
         return Ready(True)
+
+    def number_guest(self) -> Ready[int]:
+        """Return a number that no guest had before."""
+        self._guests = max(self._guests + 1, guest_floor())
+        return Ready(self._guests)
 
     def read(
         self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int

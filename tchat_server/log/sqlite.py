@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,14 +19,18 @@ from libtchat.effect import Kinds, Loaded, Part, User
 from libtchat.event import Event
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.names import Key, UserKey
-from tchat_server.log import NamePage, Page, reader
-from tchat_server.log.reader import Query, Reader
-from tchat_server.log.schema import Durability, Lock, connect, open_file
-from tchat_server.log.writer import AppendParts, SavePassword, Writer
+from tchat_server.clock import Clock, guest_floor
+from tchat_server.log import NamePage, Page, Ready, reader
+from tchat_server.log.reader import Query, Reader, last_retry_time
+from tchat_server.log.schema import Durability, Lock, connect, open_file, refusals
+from tchat_server.log.writer import AppendParts, NumberGuests, SavePassword, Writer
 
 __all__ = ["SqliteLog"]
 
 _T = TypeVar("_T")
+
+_GUESTS_AT_ONCE = 1000
+"""How many numbers for guests are taken from the file in one go."""
 
 
 class SqliteLog:
@@ -43,7 +47,8 @@ class SqliteLog:
     ) -> None:
         self._lock = lock
         self._encode = encode
-        self._clock = clock
+        self.clock = clock
+        self._guest_numbers = iter(range(0))
         self._limits = limits
         self._is_closed = False
         self._writer = Writer(connect, lock, clock=clock, retry_seconds=limits.retry_seconds)
@@ -56,7 +61,7 @@ class SqliteLog:
         *,
         durability: Durability = "full",
         encode: Callable[[Event], bytes] = codec.encode,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         factory: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> SqliteLog:
@@ -65,7 +70,7 @@ class SqliteLog:
         Args:
             durability: "full": what was appended survives a power cut; "normal": the end of the process.
             encode: makes a line of an event; called on the loop, once per event.
-            clock: seconds since the epoch, for retries.
+            clock: tells how old retries are; by default it goes on from the last one stored.
             factory: makes every connection.
         Raises:
             LogRefused: the file is not to be used; the message is one line.
@@ -73,6 +78,13 @@ class SqliteLog:
         path = path.resolve()
         lock = open_file(path, durability=durability)
         connector = partial(connect, path, durability=durability, factory=factory)
+        if clock is None:
+            try:
+                with refusals(path), closing(connector()) as connection:
+                    clock = Clock(last_retry_time(connection))
+            except BaseException:
+                lock.release()
+                raise
         return cls(lock, connector, encode=encode, clock=clock, limits=limits)
 
     async def append(self, parts: Sequence[Part]) -> Mapping[Key, tuple[Event, ...]]:
@@ -92,7 +104,7 @@ class SqliteLog:
 
     def load_user(self, key: UserKey) -> Awaitable[User]:
         """Load what is stored of one user."""
-        since = self._clock() - self._limits.retry_seconds
+        since = self.clock() - self._limits.retry_seconds
         return self._ask(partial(reader.load_user, key=key, retries_since=since), is_quick=True)
 
     async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
@@ -100,6 +112,19 @@ class SqliteLog:
         job = SavePassword(asyncio.get_running_loop().create_future(), key, name, password_hash)
         self._writer.submit(job)
         return await job.future
+
+    def number_guest(self) -> Awaitable[int]:
+        """Return a number that no guest had before; one in a thousand is written for."""
+        number = next(self._guest_numbers, None)
+        return self._number_guests() if number is None else Ready(number)
+
+    async def _number_guests(self) -> int:
+        """Take more numbers, and the first of them. Who comes meanwhile takes as many; those of the last are used."""
+        job = NumberGuests(asyncio.get_running_loop().create_future(), guest_floor(), _GUESTS_AT_ONCE)
+        self._writer.submit(job)
+        first = await job.future
+        self._guest_numbers = iter(range(first + 1, first + _GUESTS_AT_ONCE))
+        return first
 
     def read(
         self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int
