@@ -10,6 +10,8 @@ import hashlib
 import hmac
 import os
 import secrets
+import sys
+import threading
 from asyncio import Future, get_running_loop
 from base64 import b64decode, b64encode
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,7 @@ class Passwords:
     """Derives hashes off the event loop: one thread for passwords that are set, half the cores for those checked."""
 
     def __init__(self) -> None:
-        self._hashing = ThreadPoolExecutor(1, "tchat-hash")
+        self._hashing = ThreadPoolExecutor(1, "tchat-hash", _step_back)
         self._checking = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), "tchat-check")
 
     def hash(self, password: str) -> Future[str]:
@@ -38,6 +40,12 @@ class Passwords:
         """Give up what waits for its turn."""
         for pool in (self._hashing, self._checking):
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _step_back() -> None:
+    """Let every other thread have the processor first: who sets a password can wait, who comes with one should not."""
+    if sys.platform == "linux":  # where a thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def hash_password(password: str) -> str:

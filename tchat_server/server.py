@@ -21,7 +21,7 @@ from libtchat.names import Key
 from libtchat.presence import Item
 from libtchat.reply import Error, Goodbye
 from tchat_server.clock import time_of_day
-from tchat_server.crowd import Crowd
+from tchat_server.crowd import Crowd, origin_of
 from tchat_server.listener import Listener
 from tchat_server.log import EventLog, LogUnavailable, Ready
 from tchat_server.metrics import Metrics
@@ -132,7 +132,7 @@ class Server:
 
     def connected(self, peer: PeerProtocol) -> PeerId:
         """Take a connection in."""
-        id = self.hub.connect(self._now(), token=secrets.token_urlsafe(16), origin=peer.host)
+        id = self.hub.connect(self._now(), token=secrets.token_urlsafe(16), origin=origin_of(peer.host))
         self._peers[id] = peer
         self.metrics.connections_total += 1
         return id
