@@ -120,9 +120,12 @@ def _check_stripped(shown: str, max_chars: int, field: str) -> str:
         shown = unicodedata.normalize("NFC", shown)
     for form in (shown, shown if len(shown) > max_chars else _fold(shown)):
         if not 1 <= len(form) <= max_chars or not (_PLAIN.fullmatch(form) or _is_name(form)):
+            unseen = _INVISIBLE.search(form)
             raise Refused(
                 ErrorCode.BAD_NAME,
-                f"a name has 1 to {max_chars} letters, digits or _ - .",
+                f"a name has 1 to {max_chars} letters, digits or _ - ."
+                if unseen is None
+                else f"a name has no characters that are not shown, as U+{ord(unseen[0]):04X} is",
                 field=field,
                 limit=max_chars if len(form) > max_chars else None,
             )

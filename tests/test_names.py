@@ -82,6 +82,11 @@ def test_what_is_no_name_is_refused_with_its_field(name: str) -> None:
         assert (caught.value.code, caught.value.field) == (ErrorCode.BAD_NAME, "dest")
 
 
+def test_what_is_not_shown_in_a_name_is_named() -> None:
+    with pytest.raises(Refused, match=r"U\+FE0F"):
+        check_user_name("server\ufe0f")
+
+
 def test_letters_and_marks_beside_the_invisible_ones_are_seen() -> None:
     for near in ("\u1161", "a\u034e", "a\u0350", "a\u17b6", "\u1820", "\u3165", "\uffa1", "a\ufe20"):
         assert check_user_name(near) == near
