@@ -62,7 +62,7 @@ class Server:
         trace: Callable[[str, str, bytes], None] | None = None,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
-        self._encoder, self.trace = encoder, trace
+        self._encoder, self._clock, self.trace = encoder, log.clock, trace
         self._answers = Answers(log)
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._crowd = Crowd(limits, self.metrics)
@@ -124,7 +124,7 @@ class Server:
 
     def _now(self) -> float:
         """Return the time of the log's clock, and let the hub know how far the time of day is from it."""
-        now = self.log.clock()
+        now = self._clock()
         self.hub.set_time_of_day(time_of_day() - now)
         return now
 

@@ -102,7 +102,8 @@ class EventLog(Protocol):
     """
 
     @property
-    def clock(self) -> Callable[[], float]: ...
+    def clock(self) -> Callable[[], float]:
+        """What tells, in seconds, how old what is stored is."""
 
     def append(self, parts: Sequence[Part]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
         """Append every part, each all or none, and return when they are durable.

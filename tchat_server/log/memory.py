@@ -49,7 +49,7 @@ class MemoryLog:
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._encode = encode
-        self.clock = clock or Clock()
+        self._clock = clock or Clock()
         self._guests = 0
         self._limits = limits
         self._logs: dict[Key, _Log] = {}
@@ -60,9 +60,14 @@ class MemoryLog:
         self._retries: dict[UserKey, deque[Retry]] = {}
         self._recent: deque[tuple[float, UserKey]] = deque()
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells how old retries are; see EventLog."""
+        return self._clock
+
     def append(self, parts: Sequence[Part]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
         """Append every part that follows its group's log; see EventLog."""
-        now = self.clock()
+        now = self._clock()
         self._forget_retries(now)
         failed: dict[Key, tuple[Event, ...]] = {}
         for part in parts:
@@ -80,7 +85,7 @@ class MemoryLog:
 
     def load_user(self, key: UserKey) -> Ready[User]:
         """Load what is stored of one user."""
-        self._forget_retries(self.clock())
+        self._forget_retries(self._clock())
         groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._known_in.get(key, ()))]
         name, password_hash = self._accounts.get(key, (None, None))
         user = User(

@@ -47,7 +47,7 @@ class SqliteLog:
     ) -> None:
         self._lock = lock
         self._encode = encode
-        self.clock = clock
+        self._clock = clock
         self._guest_numbers = iter(range(0))
         self._limits = limits
         self._is_closed = False
@@ -87,6 +87,11 @@ class SqliteLog:
                 raise
         return cls(lock, connector, encode=encode, clock=clock, limits=limits)
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells how old retries are; see EventLog."""
+        return self._clock
+
     async def append(self, parts: Sequence[Part]) -> Mapping[Key, tuple[Event, ...]]:
         """Append parts; see EventLog.
 
@@ -104,7 +109,7 @@ class SqliteLog:
 
     def load_user(self, key: UserKey) -> Awaitable[User]:
         """Load what is stored of one user."""
-        since = self.clock() - self._limits.retry_seconds
+        since = self._clock() - self._limits.retry_seconds
         return self._ask(partial(reader.load_user, key=key, retries_since=since), is_quick=True)
 
     async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
