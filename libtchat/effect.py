@@ -180,7 +180,11 @@ Question = LoadGroup | LoadUser | SaveUser | HashPassword | CheckPassword | Numb
 
 @frozen
 class Ask:
-    """Answer *question* with `Hub.answered`; the peer's later requests wait for it, nobody else's."""
+    """Answer *question* with `Hub.answered`, also when the peer is gone meanwhile.
+
+    The peer's later requests wait for it, nobody else's. A `SaveUser` that is out may be asked again for another peer,
+    who waits for the same outcome: it is stored once, and its answer is everybody's.
+    """
 
     peer: PeerId
     question: Question

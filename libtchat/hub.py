@@ -135,7 +135,7 @@ class Hub:
         self._sessions.end(it)
 
     def answered(self, ask: Ask, answer: Answer, now: float) -> None:
-        """Take the answer to an `Ask`; None: it can't be had now. The peer's items go on."""
+        """Take the answer to an `Ask`, whether or not its peer is still there; None: it can't be had now."""
         self._ledger.now = now
         if isinstance(ask.question, SaveUser):
             self._sessions.settled(ask.question, answer)
