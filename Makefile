@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto
 QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
   tests/project/test_architecture.py
 
-.PHONY: serve test check quick versions fuzz soak lint bench clean
+.PHONY: serve test check quick versions fuzz soak hostile lint bench clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
@@ -38,6 +38,9 @@ fuzz: $(STAMP)  ## look for bytes that do harm, for SECONDS
 
 soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
 	PYTHONPATH=tests/support $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
+
+hostile: $(STAMP)  ## attacks beside honest clients, in full (an hour); ONLY="name name": some of them
+	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(ONLY)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """A whole chat server on threads and blocking sockets: one hub behind a lock, events kept in a dictionary."""
 
+import itertools
 import secrets
 import socketserver
 import sys
@@ -21,6 +22,7 @@ from libtchat.effect import (
     Loaded,
     LoadGroup,
     LoadUser,
+    NumberGuest,
     PeerId,
     Read,
     ReadGroups,
@@ -43,6 +45,7 @@ class Chat:
         self.peers: dict[PeerId, Handler] = {}
         self.events: dict[Key, list[Event]] = {}
         self.names: dict[Key, str] = {}
+        self.guests = itertools.count(1)
 
     def tick(self) -> None:
         """Carry out what the hub wants, until it wants nothing more."""
@@ -81,6 +84,8 @@ class Chat:
                 return User()
             case HashPassword() | SaveUser() | CheckPassword():
                 return None  # no passwords here: `unavailable`
+            case NumberGuest():
+                return next(self.guests)
         raise AssertionError(question)
 
     def page(self, read: Read) -> bytes:

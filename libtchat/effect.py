@@ -29,6 +29,7 @@ __all__ = [
     "LoadUser",
     "Loaded",
     "Membership",
+    "NumberGuest",
     "Part",
     "PeerId",
     "Question",
@@ -169,12 +170,21 @@ class CheckPassword:
     password_hash: str | None
 
 
-Question = LoadGroup | LoadUser | SaveUser | HashPassword | CheckPassword
+@frozen
+class NumberGuest:
+    """Find a number for a guest, one that none had before. Answer: int, 1 or more."""
+
+
+Question = LoadGroup | LoadUser | SaveUser | HashPassword | CheckPassword | NumberGuest
 
 
 @frozen
 class Ask:
-    """Answer *question* with `Hub.answered`; the peer's later requests wait for it, nobody else's."""
+    """Answer *question* with `Hub.answered`, also when the peer is gone meanwhile.
+
+    The peer's later requests wait for it, nobody else's. A `SaveUser` that is out may be asked again for another peer,
+    who waits for the same outcome: it is stored once, and its answer is everybody's.
+    """
 
     peer: PeerId
     question: Question
@@ -230,7 +240,7 @@ class User:
     retries: tuple[Retry, ...] = ()
 
 
-Answer = Loaded | User | str | bool | None
+Answer = Loaded | User | str | bool | int | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
 Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close

@@ -34,6 +34,10 @@ class Bucket:
             return 0.0
         return (self._missing + 1 - self.burst) / self.per_second
 
+    def give(self) -> None:
+        """Give one token back."""
+        self._missing = max(0.0, self._missing - 1)
+
     def full(self, now: float) -> bool:
         """Tell whether nothing is missing any more, so that a new bucket would behave the same."""
         return self._missing <= (now - self._at) * self.per_second
@@ -54,3 +58,8 @@ class Buckets:
             self._buckets = {k: b for k, b in self._buckets.items() if not b.full(now)}
             self._sweep_at = max(1024, 2 * len(self._buckets))
         return self._buckets.setdefault(key, Bucket(self.burst, self.per_second)).take(now)
+
+    def give(self, key: Hashable) -> None:
+        """Give one token back to *key*'s bucket."""
+        if (bucket := self._buckets.get(key)) is not None:
+            bucket.give()

@@ -20,12 +20,13 @@ from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Goodbye
-from tchat_server.net.admission import Crowd
+from tchat_server.clock import time_of_day
+from tchat_server.net.admission import Crowd, origin_of
 from tchat_server.net.flow import Hold
 from tchat_server.net.listener import Listener
 from tchat_server.net.peer import Line, PeerProtocol
 from tchat_server.ops.metrics import Metrics
-from tchat_server.store.answers import Encoder, answer, reading
+from tchat_server.store.answers import Answers, Encoder, reading
 from tchat_server.store.event_log import EventLog, LogUnavailable, Ready
 
 __all__ = ["Server"]
@@ -48,7 +49,6 @@ class Server:
         hub: the brain.
         log: where events are kept; it encodes with *encoder*.
         encoder: shared with the log.
-        clock: seconds since the epoch, UTC.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
     """
 
@@ -59,11 +59,11 @@ class Server:
         encoder: Encoder,
         *,
         limits: Limits = DEFAULT_LIMITS,
-        clock: Callable[[], float] = time.time,
         trace: Callable[[str, str, bytes], None] | None = None,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
-        self._encoder, self._clock, self.trace = encoder, clock, trace
+        self._encoder, self._clock, self.trace = encoder, log.clock, trace
+        self._answers = Answers(log)
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._crowd = Crowd(limits, self.metrics)
         self._dirty: list[PeerProtocol] = []
@@ -117,15 +117,22 @@ class Server:
         for peer in list(self._peers.values()):
             peer.abort("the server stops")
         await self.log.close()
+        self._answers.close()
 
     def _refusal(self, limit: int) -> bytes:
         return self._encoder.line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
+
+    def _now(self) -> float:
+        """Return the time of the log's clock, and let the hub know how far the time of day is from it."""
+        now = self._clock()
+        self.hub.set_time_of_day(time_of_day() - now)
+        return now
 
     # --- what connections tell (tchat_server.net.peer.Owner) ---
 
     def connected(self, peer: PeerProtocol) -> PeerId:
         """Take a connection in."""
-        id = self.hub.connect(self._clock(), token=secrets.token_urlsafe(16), origin=peer.host)
+        id = self.hub.connect(self._now(), token=secrets.token_urlsafe(16), origin=origin_of(peer.host))
         self._peers[id] = peer
         self.metrics.connections_total += 1
         return id
@@ -133,7 +140,7 @@ class Server:
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None:
         """Pass what a peer sent to the hub."""
         self.metrics.frames_in_total += len(items)
-        self._faults_cost_only(peer, self.hub.handle, peer.id, items, self._clock())
+        self._faults_cost_only(peer, self.hub.handle, peer.id, items, self._now())
         if items:
             peer.has_spoken = True
             if self.hub.backlog > _MAX_BACKLOG:
@@ -166,7 +173,7 @@ class Server:
         self._crowd.leave(peer.host)
         self.metrics.closed[peer.cause.partition(":")[0]] += 1
         logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.cause, peer.frames_in, peer.lines_out)
-        self.hub.disconnected(peer.id, self._clock())
+        self.hub.disconnected(peer.id, self._now())
         self._tick_soon()
 
     @property
@@ -302,15 +309,15 @@ class Server:
         metrics.appends_total += 1
         metrics.append_seconds_total += time.monotonic() - self._appending_since
         metrics.append_failures_total += bool(failed)
-        now = self._clock()
+        now = self._now()
         effects = self.hub.rejected(failed, now) if failed else self.hub.committed(now)
         self._carry_out(effects)
         self._encoder.forget()
 
     def _ask(self, ask: Ask) -> None:
-        found = answer(ask.question, self.log)
+        found = self._answers.answer(ask.question)
         if isinstance(found, Ready):
-            self._faults_cost_only(self._peers.get(ask.peer), self.hub.answered, ask, found.value, self._clock())
+            self._faults_cost_only(self._peers.get(ask.peer), self.hub.answered, ask, found.value, self._now())
             return
         if (peer := self._peers.get(ask.peer)) is not None:
             peer.turns.hold(Hold.QUESTION)
@@ -323,7 +330,8 @@ class Server:
             logger.warning("storage: %s", error)
             known = None
         peer = self._peers.get(ask.peer)
-        self._faults_cost_only(peer, self.hub.answered, ask, known, self._clock())
+        self._faults_cost_only(peer, self.hub.answered, ask, known, self._now())
+        self._answers.told(ask.question)
         self._tick_soon()
         if peer is not None:
             peer.turns.release(Hold.QUESTION)

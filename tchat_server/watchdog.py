@@ -39,7 +39,18 @@ class Watchdog:
             metrics.loop_lag_max_seconds = max(lag, metrics.loop_lag_max_seconds)
             if lag > _LONG_LAG_SECONDS:
                 logger.warning("the event loop was %.1f s late", lag)
-            self._close_stuck(asyncio.get_running_loop().time())
+                self._give_back(lag)
+            else:
+                self._close_stuck(asyncio.get_running_loop().time())
+
+    def _give_back(self, seconds: float) -> None:
+        """Count nobody's time in which we did not read: the process was stopped, perhaps, or its machine slept.
+
+        Nobody is judged before what came meanwhile was read.
+        """
+        now = asyncio.get_running_loop().time()
+        for peer in self.server.peers:
+            peer.since = min(now, peer.since + seconds)
 
     def _close_stuck(self, now: float) -> None:
         limits = self.server.limits

@@ -21,10 +21,15 @@ __all__ = ["Entrances", "expect", "learn"]
 
 @define
 class Entrance:
-    """One user's: `peers` are about to enter; `noted` left the line meanwhile and is about that user."""
+    """One user's: `peers` are about to enter; `noted` left the line meanwhile and is about that user.
+
+    Attributes:
+        password_hash: what the name was protected with meanwhile, if it was.
+    """
 
     peers: set[PeerId] = Factory(set)
     noted: list[Outcome] = Factory(list)
+    password_hash: str | None = None
 
 
 @define
@@ -60,6 +65,16 @@ class Entrances:
             event = outcome.events[-1]
             for user in {user_key(event.sender), user_key(subject(event) or event.sender)} & self._users.keys():
                 self._users[user].noted.append(outcome)
+
+    def protect(self, user: UserKey, password_hash: str) -> None:
+        """Note that the name of *user* is protected from now on."""
+        if (entrance := self._users.get(user)) is not None:
+            entrance.password_hash = password_hash
+
+    def protection(self, user: UserKey) -> str | None:
+        """Return what the name of *user* was protected with since the first of its peers began to enter."""
+        entrance = self._users.get(user)
+        return entrance.password_hash if entrance is not None else None
 
     def _adopt(self, session: Session, now: float) -> None:
         """Take over what an earlier session of the user has in the line: it is repeated, and undone, here."""

@@ -1,7 +1,7 @@
 """The server's brain: takes what peers send, has it decided, and says what the shell is to do.
 
-No socket, clock or storage: the shell passes `now` (seconds since the epoch, UTC) and carries out effects. What is
-here is the route of an item: rate, identity, then the ledger (requests that make events) or the line at once.
+No socket, clock or storage: the shell passes `now` (seconds of a clock that only goes forward) and carries out effects.
+What is here is the route of an item: rate, identity, then the ledger (requests that make events) or the line at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import assert_never
 
 from attrs import define, field
 
-from libtchat.effect import Answer, Ask, Effect, PeerId, Send
+from libtchat.effect import Answer, Ask, Effect, PeerId, SaveUser, Send
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
 from libtchat.hub.login import Sessions
@@ -91,11 +91,15 @@ class Hub:
         """How many events and answers wait for storage. Above a limit of its own the shell stops reading sockets."""
         return len(self._line)
 
+    def set_time_of_day(self, ahead: float) -> None:
+        """Have time stamps tell `now` and *ahead* seconds as seconds since the epoch, UTC; 0 until it is called."""
+        self._ledger.ahead = ahead
+
     def connect(self, now: float, *, token: str, origin: str = "") -> PeerId:
         """Take in a new connection.
 
         Args:
-            now: seconds since the epoch.
+            now: the time.
             token: 128 fresh random bits as text; if a user comes online by this connection, it is that user's token.
             origin: where it comes from, for throttling passwords; any text.
         """
@@ -131,8 +135,10 @@ class Hub:
         self._sessions.end(it)
 
     def answered(self, ask: Ask, answer: Answer, now: float) -> None:
-        """Take the answer to an `Ask`; None: it can't be had now. The peer's items go on."""
+        """Take the answer to an `Ask`, whether or not its peer is still there; None: it can't be had now."""
         self._ledger.now = now
+        if isinstance(ask.question, SaveUser):
+            self._sessions.settled(ask.question, answer)
         peer = self._peers.get(ask.peer)
         if peer is None or ask.question != peer.awaited:
             return
@@ -164,7 +170,7 @@ class Hub:
         Args:
             failed: per group the newer events somebody else appended (those are told, and the group's requests
                 decided again), or () if the storage is unavailable (its requests in flight are refused).
-            now: seconds since the epoch.
+            now: the time.
         """
         self._ledger.now = now
         self._ledger.rejected(failed)

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from hmac import compare_digest
 
-from attrs import Factory, define, field
+from attrs import Factory, define, evolve
 
-from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, SaveUser, User
-from libtchat.hub.presence import Peer, Presence, Session
+from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, SaveUser, User
+from libtchat.hub.presence import Peer, Presence, Session, Unanswered
+from libtchat.hub.throttle import Throttle
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import Limits
 from libtchat.message.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
 from libtchat.message.request import Hello, Register
-from libtchat.rate import Bucket, Buckets
+from libtchat.rate import Bucket
 
 __all__ = ["Identity"]
-
-_PROTOCOL_EPOCH = 1_735_689_600
-"""2025-01-01T00:00:00Z. Guests are numbered by the milliseconds since, so that no restart repeats a number."""
 
 _MAX_TOKENS = 100_000
 """Tokens of users who went: names cost nothing, so somebody may come and go under a thousand of them a second."""
@@ -29,34 +27,33 @@ _MAX_TOKENS = 100_000
 
 @define
 class Identity:
-    """The tokens given, the guests numbered and the passwords tried."""
+    """The tokens given, the passwords on their way to the log and those tried."""
 
     limits: Limits
     _presence: Presence
     _tokens: dict[UserKey, tuple[str, float]] = Factory(dict)
-    _guests: int = 0
-    _tries: Buckets = field()
+    _saving: dict[UserKey, SaveUser] = Factory(dict)
+    _throttle: Throttle = Factory(lambda self: Throttle(self.limits), takes_self=True)
 
-    @_tries.default
-    def _make_tries(self) -> Buckets:
-        return Buckets(self.limits.password_burst, self.limits.passwords_per_second)
-
-    def enter(self, peer: Peer, hello: Hello, key: UserKey, now: float) -> Session:
+    def enter(self, peer: Peer, hello: Hello, key: UserKey, protection: str | None, now: float) -> Session:
         """Decide as whom *peer* enters: a session that is there, or a new one (not attached to *peer* yet).
 
-        *key* is that of the hello's name, checked or not.
+        *key* is that of the hello's name, checked or not; *protection* is the hash of the password that the name got
+        since what is stored of the user was asked for.
 
         Raises:
             Unanswered: see there.
             Refused: bad-name, auth-required, auth-failed, name-in-use, limit-reached, rate-limited, unavailable.
         """
         if hello.sender is None:
-            guest = self._guest_name(now)
+            guest = f"{GUEST_PREFIX}{peer.ask(NumberGuest())}"
             return self._new_session(user_key(guest), guest, peer.token, User())
         name = check_user_name(hello.sender)
         session = self._presence.session(key)
         user = None if session else peer.ask(LoadUser(key))
         assert user is None or isinstance(user, User)
+        if user is not None and protection is not None:
+            user = evolve(user, password_hash=protection)
         self._authenticate(peer, hello, key, session or user or User(), is_held=session is not None, now=now)
         if session is not None:
             if len(session.peers) >= self.limits.max_peers_per_user:
@@ -77,23 +74,41 @@ class Identity:
                 del self._tokens[next(iter(self._tokens))]
             self._tokens[session.key] = (session.token, now + self.limits.token_seconds)
 
-    def register(self, peer: Peer, session: Session, request: Register) -> None:
+    def register(self, peer: Peer, session: Session, request: Register, now: float) -> None:
         """Protect the session's name with a password, once.
 
         Raises:
             Unanswered: see there.
-            Refused: forbidden for a guest or a name that is protected already; unavailable.
+            Refused: forbidden for a guest or a name that is protected already; rate-limited; unavailable.
         """
         if is_guest(session.key):
             raise Refused(ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one with a hello")
         if not request.password:
             raise Refused(ErrorCode.BAD_REQUEST, "the password is empty", field="password")
+        question = HashPassword(request.password)
         if session.password_hash is None:
-            hashed = _text(peer.ask(HashPassword(request.password)))
-            if peer.ask(SaveUser(session.key, session.name, hashed)):
-                session.password_hash = hashed
-                return
+            self._wait_for_save(session.key)
+            if question not in peer.answers:
+                self._throttle.hash(peer.origin, now)
+            save = SaveUser(session.key, session.name, _text(peer.ask(question)))
+            if save not in peer.answers:
+                self._saving[session.key] = save
+            peer.ask(save)  # False: somebody else was first
+        elif peer.answers.get(question) == session.password_hash:
+            self._throttle.live(session.key, peer.origin)
+            return
         raise Refused(ErrorCode.FORBIDDEN, f"{session.name} has a password already")
+
+    def settled(self, save: SaveUser, answer: Answer) -> bool:
+        """Take what became of a password that was to be stored; tell whether it protects its name from now on."""
+        if self._saving.get(save.key) != save:
+            return False  # known already: somebody else waited for it too
+        del self._saving[save.key]
+        if answer is not True:
+            return False
+        if (session := self._presence.session(save.key)) is not None:
+            session.password_hash = save.password_hash
+        return True
 
     def _authenticate(
         self, peer: Peer, hello: Hello, key: UserKey, user: Session | User, *, is_held: bool, now: float
@@ -101,19 +116,24 @@ class Identity:
         token = user.token if isinstance(user, Session) else self._token(key, now)
         if hello.token is not None and token is not None and _same(hello.token, token):
             return
+        self._wait_for_save(key)
         if hello.password is not None:
             check = CheckPassword(hello.password, user.password_hash)
             if check not in peer.answers:
-                wait = max(self._tries.take(("name", key), now), self._tries.take(("origin", peer.origin), now))
-                if wait:
-                    raise Refused(ErrorCode.RATE_LIMITED, "too many passwords tried", retry_after=wait)
+                self._throttle.check(key, peer.origin, now)
             if peer.ask(check):
+                self._throttle.right(key, peer.origin)
                 return
             raise Refused(ErrorCode.AUTH_FAILED)
         if user.password_hash is not None:
             raise Refused(ErrorCode.AUTH_REQUIRED if hello.token is None else ErrorCode.AUTH_FAILED)
         if is_held:
             raise Refused(ErrorCode.NAME_IN_USE, field="sender")
+
+    def _wait_for_save(self, key: UserKey) -> None:
+        """Let nobody be decided about while a password of this name is on its way to the disk."""
+        if (save := self._saving.get(key)) is not None:
+            raise Unanswered(save)
 
     def _new_session(self, key: UserKey, name: str, token: str, user: User) -> Session:
         return Session(
@@ -130,10 +150,6 @@ class Identity:
     def _token(self, key: UserKey, now: float) -> str | None:
         token, expires = self._tokens.get(key, ("", 0.0))
         return token if now < expires else None
-
-    def _guest_name(self, now: float) -> str:
-        self._guests = max(self._guests + 1, int((now - _PROTOCOL_EPOCH) * 1000))
-        return f"{GUEST_PREFIX}{self._guests}"
 
 
 def _same(given: str, expected: str) -> bool:

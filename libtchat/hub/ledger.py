@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from math import floor
 
 import attrs
 from attrs import Factory, define
@@ -44,14 +45,20 @@ class Slot:
 
 @define
 class Ledger:
-    """All loaded groups of one hub. `now` is the time of what is decided next, in seconds since the epoch."""
+    """All loaded groups of one hub.
+
+    Attributes:
+        now: the time of what is decided next, in seconds of a clock that only goes forward.
+        ahead: how far the time of day (seconds since the epoch, UTC) is ahead of that; only `ts` tells it.
+    """
 
     limits: Limits
     presence: Presence
     line: Line[Outcome]
     now: float = 0.0
-    _stamped: tuple[float, str] = (-1.0, "")
-    _second: tuple[int, str] = (-1, "")
+    ahead: float = 0.0
+    _stamped: tuple[float | None, str] = (None, "")
+    _second: tuple[int | None, str] = (None, "")
     _slots: dict[Key, Slot] = Factory(dict)
     _sweep_at: int = 10_000
     entrances: Entrances = Factory(lambda ledger: Entrances(ledger.line), takes_self=True)
@@ -59,16 +66,17 @@ class Ledger:
     @property
     def ts(self) -> str:
         """The time stamp of `now`: ISO 8601, UTC, milliseconds (R-ts)."""
+        now = self.now + self.ahead
         at, ts = self._stamped
-        if at != self.now:
+        if at != now:
             second, text = self._second
-            if second != int(self.now):
-                second = int(self.now)
+            if second != floor(now):
+                second = floor(now)
                 text = datetime.fromtimestamp(second, UTC).isoformat()[:19]
                 self._second = (second, text)
-            milliseconds = int((self.now - second) * 1000 + 0.0005)  # a float holds a bit less than what was meant
+            milliseconds = int((now - second) * 1000 + 0.0005)  # a float holds a bit less than what was meant
             ts = f"{text}.{min(milliseconds, 999):03}Z"
-            self._stamped = (self.now, ts)
+            self._stamped = (now, ts)
         return ts
 
     # --- groups ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from libtchat.effect import PeerId, Send
+from libtchat.effect import Answer, PeerId, SaveUser, Send
 from libtchat.group import Standing
 from libtchat.hub.identity import Identity
 from libtchat.hub.ledger import Ledger
@@ -73,7 +73,7 @@ class Sessions:
         user, now, ledger = user_key(hello.sender or ""), self.ledger.now, self.ledger
         entrances = ledger.entrances
         try:
-            session = self._identity.enter(peer, hello, user, now)
+            session = self._identity.enter(peer, hello, user, entrances.protection(user), now)
         except Unanswered:
             entrances.begin(peer.id, user)
             raise
@@ -111,7 +111,12 @@ class Sessions:
             Unanswered, Refused: see `who` and `libtchat.hub.identity.Identity.register`.
         """
         session = self.who(peer, request.sender if peer.session is not None else None)
-        self._identity.register(peer, session, request)
+        self._identity.register(peer, session, request, self.ledger.now)
+
+    def settled(self, question: SaveUser, answer: Answer) -> None:
+        """Take what became of a password that was to be stored, whether or not who asked is still there."""
+        if self._identity.settled(question, answer):
+            self.ledger.entrances.protect(question.key, question.password_hash)
 
     def _notice(self, session: Session, event: str) -> None:
         """Tell others that a user came or went."""

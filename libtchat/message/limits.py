@@ -52,6 +52,8 @@ class Limits:
     broadcasts_per_second: float = 1.0
     password_burst: int = 5
     passwords_per_second: float = 0.2
+    register_burst: int = 30
+    registers_per_second: float = 1.0
 
     # one connection, and all of them
     max_peers: int = 10_000

@@ -37,6 +37,9 @@ _RESERVED = frozenset({"server"})
 _PUNCTUATION = frozenset("_-.")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")  # what nearly every name is made of, checked at a glance
 
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+"""The letters and marks that are not shown: those with Unicode's property Default_Ignorable_Code_Point (UAX #44)."""
+
 
 _MAX_DECOMPOSED_CHARS = 4 * DEFAULT_LIMITS.max_group_chars
 """What is longer is no name, however it is normalized: no character is composed of more than four."""
@@ -116,14 +119,21 @@ def _check_stripped(shown: str, max_chars: int, field: str) -> str:
     if len(shown) <= _MAX_DECOMPOSED_CHARS:
         shown = unicodedata.normalize("NFC", shown)
     for form in (shown, shown if len(shown) > max_chars else _fold(shown)):
-        if not 1 <= len(form) <= max_chars or not (_PLAIN.fullmatch(form) or all(map(_is_name_char, form))):
+        if not 1 <= len(form) <= max_chars or not (_PLAIN.fullmatch(form) or _is_name(form)):
+            unseen = _INVISIBLE.search(form)
             raise Refused(
                 ErrorCode.BAD_NAME,
-                f"a name has 1 to {max_chars} letters, digits or _ - .",
+                f"a name has 1 to {max_chars} letters, digits or _ - ."
+                if unseen is None
+                else f"a name has no characters that are not shown, as U+{ord(unseen[0]):04X} is",
                 field=field,
                 limit=max_chars if len(form) > max_chars else None,
             )
     return shown
+
+
+def _is_name(text: str) -> bool:
+    return _INVISIBLE.search(text) is None and all(map(_is_name_char, text))
 
 
 def _is_name_char(char: str) -> bool:

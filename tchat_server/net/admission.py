@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from ipaddress import IPv6Address
 
 from attrs import Factory, define
 
 from libtchat.message.limits import Limits
 from tchat_server.ops.metrics import Metrics
 
-__all__ = ["Crowd"]
+__all__ = ["Crowd", "origin_of"]
 
 logger = logging.getLogger("tchat_server")
 
@@ -56,3 +57,11 @@ class Crowd:
         self._per_host[host] -= 1
         if not self._per_host[host]:
             del self._per_host[host]
+
+
+def origin_of(host: str) -> str:
+    """Return where passwords from *host* count as from: itself or, in IPv6, the network of 2^64 one line is given."""
+    if ":" not in host:
+        return host
+    address = IPv6Address(host)
+    return host if address.is_link_local else str(IPv6Address(int(address) >> 64 << 64))

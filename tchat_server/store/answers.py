@@ -14,6 +14,7 @@ from libtchat.effect import (
     Kinds,
     LoadGroup,
     LoadUser,
+    NumberGuest,
     Question,
     Read,
     ReadGroups,
@@ -25,10 +26,10 @@ from libtchat.message.event import Event
 from libtchat.message.limits import Limits
 from libtchat.message.reply import Groups, Message
 from libtchat.wire import codec
-from tchat_server.password import check_password, hash_password
-from tchat_server.store.event_log import EventLog, LogUnavailable, NamePage
+from tchat_server.password import Passwords
+from tchat_server.store.event_log import EventLog, LogUnavailable, NamePage, Ready
 
-__all__ = ["Encoder", "answer", "reading"]
+__all__ = ["Answers", "Encoder", "reading"]
 
 
 class Encoder:
@@ -54,21 +55,49 @@ class Encoder:
         self._kept.clear()
 
 
-def answer(question: Question, log: EventLog) -> Awaitable[Answer]:
-    """Answer one of the hub's questions; awaiting it raises LogUnavailable if the storage can't be used now."""
-    match question:
-        case LoadGroup(key=group):
-            return log.load(group)
-        case LoadUser(key=user):
-            return log.load_user(user)
-        case SaveUser(key=user, name=name, password_hash=password_hash):
-            return log.save_user(user, name, password_hash)
-        case HashPassword(password=password):
-            return asyncio.to_thread(hash_password, password)
-        case CheckPassword(password=password, password_hash=stored):
-            return asyncio.to_thread(check_password, password, stored)
-        case _:
-            assert_never(question)
+class Answers:
+    """Answers the hub's questions from the log, and by deriving hashes."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._passwords = Passwords()
+        self._saves: dict[SaveUser, Awaitable[bool]] = {}
+
+    def answer(self, question: Question) -> Awaitable[Answer]:
+        """Answer a question; awaiting it raises LogUnavailable if the storage can't be used now."""
+        match question:
+            case LoadGroup(key=group):
+                return self._log.load(group)
+            case LoadUser(key=user):
+                return self._log.load_user(user)
+            case SaveUser():
+                return self._save(question)
+            case HashPassword(password=password):
+                return self._passwords.hash(password)
+            case CheckPassword(password=password, password_hash=stored):
+                return self._passwords.check(password, stored)
+            case NumberGuest():
+                return self._log.number_guest()
+            case _:
+                assert_never(question)
+
+    def told(self, question: Question) -> None:
+        """Forget what the hub was told the answer of: who asks once more has it done once more."""
+        if isinstance(question, SaveUser):
+            self._saves.pop(question, None)
+
+    def close(self) -> None:
+        """Give up hashes that wait for their turn."""
+        self._passwords.close()
+
+    def _save(self, save: SaveUser) -> Awaitable[Answer]:
+        """Store a password once, however many wait for it."""
+        if (found := self._saves.get(save)) is not None:
+            return found
+        saved = self._log.save_user(save.key, save.name, save.password_hash)
+        if not isinstance(saved, Ready):
+            saved = self._saves[save] = asyncio.ensure_future(saved)
+        return saved
 
 
 def reading(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from libtchat.effect import Kinds, Loaded, Part, User
@@ -95,9 +95,15 @@ class Ready(Generic[_T]):
 class EventLog(Protocol):
     """The one seam for storage. All methods are called on the event loop; none may block it.
 
+    Its clock tells how old what is stored is. It only goes forward, also from one run of the server to the next.
+
     What a call raises, it raises when it is awaited. One that returns `Ready` is done when it returns; what it answers
     is as of then.
     """
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells, in seconds, how old what is stored is."""
 
     def append(self, parts: Sequence[Part]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
         """Append every part, each all or none, and return when they are durable.
@@ -117,6 +123,9 @@ class EventLog(Protocol):
 
     def save_user(self, key: UserKey, name: str, password_hash: str) -> Awaitable[bool]:
         """Store a password hash; False if the user has one already. Raises LogUnavailable."""
+
+    def number_guest(self) -> Awaitable[int]:
+        """Return a number that no guest had before, whatever happened to clocks. Raises LogUnavailable."""
 
     def read(
         self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int

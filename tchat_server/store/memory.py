@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from libtchat.message.event import Created, Event, Said
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
+from tchat_server.clock import Clock, guest_floor
 from tchat_server.store.change import changed_users, displayed_name, new_retries
 from tchat_server.store.event_log import NamePage, Page, Ready
 
@@ -45,11 +45,12 @@ class MemoryLog:
         self,
         *,
         encode: Callable[[Event], bytes] = codec.encode,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._encode = encode
-        self._clock = clock
+        self._clock = clock or Clock()
+        self._guests = 0
         self._limits = limits
         self._logs: dict[Key, _Log] = {}
         self._public: list[Key] = []
@@ -58,6 +59,11 @@ class MemoryLog:
         self._accounts: dict[UserKey, tuple[str, str]] = {}
         self._retries: dict[UserKey, deque[Retry]] = {}
         self._recent: deque[tuple[float, UserKey]] = deque()
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells how old retries are; see EventLog."""
+        return self._clock
 
     def append(self, parts: Sequence[Part]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
         """Append every part that follows its group's log; see EventLog."""
@@ -100,6 +106,11 @@ class MemoryLog:
             return Ready(False)
         self._accounts[key] = (name, password_hash)
         return Ready(True)
+
+    def number_guest(self) -> Ready[int]:
+        """Return a number that no guest had before."""
+        self._guests = max(self._guests + 1, guest_floor())
+        return Ready(self._guests)
 
     def read(
         self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int

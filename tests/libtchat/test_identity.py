@@ -7,8 +7,9 @@ from typing import Any
 import attrs
 from harness import UNLIMITED, Shell, ask, code, enter
 
-from libtchat.effect import Ask, HashPassword
+from libtchat.effect import Answer, Ask, HashPassword, PeerId, SaveUser
 from libtchat.hub.hub import Hub
+from libtchat.hub.presence import Item
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.limits import Limits
 from libtchat.message.request import Create, Hello, Join, ListUsers, Ping, Quit, Register, Say
@@ -83,9 +84,6 @@ def test_a_guests_number_is_never_given_again() -> None:
     shell.disconnect(peer)
     shell.now -= 86_400  # the clock goes back
     names.append(ask(shell, shell.connect(), Hello())["from"])
-    restarted = a_shell()
-    restarted.now = shell.now + 86_401
-    names.append(ask(restarted, restarted.connect(), Hello())["from"])
     assert len(set(names)) == len(names)
     numbers = [int(name.removeprefix("guest-")) for name in names]
     assert numbers == sorted(numbers)
@@ -111,22 +109,75 @@ def test_a_user_has_eight_peers_at_most() -> None:
     assert code(shell, shell.connect(), Hello("alice", token=token)) == ""
 
 
-def test_passwords_are_throttled_by_name_and_by_origin() -> None:
-    shell = a_shell(password_burst=3, passwords_per_second=0.2)
-    alice = enter(shell, "alice")
-    ask(shell, alice, Register(None, "secret"))
+class Guessing:
+    """Alice, who set her password at home, and anybody who tries passwords."""
 
-    def attempt(name: str, password: str, origin: str) -> dict[str, Any]:
-        return ask(shell, shell.connect(origin), Hello(name, password=password))
+    def __init__(self, **limits: float) -> None:
+        self.shell = a_shell(
+            **{"password_burst": 3, "passwords_per_second": 0.2, "registers_per_second": 1.0, **limits}
+        )
+        alice = self.shell.connect("home")
+        ask(self.shell, alice, Hello("alice"))
+        ask(self.shell, alice, Register(None, "secret"))
 
-    tries = [attempt("alice", "wrong", f"10.0.0.{number}") for number in range(4)]
+    def attempt(self, name: str, password: str, origin: str) -> dict[str, Any]:
+        return ask(self.shell, self.shell.connect(origin), Hello(name, password=password))
+
+    def codes(self, *origins: str, name: str = "alice") -> list[str]:
+        return [self.attempt(name, "wrong", origin)["code"] for origin in origins]
+
+
+def test_wrong_passwords_are_throttled_by_address() -> None:
+    guessing = Guessing()
+    tries = [guessing.attempt(f"nobody{number}", "wrong", "10.9.9.9") for number in range(4)]
     assert [message["code"] for message in tries] == ["auth-failed"] * 3 + ["rate-limited"]
     assert tries[-1]["retry_after"] == 5
-    assert attempt("alice", "secret", "10.0.0.9")["code"] == "rate-limited"
-    shell.now += 5
-    assert attempt("alice", "secret", "10.0.0.9")["action"] == "server-hello"
-    by_origin = [attempt(f"nobody{number}", "wrong", "10.9.9.9")["code"] for number in range(4)]
-    assert by_origin == ["auth-failed"] * 3 + ["rate-limited"]
+    guessing.shell.now += 5
+    assert guessing.codes("10.9.9.9", "10.9.9.9") == ["auth-failed", "rate-limited"]
+
+
+def test_a_stranger_does_not_keep_an_owner_out_who_comes_from_elsewhere() -> None:
+    guessing = Guessing()
+    shell = guessing.shell
+    for number in range(30):
+        assert guessing.codes(*["10.9.9.9"] * 30)[-1] == "rate-limited"
+        owner = shell.connect(f"10.0.0.{number}")
+        assert ask(shell, owner, Hello("alice", password="secret"))["action"] == "server-hello"
+        shell.disconnect(owner)
+        shell.now += 1
+
+
+def test_strangers_from_many_addresses_are_throttled_by_name_but_the_owner_gets_in_at_home() -> None:
+    guessing = Guessing()
+    codes = guessing.codes(*[f"10.0.0.{number}" for number in range(40)])
+    assert codes == ["auth-failed"] * 30 + ["rate-limited"] * 10
+    assert guessing.attempt("alice", "secret", "10.0.1.1")["code"] == "rate-limited"
+    assert guessing.attempt("alice", "secret", "home")["action"] == "server-hello"
+    guessing.shell.now += 1
+    assert guessing.attempt("alice", "secret", "10.0.1.1")["action"] == "server-hello"
+
+
+def test_right_passwords_do_not_count() -> None:
+    guessing = Guessing()
+    for _ in range(20):
+        peer = guessing.shell.connect("10.0.0.1")
+        assert ask(guessing.shell, peer, Hello("alice", password="secret"))["action"] == "server-hello"
+        guessing.shell.disconnect(peer)
+
+
+def test_registers_are_throttled_by_address() -> None:
+    guessing = Guessing(register_burst=3)
+    codes = []
+    for number in range(5):
+        peer = guessing.shell.connect("10.9.9.9")
+        ask(guessing.shell, peer, Hello(f"u{number}"))
+        answer = ask(guessing.shell, peer, Register(None, "secret"))
+        codes.append(answer.get("code", ""))
+    assert codes == ["", "", "", "rate-limited", "rate-limited"]
+    assert answer["retry_after"] == 1
+    elsewhere = guessing.shell.connect("10.0.0.1")
+    ask(guessing.shell, elsewhere, Hello("bob"))
+    assert code(guessing.shell, elsewhere, Register(None, "secret")) == ""
 
 
 def test_an_unknown_name_is_refused_like_a_known_one() -> None:
@@ -227,3 +278,118 @@ def test_requests_come_at_a_rate_and_the_wait_is_told() -> None:
     assert answers[-1].items() >= {"code": "rate-limited", "retry_after": 0.5, "request": "ping", "id": "4"}.items()
     shell.now += 0.5
     assert code(shell, peer, Ping()) == ""
+
+
+# --- a name being protected, and who enters meanwhile ---
+
+
+class Slow:
+    """A shell whose storage answers only when it is told to."""
+
+    def __init__(self) -> None:
+        self.shell = a_shell()
+        self.asked: list[Ask] = []
+
+    def handle(self, peer: PeerId, item: Item) -> None:
+        self.shell.hub.handle(peer, [item], self.shell.now)
+        self.tick()
+
+    def tick(self) -> None:
+        while effects := self.shell.hub.drain():
+            self.asked += [effect for effect in effects if isinstance(effect, Ask)]
+            self.shell.carry_out([effect for effect in effects if not isinstance(effect, Ask)])
+
+    def leave(self, peer: PeerId) -> None:
+        self.shell.closed.add(peer)
+        self.shell.hub.disconnected(peer, self.shell.now)
+        self.tick()
+
+    def load(self, peer: PeerId) -> Answer:
+        """Work out the answer to what *peer* asked, which takes its time to arrive."""
+        (ask,) = [ask for ask in self.asked if ask.peer == peer]
+        return self.shell.answer_to(ask.question)
+
+    def answer(self, peer: PeerId, answer: Answer) -> None:
+        (ask,) = [ask for ask in self.asked if ask.peer == peer]
+        self.asked.remove(ask)
+        self.shell.hub.answered(ask, answer, self.shell.now)
+        self.tick()
+
+    def registering(self, name: str) -> tuple[PeerId, str]:
+        """Let a user set the password "secret", which is being stored; return its peer and its token."""
+        peer = self.shell.connect()
+        token = ask(self.shell, peer, Hello(name))["token"]
+        self.handle(peer, Register(None, "secret"))
+        self.answer(peer, "hash of secret")
+        assert [type(ask.question) for ask in self.asked] == [SaveUser]
+        return peer, str(token)
+
+    def finish(self) -> None:
+        while self.asked:
+            self.answer(self.asked[0].peer, self.load(self.asked[0].peer))
+        self.shell.tick()
+
+
+def test_who_comes_while_a_password_is_being_stored_is_decided_after_it() -> None:
+    slow = Slow()
+    alice, _ = slow.registering("alice")
+    slow.leave(alice)
+    mallory, owner = slow.shell.connect(), slow.shell.connect()
+    slow.handle(mallory, Hello("alice"))
+    slow.handle(owner, Hello("alice", password="secret"))
+    for peer in (mallory, owner):
+        slow.answer(peer, slow.load(peer))
+    assert slow.shell.said(mallory) == slow.shell.said(owner) == []
+    slow.finish()
+    assert [message["code"] for message in slow.shell.said(mallory)] == ["auth-required"]
+    assert [message["action"] for message in slow.shell.said(owner)] == ["server-hello"]
+
+
+def test_what_was_loaded_before_a_password_was_stored_lets_nobody_in() -> None:
+    slow = Slow()
+    mallory = slow.shell.connect()
+    slow.handle(mallory, Hello("alice"))
+    stale = slow.load(mallory)
+    alice = enter(slow.shell, "alice")
+    assert ask(slow.shell, alice, Register(None, "secret"))["action"] == "register"
+    slow.shell.disconnect(alice)
+    slow.answer(mallory, stale)
+    slow.finish()
+    assert [message["code"] for message in slow.shell.said(mallory)] == ["auth-required"]
+    assert code(slow.shell, slow.shell.connect(), Hello("alice", password="secret")) == ""
+
+
+def test_a_password_that_could_not_be_stored_keeps_nobody_out() -> None:
+    slow = Slow()
+    alice, _ = slow.registering("alice")
+    bob = slow.shell.connect()
+    slow.leave(alice)
+    slow.handle(bob, Hello("alice"))
+    slow.answer(alice, None)
+    while slow.asked:
+        slow.answer(bob, None if isinstance(slow.asked[0].question, SaveUser) else slow.load(bob))
+    assert [message["action"] for message in slow.shell.said(bob)] == ["server-hello"]
+
+
+def test_the_owner_comes_back_with_the_token_while_the_password_is_being_stored() -> None:
+    slow = Slow()
+    alice, token = slow.registering("alice")
+    slow.leave(alice)
+    again = slow.shell.connect()
+    slow.handle(again, Hello("alice", token=token))
+    slow.answer(again, slow.load(again))
+    assert [message["action"] for message in slow.shell.said(again)] == ["server-hello"]
+    slow.finish()
+    assert code(slow.shell, again, Register(None, "other")) == "forbidden"
+    assert code(slow.shell, slow.shell.connect(), Hello("alice")) == "auth-required"
+    assert code(slow.shell, slow.shell.connect(), Hello("alice", password="secret")) == ""
+
+
+def test_a_second_register_waits_for_the_first_and_is_refused() -> None:
+    slow = Slow()
+    alice, token = slow.registering("alice")
+    again = enter(slow.shell, "alice", token=token)
+    slow.handle(again, Register(None, "other"))
+    slow.finish()
+    assert [message["action"] for message in slow.shell.said(alice)][-1] == "register"
+    assert [message["code"] for message in slow.shell.said(again)] == ["forbidden"]

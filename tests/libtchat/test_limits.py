@@ -27,6 +27,8 @@ DEFAULTS = {
     "--broadcasts-per-second": "1.0",
     "--password-burst": "5",
     "--passwords-per-second": "0.2",
+    "--register-burst": "30",
+    "--registers-per-second": "1.0",
     "--silent-seconds": "60.0",
     "--mid-frame-seconds": "30.0",
     "--keepalive-seconds": "60",

@@ -60,6 +60,19 @@ def test_a_name_is_shown_trimmed_and_composed(name: str, shown: str) -> None:
             "ﷺ" * 10,
         ),
         *("a@b", "$x", "{x}", '"', "\x7f", "a\u00a0b", "#wob"),
+        *(
+            "server\ufe0f",
+            "\u3164",
+            "\uffa0",
+            "a\u034f",
+            "\u115f",
+            "\u1160",
+            "a\u17b4",
+            "a\u17b5",
+            "a\u180b",
+            "a\u180f",
+        ),
+        *("a\ufe00", "a\U000e0100", "a\U000e01ef", "guest-1\ufe0f"),
     ],
 )
 def test_what_is_no_name_is_refused_with_its_field(name: str) -> None:
@@ -67,6 +80,16 @@ def test_what_is_no_name_is_refused_with_its_field(name: str) -> None:
         with pytest.raises(Refused) as caught:
             check(name, field="dest")
         assert (caught.value.code, caught.value.field) == (ErrorCode.BAD_NAME, "dest")
+
+
+def test_what_is_not_shown_in_a_name_is_named() -> None:
+    with pytest.raises(Refused, match=r"U\+FE0F"):
+        check_user_name("server\ufe0f")
+
+
+def test_letters_and_marks_beside_the_invisible_ones_are_seen() -> None:
+    for near in ("\u1161", "a\u034e", "a\u0350", "a\u17b6", "\u1820", "\u3165", "\uffa1", "a\ufe20"):
+        assert check_user_name(near) == near
 
 
 def test_a_user_has_32_characters_and_a_group_64() -> None:

@@ -227,6 +227,21 @@ async def test_a_password_is_stored_once(opened: Opener) -> None:
 
 
 @on_loop
+async def test_no_number_of_a_guest_comes_twice_also_after_reopening(opened: Opener) -> None:
+    numbers: list[int] = []
+    for _ in range(3):
+        log = opened()
+        numbers += await asyncio.gather(*[_number(log) for _ in range(1500)])
+        await log.close()
+    assert len(set(numbers)) == 4500
+    assert min(numbers) > 0
+
+
+async def _number(log: EventLog) -> int:
+    return await log.number_guest()
+
+
+@on_loop
 async def test_public_groups_are_listed_by_key_page_by_page(opened: Opener) -> None:
     log, book = opened(), Book()
     names = ["Zoo", "alpha", "Beta", "été", "gamma", "\uff21bc", "x-1", "\U00010400z"]

@@ -487,3 +487,27 @@ def test_a_database_has_one_server_and_is_free_when_that_dies(path: Path) -> Non
         process.send_signal(signal.SIGKILL)
     assert check(path.with_name("copy.db")).faults == []
     open_file(path).release()
+
+
+@on_loop
+async def test_a_file_of_before_guests_were_numbered_from_it_gives_no_number_it_knows(path: Path) -> None:
+    await fill(path)
+    known = 10**14  # a clock that was wrong may have given it
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TABLE guests")
+        connection.execute("UPDATE groups SET creator = ?", (f"guest-{known}",))
+    log = SqliteLog.open(path)
+    assert await log.number_guest() == known + 1
+    assert await log.number_guest() == known + 2
+    await log.close()
+
+
+@on_loop
+async def test_the_clock_goes_on_from_the_last_retry_stored(path: Path) -> None:
+    log = SqliteLog.open(path, clock=lambda: 5_000.0)
+    book = Book()
+    await log.append([book.part(create(), say(id="r"))])
+    await log.close()
+    log = SqliteLog.open(path)
+    assert 5_000 <= log.clock() < 5_060
+    await log.close()

@@ -19,6 +19,7 @@ from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.names import Key
 from libtchat.message.reply import Welcome
 from tchat_server import server as shell
+from tchat_server.net.admission import origin_of
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.store.answers import Encoder
 from tchat_server.store.memory import MemoryLog
@@ -196,3 +197,16 @@ def test_a_fault_of_ours_in_reading_costs_who_asked_and_nobody_else(fault: str, 
         assert "ZeroDivisionError" in server.log()
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+    ],
+)
+def test_passwords_of_one_ipv6_network_count_as_from_one_address(host: str, origin: str) -> None:
+    assert origin_of(host) == origin

@@ -26,6 +26,7 @@ from libtchat.effect import (
     Kinds,
     LoadGroup,
     LoadUser,
+    NumberGuest,
     PeerId,
     Question,
     Read,
@@ -43,7 +44,13 @@ from libtchat.wire import codec
 from tchat_server.store.event_log import Ready
 from tchat_server.store.memory import MemoryLog
 
-UNLIMITED = evolve(DEFAULT_LIMITS, requests_per_second=0.0, broadcasts_per_second=0.0, passwords_per_second=0.0)
+UNLIMITED = evolve(
+    DEFAULT_LIMITS,
+    requests_per_second=0.0,
+    broadcasts_per_second=0.0,
+    passwords_per_second=0.0,
+    registers_per_second=0.0,
+)
 T = TypeVar("T")
 
 
@@ -180,6 +187,8 @@ class Shell:
                 return at_once(self.log.load_user(user))
             case SaveUser(key=user, name=name, password_hash=hashed):
                 return at_once(self.log.save_user(user, name, hashed))
+            case NumberGuest():
+                return at_once(self.log.number_guest())
             case HashPassword(password=password):
                 return f"hash of {password}"
             case CheckPassword(password=password, password_hash=hash):

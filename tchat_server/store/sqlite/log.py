@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,15 +19,19 @@ from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.names import Key, UserKey
 from libtchat.wire import codec
-from tchat_server.store.event_log import NamePage, Page
+from tchat_server.clock import Clock, guest_floor
+from tchat_server.store.event_log import NamePage, Page, Ready
 from tchat_server.store.sqlite import reader
-from tchat_server.store.sqlite.reader import Query, Reader
-from tchat_server.store.sqlite.schema import Durability, Lock, connect, open_file
-from tchat_server.store.sqlite.writer import AppendParts, SavePassword, Writer
+from tchat_server.store.sqlite.reader import Query, Reader, last_retry_time
+from tchat_server.store.sqlite.schema import Durability, Lock, connect, open_file, refusals
+from tchat_server.store.sqlite.writer import AppendParts, NumberGuests, SavePassword, Writer
 
 __all__ = ["SqliteLog"]
 
 _T = TypeVar("_T")
+
+_GUESTS_AT_ONCE = 1000
+"""How many numbers for guests are taken from the file in one go."""
 
 
 class SqliteLog:
@@ -45,6 +49,7 @@ class SqliteLog:
         self._lock = lock
         self._encode = encode
         self._clock = clock
+        self._guest_numbers = iter(range(0))
         self._limits = limits
         self._is_closed = False
         self._writer = Writer(connect, lock, clock=clock, retry_seconds=limits.retry_seconds)
@@ -57,7 +62,7 @@ class SqliteLog:
         *,
         durability: Durability = "full",
         encode: Callable[[Event], bytes] = codec.encode,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         factory: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> SqliteLog:
@@ -66,7 +71,7 @@ class SqliteLog:
         Args:
             durability: "full": what was appended survives a power cut; "normal": the end of the process.
             encode: makes a line of an event; called on the loop, once per event.
-            clock: seconds since the epoch, for retries.
+            clock: tells how old retries are; by default it goes on from the last one stored.
             factory: makes every connection.
         Raises:
             LogRefused: the file is not to be used; the message is one line.
@@ -74,7 +79,19 @@ class SqliteLog:
         path = path.resolve()
         lock = open_file(path, durability=durability)
         connector = partial(connect, path, durability=durability, factory=factory)
+        if clock is None:
+            try:
+                with refusals(path), closing(connector()) as connection:
+                    clock = Clock(last_retry_time(connection))
+            except BaseException:
+                lock.release()
+                raise
         return cls(lock, connector, encode=encode, clock=clock, limits=limits)
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells how old retries are; see EventLog."""
+        return self._clock
 
     async def append(self, parts: Sequence[Part]) -> Mapping[Key, tuple[Event, ...]]:
         """Append parts; see EventLog.
@@ -101,6 +118,19 @@ class SqliteLog:
         job = SavePassword(asyncio.get_running_loop().create_future(), key, name, password_hash)
         self._writer.submit(job)
         return await job.future
+
+    def number_guest(self) -> Awaitable[int]:
+        """Return a number that no guest had before; one in a thousand is written for."""
+        number = next(self._guest_numbers, None)
+        return self._number_guests() if number is None else Ready(number)
+
+    async def _number_guests(self) -> int:
+        """Take more numbers, and the first of them. Who comes meanwhile takes as many; those of the last are used."""
+        job = NumberGuests(asyncio.get_running_loop().create_future(), guest_floor(), _GUESTS_AT_ONCE)
+        self._writer.submit(job)
+        first = await job.future
+        self._guest_numbers = iter(range(first + 1, first + _GUESTS_AT_ONCE))
+        return first
 
     def read(
         self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int

@@ -100,7 +100,7 @@ def own(path: Path, group: str, name: str, *, clock: Callable[[], float] = time.
 
 
 async def _own(path: Path, key: Key, shown: str, name: str, clock: Callable[[], float]) -> Event:
-    log = SqliteLog.open(path, clock=clock)
+    log = SqliteLog.open(path)
     try:
         loaded = await log.load(key)
         state = fold(loaded.tail, loaded.snapshot)

@@ -31,6 +31,7 @@ __all__ = [
     "Query",
     "Reader",
     "find_group",
+    "last_retry_time",
     "lines",
     "load",
     "load_user",
@@ -174,6 +175,12 @@ def lines(
         for kind in KIND_NUMBERS[kinds]
     ]
     return merge(*found, key=itemgetter(0), reverse=not ascending)
+
+
+def last_retry_time(connection: sqlite3.Connection) -> float | None:
+    """Return the time of the last retry stored, None if there is none. Raises sqlite3.Error."""
+    row: tuple[float] | None = connection.execute("SELECT time FROM retries ORDER BY number DESC LIMIT 1").fetchone()
+    return None if row is None else row[0]
 
 
 def load(connection: sqlite3.Connection, key: Key) -> Loaded:

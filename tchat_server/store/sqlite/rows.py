@@ -34,6 +34,12 @@ DELETE FROM retries WHERE number <=
     (SELECT max(number) FROM (SELECT number, time FROM retries ORDER BY number LIMIT ?) WHERE time < ?)"""
 _SAVE_PASSWORD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?)"
 
+_NEXT_GUEST = "SELECT next FROM guests"
+_LAST_GUEST_KNOWN = """
+SELECT max(CAST(substr(user, 7) AS INTEGER)) FROM
+    (SELECT user FROM standings UNION ALL SELECT creator FROM groups) WHERE user GLOB 'guest-[0-9]*'"""
+_SET_NEXT_GUEST = "INSERT OR REPLACE INTO guests VALUES (1, ?)"
+
 (_MESSAGES,), (_OTHERS,) = KIND_NUMBERS[Kinds.MESSAGES], KIND_NUMBERS[Kinds.STATES]
 
 # In the order foreign keys ask for.
@@ -72,6 +78,16 @@ class Session:
     def save_password(self, key: UserKey, name: str, password_hash: str) -> bool:
         """Write the hash unless the user has one; tell whether it was written."""
         return self.connection.execute(_SAVE_PASSWORD, (key, name, password_hash)).rowcount == 1
+
+    def number_guests(self, at_least: int, count: int) -> int:
+        """Take *count* numbers that no guest had, from *at_least* on; return the first."""
+        row = self.connection.execute(_NEXT_GUEST).fetchone()
+        if row is None:  # the file is new, or of before numbers were taken from it
+            ((last,),) = self.connection.execute(_LAST_GUEST_KNOWN)
+            row = ((last or 0) + 1,)
+        first = max(int(row[0]), at_least)
+        self.connection.execute(_SET_NEXT_GUEST, (first + count,))
+        return first
 
     def _stage(self, part: Part, text: Sequence[bytes], now: float) -> tuple[Event, ...] | None:
         head = self._heads.get(part.key) or find_group(self.connection, part.key)

@@ -84,6 +84,12 @@ CREATE TABLE users (
 ) WITHOUT ROWID;
 """
 
+_GUESTS = """
+CREATE TABLE IF NOT EXISTS guests (      -- made beside the others, also in a file of before there was one
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    next INTEGER NOT NULL                -- the number from which on none was given to a guest
+)"""
+
 _ADVICE = {
     sqlite3.SQLITE_NOTADB: "is not a database: choose another file with --db",
     sqlite3.SQLITE_CORRUPT: "is damaged: `tchat-server check` says where; restore a backup",
@@ -193,6 +199,7 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
                 connection.execute("BEGIN IMMEDIATE")
                 if _is_empty(connection):
                     _create(connection)
+                connection.execute(_GUESTS)
                 fence(connection)
                 connection.execute("COMMIT")
                 _check_entries(path, connection, lock)

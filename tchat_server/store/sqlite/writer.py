@@ -25,7 +25,7 @@ from tchat_server.store.sqlite.rows import Session
 from tchat_server.store.sqlite.schema import Lock, fence
 from tchat_server.store.sqlite.worker import Worker, fail, succeed
 
-__all__ = ["AppendParts", "SavePassword", "Writer"]
+__all__ = ["AppendParts", "NumberGuests", "SavePassword", "Writer"]
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +91,34 @@ class SavePassword:
         self.future.set_exception(LogUnavailable("the password was not stored"))
 
 
-Job = AppendParts | SavePassword
+@define(eq=False)
+class NumberGuests:
+    """Take *count* numbers for guests, from *at_least* on; the result is the first."""
+
+    future: Future[int]
+    at_least: int
+    count: int
+    _first: int = 0
+
+    def write(self, session: Session) -> None:
+        """Write in the open transaction."""
+        self._first = session.number_guests(self.at_least, self.count)
+
+    def is_stored(self, connection: sqlite3.Connection) -> bool:
+        """Tell, on another connection, whether the transaction was committed."""
+        row = connection.execute("SELECT next FROM guests").fetchone()
+        return row is not None and int(row[0]) >= self._first + self.count
+
+    def succeed(self) -> None:
+        """Report what is committed."""
+        self.future.set_result(self._first)
+
+    def fail(self) -> None:
+        """Report that no number was taken."""
+        self.future.set_exception(LogUnavailable("no number for a guest was stored"))
+
+
+Job = AppendParts | SavePassword | NumberGuests
 
 
 class Writer(Worker[Job]):

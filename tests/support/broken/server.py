@@ -89,10 +89,14 @@ def key_of(name):
         name = key
 
 
+UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+
+
 def is_name(name, limit):
     def obeys(text):
         return 1 <= len(text) <= limit and all(
-            char in "_-." or unicodedata.category(char).startswith(("L", "M", "Nd")) for char in text
+            char in "_-." or (unicodedata.category(char).startswith(("L", "M", "Nd")) and not UNSEEN.match(char))
+            for char in text
         )
 
     return obeys(name) and obeys(key_of(name))
