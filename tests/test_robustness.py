@@ -610,18 +610,24 @@ SqliteLog.open = lambda path, **options: open_(path, factory=Connection, **optio
             assert [event["seq"] for event in log] == list(range(1, bystanders.seq + 1))
 
 
-def test_row_41_while_an_error_leaves_it_unknown_whether_something_is_stored_nobody_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limited", ["no room for a page", "no room at all"])
+def test_row_41_a_file_size_limit_is_unavailable_while_it_lasts_and_nobody_waits(tmp_path: Path, limited: str) -> None:
     with serving(tmp_path, "--db", str(tmp_path / "tchat.db")) as server, Bystanders(server) as bystanders:
         alice, bob, group = bystanders.alice, bystanders.bob, bystanders.group
         limits = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
-        wal = tmp_path / "tchat.db-wal"
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (wal.stat().st_size, limits[1]))
-        alice.send(action="gbroadcast", group=group, msg="perhaps")
-        assert server.logs("not known")
+        size = (tmp_path / "tchat.db-wal").stat().st_size if limited == "no room for a page" else 8192
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, limits[1]))
+        alice.sock.settimeout(5)
+        for number in range(3):
+            assert alice.code(action="gbroadcast", group=group, msg="lost", id="1") == "unavailable"
+            assert bob.sync() == [], "he heard what was not stored"
+            with server.client(fresh("newcomer")) as newcomer:
+                assert newcomer.code(action="cgroupe", group=fresh("new")) == "unavailable", number
+                assert newcomer.ask(action="ping")["action"] == "ping"
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, limits)
-        answer = alice.get()
-        bystanders.seq += answer["action"] == "gbroadcast"
-        assert bob.sync() == ([answer] if answer["action"] == "gbroadcast" else [])
+        answer = alice.ask(action="gbroadcast", group=group, msg="lost", id="1")
+        assert bob.sync() == [answer]
+        bystanders.seq += 1
         bystanders.chat()
         assert len(whole_log(alice, group)) == bystanders.seq
 

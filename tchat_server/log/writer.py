@@ -32,8 +32,10 @@ _log = logging.getLogger(__name__)
 _FIRST_DELAY_SECONDS = 0.01
 _MAX_DELAY_SECONDS = 2.0
 
-# A COMMIT that fails for one of these reasons has certainly not happened: the commit record is written last.
+# A COMMIT that fails for one of these reasons has certainly not happened: the commit record is written last, and a
+# write that fails (a quota, a file-size limit) leaves it incomplete. Only a failed sync leaves anything open.
 _SURELY_FAILED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+_SURELY_FAILED_EXTENDED = {sqlite3.SQLITE_IOERR_WRITE}
 
 
 @define(eq=False)
@@ -136,7 +138,8 @@ class Writer(Worker[Job]):
             session.connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._give_up_session()
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _SURELY_FAILED:
+            code = getattr(error, "sqlite_errorcode", 0)
+            if code & 0xFF in _SURELY_FAILED or code in _SURELY_FAILED_EXTENDED:
                 self._tell_trouble(f"nothing can be stored: {error}")
                 return fail
             self._tell_trouble(f"not known whether the last append is stored, reading back: {error}")
