@@ -40,7 +40,7 @@ WRONGS = {
     "a standing": ("UPDATE standings SET standing = 'banned' WHERE user = 'bob'", "group wob: bob is member"),
     "a standing lost": ("DELETE FROM standings WHERE user = 'bob'", "group wob: bob is member"),
     "a standing invented": (
-        "INSERT INTO standings VALUES ('eve', 1, 'eve', 'member', NULL)",
+        "INSERT INTO standings VALUES ('eve', 1, 'eve', 'member', NULL, 0)",
         "group wob: eve is none by its events",
     ),
     "a stray": ("UPDATE entries SET group_id = 99 WHERE id = 9", "table entries, row 9: "),

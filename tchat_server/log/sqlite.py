@@ -20,8 +20,11 @@ from libtchat.event import Event
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.names import Key, UserKey
 from tchat_server.log import NamePage, Page, reader
+from tchat_server.log.copier import Copier
+from tchat_server.log.lock import Durability, Lock
 from tchat_server.log.reader import Query, Reader
-from tchat_server.log.schema import Durability, Lock, connect, open_file
+from tchat_server.log.schema import MAX_WAL_BYTES, connect, open_file, refusals
+from tchat_server.log.watch import Watch
 from tchat_server.log.writer import AppendParts, SavePassword, Writer
 
 __all__ = ["SqliteLog"]
@@ -34,6 +37,7 @@ class SqliteLog:
 
     def __init__(
         self,
+        path: Path,
         lock: Lock,
         connect: Callable[[], sqlite3.Connection],
         *,
@@ -46,7 +50,12 @@ class SqliteLog:
         self._clock = clock
         self._limits = limits
         self._is_closed = False
-        self._writer = Writer(connect, lock, clock=clock, retry_seconds=limits.retry_seconds)
+        keeper = connect()  # as long as it is open, the -wal file stays; and what somebody removes can still be copied
+        keeper.execute("SELECT count(*) FROM sqlite_master")
+        self._watch = Watch(path, max_wal_bytes=MAX_WAL_BYTES)
+        self._copier = Copier(path, keeper)
+        connect = partial(_connect_if_right, self._watch, connect)
+        self._writer = Writer(connect, lock, self._watch, clock=clock, retry_seconds=limits.retry_seconds)
         self._reader = Reader(connect)
 
     @classmethod
@@ -73,7 +82,12 @@ class SqliteLog:
         path = path.resolve()
         lock = open_file(path, durability=durability)
         connector = partial(connect, path, durability=durability, factory=factory)
-        return cls(lock, connector, encode=encode, clock=clock, limits=limits)
+        try:
+            with refusals(path):
+                return cls(path, lock, connector, encode=encode, clock=clock, limits=limits)
+        except BaseException:
+            lock.release()
+            raise
 
     async def append(self, parts: Sequence[Part]) -> Mapping[Key, tuple[Event, ...]]:
         """Append parts; see EventLog.
@@ -122,7 +136,9 @@ class SqliteLog:
 
     def _stop(self) -> None:
         self._reader.stop()
+        self._copier.stop()
         self._writer.stop()
+        self._watch.close()
         self._lock.release()
 
     def _ask(self, question: Callable[[sqlite3.Connection], _T], *, is_quick: bool = False) -> asyncio.Future[_T]:
@@ -130,3 +146,10 @@ class SqliteLog:
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._reader.submit(Query(future, question, is_quick))
         return future
+
+
+def _connect_if_right(watch: Watch, connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
+    """Connect, unless the file at the path is not the one that was opened."""
+    if trouble := watch.trouble():
+        raise sqlite3.OperationalError(trouble)
+    return connect()

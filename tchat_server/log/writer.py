@@ -20,9 +20,11 @@ from libtchat.errors import TchatError
 from libtchat.event import Event
 from libtchat.names import Key, UserKey
 from tchat_server.log import LogUnavailable
+from tchat_server.log.lock import Lock
 from tchat_server.log.reader import find_group
-from tchat_server.log.schema import Lock, fence
+from tchat_server.log.schema import fence
 from tchat_server.log.session import Session
+from tchat_server.log.watch import Watch
 from tchat_server.log.worker import Worker, fail, succeed
 
 __all__ = ["AppendParts", "SavePassword", "Writer"]
@@ -103,12 +105,15 @@ class Writer(Worker[Job]):
         self,
         connect: Callable[[], sqlite3.Connection],
         lock: Lock,
+        watch: Watch,
         *,
         clock: Callable[[], float],
         retry_seconds: float,
     ) -> None:
         self._connect = connect
         self._lock = lock
+        self._watch = watch
+        self._is_lost = False
         self._clock = clock
         self._retry_seconds = retry_seconds
         self._session: Session | None = None
@@ -125,6 +130,8 @@ class Writer(Worker[Job]):
 
     def _write(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
         """Write *jobs* in one transaction; return how to report them."""
+        if self._is_lost or self._has_trouble("nothing can be stored"):
+            return fail
         try:
             session = self._session or self._new_session()
             session.connection.execute("BEGIN IMMEDIATE")
@@ -144,6 +151,9 @@ class Writer(Worker[Job]):
                 return fail
             self._tell_trouble(f"not known whether the last append is stored, reading back: {error}")
             return self._read_back(jobs)
+        if self._has_trouble("nothing can be stored until a restart"):
+            self._is_lost = True  # should the file come back, this transaction is in it: nothing may follow it untold
+            return fail
         self._lock.note(session.last_entry)
         self._tell_trouble("")
         return succeed
@@ -169,6 +179,12 @@ class Writer(Worker[Job]):
                 delay = min(2 * delay, _MAX_DELAY_SECONDS)
             else:
                 return succeed if is_stored else fail
+
+    def _has_trouble(self, what: str) -> bool:
+        """Tell whether the file at the path is another one, or cut; then nothing that is written to ours would last."""
+        if trouble := self._watch.trouble():
+            self._tell_trouble(f"{what}: {trouble}")
+        return bool(trouble)
 
     def _tell_trouble(self, trouble: str) -> None:
         """Log what is wrong when it begins, changes or ends ("")."""
