@@ -15,7 +15,7 @@ __all__ = ["Damaged", "begun", "checksum", "complete", "damaged_rows", "fill_in"
 
 _COLUMNS = {
     "groups": ("id, key, name, private, creator, seq", "'group ' || name"),
-    "entries": ("group_id, kind, last_seq, seqs, lines", "'events ' || seqs || ' of group ' || {group}"),
+    "entries": ("group_id, kind, seqs, lines", "'events ' || seqs || ' of group ' || {group}"),
     "snapshots": ("group_id, seq, state", "'the snapshot at ' || seq || ' of group ' || {group}"),
     "standings": (
         "user, group_id, name, standing, invitation",
@@ -24,7 +24,7 @@ _COLUMNS = {
     "retries": ("user, id, group_id, seq, time, digest", "'an id of ' || user || ' in group ' || {group}"),
     "users": ("key, name, password_hash", "'the account of ' || key"),
 }
-"""Table -> the columns that the last one, `checksum`, is of; what a row is called (SQL)."""
+"""Table -> the columns that `checksum` is of (`last_seq` says again what `seqs` says); what a row is called (SQL)."""
 
 _GROUP = "coalesce((SELECT groups.name FROM groups WHERE groups.id = group_id), group_id)"
 

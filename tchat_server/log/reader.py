@@ -8,10 +8,8 @@ from __future__ import annotations
 import logging
 import sqlite3
 from asyncio import Future
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from heapq import merge
-from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from attrs import define
@@ -24,33 +22,20 @@ from libtchat.group import Standing
 from libtchat.names import Key, UserKey
 from tchat_server.log import LogUnavailable, NamePage, Page
 from tchat_server.log.checksum import Damaged, begun, checksum, complete
+from tchat_server.log.entry import lines
 from tchat_server.log.worker import Worker, succeed
 
 __all__ = [
-    "KIND_NUMBERS",
     "Query",
     "Reader",
     "find_group",
-    "lines",
     "load",
     "load_user",
-    "pack_seqs",
     "public_groups",
     "read",
 ]
 
-KIND_NUMBERS = {Kinds.MESSAGES: (0,), Kinds.STATES: (1,), Kinds.ALL: (0, 1)}
-"""The `kind` column's values for what a page may show."""
-
 _FIND = "SELECT id, name, private, creator, seq, checksum FROM groups WHERE key = ?"
-_FORWARD = """
-SELECT last_seq, seqs, lines, checksum FROM entries WHERE group_id = ? AND kind = ? AND last_seq > ?
-ORDER BY last_seq"""
-# From the row that holds the seq below the cursor, which may be in its middle, down.
-_BACKWARD = """
-SELECT last_seq, seqs, lines, checksum FROM entries WHERE group_id = ?1 AND kind = ?2 AND last_seq <= coalesce(
-    (SELECT min(last_seq) FROM entries WHERE group_id = ?1 AND kind = ?2 AND last_seq >= ?3), ?3)
-ORDER BY last_seq DESC"""
 _PUBLIC = """
 SELECT id, key, name, private, creator, seq, checksum FROM groups WHERE private = 0 AND key > ? ORDER BY key LIMIT ?"""
 _IS_KNOWN = """
@@ -174,17 +159,6 @@ def find_group(connection: sqlite3.Connection, key: Key) -> tuple[int, int, int]
     return id, seq, _check_group(id, key, name, private, creator, seq, stored)
 
 
-def lines(
-    connection: sqlite3.Connection, group_id: int, kinds: Kinds, *, after: int, before: int, ascending: bool = True
-) -> Iterator[tuple[int, bytes]]:
-    """Yield (seq, line) of a group's events with after < seq < before; draws rows only as it is drawn from."""
-    found = [
-        _lines_of_kind(connection, group_id, kind, after=after, before=before, ascending=ascending)
-        for kind in KIND_NUMBERS[kinds]
-    ]
-    return merge(*found, key=itemgetter(0), reverse=not ascending)
-
-
 def load(connection: sqlite3.Connection, key: Key) -> Loaded:
     """Load one group: its last snapshot, if it has one, and the events since."""
     head = find_group(connection, key)
@@ -237,41 +211,6 @@ def public_groups(connection: sqlite3.Connection, after: Key | None, limit: int,
     """List public groups by key."""
     rows = connection.execute(_PUBLIC, (after or "", limit + 1))
     return NamePage.cut((_public_name(*row) for row in rows), limit=limit, max_bytes=max_bytes)
-
-
-def pack_seqs(seqs: Sequence[int]) -> str:
-    """Write the rising seqs of a row's lines: `first-last`, or all of them if there are gaps."""
-    if seqs[-1] - seqs[0] + 1 == len(seqs):
-        return f"{seqs[0]}-{seqs[-1]}"
-    return ",".join(map(str, seqs))
-
-
-def _unpack_seqs(packed: str) -> Sequence[int]:
-    first, dash, last = packed.partition("-")
-    return range(int(first), int(last) + 1) if dash else [int(seq) for seq in packed.split(",")]
-
-
-def _lines_of_kind(
-    connection: sqlite3.Connection, group_id: int, kind: int, *, after: int, before: int, ascending: bool
-) -> Iterator[tuple[int, bytes]]:
-    if ascending:
-        rows = connection.execute(_FORWARD, (group_id, kind, after))
-    else:
-        rows = connection.execute(_BACKWARD, (group_id, kind, before - 1))
-    for last_seq, packed, text, stored in rows:
-        if checksum(group_id, kind, last_seq, packed, text) != stored:
-            raise Damaged(f"the row of event {last_seq!r} of {_name_of(connection, group_id)}")
-        entries = list(zip(_unpack_seqs(packed), text.split(b"\n"), strict=True))
-        for entry in entries if ascending else reversed(entries):
-            if after < entry[0] < before:
-                yield entry
-            elif (entry[0] >= before) is ascending:
-                return
-
-
-def _name_of(connection: sqlite3.Connection, group_id: int) -> str:
-    row = connection.execute("SELECT key FROM groups WHERE id = ?", (group_id,)).fetchone()
-    return f"group number {group_id}" if row is None else f"group {row[0]}"
 
 
 def _check_group(id: int, key: str, name: str, private: int, creator: str, seq: int, stored: int) -> int:

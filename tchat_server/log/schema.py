@@ -192,9 +192,11 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """
     with refusals(path):
         if not path.is_file():
-            raise LogRefused(f"{path} does not exist: name the database of a tchat-server")
+            raise LogRefused(missing(path) or f"{path} does not exist: name the database of a tchat-server")
         connection = _connect_for_reading(path)
         try:
+            if _is_empty(connection) and (fault := missing(path)):
+                raise LogRefused(fault)
             _check_version(path, connection)
         except BaseException:
             connection.close()

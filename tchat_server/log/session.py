@@ -14,7 +14,8 @@ from libtchat.group import Standing
 from libtchat.names import Key, UserKey, user_key
 from tchat_server.log.change import changed_users, displayed_name, new_retries
 from tchat_server.log.checksum import Damaged, begun, checksum, complete
-from tchat_server.log.reader import KIND_NUMBERS, find_group, lines, pack_seqs
+from tchat_server.log.entry import KIND_NUMBERS, lines, pack_seqs
+from tchat_server.log.reader import find_group
 
 __all__ = ["Session"]
 
@@ -130,9 +131,10 @@ class Session:
                 seqs, row_lines = zip(*row, strict=True)
                 self._add_entry(group_id, kind, seqs[-1], pack_seqs(seqs), b"\n".join(row_lines))
 
-    def _add_entry(self, *row: Any) -> None:
+    def _add_entry(self, group_id: int, kind: int, last_seq: int, seqs: str, lines: bytes) -> None:
         self.last_entry += 1
-        self._rows[_NEW_ENTRY].append((self.last_entry, *row, checksum(*row)))
+        check = complete(begun(group_id, kind, seqs), lines)
+        self._rows[_NEW_ENTRY].append((self.last_entry, group_id, kind, last_seq, seqs, lines, check))
 
     def _add(self, statement: str, *row: Any) -> None:
         self._rows[statement].append((*row, checksum(*row)))

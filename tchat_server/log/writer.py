@@ -130,7 +130,10 @@ class Writer(Worker[Job]):
 
     def _write(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
         """Write *jobs* in one transaction; return how to report them."""
-        if self._is_lost or self._has_trouble("nothing can be stored"):
+        if self._is_lost:
+            return fail
+        if trouble := self._watch.trouble():
+            self._tell_trouble(f"nothing can be stored: {trouble}")
             return fail
         try:
             session = self._session or self._new_session()
@@ -151,7 +154,8 @@ class Writer(Worker[Job]):
                 return fail
             self._tell_trouble(f"not known whether the last append is stored, reading back: {error}")
             return self._read_back(jobs)
-        if self._has_trouble("nothing can be stored until a restart"):
+        if trouble := self._watch.trouble():
+            self._tell_trouble(f"nothing can be stored until a restart: {trouble}")
             self._is_lost = True  # should the file come back, this transaction is in it: nothing may follow it untold
             return fail
         self._lock.note(session.last_entry)
@@ -179,12 +183,6 @@ class Writer(Worker[Job]):
                 delay = min(2 * delay, _MAX_DELAY_SECONDS)
             else:
                 return succeed if is_stored else fail
-
-    def _has_trouble(self, what: str) -> bool:
-        """Tell whether the file at the path is another one, or cut; then nothing that is written to ours would last."""
-        if trouble := self._watch.trouble():
-            self._tell_trouble(f"{what}: {trouble}")
-        return bool(trouble)
 
     def _tell_trouble(self, trouble: str) -> None:
         """Log what is wrong when it begins, changes or ends ("")."""
