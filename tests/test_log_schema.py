@@ -16,8 +16,9 @@ from test_log_sqlite import fill, start_writing
 
 from tchat_server.log import LogRefused
 from tchat_server.log.care import check
+from tchat_server.log.inspection import refusals
 from tchat_server.log.lock import Durability
-from tchat_server.log.schema import open_file, refusals
+from tchat_server.log.schema import open_file
 from tchat_server.log.sqlite import SqliteLog
 
 

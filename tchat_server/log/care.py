@@ -25,7 +25,7 @@ from tchat_server.log.change import displayed_name
 from tchat_server.log.checksum import damaged_rows
 from tchat_server.log.copier import copied, copy_database
 from tchat_server.log.entry import lines
-from tchat_server.log.schema import has_checksums, open_for_reading, refusals, refused_by_server
+from tchat_server.log.inspection import has_checksums, open_for_reading, refusals, refused_by_server
 from tchat_server.log.sqlite import SqliteLog
 
 __all__ = ["Report", "backup", "check", "own"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from asyncio import Future
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -203,14 +203,29 @@ def read(
     head = find_group(connection, key)
     if head is None:
         return Page()
-    found = lines(connection, head[0], kinds, after=after or 0, before=before, ascending=after is not None)
-    return Page.cut(found, ascending=after is not None, limit=limit, max_bytes=max_bytes)
+    ascending, lowest, highest = after is not None, (after or 0) + 1, min(before - 1, head[1])
+    found = lines(connection, head[0], kinds, after=lowest - 1, before=highest + 1, ascending=ascending)
+    if kinds is Kinds.ALL:
+        expected = range(lowest, highest + 1) if ascending else range(highest, lowest - 1, -1)
+        found = _gapless(found, expected, key)
+    return Page.cut(found, ascending=ascending, limit=limit, max_bytes=max_bytes)
 
 
 def public_groups(connection: sqlite3.Connection, after: Key | None, limit: int, max_bytes: int) -> NamePage:
     """List public groups by key."""
     rows = connection.execute(_PUBLIC, (after or "", limit + 1))
     return NamePage.cut((_public_name(*row) for row in rows), limit=limit, max_bytes=max_bytes)
+
+
+def _gapless(found: Iterator[tuple[int, bytes]], expected: range, key: Key) -> Iterator[tuple[int, bytes]]:
+    """Yield what was found; where an index is damaged, rows are not."""
+    seqs = iter(expected)
+    for entry in found:
+        if entry[0] != next(seqs, None):
+            raise Damaged(f"the index of group {key} near event {entry[0]}")
+        yield entry
+    if (missing := next(seqs, None)) is not None:
+        raise Damaged(f"the index of group {key} near event {missing}")
 
 
 def _check_group(id: int, key: str, name: str, private: int, creator: str, seq: int, stored: int) -> int:

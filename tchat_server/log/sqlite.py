@@ -21,9 +21,10 @@ from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.names import Key, UserKey
 from tchat_server.log import NamePage, Page, reader
 from tchat_server.log.copier import Copier
+from tchat_server.log.inspection import refusals
 from tchat_server.log.lock import Durability, Lock
 from tchat_server.log.reader import Query, Reader
-from tchat_server.log.schema import MAX_WAL_BYTES, connect, open_file, refusals
+from tchat_server.log.schema import MAX_WAL_BYTES, connect, open_file
 from tchat_server.log.watch import Watch
 from tchat_server.log.writer import AppendParts, SavePassword, Writer
 

@@ -20,8 +20,8 @@ _MOMENT_SECONDS = 0.01
 class Watch:
     """Looks at the database and its -wal file, whose connections stay open meanwhile.
 
-    That a file lost its name or was cut is seen at each look, in three cheap system calls. That it has another name now,
-    under which nothing of it is lost, is seen a moment later: to find a file by its name takes the system longer.
+    That a file lost its name or was cut is seen at each look, in three cheap system calls. That it has another name
+    now, under which nothing of it is lost, is seen a moment later: to find a file by its name takes the system longer.
     """
 
     def __init__(self, path: Path, *, max_wal_bytes: int) -> None:
