@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from scenario import SPEC, Run, cases
 from test_scenarios import SocketDriver
 
 HERE = Path(__file__)
+SECURITY = HERE.parent.parent / "SECURITY.md"
 
 # Rows that conversations of the specification show already: they are played with bystanders around.
 PLAYED = {
@@ -82,8 +81,11 @@ def bystanders(server: Server) -> Iterator[Bystanders]:
 
 
 def test_every_row_has_a_test() -> None:
-    tested = {int(row) for row in re.findall(r"^def test_row_(\d+)_", HERE.read_text(), re.MULTILINE)}
-    assert tested | PLAYED.keys() == set(range(1, 49))
+    sources = "".join(path.read_text() for path in sorted(HERE.parent.glob("test_robustness*.py")))
+    tested = {int(row) for row in re.findall(r"^def test_row_(\d+)_", sources, re.MULTILINE)}
+    table = {int(row) for row in re.findall(r"^\| (\d+) \|", SECURITY.read_text("utf-8"), re.MULTILINE)}
+    assert table >= set(range(1, 49))
+    assert tested | PLAYED.keys() == table
     assert {case for ids in PLAYED.values() for case in ids} <= CASES.keys()
 
 
@@ -576,8 +578,7 @@ class Writer(threading.Thread):
             self.done += 1
 
 
-@pytest.mark.parametrize("fault", ["full", "locked"])
-def test_row_41_a_disk_that_fails_is_unavailable_until_it_works(tmp_path: Path, fault: str) -> None:
+def test_row_41_a_disk_that_fails_is_unavailable_until_it_works(tmp_path: Path) -> None:
     database, full = tmp_path / "tchat.db", tmp_path / "full"
     prelude = f"""
 import pathlib, sqlite3
@@ -594,53 +595,14 @@ SqliteLog.open = lambda path, **options: open_(path, factory=Connection, **optio
     with serving(tmp_path, "--db", str(database), prelude=prelude) as server, Bystanders(server) as bystanders:
         alice, bob, group = bystanders.alice, bystanders.bob, bystanders.group
         for _ in range(2):
-            if fault == "full":
-                full.touch()
-            else:
-                other = lock(database)
+            full.touch()
             for _ in range(2):
                 assert alice.code(action="gbroadcast", group=group, msg="x" * 8000) == "unavailable"
                 assert bob.ask(action="ping")["action"] == "ping", "he heard what was not stored"
-            if fault == "full":
-                full.unlink()
-            else:
-                unlock(other)
+            full.unlink()
             bystanders.chat()
             log = whole_log(alice, group)
             assert [event["seq"] for event in log] == list(range(1, bystanders.seq + 1))
-
-
-@pytest.mark.parametrize("limited", ["no room for a page", "no room at all"])
-def test_row_41_a_file_size_limit_is_unavailable_while_it_lasts_and_nobody_waits(tmp_path: Path, limited: str) -> None:
-    with serving(tmp_path, "--db", str(tmp_path / "tchat.db")) as server, Bystanders(server) as bystanders:
-        alice, bob, group = bystanders.alice, bystanders.bob, bystanders.group
-        limits = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
-        size = (tmp_path / "tchat.db-wal").stat().st_size if limited == "no room for a page" else 8192
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, limits[1]))
-        alice.sock.settimeout(5)
-        for number in range(3):
-            assert alice.code(action="gbroadcast", group=group, msg="lost", id="1") == "unavailable"
-            assert bob.sync() == [], "he heard what was not stored"
-            with server.client(fresh("newcomer")) as newcomer:
-                assert newcomer.code(action="cgroupe", group=fresh("new")) == "unavailable", number
-                assert newcomer.ask(action="ping")["action"] == "ping"
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, limits)
-        answer = alice.ask(action="gbroadcast", group=group, msg="lost", id="1")
-        assert bob.sync() == [answer]
-        bystanders.seq += 1
-        bystanders.chat()
-        assert len(whole_log(alice, group)) == bystanders.seq
-
-
-def lock(database: Path) -> sqlite3.Connection:
-    other = sqlite3.connect(database, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    return other
-
-
-def unlock(other: sqlite3.Connection) -> None:
-    with closing(other):
-        other.execute("ROLLBACK")
 
 
 def test_row_41_a_database_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:

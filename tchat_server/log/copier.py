@@ -26,6 +26,7 @@ __all__ = ["Copier", "copied", "copy_database"]
 _log = logging.getLogger(__name__)
 
 _PAGES = 2000
+_PAUSE_SECONDS = 1.0
 _ANSWER_BYTES = 4096
 _COPY = b"copy"
 
@@ -56,7 +57,13 @@ class Copier:
     def _run(self) -> None:
         try:
             while self._listener is not None and self._waits_for(self._listener):
-                with self._listener.accept()[0] as client:
+                try:
+                    client, _ = self._listener.accept()
+                except OSError as error:  # no descriptor is free: who asks waits
+                    _log.warning("storage: nobody is given a copy: %s", error)
+                    self._waits_for(self._woken, _PAUSE_SECONDS)
+                    continue
+                with client:
                     self._serve(client)
         finally:
             if self._listener is not None:
@@ -80,10 +87,13 @@ class Copier:
         with suppress(OSError):
             self._copy.unlink(missing_ok=True)
 
-    def _waits_for(self, connection: socket.socket) -> bool:
-        """Wait until there is something to read; False when the server stops."""
-        ready, _, _ = select.select([connection, self._woken], [], [])
-        return self._woken not in ready
+    def _waits_for(self, connection: socket.socket, seconds: float | None = None) -> bool:
+        """Wait until there is something to read, or the time is over; False when the server stops."""
+        poll = select.poll()
+        for each in (connection, self._woken):
+            poll.register(each, select.POLLIN)
+        ready = poll.poll(None if seconds is None else 1000 * seconds)
+        return self._woken.fileno() not in [number for number, _ in ready]
 
     def _go_on(self, *_: int) -> None:
         if self._is_stopping:
