@@ -56,7 +56,7 @@ class Copier:
 
     def _run(self) -> None:
         try:
-            while self._listener is not None and self._waits_for(self._listener):
+            while self._waits_for(self._listener or self._woken) and self._listener is not None:
                 try:
                     client, _ = self._listener.accept()
                 except OSError as error:  # no descriptor is free: who asks waits
@@ -114,7 +114,8 @@ def copied(path: Path) -> Iterator[Path]:
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             yield path
             return
-        with asking.makefile("rb") as answers:
+        answer = b""
+        with suppress(ConnectionResetError), asking.makefile("rb") as answers:
             answer = answers.readline(_ANSWER_BYTES).strip()
         if answer != _COPY:
             raise LogRefused(
