@@ -42,7 +42,10 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.net": ("flow tls", "admission", "listener", "peer"),
     "tchat_server.ops": ("admin descriptor logs metrics",),
     "tchat_server.store": ("event_log change", "memory sqlite", "answers"),
-    "tchat_server.store.sqlite": ("worker schema", "reader", "rows", "writer", "log", "maintenance"),
+    "tchat_server.store.sqlite": (
+        *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows", "writer"),
+        *("log", "maintenance"),
+    ),
 }
 STOREY = {
     f"{place}.{room}": number

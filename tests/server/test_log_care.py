@@ -39,7 +39,7 @@ WRONGS = {
     "a standing": ("UPDATE standings SET standing = 'banned' WHERE user = 'bob'", "group wob: bob is member"),
     "a standing lost": ("DELETE FROM standings WHERE user = 'bob'", "group wob: bob is member"),
     "a standing invented": (
-        "INSERT INTO standings VALUES ('eve', 1, 'eve', 'member', NULL)",
+        "INSERT INTO standings VALUES ('eve', 1, 'eve', 'member', NULL, 0)",
         "group wob: eve is none by its events",
     ),
     "a stray": ("UPDATE entries SET group_id = 99 WHERE id = 9", "table entries, row 9: "),
@@ -65,7 +65,10 @@ def test_check_finds_a_snapshot_that_is_not_the_fold(path: Path) -> None:
     asyncio.run(grow())
     assert check(path).faults == []
     execute(path, "UPDATE snapshots SET state = CAST(replace(CAST(state AS TEXT), 'alice', 'alicf') AS BLOB)")
-    assert check(path).faults == ["group wob: the snapshot at 1501 is not the fold of its events"]
+    assert check(path).faults == [
+        "the snapshot at 1501 of group wob: damaged",
+        "group wob: the snapshot at 1501 is not the fold of its events",
+    ]
 
 
 def test_check_names_a_damaged_page(path: Path) -> None:

@@ -11,23 +11,20 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from files import execute, fill, overwrite, start_writing
+from files import cut, execute, fill, overwrite, start_writing
 from logs import say
 
 from tchat_server.store.event_log import LogRefused
+from tchat_server.store.sqlite.inspection import refusals
+from tchat_server.store.sqlite.lock import Durability
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import check
-from tchat_server.store.sqlite.schema import Durability, open_file, refusals
+from tchat_server.store.sqlite.schema import open_file
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "tchat.db"
-
-
-def cut(path: Path, size: int) -> None:
-    with path.open("r+b") as file:
-        file.truncate(size)
 
 
 def replace_with_directory(path: Path) -> None:
@@ -39,7 +36,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda path: path.write_bytes(b"dear diary\n" * 1000), "is not a database"),
     "short text": (lambda path: path.write_bytes(b"hi"), "is not a database"),
     "no header": (lambda path: overwrite(path, 0, b"\0" * 100), "is not a database"),
-    "newer": (lambda path: execute(path, "PRAGMA user_version = 7"), r"schema 7 is newer than this server \(1\)"),
+    "newer": (lambda path: execute(path, "PRAGMA user_version = 7"), r"schema 7 is newer than this server \(2\)"),
     "foreign": (lambda path: execute(path, "PRAGMA application_id = 5"), "another program's database"),
     "truncated": (lambda path: cut(path, path.stat().st_size // 2), "is damaged|is truncated"),
     "truncated by a page": (lambda path: cut(path, path.stat().st_size - 4096), "is damaged|is truncated"),
@@ -62,6 +59,10 @@ def test_a_file_that_must_not_be_used_is_refused_in_one_line(
         path.unlink()
     else:
         path.rmdir()
+    with pytest.raises(LogRefused, match=r"is gone, or emptied: put it back .*, or delete (.*) to start") as refusal:
+        SqliteLog.open(path)
+    assert not path.exists()
+    Path(str(refusal.value).partition("or delete ")[2].partition(" to start")[0]).unlink()
     open_file(path).release()
 
 

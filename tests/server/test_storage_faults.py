@@ -8,9 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -128,24 +126,6 @@ def test_on_a_full_disk_nobody_is_told_and_all_goes_on_when_there_is_room(small_
     assert (check(path).faults, check(path).events) == ([], pair.seq)
     with serving(tmp_path, "--db", str(path)) as server:
         assert Pair(server).whole_log() == log
-
-
-# --- a database that is locked ---
-
-
-@pytest.mark.parametrize("seconds", [1.0, pytest.param(10.0, marks=pytest.mark.nightly)])
-def test_while_another_program_locks_the_database_only_reading_works(seconds: float, tmp_path: Path) -> None:
-    path = tmp_path / "tchat.db"
-    with serving(tmp_path, "--db", str(path)) as server:
-        pair = Pair.meeting(server)
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            end = time.monotonic() + seconds
-            while not is_unavailable(pair.say("let me in", id="1")) or time.monotonic() < end:
-                assert len(pair.whole_log()) == pair.seq
-            other.execute("ROLLBACK")
-        answer = pair.say("let me in", id="1")
-        assert (answer["action"], answer["seq"]) == ("gbroadcast", 3)
 
 
 # --- statements that fail ---

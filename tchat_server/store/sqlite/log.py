@@ -22,8 +22,12 @@ from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
 from tchat_server.store.event_log import NamePage, Page, Ready
 from tchat_server.store.sqlite import reader
+from tchat_server.store.sqlite.copier import Copier
+from tchat_server.store.sqlite.inspection import refusals
+from tchat_server.store.sqlite.lock import Durability, Lock
 from tchat_server.store.sqlite.reader import Query, Reader, last_retry_time
-from tchat_server.store.sqlite.schema import Durability, Lock, connect, open_file, refusals
+from tchat_server.store.sqlite.schema import MAX_WAL_BYTES, connect, open_file
+from tchat_server.store.sqlite.watch import Watch
 from tchat_server.store.sqlite.writer import AppendParts, NumberGuests, SavePassword, Writer
 
 __all__ = ["SqliteLog"]
@@ -39,6 +43,7 @@ class SqliteLog:
 
     def __init__(
         self,
+        path: Path,
         lock: Lock,
         connect: Callable[[], sqlite3.Connection],
         *,
@@ -52,7 +57,12 @@ class SqliteLog:
         self._guest_numbers = iter(range(0))
         self._limits = limits
         self._is_closed = False
-        self._writer = Writer(connect, lock, clock=clock, retry_seconds=limits.retry_seconds)
+        keeper = connect()  # as long as it is open, the -wal file stays; and what somebody removes can still be copied
+        keeper.execute("SELECT count(*) FROM sqlite_master")
+        self._watch = Watch(path, max_wal_bytes=MAX_WAL_BYTES)
+        self._copier = Copier(path, keeper)
+        connect = partial(_connect_if_right, self._watch, connect)
+        self._writer = Writer(connect, lock, self._watch, clock=clock, retry_seconds=limits.retry_seconds)
         self._reader = Reader(connect)
 
     @classmethod
@@ -79,14 +89,15 @@ class SqliteLog:
         path = path.resolve()
         lock = open_file(path, durability=durability)
         connector = partial(connect, path, durability=durability, factory=factory)
-        if clock is None:
-            try:
-                with refusals(path), closing(connector()) as connection:
-                    clock = Clock(last_retry_time(connection))
-            except BaseException:
-                lock.release()
-                raise
-        return cls(lock, connector, encode=encode, clock=clock, limits=limits)
+        try:
+            with refusals(path):
+                if clock is None:
+                    with closing(connector()) as connection:
+                        clock = Clock(last_retry_time(connection))
+                return cls(path, lock, connector, encode=encode, clock=clock, limits=limits)
+        except BaseException:
+            lock.release()
+            raise
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -153,7 +164,9 @@ class SqliteLog:
 
     def _stop(self) -> None:
         self._reader.stop()
+        self._copier.stop()
         self._writer.stop()
+        self._watch.close()
         self._lock.release()
 
     def _ask(self, question: Callable[[sqlite3.Connection], _T], *, is_quick: bool = False) -> asyncio.Future[_T]:
@@ -161,3 +174,10 @@ class SqliteLog:
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._reader.submit(Query(future, question, is_quick))
         return future
+
+
+def _connect_if_right(watch: Watch, connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
+    """Connect, unless the file at the path is not the one that was opened."""
+    if trouble := watch.trouble():
+        raise sqlite3.OperationalError(trouble)
+    return connect()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_group
 from tchat_server.store.change import displayed_name
 from tchat_server.store.event_log import LogRefused, LogUnavailable
+from tchat_server.store.sqlite.checksum import damaged_rows
+from tchat_server.store.sqlite.copier import copied, copy_database
+from tchat_server.store.sqlite.entry import lines
+from tchat_server.store.sqlite.inspection import has_checksums, open_for_reading, refusals, refused_by_server
 from tchat_server.store.sqlite.log import SqliteLog
-from tchat_server.store.sqlite.reader import lines
-from tchat_server.store.sqlite.schema import open_for_reading, refusals
 
 __all__ = ["Report", "backup", "check", "own"]
 
@@ -54,12 +57,17 @@ def check(path: Path) -> Report:
     """
     path = path.resolve()
     report = Report()
-    with refusals(path), closing(open_for_reading(path)) as connection:
+    with refusals(path), copied(path) as file, closing(open_for_reading(file)) as connection:
+        if not has_checksums(connection):
+            raise LogRefused(f"{path} is of an older schema: start tchat-server with it once, or `backup` it as it is")
         connection.execute("BEGIN")
         report.faults += _find_damaged_pages(connection)
         try:
+            if file == path:
+                report.faults += refused_by_server(path, connection)
             strays = connection.execute("PRAGMA foreign_key_check").fetchmany(_MAX_FAULTS)
             report.faults += [f"table {table}, row {row}: of a group that does not exist" for table, row, *_ in strays]
+            report.faults += [f"{what}: damaged" for what in damaged_rows(connection, _MAX_FAULTS)]
             connection.execute("CREATE TEMP TABLE told AS SELECT * FROM standings")
             connection.execute("CREATE INDEX temp.told_by_group ON told (group_id)")
             ((report.users,),) = connection.execute("SELECT count(*) FROM users")
@@ -74,21 +82,44 @@ def check(path: Path) -> Report:
 
 
 def backup(path: Path, out: Path) -> None:
-    """Copy a database, as it is at one moment, to *out*, which must not exist. A server may be using it meanwhile."""
-    path, out = path.resolve(), out.resolve()
-    if out.exists():
+    """Copy a database, as it is at one moment, to *out*, which must not exist. A server may be using it meanwhile.
+
+    The copy has its name once it is whole, on disk, and no row of it is damaged.
+    """
+    path, out = path.resolve(), out.absolute()
+    if os.path.lexists(out):
         raise LogRefused(f"{out} exists already: name another file for the backup")
-    with refusals(path), closing(open_for_reading(path)) as source:
-        part = out.with_name(out.name + ".part")
-        try:
-            with refusals(part):
-                os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-                with closing(sqlite3.connect(part, isolation_level=None)) as copy:
-                    source.backup(copy)
-                    copy.execute("PRAGMA journal_mode = DELETE")
-                part.rename(out)
-        finally:
-            part.unlink(missing_ok=True)
+    with refusals(path), copied(path) as file, closing(open_for_reading(file)) as source, refusals(out):
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as directory:
+            part = Path(directory) / "part"
+            copy_database(source, part)
+            _refuse_damage(path, part)
+            try:
+                os.link(part, out, follow_symlinks=False)  # not a rename, which would replace what came meanwhile
+            except FileExistsError:
+                raise LogRefused(f"{out} exists already: name another file for the backup") from None
+        with _opened(out.parent) as directory_file:
+            os.fsync(directory_file)
+
+
+def _refuse_damage(path: Path, copy: Path) -> None:
+    """See that the copy is whole, and on disk."""
+    with closing(open_for_reading(copy)) as connection:
+        if has_checksums(connection) and (damage := [*damaged_rows(connection, 1)]):
+            raise LogRefused(
+                f"{path} is damaged, {damage[0]}: no backup was made; `tchat-server check` lists all; restore a backup"
+            )
+    with _opened(copy) as file:
+        os.fsync(file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        yield file
+    finally:
+        os.close(file)
 
 
 def own(path: Path, group: str, name: str, *, clock: Callable[[], float] = time.time) -> Event:

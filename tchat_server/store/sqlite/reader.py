@@ -10,8 +10,6 @@ import sqlite3
 from asyncio import Future
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from heapq import merge
-from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from attrs import define
@@ -24,39 +22,33 @@ from libtchat.message.names import Key, UserKey
 from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_group
 from tchat_server.store.event_log import LogUnavailable, NamePage, Page
+from tchat_server.store.sqlite.checksum import Damaged, begun, checksum, complete
+from tchat_server.store.sqlite.entry import lines
 from tchat_server.store.sqlite.worker import Worker, succeed
 
 __all__ = [
-    "KIND_NUMBERS",
     "Query",
     "Reader",
     "find_group",
     "last_retry_time",
-    "lines",
     "load",
     "load_user",
-    "pack_seqs",
     "public_groups",
     "read",
 ]
 
-KIND_NUMBERS = {Kinds.MESSAGES: (0,), Kinds.STATES: (1,), Kinds.ALL: (0, 1)}
-"""The `kind` column's values for what a page may show."""
-
-_FORWARD = "SELECT seqs, lines FROM entries WHERE group_id = ? AND kind = ? AND last_seq > ? ORDER BY last_seq"
-# From the row that holds the seq below the cursor, which may be in its middle, down.
-_BACKWARD = """
-SELECT seqs, lines FROM entries WHERE group_id = :group AND kind = :kind AND last_seq <= coalesce(
-    (SELECT min(last_seq) FROM entries WHERE group_id = :group AND kind = :kind AND last_seq >= :last), :last)
-ORDER BY last_seq DESC"""
+_FIND = "SELECT id, name, private, creator, seq, checksum FROM groups WHERE key = ?"
+_PUBLIC = """
+SELECT id, key, name, private, creator, seq, checksum FROM groups WHERE private = 0 AND key > ? ORDER BY key LIMIT ?"""
 _IS_KNOWN = """
 SELECT EXISTS (SELECT 1 FROM users WHERE key = :user) OR EXISTS (SELECT 1 FROM standings WHERE user = :user)
     OR EXISTS (SELECT 1 FROM groups WHERE creator = :user) OR EXISTS (SELECT 1 FROM retries WHERE user = :user)"""
 _MEMBERSHIPS = """
-SELECT groups.key, groups.name, private, standing, seq, invitation, standings.name
+SELECT group_id, standings.name, standing, invitation, standings.checksum,
+    groups.key, groups.name, private, creator, seq, groups.checksum
 FROM standings JOIN groups ON groups.id = group_id WHERE user = ? ORDER BY groups.key"""
 _RETRIES = """
-SELECT retries.id, groups.key, retries.seq, time, digest
+SELECT retries.id, group_id, retries.seq, time, digest, retries.checksum, groups.key
 FROM retries JOIN groups ON groups.id = group_id WHERE user = ? AND time >= ? ORDER BY number"""
 
 
@@ -160,21 +152,13 @@ class Reader(Worker[Query[Any]]):
         self.report(answered, succeed)
 
 
-def find_group(connection: sqlite3.Connection, key: Key) -> tuple[int, int] | None:
-    """Return the id and the last seq of the group with this key, None if there is none."""
-    row: tuple[int, int] | None = connection.execute("SELECT id, seq FROM groups WHERE key = ?", (key,)).fetchone()
-    return row
-
-
-def lines(
-    connection: sqlite3.Connection, group_id: int, kinds: Kinds, *, after: int, before: int, ascending: bool = True
-) -> Iterator[tuple[int, bytes]]:
-    """Yield (seq, line) of a group's events with after < seq < before; draws rows only as it is drawn from."""
-    found = [
-        _lines_of_kind(connection, group_id, kind, after=after, before=before, ascending=ascending)
-        for kind in KIND_NUMBERS[kinds]
-    ]
-    return merge(*found, key=itemgetter(0), reverse=not ascending)
+def find_group(connection: sqlite3.Connection, key: Key) -> tuple[int, int, int] | None:
+    """Return the id of the group with this key, its last seq, and what the checksum of its row begins with, or None."""
+    row = connection.execute(_FIND, (key,)).fetchone()
+    if row is None:
+        return None
+    id, name, private, creator, seq, stored = row
+    return id, seq, _check_group(id, key, name, private, creator, seq, stored)
 
 
 def last_retry_time(connection: sqlite3.Connection) -> float | None:
@@ -188,8 +172,10 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
     head = find_group(connection, key)
     if head is None:
         return Loaded()
-    group_id, last = head
-    row = connection.execute("SELECT seq, state FROM snapshots WHERE group_id = ?", (group_id,)).fetchone()
+    group_id, last, _ = head
+    row = connection.execute("SELECT seq, state, checksum FROM snapshots WHERE group_id = ?", (group_id,)).fetchone()
+    if row is not None and checksum(group_id, row[0], row[1]) != row[2]:
+        raise Damaged(f"the snapshot at {row[0]!r} of group {key}")
     since, snapshot = (0, None) if row is None else (row[0], decode_group(row[1]))
     found = lines(connection, group_id, Kinds.ALL, after=since, before=last + 1)
     tail = tuple(codec.decode_event(line) for _, line in found)
@@ -203,22 +189,18 @@ def load_user(connection: sqlite3.Connection, key: UserKey, *, retries_since: fl
     ((is_known,),) = connection.execute(_IS_KNOWN, {"user": key})
     if not is_known:  # as most who come for the first time, at a third of the cost
         return User()
-    account = connection.execute("SELECT name, password_hash FROM users WHERE key = ?", (key,)).fetchone()
+    account = connection.execute("SELECT name, password_hash, checksum FROM users WHERE key = ?", (key,)).fetchone()
+    if account is not None and checksum(key, *account[:2]) != account[2]:
+        raise Damaged(f"the account of {key}")
     standings = connection.execute(_MEMBERSHIPS, (key,)).fetchall()
-    name, password_hash = account or (standings[0][-1] if standings else None, None)
+    name, password_hash = account[:2] if account else (standings[0][1] if standings else None, None)
     ((created,),) = connection.execute("SELECT count(*) FROM groups WHERE creator = ?", (key,))
     return User(
         name,
         password_hash,
-        tuple(
-            Membership(Key(group), shown, bool(private), Standing(standing), seq, _invitation(line))
-            for group, shown, private, standing, seq, line, _ in standings
-        ),
+        tuple(_membership(key, *row) for row in standings),
         created,
-        tuple(
-            Retry(id, Key(group), seq, time, digest)
-            for id, group, seq, time, digest in connection.execute(_RETRIES, (key, retries_since))
-        ),
+        tuple(_retry(key, *row) for row in connection.execute(_RETRIES, (key, retries_since))),
     )
 
 
@@ -229,46 +211,58 @@ def read(
     head = find_group(connection, key)
     if head is None:
         return Page()
-    found = lines(connection, head[0], kinds, after=after or 0, before=before, ascending=after is not None)
-    return Page.cut(found, ascending=after is not None, limit=limit, max_bytes=max_bytes)
+    ascending, lowest, highest = after is not None, (after or 0) + 1, min(before - 1, head[1])
+    found = lines(connection, head[0], kinds, after=lowest - 1, before=highest + 1, ascending=ascending)
+    if kinds is Kinds.ALL:
+        expected = range(lowest, highest + 1) if ascending else range(highest, lowest - 1, -1)
+        found = _gapless(found, expected, key)
+    return Page.cut(found, ascending=ascending, limit=limit, max_bytes=max_bytes)
 
 
 def public_groups(connection: sqlite3.Connection, after: Key | None, limit: int, max_bytes: int) -> NamePage:
     """List public groups by key."""
-    rows = connection.execute(
-        "SELECT name FROM groups WHERE private = 0 AND key > ? ORDER BY key LIMIT ?", (after or "", limit + 1)
-    )
-    return NamePage.cut((name for (name,) in rows), limit=limit, max_bytes=max_bytes)
+    rows = connection.execute(_PUBLIC, (after or "", limit + 1))
+    return NamePage.cut((_public_name(*row) for row in rows), limit=limit, max_bytes=max_bytes)
 
 
-def pack_seqs(seqs: Sequence[int]) -> str:
-    """Write the rising seqs of a row's lines: `first-last`, or all of them if there are gaps."""
-    if seqs[-1] - seqs[0] + 1 == len(seqs):
-        return f"{seqs[0]}-{seqs[-1]}"
-    return ",".join(map(str, seqs))
+def _gapless(found: Iterator[tuple[int, bytes]], expected: range, key: Key) -> Iterator[tuple[int, bytes]]:
+    """Yield what was found; where an index is damaged, rows are not."""
+    seqs = iter(expected)
+    for entry in found:
+        if entry[0] != next(seqs, None):
+            raise Damaged(f"the index of group {key} near event {entry[0]}")
+        yield entry
+    if (missing := next(seqs, None)) is not None:
+        raise Damaged(f"the index of group {key} near event {missing}")
 
 
-def _unpack_seqs(packed: str) -> Sequence[int]:
-    first, dash, last = packed.partition("-")
-    return range(int(first), int(last) + 1) if dash else [int(seq) for seq in packed.split(",")]
+def _check_group(id: int, key: str, name: str, private: int, creator: str, seq: int, stored: int) -> int:
+    """Check the row of a group; return what its checksum begins with."""
+    group = begun(id, key, name, private, creator)
+    if complete(group, seq) != stored:
+        raise Damaged(f"the row of group {key}")
+    return group
 
 
-def _lines_of_kind(
-    connection: sqlite3.Connection, group_id: int, kind: int, *, after: int, before: int, ascending: bool
-) -> Iterator[tuple[int, bytes]]:
-    if ascending:
-        rows = connection.execute(_FORWARD, (group_id, kind, after))
-    else:
-        rows = connection.execute(_BACKWARD, {"group": group_id, "kind": kind, "last": before - 1})
-    for packed, text in rows:
-        if not (type(packed) is str and type(text) is bytes):
-            raise ValueError(f"a row of group {group_id} is damaged: tchat-server check tells which")
-        entries = list(zip(_unpack_seqs(packed), text.split(b"\n"), strict=True))
-        for entry in entries if ascending else reversed(entries):
-            if after < entry[0] < before:
-                yield entry
-            elif (entry[0] >= before) is ascending:
-                return
+def _public_name(id: int, key: str, name: str, *more: Any) -> str:
+    _check_group(id, key, name, *more)
+    return name
+
+
+def _membership(
+    user: UserKey, group_id: int, name: str, standing: str, invitation: bytes | None, stored: int, key: str, *group: Any
+) -> Membership:
+    shown, private, _, seq, _ = group
+    _check_group(group_id, key, *group)
+    if checksum(user, group_id, name, standing, invitation) != stored:
+        raise Damaged(f"the standing of {user} in group {key}")
+    return Membership(Key(key), shown, bool(private), Standing(standing), seq, _invitation(invitation))
+
+
+def _retry(user: UserKey, id: str, group_id: int, seq: int, time: float, digest: str, stored: int, key: str) -> Retry:
+    if checksum(user, id, group_id, seq, time, digest) != stored:
+        raise Damaged(f"an id of {user} in group {key}")
+    return Retry(id, Key(key), seq, time, digest)
 
 
 def _invitation(line: bytes | None) -> Invited | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,26 +14,30 @@ from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
 from libtchat.wire.snapshot import encode_group
 from tchat_server.store.change import changed_users, displayed_name, new_retries
-from tchat_server.store.sqlite.reader import KIND_NUMBERS, find_group, lines, pack_seqs
+from tchat_server.store.sqlite.checksum import Damaged, begun, checksum, complete
+from tchat_server.store.sqlite.entry import KIND_NUMBERS, lines, pack_seqs
+from tchat_server.store.sqlite.reader import find_group
 
 __all__ = ["Session"]
+
+_log = logging.getLogger(__name__)
 
 _SNAPSHOT_EVENTS = 1000
 _MAX_ROW_BYTES = 64 * 1024
 _MAX_HEADS = 100_000
 
-_NEW_GROUP = "INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?)"
-_MOVE_HEAD = "UPDATE groups SET seq = ? WHERE id = ? AND seq = ?"
-_NEW_ENTRY = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)"
-_SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)"
-_SET_STANDING = "INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?)"
+_NEW_GROUP = "INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?)"
+_MOVE_HEAD = "UPDATE groups SET seq = ?, checksum = ? WHERE id = ? AND seq = ?"
+_NEW_ENTRY = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)"
+_SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)"
+_SET_STANDING = "INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?, ?)"
 _FORGET_STANDING = "DELETE FROM standings WHERE user = ? AND group_id = ?"
-_NEW_RETRY = "INSERT INTO retries (user, id, group_id, seq, time, digest) VALUES (?, ?, ?, ?, ?, ?)"
+_NEW_RETRY = "INSERT INTO retries (user, id, group_id, seq, time, digest, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _OLDEST_RETRY = "SELECT time FROM retries ORDER BY number LIMIT 1"
 _FORGET_RETRIES = """
 DELETE FROM retries WHERE number <=
     (SELECT max(number) FROM (SELECT number, time FROM retries ORDER BY number LIMIT ?) WHERE time < ?)"""
-_SAVE_PASSWORD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?)"
+_SAVE_PASSWORD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?)"
 
 _NEXT_GUEST = "SELECT next FROM guests"
 _LAST_GUEST_KNOWN = """
@@ -59,7 +64,7 @@ class Session:
         self.connection = connection
         self._now = now
         self._retry_seconds = retry_seconds
-        self._heads: dict[Key, tuple[int, int]] = {}
+        self._heads: dict[Key, tuple[int, int, int]] = {}
         self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _ROW_WRITES}
         ((self._last_group,),) = connection.execute("SELECT coalesce(max(id), 0) FROM groups")
         ((self.last_entry,),) = connection.execute("SELECT coalesce(max(id), 0) FROM entries")
@@ -69,7 +74,11 @@ class Session:
         failed = {}
         now = self._now()
         for part, text in zip(parts, texts, strict=True):
-            newer = self._stage(part, text, now)
+            try:
+                newer = self._stage(part, text, now)
+            except Damaged as damage:  # noticed before anything was staged: it costs this group alone
+                _log.warning("storage: %s", damage)
+                newer = ()
             if newer is not None:
                 failed[part.key] = newer
         self._write_rows(now)
@@ -77,7 +86,8 @@ class Session:
 
     def save_password(self, key: UserKey, name: str, password_hash: str) -> bool:
         """Write the hash unless the user has one; tell whether it was written."""
-        return self.connection.execute(_SAVE_PASSWORD, (key, name, password_hash)).rowcount == 1
+        row = (key, name, password_hash)
+        return self.connection.execute(_SAVE_PASSWORD, (*row, checksum(*row))).rowcount == 1
 
     def number_guests(self, at_least: int, count: int) -> int:
         """Take *count* numbers that no guest had, from *at_least* on; return the first."""
@@ -96,20 +106,21 @@ class Session:
             if part.expected != 0:
                 return ()
             self._last_group = group_id = self._last_group + 1
-            creator = user_key(part.events[0].sender)
-            rows[_NEW_GROUP].append((group_id, part.key, after.name, after.private, creator, last))
+            row = (group_id, part.key, after.name, int(after.private), user_key(part.events[0].sender))
+            group = begun(*row)
+            rows[_NEW_GROUP].append((*row, last, complete(group, last)))
         elif head[1] == part.expected:
-            group_id = head[0]
-            rows[_MOVE_HEAD].append((last, group_id, part.expected))
+            group_id, _, group = head
+            rows[_MOVE_HEAD].append((last, complete(group, last), group_id, part.expected))
         else:
             newer = lines(self.connection, head[0], Kinds.ALL, after=part.expected, before=head[1] + 1)
             return tuple(codec.decode_event(line) for _, line in newer)
         if len(self._heads) >= _MAX_HEADS:
             self._heads.clear()
-        self._heads[part.key] = (group_id, last)
+        self._heads[part.key] = (group_id, last, group)
         self._stage_entries(part, text, group_id)
         if part.expected // _SNAPSHOT_EVENTS != last // _SNAPSHOT_EVENTS:
-            rows[_SNAPSHOT].append((group_id, last, encode_group(after)))
+            self._add(_SNAPSHOT, group_id, last, encode_group(after))
         for user in changed_users(part.events):
             standing = after.standing(user)
             if standing is Standing.NONE:
@@ -117,17 +128,16 @@ class Session:
             else:
                 invited = after.invited.get(user)
                 invitation = None if invited is None else text[invited.seq - part.expected - 1]
-                rows[_SET_STANDING].append((user, group_id, displayed_name(after, user), standing, invitation))
+                self._add(_SET_STANDING, user, group_id, displayed_name(after, user), str(standing), invitation)
         if any(part.digests):
             for user, retry in new_retries(part, now):
-                rows[_NEW_RETRY].append((user, retry.id, group_id, retry.seq, now, retry.digest))
+                self._add(_NEW_RETRY, user, retry.id, group_id, retry.seq, float(now), retry.digest)
         return None
 
     def _stage_entries(self, part: Part, text: Sequence[bytes], group_id: int) -> None:
         if len(part.events) == 1:  # what most parts are, at a third of the cost
-            self.last_entry += 1
             kind, seq = _MESSAGES if isinstance(part.events[0], Said) else _OTHERS, part.events[0].seq
-            self._rows[_NEW_ENTRY].append((self.last_entry, group_id, kind, seq, f"{seq}-{seq}", text[0]))
+            self._add_entry(group_id, kind, seq, f"{seq}-{seq}", text[0])
             return
         messages: list[tuple[int, bytes]] = []
         others: list[tuple[int, bytes]] = []
@@ -136,9 +146,15 @@ class Session:
         for kind, entries in ((_MESSAGES, messages), (_OTHERS, others)):
             for row in _cut_rows(entries) if entries else ():
                 seqs, row_lines = zip(*row, strict=True)
-                self.last_entry += 1
-                joined = b"\n".join(row_lines)
-                self._rows[_NEW_ENTRY].append((self.last_entry, group_id, kind, seqs[-1], pack_seqs(seqs), joined))
+                self._add_entry(group_id, kind, seqs[-1], pack_seqs(seqs), b"\n".join(row_lines))
+
+    def _add_entry(self, group_id: int, kind: int, last_seq: int, seqs: str, lines: bytes) -> None:
+        self.last_entry += 1
+        check = complete(begun(group_id, kind, seqs), lines)
+        self._rows[_NEW_ENTRY].append((self.last_entry, group_id, kind, last_seq, seqs, lines, check))
+
+    def _add(self, statement: str, *row: Any) -> None:
+        self._rows[statement].append((*row, checksum(*row)))
 
     def _write_rows(self, now: float) -> None:
         retries = len(self._rows[_NEW_RETRY])

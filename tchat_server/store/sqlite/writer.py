@@ -20,9 +20,11 @@ from libtchat.message.errors import TchatError
 from libtchat.message.event import Event
 from libtchat.message.names import Key, UserKey
 from tchat_server.store.event_log import LogUnavailable
+from tchat_server.store.sqlite.lock import Lock
 from tchat_server.store.sqlite.reader import find_group
 from tchat_server.store.sqlite.rows import Session
-from tchat_server.store.sqlite.schema import Lock, fence
+from tchat_server.store.sqlite.schema import fence
+from tchat_server.store.sqlite.watch import Watch
 from tchat_server.store.sqlite.worker import Worker, fail, succeed
 
 __all__ = ["AppendParts", "NumberGuests", "SavePassword", "Writer"]
@@ -32,8 +34,10 @@ _log = logging.getLogger(__name__)
 _FIRST_DELAY_SECONDS = 0.01
 _MAX_DELAY_SECONDS = 2.0
 
-# A COMMIT that fails for one of these reasons has certainly not happened: the commit record is written last.
+# A COMMIT that fails for one of these reasons has certainly not happened: the commit record is written last, and a
+# write that fails (a quota, a file-size limit) leaves it incomplete. Only a failed sync leaves anything open.
 _SURELY_FAILED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+_SURELY_FAILED_EXTENDED = {sqlite3.SQLITE_IOERR_WRITE}
 
 
 @define(eq=False)
@@ -128,12 +132,15 @@ class Writer(Worker[Job]):
         self,
         connect: Callable[[], sqlite3.Connection],
         lock: Lock,
+        watch: Watch,
         *,
         clock: Callable[[], float],
         retry_seconds: float,
     ) -> None:
         self._connect = connect
         self._lock = lock
+        self._watch = watch
+        self._is_lost = False
         self._clock = clock
         self._retry_seconds = retry_seconds
         self._session: Session | None = None
@@ -150,6 +157,11 @@ class Writer(Worker[Job]):
 
     def _write(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
         """Write *jobs* in one transaction; return how to report them."""
+        if self._is_lost:
+            return fail
+        if trouble := self._watch.trouble():
+            self._tell_trouble(f"nothing can be stored: {trouble}")
+            return fail
         try:
             session = self._session or self._new_session()
             session.connection.execute("BEGIN IMMEDIATE")
@@ -163,11 +175,16 @@ class Writer(Worker[Job]):
             session.connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._give_up_session()
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _SURELY_FAILED:
+            code = getattr(error, "sqlite_errorcode", 0)
+            if code & 0xFF in _SURELY_FAILED or code in _SURELY_FAILED_EXTENDED:
                 self._tell_trouble(f"nothing can be stored: {error}")
                 return fail
             self._tell_trouble(f"not known whether the last append is stored, reading back: {error}")
             return self._read_back(jobs)
+        if trouble := self._watch.trouble():
+            self._tell_trouble(f"nothing can be stored until a restart: {trouble}")
+            self._is_lost = True  # should the file come back, this transaction is in it: nothing may follow it untold
+            return fail
         self._lock.note(session.last_entry)
         self._tell_trouble("")
         return succeed
