@@ -7,7 +7,7 @@ is durable. When an append fails, the requests of its groups are decided again i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import attrs
@@ -35,11 +35,28 @@ _TARGETING = frozenset((Invite, Ban))
 
 @define(eq=False)
 class Slot:
-    """A loaded group: as in the log, as decided so far, and the peers of its newest members (None: not known)."""
+    """A loaded group: as in the log, as decided so far, and the peers of its newest members (None: not known).
+
+    *online* is kept up to date as members and peers come and go; *audience* is made of it when an event needs it.
+    """
 
     durable: Group | None = None
     newest: Group | None = None
     audience: tuple[PeerId, ...] | None = None
+    online: dict[PeerId, None] | None = None
+
+    def hear(self, peers: Iterable[PeerId]) -> None:
+        """Add *peers* to those that hear of the group."""
+        if self.online is not None:
+            self.online.update(dict.fromkeys(peers))
+            self.audience = None
+
+    def hear_no_more(self, peers: Iterable[PeerId]) -> None:
+        """Take *peers* from those that hear of the group."""
+        if self.online is not None:
+            for peer in peers:
+                self.online.pop(peer, None)
+            self.audience = None
 
 
 @define
@@ -110,11 +127,24 @@ class Ledger:
 
     # --- users that come and go ---
 
-    def moved(self, session: Session) -> None:
-        """A peer of *session* came or went: work out again who hears of its groups."""
-        for key in session.memberships:
-            if (slot := self._slots.get(key)) is not None:
-                slot.audience = None
+    def came(self, peer: PeerId, session: Session) -> None:
+        """Let *peer*, which came to *session*, hear of the groups whose member it is."""
+        for slot in self._slots_of(session):
+            if slot.newest is not None and session.key in slot.newest.members:
+                slot.hear((peer,))
+
+    def went(self, peer: PeerId, session: Session) -> None:
+        """Let *peer*, which went from *session*, hear of no group any more."""
+        for slot in self._slots_of(session):
+            slot.hear_no_more((peer,))
+
+    def audience(self, key: Key) -> tuple[PeerId, ...]:
+        """Return the peers of a group's newest members; none, if it is not loaded."""
+        slot = self._slots.get(key)
+        return self._heard_by(slot) if slot is not None else ()
+
+    def _slots_of(self, session: Session) -> list[Slot]:
+        return [slot for key in session.memberships if (slot := self._slots.get(key)) is not None]
 
     def end_memberships(self, session: Session) -> None:
         """Let a guest who went leave its groups."""
@@ -278,10 +308,21 @@ class Ledger:
 
     def _audience(self, slot: Slot, before: Group | None, event: Event, after: Group) -> tuple[PeerId, ...]:
         """Return the peers that hear *event*, and keep those of the members for the next one."""
-        if slot.audience is None or before is None or before.members is not after.members:
-            slot.audience = self.presence.peers(after.members)
+        if before is not None and before.members is not after.members and (changed := subject(event)) is not None:
+            user = user_key(changed)
+            change = slot.hear if user in after.members else slot.hear_no_more
+            change(self.presence.peers((user,)))
+        audience = self._heard_by(slot)
         others = outsiders(before, event, after)
-        return slot.audience + self.presence.peers(others) if others else slot.audience
+        return audience + self.presence.peers(others) if others else audience
+
+    def _heard_by(self, slot: Slot) -> tuple[PeerId, ...]:
+        if slot.audience is None:
+            if slot.online is None:
+                members = () if slot.newest is None else slot.newest.members
+                slot.online = dict.fromkeys(self.presence.peers(members))
+            slot.audience = tuple(slot.online)
+        return slot.audience
 
     def _concerned_by_repeat(self, peer: Peer | None, event: Event) -> tuple[PeerId, ...]:
         assert isinstance(event, Invited)
@@ -308,7 +349,7 @@ class Ledger:
 
         for key in failed:
             slot = self._slots[key]
-            slot.newest, slot.audience = slot.durable, None
+            slot.newest, slot.audience, slot.online = slot.durable, None, None
         for outcome in self.line.durable():
             if outcome.key is not None and outcome.key in failed:
                 self._slots[outcome.key].newest = outcome.after

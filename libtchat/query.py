@@ -5,8 +5,7 @@ A query is worked out when it leaves the line, so it sees exactly what was told 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from attrs import define
@@ -34,6 +33,7 @@ from libtchat.request import (
     ReportError,
     Tell,
 )
+from libtchat.sorted_map import entries_above
 
 __all__ = ["Queries", "fill"]
 
@@ -119,26 +119,25 @@ class Queries:
     def _members(self, session: Session, request: ListMembers) -> reply.Members:
         group = self._admit(session, request)
         is_member = session.key in group.members
-        invited = {user: event.dest for user, event in group.invited.items()} if is_member else {}
-        banned = group.banned if is_member else {}
-        everybody = {**group.members, **invited, **banned} if invited or banned else group.members
-        users = sorted(everybody)
-        if request.after is not None:
-            users = users[bisect_right(users, user_key(request.after)) :]
-        shown, more = cut(map(everybody.__getitem__, users), self.limits)
-        page = users[: len(shown)]
-
-        def of(names: Mapping[UserKey, str], users: Sequence[UserKey] = page) -> tuple[str, ...]:
-            return tuple([names[user] for user in users if user in names])
-
+        start = "" if request.after is None else user_key(request.after)
+        most = self.limits.max_page_entries + 1
+        members = entries_above(group.members, start, most)
+        invited, banned = [], []
+        if is_member:
+            invited = [(user, event.dest) for user, event in entries_above(group.invited, start, most)]
+            banned = entries_above(group.banned, start, most)
+        everybody = sorted(members + invited + banned) if invited or banned else members
+        shown, more = cut([name for _, name in everybody], self.limits)
+        end = everybody[len(shown)][0] if more else None
+        online = set(self._presence.among([user for user, _ in members]))
         return reply.Members(
             group.name,
             group.seq,
-            of(group.members),
-            of(group.members, self._presence.among(page)),
+            _names(members, end),
+            _names([entry for entry in members if entry[0] in online], end),
             group.owner_name,
-            of(invited) if is_member else None,
-            of(banned) if is_member else None,
+            _names(invited, end) if is_member else None,
+            _names(banned, end) if is_member else None,
             more,
             request.id,
         )
@@ -155,6 +154,11 @@ class Queries:
 
     def _admit(self, session: Session, request: GroupQuery) -> Group:
         return admit(self._ledger.durable(group_key(request.group)), request, session.key)
+
+
+def _names(entries: Sequence[tuple[UserKey, str]], end: UserKey | None) -> tuple[str, ...]:
+    """Return the names of *entries* with a key below *end*, if there is an end."""
+    return tuple([name for user, name in entries if end is None or user < end])
 
 
 def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits) -> reply.Groups:

@@ -22,7 +22,7 @@ CONFORMANCE = "spec/conformance"
 # The library's storeys, from the ground. A module imports from storeys below its own.
 STOREYS = (
     ("value", "errors", "limits", "names"),
-    ("request", "event", "reply"),
+    ("request", "event", "reply", "sorted_map"),
     ("group", "commands", "framing", "wording", "rate", "spelling", "strict_json"),
     ("effect", "presence", "pending", "foreign", "shape", "codec"),
     ("identity", "refusal", "outcome", "entrance", "ledger", "session", "query"),
