@@ -5,8 +5,9 @@ A query is worked out when it leaves the line, so it sees exactly what was told 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 
 from attrs import define
 
@@ -129,15 +130,16 @@ class Queries:
         everybody = sorted(members + invited + banned) if invited or banned else members
         shown, more = cut([name for _, name in everybody], self.limits)
         end = everybody[len(shown)][0] if more else None
+        members, invited, banned = _below(members, end), _below(invited, end), _below(banned, end)
         online = set(self._presence.among([user for user, _ in members]))
         return reply.Members(
             group.name,
             group.seq,
-            _names(members, end),
-            _names([entry for entry in members if entry[0] in online], end),
+            tuple([name for _, name in members]),
+            tuple([name for user, name in members if user in online]),
             group.owner_name,
-            _names(invited, end) if is_member else None,
-            _names(banned, end) if is_member else None,
+            tuple([name for _, name in invited]) if is_member else None,
+            tuple([name for _, name in banned]) if is_member else None,
             more,
             request.id,
         )
@@ -156,9 +158,8 @@ class Queries:
         return admit(self._ledger.durable(group_key(request.group)), request, session.key)
 
 
-def _names(entries: Sequence[tuple[UserKey, str]], end: UserKey | None) -> tuple[str, ...]:
-    """Return the names of *entries* with a key below *end*, if there is an end."""
-    return tuple([name for user, name in entries if end is None or user < end])
+def _below(entries: list[tuple[UserKey, str]], end: UserKey | None) -> list[tuple[UserKey, str]]:
+    return entries if end is None else entries[: bisect_left(entries, (end,))]
 
 
 def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits) -> reply.Groups:
@@ -188,11 +189,9 @@ def cut(names: Iterable[str], limits: Limits) -> tuple[tuple[str, ...], bool]:
         The names taken, and whether there were more.
     """
     taken = [*islice(names, limits.max_page_entries + 1)]
-    room = limits.max_page_bytes
-    if len(taken) <= limits.max_page_entries and len("".join(taken).encode()) + 3 * len(taken) <= room:
+    size, room = len("".join(taken).encode()) + 3 * len(taken), limits.max_page_bytes
+    if len(taken) <= limits.max_page_entries and size <= room:
         return tuple(taken), False
-    for index, name in enumerate(taken):
-        room -= len(name.encode()) + 3
-        if index and (room < 0 or index == limits.max_page_entries):
-            return tuple(taken[:index]), True
-    return tuple(taken), False
+    ends = [*accumulate([len(name) + 3 for name in map(str.encode, taken)])]
+    fitting = max(1, min(bisect_right(ends, room), limits.max_page_entries))
+    return tuple(taken[:fitting]), fitting < len(taken)

@@ -120,9 +120,9 @@ class SortedMap(Mapping[_K, _V], Generic[_K, _V]):
     def __repr__(self) -> str:
         return f"SortedMap({dict(self)})"
 
-    def above(self, key: str) -> Iterator[tuple[_K, _V]]:
-        """Go through the entries with a key above *key*, by key."""
-        return ((row[0], row[2]) for row in self._by_key.starting((key, self._next)))
+    def above(self, key: str, most: int) -> list[tuple[_K, _V]]:
+        """List at most *most* entries with a key above *key*, by key."""
+        return [(row[0], row[2]) for row in islice(self._by_key.starting((key, self._next)), most)]
 
     def plus(self, key: _K, value: _V) -> SortedMap[_K, _V]:
         """Return this mapping with *key*, which keeps its place if it is there already."""
@@ -174,6 +174,6 @@ def without(mapping: Mapping[_K, _V], key: _K) -> Mapping[_K, _V]:
 def entries_above(mapping: Mapping[_K, _V], key: str, most: int) -> list[tuple[_K, _V]]:
     """List at most *most* entries of *mapping* with a key above *key* ("": all), by key."""
     if isinstance(mapping, SortedMap):
-        return [*islice(mapping.above(key), most)]
+        return mapping.above(key, most)
     above = [k for k in mapping if k > key] if key else mapping
     return [(k, mapping[k]) for k in sorted(above)[:most]]

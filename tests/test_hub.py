@@ -715,7 +715,7 @@ def the_audience_is_found_when_it_leaves(patch: Patch) -> None:
 
 
 def an_old_audience_is_used(patch: Patch) -> None:
-    patch.setattr(Ledger, "moved", lambda ledger, session: None)
+    patch.setattr(Ledger, "came", lambda ledger, peer, session: None)
 
 
 def who_is_gone_hears_on(patch: Patch) -> None:
