@@ -23,6 +23,7 @@ __all__ = [
     "CheckPassword",
     "Close",
     "Effect",
+    "FindRetry",
     "HashPassword",
     "Kinds",
     "LoadGroup",
@@ -35,6 +36,7 @@ __all__ = [
     "Read",
     "ReadGroups",
     "Resend",
+    "Retried",
     "Retry",
     "SaveUser",
     "Send",
@@ -146,6 +148,18 @@ class LoadUser:
 
 
 @frozen
+class FindRetry:
+    """Find what a user's request with this id made, if it is remembered. Answer: Retried.
+
+    *moved*: see `libtchat.retries.Retries`; nothing for the log.
+    """
+
+    key: UserKey
+    id: str
+    moved: int
+
+
+@frozen
 class SaveUser:
     """Store a user's name and password hash, once. Answer: True if stored, False if there was a password already."""
 
@@ -169,7 +183,7 @@ class CheckPassword:
     password_hash: str | None
 
 
-Question = LoadGroup | LoadUser | SaveUser | HashPassword | CheckPassword
+Question = LoadGroup | LoadUser | FindRetry | SaveUser | HashPassword | CheckPassword
 
 
 @frozen
@@ -212,6 +226,13 @@ class Retry:
 
 
 @frozen
+class Retried:
+    """The accepted request that bore an id, None if none is remembered."""
+
+    retry: Retry | None = None
+
+
+@frozen
 class User:
     """A user as stored; all fields empty if nothing is.
 
@@ -220,17 +241,17 @@ class User:
         password_hash: None if the name is not protected.
         memberships: every group that knows the user, also as banned.
         created: how many groups the user created.
-        retries: ids of the last `retry_seconds`, oldest first.
+        has_retries: ids of the user's may be remembered (see `FindRetry`).
     """
 
     name: str | None = None
     password_hash: str | None = None
     memberships: tuple[Membership, ...] = ()
     created: int = 0
-    retries: tuple[Retry, ...] = ()
+    has_retries: bool = False
 
 
-Answer = Loaded | User | str | bool | None
+Answer = Loaded | User | Retried | str | bool | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
 Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close

@@ -17,6 +17,7 @@ from libtchat.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, use
 from libtchat.presence import Peer, Presence, Session
 from libtchat.rate import Bucket, Buckets
 from libtchat.request import Hello, Register
+from libtchat.retries import Retries
 
 __all__ = ["Identity"]
 
@@ -52,7 +53,7 @@ class Identity:
         """
         if hello.sender is None:
             guest = self._guest_name(now)
-            return self._new_session(user_key(guest), guest, peer.token, User())
+            return self._new_session(user_key(guest), guest, peer.token, User(), now)
         name = check_user_name(hello.sender)
         session = self._presence.session(key)
         user = None if session else peer.ask(LoadUser(key))
@@ -65,7 +66,7 @@ class Identity:
         current = self._token(key, now)
         if current is None or hello.token is None or not _same(hello.token, current):
             current = peer.token  # somebody else, for all we know: the old one ends here
-        return self._new_session(key, name, current, user or User())
+        return self._new_session(key, name, current, user or User(), now)
 
     def leave(self, session: Session, now: float) -> None:
         """Let the token of a user who went expire after `token_seconds`."""
@@ -115,7 +116,7 @@ class Identity:
         if is_held:
             raise Refused(ErrorCode.NAME_IN_USE, field="sender")
 
-    def _new_session(self, key: UserKey, name: str, token: str, user: User) -> Session:
+    def _new_session(self, key: UserKey, name: str, token: str, user: User, now: float) -> Session:
         return Session(
             key,
             name,
@@ -124,7 +125,7 @@ class Identity:
             user.password_hash,
             {membership.key: membership for membership in user.memberships},
             user.created,
-            {retry.id: retry for retry in user.retries},
+            Retries(self.limits.retry_seconds, now + self.limits.retry_seconds if user.has_retries else 0.0),
         )
 
     def _token(self, key: UserKey, now: float) -> str | None:

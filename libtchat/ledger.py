@@ -13,8 +13,20 @@ from datetime import UTC, datetime
 import attrs
 from attrs import Factory, define
 
-from libtchat.effect import Loaded, LoadGroup, LoadUser, Membership, PeerId, Resend, Retry, Send, User
-from libtchat.entrance import Entrances, expect, learn
+from libtchat.effect import (
+    FindRetry,
+    Loaded,
+    LoadGroup,
+    LoadUser,
+    Membership,
+    PeerId,
+    Resend,
+    Retried,
+    Retry,
+    Send,
+    User,
+)
+from libtchat.entrance import Entrances, expect, learn, learn_id
 from libtchat.errors import ErrorCode, Refused
 from libtchat.event import Created, Event, Invited, Said
 from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, say, subject
@@ -181,6 +193,8 @@ class Ledger:
         if type(request) in _TARGETING:
             assert isinstance(request, Invite | Ban)
             outcome.known_dest = self._known(peer, session, slot, request)
+        if request.id is not None:
+            outcome.earlier = self._stored(peer, session, request.id)
         if slot.newest is None:
             self._slots.setdefault(key, slot)
         outcome.arrivals = self.presence.arrivals
@@ -250,6 +264,8 @@ class Ledger:
         assert after is not None
         self._slots[key].durable = after
         self.entrances.note(outcome)
+        if event.id is not None and (session := self.presence.session(user_key(event.sender))) is not None:
+            learn_id(session, outcome, self.now)
         if isinstance(event, Said) or (changed := subject(event)) is None:
             return
         if (session := self.presence.session(user_key(changed))) is not None:
@@ -297,14 +313,21 @@ class Ledger:
         Raises:
             Refused: bad-request, if the id was used for another request.
         """
-        retries, oldest_time = session.retries, self.now - self.limits.retry_seconds
-        while retries and (oldest := next(iter(retries.values()))).time < oldest_time:
-            del retries[oldest.id]
         outcome.digest = _digest(request)
-        first = retries.get(request.id or "")
+        # It is noted: when this is decided again, it may not be in the session's any more.
+        outcome.earlier = first = session.retries.find(request.id or "", self.now) or outcome.earlier
         if first is not None and first.digest != outcome.digest:
             raise Refused(ErrorCode.BAD_REQUEST, "this id was used for another request", field="id")
         return first
+
+    def _stored(self, peer: Peer, session: Session, id: str) -> Retry | None:
+        """Return what a request with this id made, if the log alone remembers it."""
+        retries = session.retries
+        if retries.stored_until < self.now or retries.find(id, self.now) is not None:
+            return None
+        found = peer.ask(FindRetry(session.key, id, retries.moved))
+        assert isinstance(found, Retried)
+        return found.retry
 
     def _audience(self, slot: Slot, before: Group | None, event: Event, after: Group) -> tuple[PeerId, ...]:
         """Return the peers that hear *event*, and keep those of the members for the next one."""
@@ -353,11 +376,11 @@ class Ledger:
         for outcome in self.line.durable():
             if outcome.key is not None and outcome.key in failed:
                 self._slots[outcome.key].newest = outcome.after
-        for key, events in failed.items():
-            foreign[key] = [self._foreign(key, self._slots[key], event) for event in events]
         for outcome in self.line.revisable():
             if outcome.key in failed:
                 self._undo(outcome)
+        for key, events in failed.items():
+            foreign[key] = [self._foreign(key, self._slots[key], event) for event in events]
         self.line.rejected(failed, again)
 
     def _undo(self, outcome: Outcome) -> None:
@@ -365,8 +388,12 @@ class Ledger:
             event = outcome.events[-1]
             outcome.session.created -= isinstance(event, Created)
             if event.id is not None:
-                outcome.session.retries.pop(event.id, None)
+                outcome.session.retries.undo(event.id)
         outcome.events, outcome.effects = (), None
+        earlier = outcome.earlier
+        slot = self._slots.get(earlier.key) if earlier is not None else None
+        if earlier is not None and slot is not None and (slot.newest is None or earlier.seq > slot.newest.seq):
+            outcome.earlier = None  # it failed as well
 
     def _foreign(self, key: Key, slot: Slot, event: Event) -> Outcome:
         """Make an outcome of an event that another server appended: our members hear it too."""

@@ -11,6 +11,7 @@ from libtchat import codec
 from libtchat.effect import (
     Answer,
     CheckPassword,
+    FindRetry,
     HashPassword,
     Kinds,
     LoadGroup,
@@ -61,6 +62,8 @@ def answer(question: Question, log: EventLog) -> Awaitable[Answer]:
             return log.load(group)
         case LoadUser(key=user):
             return log.load_user(user)
+        case FindRetry(key=user, id=id):
+            return log.find_retry(user, id)
         case SaveUser(key=user, name=name, password_hash=password_hash):
             return log.save_user(user, name, password_hash)
         case HashPassword(password=password):

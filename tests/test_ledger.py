@@ -8,7 +8,8 @@ import attrs
 import pytest
 from harness import UNLIMITED, Shell, ask, at_once, code, enter
 
-from libtchat.effect import Ask, LoadUser, Part, PeerId
+from libtchat import retries
+from libtchat.effect import Ask, LoadUser, Part, PeerId, Retried
 from libtchat.group import decide, evolve
 from libtchat.hub import Hub
 from libtchat.ledger import Ledger
@@ -191,6 +192,118 @@ def test_a_failed_id_may_be_used_for_another_request() -> None:
     shell.handle(alice, Join(None, "wob", "x"), Say(None, "wob", "hi", "x"), Leave(None, "wob"))
     shell.settle(failing=["wob"])
     assert actions(shell, alice) == ["already-member", "unavailable", "unavailable"]
+
+
+# --- ids that only the log remembers ---
+
+
+@pytest.fixture
+def none_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every id be in the log alone once its event is durable."""
+    monkeypatch.setattr(retries, "_KEPT", 0)
+
+
+def seqs(shell: Shell, peer: PeerId) -> list[int | str]:
+    return [message.get("seq", message.get("code", "")) for message in shell.said(peer)]
+
+
+@pytest.mark.usefixtures("none_at_hand")
+def test_an_id_that_is_not_at_hand_is_looked_up() -> None:
+    shell = a_shell()
+    alice = enter(shell, "alice")
+    ask(shell, alice, Create(None, "wob"))
+    first, other = Say(None, "wob", "hi", "x"), Say(None, "wob", "ho", "y")
+    assert [ask(shell, alice, it)["seq"] for it in (first, other, first, other)] == [2, 3, 2, 3]
+    assert code(shell, alice, Say(None, "wob", "ha", "x")) == "bad-request"
+    shell.now += 601
+    assert ask(shell, alice, first)["seq"] == 4
+
+
+def test_nothing_is_looked_up_for_who_used_few_ids() -> None:
+    shell = a_shell()
+    alice = enter(shell, "alice")
+    ask(shell, alice, Create(None, "wob"))
+    for number in range(100):
+        shell.hub.handle(alice, [Say(None, "wob", "hi", f"{number}")], shell.now)
+        effects = shell.hub.drain()
+        assert not [effect for effect in effects if isinstance(effect, Ask)]
+        shell.carry_out(effects)
+        shell.finish()
+
+
+@pytest.mark.usefixtures("none_at_hand")
+def test_what_was_looked_up_before_the_id_was_used_does_not_count() -> None:
+    shell = a_shell()
+    alice = shell.connect()
+    token = ask(shell, alice, Hello("alice"))["token"]
+    again = enter(shell, "alice", token=token)
+    ask(shell, alice, Create(None, "wob", id="the first"))
+    peers, request = (alice, again), Say(None, "wob", "hi", "x")
+    for peer in peers:
+        shell.said(peer)
+        shell.hub.handle(peer, [request], shell.now)
+    asked = [effect for effect in shell.hub.drain() if isinstance(effect, Ask)]
+    answers = [shell.answer_to(it.question) for it in asked]
+    assert answers == [Retried(), Retried()]
+    for it, answer in zip(asked, answers, strict=True):
+        shell.hub.answered(it, answer, shell.now)
+        shell.tick()
+        shell.finish()
+    assert set(seqs(shell, alice) + seqs(shell, again)) == {2}
+
+
+@pytest.mark.usefixtures("none_at_hand")
+def test_what_was_looked_up_is_not_forgotten_when_it_is_decided_again() -> None:
+    shell = a_shell()
+    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
+    ask(shell, alice, Create(None, "wob"))
+    assert ask(shell, alice, request)["seq"] == 2
+    shell.holds = True
+    shell.handle(alice, Say(None, "wob", "lost"), request)
+    shell.settle(failing=["wob"])
+    shell.finish()
+    assert seqs(shell, alice) == ["unavailable", 2]
+
+
+def test_an_id_whose_event_failed_is_decided_anew_by_what_repeats_it() -> None:
+    shell = a_shell()
+    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
+    ask(shell, alice, Create(None, "wob"))
+    shell.holds = True
+    shell.handle(alice, request)
+    shell.handle(alice, request)
+    shell.settle(failing=["wob"])
+    shell.tick()
+    shell.finish()
+    assert seqs(shell, alice) in (["unavailable", 2], ["unavailable", "unavailable"])
+    assert ask(shell, alice, request)["seq"] == 2
+
+
+@pytest.mark.usefixtures("none_at_hand")
+def test_an_id_in_flight_stays_at_hand() -> None:
+    shell = a_shell()
+    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
+    ask(shell, alice, Create(None, "wob"))
+    shell.holds = True
+    shell.handle(alice, Say(None, "wob", "before", "w"))
+    shell.handle(alice, request)
+    shell.settle()
+    shell.tick()
+    shell.handle(alice, request)
+    shell.finish()
+    assert seqs(shell, alice) == [2, 3, 3]
+
+
+def test_who_went_is_not_written_to() -> None:
+    shell = a_shell()
+    alice, bob = enter(shell, "alice"), enter(shell, "bob")
+    ask(shell, alice, Create(None, "wob"))
+    ask(shell, bob, Join(None, "wob"))
+    assert shell.hub._ledger.audience(group_key("wob")) == (alice, bob)
+    shell.disconnect(bob)
+    assert shell.hub._ledger.audience(group_key("wob")) == (alice,)
+    bob = enter(shell, "bob")
+    assert shell.hub._ledger.audience(group_key("wob")) == (alice, bob)
 
 
 # --- deciding again ---

@@ -19,6 +19,7 @@ from libtchat.effect import Kinds, Loaded, Membership, Part, Retry, User
 from libtchat.errors import Refused
 from libtchat.event import Said
 from libtchat.group import Group, Standing, decide, evolve, fold
+from libtchat.limits import DEFAULT_LIMITS
 from libtchat.names import Key, group_key, user_key
 from libtchat.request import Ban, Create, GroupRequest, Invite, Join, Kick, Leave, Say, Unban
 from tchat_server.log import EventLog, NamePage, Page
@@ -115,6 +116,10 @@ async def state_of(log: EventLog, group: str = "wob") -> Group | None:
     return fold(loaded.tail, loaded.snapshot)
 
 
+async def found(log: EventLog, user: str, *ids: str) -> list[Retry | None]:
+    return [(await log.find_retry(user_key(user), id)).retry for id in ids]
+
+
 async def page(
     log: EventLog,
     group: str = "wob",
@@ -163,7 +168,7 @@ async def test_a_part_that_does_not_follow_is_left_out_and_the_newer_events_are_
     assert failed == {Key("wob"): ahead.events}
     assert len((await page(log)).lines) == 4
     assert (await state_of(log, "dev")) == mine.groups[Key("dev")]
-    assert (await log.load_user(user_key("alice"))).retries == ()
+    assert await found(log, "alice", "x") == [None]
     again = Book().part(create(by="bob"))
     assert [event.seq for event in (await log.append([again]))[Key("wob")]] == [1, 2, 3, 4]
     assert (await log.load_user(user_key("bob"))).created == 0
@@ -273,14 +278,29 @@ async def test_a_retry_id_is_remembered_for_its_sender_until_its_time_is_over(op
         Retry("one", Key("wob"), 2, start, "digest of one"),
         Retry("three", Key("wob"), 5, start + 300, "digest of three"),
     )
-    assert (await log.load_user(user_key("alice"))).retries == (one, three)
-    assert (await log.load_user(user_key("bob"))).retries == (Retry("two", Key("wob"), 4, start, "digest of two"),)
+    two = Retry("two", Key("wob"), 4, start, "digest of two")
+    assert await found(log, "alice", "one", "two", "three") == [one, None, three]
+    assert await found(log, "bob", "one", "two") == [None, two]
+    assert [(await log.load_user(user_key(name))).has_retries for name in ("alice", "bob", "carl")] == [
+        True,
+        True,
+        False,
+    ]
     store.clock.now = start + 601
-    assert (await log.load_user(user_key("alice"))).retries == (three,)
-    assert (await log.load_user(user_key("bob"))).retries == ()
+    assert await found(log, "alice", "one", "three") == [None, three]
+    assert await found(log, "bob", "two") == [None]
     await log.append([book.part(say("d", id="one"))])
     again = Retry("one", Key("wob"), 6, start + 601, "digest of one")
-    assert (await log.load_user(user_key("alice"))).retries == (three, again)
+    assert await found(log, "alice", "one", "three") == [again, three]
+    await log.close()
+
+
+@on_loop
+async def test_the_last_ids_of_a_user_are_remembered_however_many_there_were(opened: Opener) -> None:
+    log, book = opened(), Book()
+    most = DEFAULT_LIMITS.max_retries
+    await log.append([book.part(create(), *(say("", id=f"{number}") for number in range(most + 1)))])
+    assert all(await found(log, "alice", "1", "2", f"{most}"))
     await log.close()
 
 
@@ -333,7 +353,7 @@ async def test_names_and_texts_with_sql_in_them_are_only_text(opened: Opener) ->
     said = [(2, evil, evil), (3, '%_\\ " ;--', None)]
     assert await log.append([book.part(create(), *(say(text, id=id) for _, text, id in said))]) == {}
     assert (await log.load_user(user_key(evil))).memberships[0].key == key
-    assert (await log.load_user(user_key("alice"))).retries[0].id == evil
+    assert [retry and retry.id for retry in await found(log, "alice", evil)] == [evil]
     messages = (await page(log, kinds=Kinds.MESSAGES)).lines
     assert list(map(codec.decode_event, messages)) == [
         Said("alice", "wob", text, seq, TS, id) for seq, text, id in said

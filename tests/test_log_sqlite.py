@@ -123,7 +123,7 @@ async def test_an_append_that_fails_at_any_step_is_unavailable_and_changes_nothi
     assert len(failed) > 12
     assert failed[-1] == "COMMIT"
     assert await state_of(log) == book.groups[Key("wob")]
-    assert len((await log.load_user(user_key("alice"))).retries) == 1
+    assert (await log.load_user(user_key("alice"))).has_retries
     await log.close()
     assert check(path).faults == []
 
@@ -140,7 +140,7 @@ async def test_a_commit_without_a_clear_answer_is_read_back_until_it_is_certain(
     fail(is_commit, times=lies, loses_answer=loses_answer)
     assert await log.append([part]) == ({} if is_stored else {Key("wob"): ()})
     assert len((await page(log)).lines) == part.expected + is_stored
-    assert bool((await log.load_user(user_key("alice"))).retries) is is_stored
+    assert bool((await log.find_retry(user_key("alice"), "x")).retry) is is_stored
     assert await log.append([part]) == ({Key("wob"): part.events} if is_stored else {})
     await log.close()
     assert check(path).faults == []

@@ -6,11 +6,11 @@ import sys
 import tracemalloc
 
 import pytest
+from harness import repeatable
 from hypothesis import given
 from hypothesis import strategies as st
 
 from libtchat.sorted_map import SortedMap, entries_above, with_entry, without
-from harness import repeatable
 
 CHANGES = st.lists(st.tuples(st.booleans(), st.integers(0, 700)), max_size=60)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, bisect_right, insort
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 
 from libtchat import codec
-from libtchat.effect import Kinds, Loaded, Membership, Part, Retry, User
+from libtchat.effect import Kinds, Loaded, Membership, Part, Retried, Retry, User
 from libtchat.event import Created, Event, Said
 from libtchat.group import Group, Standing
 from libtchat.limits import DEFAULT_LIMITS, Limits
@@ -56,8 +55,7 @@ class MemoryLog:
         self._known_in: dict[UserKey, set[Key]] = {}
         self._created: dict[UserKey, int] = {}
         self._accounts: dict[UserKey, tuple[str, str]] = {}
-        self._retries: dict[UserKey, deque[Retry]] = {}
-        self._recent: deque[tuple[float, UserKey]] = deque()
+        self._retries: dict[UserKey, dict[str, Retry]] = {}  # the user whose last one is the oldest first
 
     def append(self, parts: Sequence[Part]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
         """Append every part that follows its group's log; see EventLog."""
@@ -79,7 +77,6 @@ class MemoryLog:
 
     def load_user(self, key: UserKey) -> Ready[User]:
         """Load what is stored of one user."""
-        self._forget_retries(self._clock())
         groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._known_in.get(key, ()))]
         name, password_hash = self._accounts.get(key, (None, None))
         user = User(
@@ -90,9 +87,15 @@ class MemoryLog:
                 for in_key, group in groups
             ),
             self._created.get(key, 0),
-            tuple(self._retries.get(key, ())),
+            key in self._retries,
         )
         return Ready(user)
+
+    def find_retry(self, key: UserKey, id: str) -> Ready[Retried]:
+        """Find what one user's request with an id made; see EventLog."""
+        first = self._retries.get(key, {}).get(id)
+        is_old = first is None or first.time < self._clock() - self._limits.retry_seconds
+        return Ready(Retried(None if is_old else first))
 
     def save_user(self, key: UserKey, name: str, password_hash: str) -> Ready[bool]:
         """Store a password hash; False if the user has one already."""
@@ -142,8 +145,7 @@ class MemoryLog:
             self._note_standings(part, others)
         if any(part.digests):
             for user, retry in new_retries(part, now):
-                self._retries.setdefault(user, deque()).append(retry)
-                self._recent.append((now, user))
+                self._remember(user, retry)
 
     def _note_standings(self, part: Part, events: list[Event]) -> None:
         for event in events:
@@ -156,10 +158,18 @@ class MemoryLog:
             elif user in self._known_in:
                 self._known_in[user].discard(part.key)
 
+    def _remember(self, user: UserKey, retry: Retry) -> None:
+        retries = self._retries.pop(user, {})
+        retries.pop(retry.id, None)
+        if len(retries) >= self._limits.max_retries:
+            del retries[next(iter(retries))]
+        retries[retry.id] = retry
+        self._retries[user] = retries
+
     def _forget_retries(self, now: float) -> None:
-        while self._recent and self._recent[0][0] < now - self._limits.retry_seconds:
-            _, user = self._recent.popleft()
-            retries = self._retries[user]
-            retries.popleft()
-            if not retries:
-                del self._retries[user]
+        """Forget the ids of users whose last one is too old; of others, at most `max_retries` are kept."""
+        while self._retries:
+            user, retries = next(iter(self._retries.items()))
+            if next(reversed(retries.values())).time >= now - self._limits.retry_seconds:
+                break
+            del self._retries[user]

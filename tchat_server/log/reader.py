@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from attrs import define
 
 from libtchat import codec
-from libtchat.effect import Kinds, Loaded, Membership, Retry, User
+from libtchat.effect import Kinds, Loaded, Membership, Retried, Retry, User
 from libtchat.errors import TchatError
 from libtchat.event import Invited
 from libtchat.group import Standing
@@ -30,6 +30,7 @@ __all__ = [
     "Query",
     "Reader",
     "find_group",
+    "find_retry",
     "lines",
     "load",
     "load_user",
@@ -53,9 +54,10 @@ SELECT EXISTS (SELECT 1 FROM users WHERE key = ?1) OR EXISTS (SELECT 1 FROM stan
 _MEMBERSHIPS = """
 SELECT groups.key, groups.name, private, standing, seq, invitation, standings.name
 FROM standings JOIN groups ON groups.id = group_id WHERE user = ? ORDER BY groups.key"""
-_RETRIES = """
-SELECT retries.id, groups.key, retries.seq, time, digest
-FROM retries JOIN groups ON groups.id = group_id WHERE user = ? AND time >= ? ORDER BY number"""
+_HAS_RETRIES = "SELECT EXISTS (SELECT 1 FROM retries WHERE user = ?)"
+_RETRY = """
+SELECT groups.key, retries.seq, time, digest FROM retries JOIN groups ON groups.id = group_id
+WHERE user = ? AND retries.id = ? AND time >= ? ORDER BY number DESC LIMIT 1"""
 
 
 _MAX_TOGETHER = 64
@@ -190,7 +192,7 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
     return Loaded(snapshot, tail)
 
 
-def load_user(connection: sqlite3.Connection, key: UserKey, *, retries_since: float) -> User:
+def load_user(connection: sqlite3.Connection, key: UserKey) -> User:
     """Load what is stored of one user."""
     ((is_known,),) = connection.execute(_IS_KNOWN, (key,))
     if not is_known:  # as most who come for the first time, at a third of the cost
@@ -198,6 +200,7 @@ def load_user(connection: sqlite3.Connection, key: UserKey, *, retries_since: fl
     account = connection.execute("SELECT name, password_hash FROM users WHERE key = ?", (key,)).fetchone()
     standings = connection.execute(_MEMBERSHIPS, (key,)).fetchall()
     name, password_hash = account or (standings[0][-1] if standings else None, None)
+    ((has_retries,),) = connection.execute(_HAS_RETRIES, (key,))
     ((created,),) = connection.execute("SELECT count(*) FROM groups WHERE creator = ?", (key,))
     return User(
         name,
@@ -207,11 +210,14 @@ def load_user(connection: sqlite3.Connection, key: UserKey, *, retries_since: fl
             for group, shown, private, standing, seq, line, _ in standings
         ),
         created,
-        tuple(
-            Retry(id, Key(group), seq, time, digest)
-            for id, group, seq, time, digest in connection.execute(_RETRIES, (key, retries_since))
-        ),
+        bool(has_retries),
     )
+
+
+def find_retry(connection: sqlite3.Connection, key: UserKey, id: str, *, since: float) -> Retried:
+    """Find what one user's request with an id made *since* then."""
+    row = connection.execute(_RETRY, (key, id, since)).fetchone()
+    return Retried(None if row is None else Retry(id, Key(row[0]), *row[1:]))
 
 
 def read(

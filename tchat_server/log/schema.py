@@ -76,13 +76,19 @@ CREATE TABLE retries (                   -- in the order of time, which is how t
     time REAL NOT NULL,
     digest TEXT NOT NULL
 );
-CREATE INDEX retries_by_user ON retries (user);
+CREATE INDEX retries_by_id ON retries (user, id);
 CREATE TABLE users (
     key TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     password_hash TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+
+# What a file of this version that is older may lack, or have in another form.
+_LATER_INDEXES = (
+    "CREATE INDEX IF NOT EXISTS retries_by_id ON retries (user, id)",
+    "DROP INDEX IF EXISTS retries_by_user",
+)
 
 _ADVICE = {
     sqlite3.SQLITE_NOTADB: "is not a database: choose another file with --db",
@@ -193,6 +199,8 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
                 connection.execute("BEGIN IMMEDIATE")
                 if _is_empty(connection):
                     _create(connection)
+                for statement in _LATER_INDEXES:
+                    connection.execute(statement)
                 fence(connection)
                 connection.execute("COMMIT")
                 _check_entries(path, connection, lock)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from libtchat import codec
-from libtchat.effect import Kinds, Loaded, Part, User
+from libtchat.effect import Kinds, Loaded, Part, Retried, User
 from libtchat.event import Event
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.names import Key, UserKey
@@ -92,8 +92,12 @@ class SqliteLog:
 
     def load_user(self, key: UserKey) -> Awaitable[User]:
         """Load what is stored of one user."""
+        return self._ask(partial(reader.load_user, key=key), is_quick=True)
+
+    def find_retry(self, key: UserKey, id: str) -> Awaitable[Retried]:
+        """Find what one user's request with an id made; see EventLog."""
         since = self._clock() - self._limits.retry_seconds
-        return self._ask(partial(reader.load_user, key=key, retries_since=since), is_quick=True)
+        return self._ask(partial(reader.find_retry, key=key, id=id, since=since), is_quick=True)
 
     async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
         """Store a password hash; False if the user has one already."""

@@ -44,8 +44,11 @@ def storm(field: Field, *, seconds: float) -> None:
     asking = [field.client(f"asking-{number}", host=3) for number in range(PER_ADDRESS)]
     turns = line({"action": "join", "group": GROUP}) + line({"action": "leave", "group": GROUP})
     asks = line({"action": "members", "group": GROUP})
-    flood([(client.sock, turns * (_PIPELINED // 2)) for client in coming]
-          + [(client.sock, asks * _PIPELINED) for client in asking], seconds)
+    flood(
+        [(client.sock, turns * (_PIPELINED // 2)) for client in coming]
+        + [(client.sock, asks * _PIPELINED) for client in asking],
+        seconds,
+    )
 
 
 def flood(data: list[tuple[socket, bytes]], seconds: float) -> None:
