@@ -24,8 +24,10 @@ __all__ = [
     "Close",
     "Effect",
     "FindRetry",
+    "FindUser",
     "HashPassword",
     "Kinds",
+    "Known",
     "LoadGroup",
     "LoadUser",
     "Loaded",
@@ -148,6 +150,13 @@ class LoadUser:
 
 
 @frozen
+class FindUser:
+    """Find whether a user is known, and to how many groups it is invited. Answer: Known."""
+
+    key: UserKey
+
+
+@frozen
 class FindRetry:
     """Find what a user's request with this id made, if it is remembered. Answer: Retried.
 
@@ -183,7 +192,7 @@ class CheckPassword:
     password_hash: str | None
 
 
-Question = LoadGroup | LoadUser | FindRetry | SaveUser | HashPassword | CheckPassword
+Question = LoadGroup | LoadUser | FindUser | FindRetry | SaveUser | HashPassword | CheckPassword
 
 
 @frozen
@@ -226,6 +235,17 @@ class Retry:
 
 
 @frozen
+class Known:
+    """What an invitation or a ban must know of its target: the name as displayed, None if nobody knows the user.
+
+    *invitations* are those that wait for the user's answer.
+    """
+
+    name: str | None = None
+    invitations: int = 0
+
+
+@frozen
 class Retried:
     """The accepted request that bore an id, None if none is remembered."""
 
@@ -237,21 +257,19 @@ class User:
     """A user as stored; all fields empty if nothing is.
 
     Attributes:
-        name: as displayed: registered, or as some group knows it.
         password_hash: None if the name is not protected.
-        memberships: every group that knows the user, also as banned.
+        memberships: every group whose member the user is, or is invited to.
         created: how many groups the user created.
         has_retries: ids of the user's may be remembered (see `FindRetry`).
     """
 
-    name: str | None = None
     password_hash: str | None = None
     memberships: tuple[Membership, ...] = ()
     created: int = 0
     has_retries: bool = False
 
 
-Answer = Loaded | User | Retried | str | bool | None
+Answer = Loaded | User | Known | Retried | str | bool | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
 Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close

@@ -15,23 +15,23 @@ from attrs import Factory, define
 
 from libtchat.effect import (
     FindRetry,
+    FindUser,
+    Known,
     Loaded,
     LoadGroup,
-    LoadUser,
     Membership,
     PeerId,
     Resend,
     Retried,
     Retry,
     Send,
-    User,
 )
 from libtchat.entrance import Entrances, expect, learn, learn_id
 from libtchat.errors import ErrorCode, Refused
 from libtchat.event import Created, Event, Invited, Said
 from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, say, subject
 from libtchat.limits import Limits
-from libtchat.names import Key, group_key, is_guest, user_key
+from libtchat.names import Key, UserKey, group_key, is_guest, user_key
 from libtchat.outcome import Outcome
 from libtchat.pending import Line
 from libtchat.presence import Peer, Presence, Session
@@ -82,6 +82,7 @@ class Ledger:
     _stamped: tuple[float, str] = (-1.0, "")
     _second: tuple[int, str] = (-1, "")
     _slots: dict[Key, Slot] = Factory(dict)
+    _inviting: dict[UserKey, int] = Factory(dict)
     _sweep_at: int = 10_000
     entrances: Entrances = Factory(lambda ledger: Entrances(ledger.line), takes_self=True)
 
@@ -192,7 +193,7 @@ class Ledger:
         outcome = Outcome(peer, session, request, request, key)
         if type(request) in _TARGETING:
             assert isinstance(request, Invite | Ban)
-            outcome.known_dest = self._known(peer, session, slot, request)
+            outcome.known = self._known(peer, session, slot, request)
         if request.id is not None:
             outcome.earlier = self._stored(peer, session, request.id)
         if slot.newest is None:
@@ -235,12 +236,14 @@ class Ledger:
                 return
             if type(request) in _ENTERING:
                 self._check_share(session, request, before)
-            known_dest = outcome.known_dest or None
+            known_dest = outcome.known.name if outcome.known is not None else None
             event = decide(
                 before, request, session.name, ts=self.ts, known_dest=known_dest, limits=self.limits, key=session.key
             )
+            if isinstance(event, Invited) and (before is None or event.seq > before.seq):
+                self._check_invitations(user_key(event.dest), outcome.known)
         except Refused as refusal:
-            is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and outcome.known_dest is None
+            is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and outcome.known is None
             outcome.refused(Refused(ErrorCode.UNAVAILABLE) if is_unsure else refusal)
             return
         if before is not None and event.seq <= before.seq:
@@ -249,6 +252,7 @@ class Ledger:
             return
         outcome.events = (event,)
         outcome.after = slot.newest = after = evolve(before, event)
+        self._count_invitation(event, 1)
         known = slot.audience if isinstance(event, Said) else None
         audience = known or self._audience(slot, before, event, after)
         if outcome.arrivals != self.presence.arrivals:
@@ -264,30 +268,54 @@ class Ledger:
         assert after is not None
         self._slots[key].durable = after
         self.entrances.note(outcome)
+        if outcome.request is not None:
+            self._count_invitation(event, -1)
         if event.id is not None and (session := self.presence.session(user_key(event.sender))) is not None:
             learn_id(session, outcome, self.now)
         if isinstance(event, Said) or (changed := subject(event)) is None:
             return
         if (session := self.presence.session(user_key(changed))) is not None:
             learn(session, outcome, self.now)
+            self._forget_groups_left(session, key)
 
-    def _known(self, peer: Peer, session: Session, slot: Slot, request: Invite | Ban) -> str | None:
-        """Return the target's name as displayed, "" if nobody knows it.
+    def _forget_groups_left(self, session: Session, key: Key) -> None:
+        """Drop a group the user is neither in nor invited to, nor about to enter: anybody may ban anybody anywhere."""
+        newest, inside = self._slots[key].newest, (Standing.MEMBER, Standing.INVITED)
+        is_coming = newest is not None and session.key in newest.members
+        if session.memberships[key].standing not in inside and not is_coming:
+            del session.memberships[key]
+
+    def _known(self, peer: Peer, session: Session, slot: Slot, request: Invite | Ban) -> Known | None:
+        """Return the target's name as displayed and how many invitations wait for its answer.
 
         The log is asked only when all else is in order, else the result is None: should the request be decided again
         and then be in order, the peer is told to ask again.
         """
         user = user_key(request.dest)
         if (online := self.presence.session(user)) is not None:
-            return online.name
+            return Known(online.name, sum(it.standing is Standing.INVITED for it in online.memberships.values()))
         try:
             decide(slot.newest, request, session.name, ts=self.ts, limits=self.limits)
         except Refused as refusal:
             if refusal.code is ErrorCode.USER_NOT_FOUND:
-                stored = peer.ask(LoadUser(user))
-                assert isinstance(stored, User)
-                return stored.name or ""
+                known = peer.ask(FindUser(user))
+                assert isinstance(known, Known)
+                return known
         return None
+
+    def _check_invitations(self, user: UserKey, known: Known | None) -> None:
+        """Check that one more invitation of *user* may wait for its answer."""
+        limit, waiting = self.limits.max_invitations, 0 if known is None else known.invitations
+        if waiting + self._inviting.get(user, 0) >= limit:
+            raise Refused(ErrorCode.LIMIT_REACHED, "that user has too many invitations to answer", limit=limit)
+
+    def _count_invitation(self, event: Event, change: int) -> None:
+        """Count the invitations that are decided and not durable: nobody else knows of them yet."""
+        if isinstance(event, Invited):
+            user = user_key(event.dest)
+            self._inviting[user] = self._inviting.get(user, 0) + change
+            if not self._inviting[user]:
+                del self._inviting[user]
 
     def _check_share(self, session: Session, request: GroupRequest, group: Group | None) -> None:
         """Check how many groups a user who enters created and is in; what the group itself refuses comes first."""
@@ -387,6 +415,7 @@ class Ledger:
         if outcome.session is not None and outcome.events:
             event = outcome.events[-1]
             outcome.session.created -= isinstance(event, Created)
+            self._count_invitation(event, -1)
             if event.id is not None:
                 outcome.session.retries.undo(event.id)
         outcome.events, outcome.effects = (), None

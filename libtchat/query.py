@@ -79,7 +79,7 @@ class Queries:
         match item:
             case Hello(id=id):
                 yield Send(me, self._welcome(session, id))
-                for membership in session.groups(Standing.INVITED):
+                for membership in session.groups(Standing.INVITED)[: self.limits.max_invitations]:
                     assert membership.invitation is not None
                     yield Send(me, membership.invitation)
             case Tell(to=to, msg=msg, id=id):

@@ -12,6 +12,7 @@ from libtchat.effect import (
     Answer,
     CheckPassword,
     FindRetry,
+    FindUser,
     HashPassword,
     Kinds,
     LoadGroup,
@@ -62,6 +63,8 @@ def answer(question: Question, log: EventLog) -> Awaitable[Answer]:
             return log.load(group)
         case LoadUser(key=user):
             return log.load_user(user)
+        case FindUser(key=user):
+            return log.find_user(user)
         case FindRetry(key=user, id=id):
             return log.find_retry(user, id)
         case SaveUser(key=user, name=name, password_hash=password_hash):

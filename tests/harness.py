@@ -24,6 +24,7 @@ from libtchat.effect import (
     Close,
     Effect,
     FindRetry,
+    FindUser,
     HashPassword,
     Kinds,
     LoadGroup,
@@ -179,6 +180,8 @@ class Shell:
                 return at_once(self.log.load(key))
             case LoadUser(key=user):
                 return at_once(self.log.load_user(user))
+            case FindUser(key=user):
+                return at_once(self.log.find_user(user))
             case FindRetry(key=user, id=id):
                 return at_once(self.log.find_retry(user, id))
             case SaveUser(key=user, name=name, password_hash=hashed):

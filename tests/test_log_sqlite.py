@@ -355,7 +355,7 @@ async def test_an_answer_does_not_wait_for_a_long_read_behind_it(path: Path, mon
     first = asyncio.ensure_future(log.load(Key("wob")))
     await asyncio.to_thread(started.wait, 10)
     started.clear()
-    user, last = asyncio.ensure_future(log.load_user(user_key("bob"))), asyncio.ensure_future(log.load(Key("wob")))
+    user, last = asyncio.ensure_future(log.find_user(user_key("bob"))), asyncio.ensure_future(log.load(Key("wob")))
     may_go_on.set()
     await first
     may_go_on.clear()
@@ -414,7 +414,7 @@ async def test_what_is_damaged_is_unavailable(damage: str, path: Path) -> None:
     log = SqliteLog.open(path)
     with pytest.raises(LogUnavailable):
         await (page(log) if "entries" in damage else log.load(Key("dev")))
-    assert (await log.load_user(user_key("nobody"))).name is None
+    assert (await log.find_user(user_key("nobody"))).name is None
     await log.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from libtchat.effect import Kinds, Loaded, Part, Retried, User
+from libtchat.effect import Kinds, Known, Loaded, Part, Retried, User
 from libtchat.event import Event
 from libtchat.names import Key, UserKey
 from libtchat.value import frozen
@@ -114,6 +114,9 @@ class EventLog(Protocol):
 
     def load_user(self, key: UserKey) -> Awaitable[User]:
         """Load what is stored of one user. Raises LogUnavailable."""
+
+    def find_user(self, key: UserKey) -> Awaitable[Known]:
+        """Find whether one user is known, in a time that does not grow with what is stored. Raises LogUnavailable."""
 
     def find_retry(self, key: UserKey, id: str) -> Awaitable[Retried]:
         """Find the event that one user's request with this id made in the last ten minutes. Raises LogUnavailable.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import define, field
 
 from libtchat import codec
-from libtchat.effect import Kinds, Loaded, Membership, Part, Retried, Retry, User
+from libtchat.effect import Kinds, Known, Loaded, Membership, Part, Retried, Retry, User
 from libtchat.event import Created, Event, Said
 from libtchat.group import Group, Standing
 from libtchat.limits import DEFAULT_LIMITS, Limits
@@ -18,6 +18,8 @@ from tchat_server.log import NamePage, Page, Ready
 from tchat_server.log.change import changed_users, displayed_name, new_retries
 
 __all__ = ["MemoryLog"]
+
+_INSIDE = (Standing.MEMBER, Standing.INVITED)
 
 
 @define
@@ -52,7 +54,8 @@ class MemoryLog:
         self._limits = limits
         self._logs: dict[Key, _Log] = {}
         self._public: list[Key] = []
-        self._known_in: dict[UserKey, set[Key]] = {}
+        self._groups_of: dict[UserKey, set[Key]] = {}  # as member or invited
+        self._banned_in: dict[UserKey, set[Key]] = {}
         self._created: dict[UserKey, int] = {}
         self._accounts: dict[UserKey, tuple[str, str]] = {}
         self._retries: dict[UserKey, dict[str, Retry]] = {}  # the user whose last one is the oldest first
@@ -77,10 +80,9 @@ class MemoryLog:
 
     def load_user(self, key: UserKey) -> Ready[User]:
         """Load what is stored of one user."""
-        groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._known_in.get(key, ()))]
-        name, password_hash = self._accounts.get(key, (None, None))
+        groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._groups_of.get(key, ()))]
+        _, password_hash = self._accounts.get(key, (None, None))
         user = User(
-            name or next((displayed_name(group, key) for _, group in groups), None),
             password_hash,
             tuple(
                 Membership(in_key, group.name, group.private, group.standing(key), group.seq, group.invited.get(key))
@@ -90,6 +92,11 @@ class MemoryLog:
             key in self._retries,
         )
         return Ready(user)
+
+    def find_user(self, key: UserKey) -> Ready[Known]:
+        """Find whether one user is known; see EventLog."""
+        groups = [self._logs[in_key].group for in_key in self._groups_of.get(key, ())]
+        return Ready(Known(self._name(key), sum(key in group.invited for group in groups)))
 
     def find_retry(self, key: UserKey, id: str) -> Ready[Retried]:
         """Find what one user's request with an id made; see EventLog."""
@@ -153,10 +160,18 @@ class MemoryLog:
                 creator = user_key(event.sender)
                 self._created[creator] = self._created.get(creator, 0) + 1
         for user in changed_users(events):
-            if part.after.standing(user) is not Standing.NONE:
-                self._known_in.setdefault(user, set()).add(part.key)
-            elif user in self._known_in:
-                self._known_in[user].discard(part.key)
+            standing = part.after.standing(user)
+            for found, those in ((self._groups_of, _INSIDE), (self._banned_in, (Standing.BANNED,))):
+                if standing in those:
+                    found.setdefault(user, set()).add(part.key)
+                elif user in found:
+                    found[user].discard(part.key)
+
+    def _name(self, user: UserKey) -> str | None:
+        """Return the name under which a user is known: registered, or in some group."""
+        name, _ = self._accounts.get(user, (None, ""))
+        keys = self._groups_of.get(user) or self._banned_in.get(user) or ()
+        return name or next((displayed_name(self._logs[key].group, user) for key in keys), None)
 
     def _remember(self, user: UserKey, retry: Retry) -> None:
         retries = self._retries.pop(user, {})

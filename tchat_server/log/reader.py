@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from attrs import define
 
 from libtchat import codec
-from libtchat.effect import Kinds, Loaded, Membership, Retried, Retry, User
+from libtchat.effect import Kinds, Known, Loaded, Membership, Retried, Retry, User
 from libtchat.errors import TchatError
 from libtchat.event import Invited
 from libtchat.group import Standing
@@ -31,6 +31,7 @@ __all__ = [
     "Reader",
     "find_group",
     "find_retry",
+    "find_user",
     "lines",
     "load",
     "load_user",
@@ -52,8 +53,12 @@ _IS_KNOWN = """
 SELECT EXISTS (SELECT 1 FROM users WHERE key = ?1) OR EXISTS (SELECT 1 FROM standings WHERE user = ?1)
     OR EXISTS (SELECT 1 FROM groups WHERE creator = ?1) OR EXISTS (SELECT 1 FROM retries WHERE user = ?1)"""
 _MEMBERSHIPS = """
-SELECT groups.key, groups.name, private, standing, seq, invitation, standings.name
-FROM standings JOIN groups ON groups.id = group_id WHERE user = ? ORDER BY groups.key"""
+SELECT groups.key, groups.name, private, standing, seq, invitation
+FROM standings JOIN groups ON groups.id = group_id
+WHERE user = ? AND standing IN ('member', 'invited') ORDER BY groups.key"""
+_NAME = """
+SELECT coalesce((SELECT name FROM users WHERE key = :user), (SELECT name FROM standings WHERE user = :user LIMIT 1)),
+    (SELECT count(*) FROM standings WHERE user = :user AND standing = 'invited')"""
 _HAS_RETRIES = "SELECT EXISTS (SELECT 1 FROM retries WHERE user = ?)"
 _RETRY = """
 SELECT groups.key, retries.seq, time, digest FROM retries JOIN groups ON groups.id = group_id
@@ -197,21 +202,24 @@ def load_user(connection: sqlite3.Connection, key: UserKey) -> User:
     ((is_known,),) = connection.execute(_IS_KNOWN, (key,))
     if not is_known:  # as most who come for the first time, at a third of the cost
         return User()
-    account = connection.execute("SELECT name, password_hash FROM users WHERE key = ?", (key,)).fetchone()
+    account = connection.execute("SELECT password_hash FROM users WHERE key = ?", (key,)).fetchone()
     standings = connection.execute(_MEMBERSHIPS, (key,)).fetchall()
-    name, password_hash = account or (standings[0][-1] if standings else None, None)
     ((has_retries,),) = connection.execute(_HAS_RETRIES, (key,))
     ((created,),) = connection.execute("SELECT count(*) FROM groups WHERE creator = ?", (key,))
     return User(
-        name,
-        password_hash,
+        account and account[0],
         tuple(
             Membership(Key(group), shown, bool(private), Standing(standing), seq, _invitation(line))
-            for group, shown, private, standing, seq, line, _ in standings
+            for group, shown, private, standing, seq, line in standings
         ),
         created,
         bool(has_retries),
     )
+
+
+def find_user(connection: sqlite3.Connection, key: UserKey) -> Known:
+    """Find whether one user is known, and to how many groups it is invited."""
+    return Known(*connection.execute(_NAME, {"user": key}).fetchone())
 
 
 def find_retry(connection: sqlite3.Connection, key: UserKey, id: str, *, since: float) -> Retried:

@@ -67,6 +67,7 @@ CREATE TABLE standings (
     invitation BLOB,                     -- the event as it was sent
     PRIMARY KEY (user, group_id)
 ) WITHOUT ROWID;
+CREATE INDEX standings_by_kind ON standings (user, standing);
 CREATE TABLE retries (                   -- in the order of time, which is how they are forgotten
     number INTEGER PRIMARY KEY,
     user TEXT NOT NULL,
@@ -87,6 +88,7 @@ CREATE TABLE users (
 # What a file of this version that is older may lack, or have in another form.
 _LATER_INDEXES = (
     "CREATE INDEX IF NOT EXISTS retries_by_id ON retries (user, id)",
+    "CREATE INDEX IF NOT EXISTS standings_by_kind ON standings (user, standing)",
     "DROP INDEX IF EXISTS retries_by_user",
 )
 

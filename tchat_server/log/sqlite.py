@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from libtchat import codec
-from libtchat.effect import Kinds, Loaded, Part, Retried, User
+from libtchat.effect import Kinds, Known, Loaded, Part, Retried, User
 from libtchat.event import Event
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.names import Key, UserKey
@@ -93,6 +93,10 @@ class SqliteLog:
     def load_user(self, key: UserKey) -> Awaitable[User]:
         """Load what is stored of one user."""
         return self._ask(partial(reader.load_user, key=key), is_quick=True)
+
+    def find_user(self, key: UserKey) -> Awaitable[Known]:
+        """Find whether one user is known; see EventLog."""
+        return self._ask(partial(reader.find_user, key=key), is_quick=True)
 
     def find_retry(self, key: UserKey, id: str) -> Awaitable[Retried]:
         """Find what one user's request with an id made; see EventLog."""
