@@ -189,9 +189,10 @@ def cut(names: Iterable[str], limits: Limits) -> tuple[tuple[str, ...], bool]:
         The names taken, and whether there were more.
     """
     taken = [*islice(names, limits.max_page_entries + 1)]
-    size, room = len("".join(taken).encode()) + 3 * len(taken), limits.max_page_bytes
-    if len(taken) <= limits.max_page_entries and size <= room:
+    joined, room = "".join(taken), limits.max_page_bytes
+    if len(taken) <= limits.max_page_entries and len(joined.encode()) + 3 * len(taken) <= room:
         return tuple(taken), False
-    ends = [*accumulate([len(name) + 3 for name in map(str.encode, taken)])]
+    sizes = map(len, taken if joined.isascii() else map(str.encode, taken))
+    ends = [*accumulate([size + 3 for size in sizes])]
     fitting = max(1, min(bisect_right(ends, room), limits.max_page_entries))
     return tuple(taken[:fitting]), fitting < len(taken)
