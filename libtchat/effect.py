@@ -23,8 +23,11 @@ __all__ = [
     "CheckPassword",
     "Close",
     "Effect",
+    "FindRetry",
+    "FindUser",
     "HashPassword",
     "Kinds",
+    "Known",
     "LoadGroup",
     "LoadUser",
     "Loaded",
@@ -36,6 +39,7 @@ __all__ = [
     "Read",
     "ReadGroups",
     "Resend",
+    "Retried",
     "Retry",
     "SaveUser",
     "Send",
@@ -147,6 +151,25 @@ class LoadUser:
 
 
 @frozen
+class FindUser:
+    """Find whether a user is known, and to how many groups it is invited. Answer: Known."""
+
+    key: UserKey
+
+
+@frozen
+class FindRetry:
+    """Find what a user's request with this id made, if it is remembered. Answer: Retried.
+
+    *moved*: see `libtchat.hub.retries.Retries`; nothing for the log.
+    """
+
+    key: UserKey
+    id: str
+    moved: int
+
+
+@frozen
 class SaveUser:
     """Store a user's name and password hash, once. Answer: True if stored, False if there was a password already."""
 
@@ -175,7 +198,7 @@ class NumberGuest:
     """Find a number for a guest, one that none had before. Answer: int, 1 or more."""
 
 
-Question = LoadGroup | LoadUser | SaveUser | HashPassword | CheckPassword | NumberGuest
+Question = LoadGroup | LoadUser | FindUser | FindRetry | SaveUser | HashPassword | CheckPassword | NumberGuest
 
 
 @frozen
@@ -222,25 +245,41 @@ class Retry:
 
 
 @frozen
+class Known:
+    """What an invitation or a ban must know of its target: the name as displayed, None if nobody knows the user.
+
+    *invitations* are those that wait for the user's answer.
+    """
+
+    name: str | None = None
+    invitations: int = 0
+
+
+@frozen
+class Retried:
+    """The accepted request that bore an id, None if none is remembered."""
+
+    retry: Retry | None = None
+
+
+@frozen
 class User:
     """A user as stored; all fields empty if nothing is.
 
     Attributes:
-        name: as displayed: registered, or as some group knows it.
         password_hash: None if the name is not protected.
-        memberships: every group that knows the user, also as banned.
+        memberships: every group whose member the user is, or is invited to.
         created: how many groups the user created.
-        retries: ids of the last `retry_seconds`, oldest first.
+        has_retries: ids of the user's may be remembered (see `FindRetry`).
     """
 
-    name: str | None = None
     password_hash: str | None = None
     memberships: tuple[Membership, ...] = ()
     created: int = 0
-    retries: tuple[Retry, ...] = ()
+    has_retries: bool = False
 
 
-Answer = Loaded | User | str | bool | int | None
+Answer = Loaded | User | Known | Retried | str | bool | int | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
 Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close

@@ -32,6 +32,7 @@ _LIMITS = {
     "max_groups_created": "Groups one user may create.",
     "max_members": "Members of one group.",
     "max_invited_and_banned": "Invited and banned users of one group.",
+    "max_invitations": "Invitations of one user that are not answered.",
     "max_out_bytes": "Bytes that may wait for a peer that does not read.",
     "request_burst": "Requests of one connection at once.",
     "broadcast_burst": "client-broadcasts of one user at once.",

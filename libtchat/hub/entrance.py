@@ -16,7 +16,7 @@ from libtchat.hub.presence import Session
 from libtchat.message.event import Created, Joined
 from libtchat.message.names import UserKey, user_key
 
-__all__ = ["Entrances", "expect", "learn"]
+__all__ = ["Entrances", "expect", "learn", "learn_id"]
 
 
 @define
@@ -83,6 +83,9 @@ class Entrances:
                 outcome.session = session
                 if outcome.events:
                     expect(session, outcome, now)
+        for outcome in self._line.durable():
+            if outcome.session is not None and outcome.session.key == session.key:
+                _expect_id(session, outcome, now)
 
 
 def expect(session: Session, outcome: Outcome, now: float) -> None:
@@ -94,8 +97,7 @@ def expect(session: Session, outcome: Outcome, now: float) -> None:
         membership = Membership(key, after.name, after.private, Standing.NONE, event.seq)
         session.memberships.setdefault(key, membership)
         session.created += isinstance(event, Created)
-    if event.id is not None:
-        session.retries[event.id] = Retry(event.id, key, event.seq, now, outcome.digest)
+    _expect_id(session, outcome, now)
 
 
 def learn(session: Session, outcome: Outcome, now: float) -> None:
@@ -108,4 +110,21 @@ def learn(session: Session, outcome: Outcome, now: float) -> None:
         standing, invitation = after.standing(user), after.invited.get(user)
         session.memberships[key] = Membership(key, after.name, after.private, standing, after.seq, invitation)
     if event.id is not None and user_key(event.sender) == user:
-        session.retries.setdefault(event.id, Retry(event.id, key, event.seq, now, outcome.digest))
+        learn_id(session, outcome, now)
+
+
+def learn_id(session: Session, outcome: Outcome, now: float) -> None:
+    """Let *session* know that what its user asked with an id is durable."""
+    if (retry := _retry(outcome, now)) is not None:
+        session.retries.learn(retry)
+
+
+def _expect_id(session: Session, outcome: Outcome, now: float) -> None:
+    if (retry := _retry(outcome, now)) is not None:
+        session.retries.expect(retry)
+
+
+def _retry(outcome: Outcome, now: float) -> Retry | None:
+    key, event = outcome.key, outcome.events[-1]
+    assert key is not None
+    return None if event.id is None else Retry(event.id, key, event.seq, now, outcome.digest)

@@ -12,6 +12,7 @@ from attrs import Factory, define, evolve
 
 from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, SaveUser, User
 from libtchat.hub.presence import Peer, Presence, Session, Unanswered
+from libtchat.hub.retries import Retries
 from libtchat.hub.throttle import Throttle
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import Limits
@@ -47,7 +48,7 @@ class Identity:
         """
         if hello.sender is None:
             guest = f"{GUEST_PREFIX}{peer.ask(NumberGuest())}"
-            return self._new_session(user_key(guest), guest, peer.token, User())
+            return self._new_session(user_key(guest), guest, peer.token, User(), now)
         name = check_user_name(hello.sender)
         session = self._presence.session(key)
         user = None if session else peer.ask(LoadUser(key))
@@ -62,7 +63,7 @@ class Identity:
         current = self._token(key, now)
         if current is None or hello.token is None or not _same(hello.token, current):
             current = peer.token  # somebody else, for all we know: the old one ends here
-        return self._new_session(key, name, current, user or User())
+        return self._new_session(key, name, current, user or User(), now)
 
     def leave(self, session: Session, now: float) -> None:
         """Let the token of a user who went expire after `token_seconds`."""
@@ -135,7 +136,7 @@ class Identity:
         if (save := self._saving.get(key)) is not None:
             raise Unanswered(save)
 
-    def _new_session(self, key: UserKey, name: str, token: str, user: User) -> Session:
+    def _new_session(self, key: UserKey, name: str, token: str, user: User, now: float) -> Session:
         return Session(
             key,
             name,
@@ -144,7 +145,7 @@ class Identity:
             user.password_hash,
             {membership.key: membership for membership in user.memberships},
             user.created,
-            {retry.id: retry for retry in user.retries},
+            Retries(self.limits.retry_seconds, now + self.limits.retry_seconds if user.has_retries else 0.0),
         )
 
     def _token(self, key: UserKey, now: float) -> str | None:

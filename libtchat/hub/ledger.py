@@ -7,23 +7,35 @@ is durable. When an append fails, the requests of its groups are decided again i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from math import floor
 
 import attrs
 from attrs import Factory, define
 
-from libtchat.effect import Loaded, LoadGroup, LoadUser, Membership, PeerId, Resend, Retry, Send, User
+from libtchat.effect import (
+    FindRetry,
+    FindUser,
+    Known,
+    Loaded,
+    LoadGroup,
+    Membership,
+    PeerId,
+    Resend,
+    Retried,
+    Retry,
+    Send,
+)
 from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, say, subject
-from libtchat.hub.entrance import Entrances, expect, learn
+from libtchat.hub.entrance import Entrances, expect, learn, learn_id
 from libtchat.hub.line import Line
 from libtchat.hub.outcome import Outcome
 from libtchat.hub.presence import Peer, Presence, Session
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Created, Event, Invited, Said
 from libtchat.message.limits import Limits
-from libtchat.message.names import Key, group_key, is_guest, user_key
+from libtchat.message.names import Key, UserKey, group_key, is_guest, user_key
 from libtchat.message.request import Ban, Create, GroupRequest, Invite, Join, Leave, Say
 from libtchat.rate import Bucket
 
@@ -36,11 +48,28 @@ _TARGETING = frozenset((Invite, Ban))
 
 @define(eq=False)
 class Slot:
-    """A loaded group: as in the log, as decided so far, and the peers of its newest members (None: not known)."""
+    """A loaded group: as in the log, as decided so far, and the peers of its newest members (None: not known).
+
+    *online* is kept up to date as members and peers come and go; *audience* is made of it when an event needs it.
+    """
 
     durable: Group | None = None
     newest: Group | None = None
     audience: tuple[PeerId, ...] | None = None
+    online: dict[PeerId, None] | None = None
+
+    def hear(self, peers: Iterable[PeerId]) -> None:
+        """Add *peers* to those that hear of the group."""
+        if self.online is not None:
+            self.online.update(dict.fromkeys(peers))
+            self.audience = None
+
+    def hear_no_more(self, peers: Iterable[PeerId]) -> None:
+        """Take *peers* from those that hear of the group."""
+        if self.online is not None:
+            for peer in peers:
+                self.online.pop(peer, None)
+            self.audience = None
 
 
 @define
@@ -60,6 +89,7 @@ class Ledger:
     _stamped: tuple[float | None, str] = (None, "")
     _second: tuple[int | None, str] = (None, "")
     _slots: dict[Key, Slot] = Factory(dict)
+    _inviting: dict[UserKey, int] = Factory(dict)
     _sweep_at: int = 10_000
     entrances: Entrances = Factory(lambda ledger: Entrances(ledger.line), takes_self=True)
 
@@ -118,11 +148,24 @@ class Ledger:
 
     # --- users that come and go ---
 
-    def moved(self, session: Session) -> None:
-        """A peer of *session* came or went: work out again who hears of its groups."""
-        for key in session.memberships:
-            if (slot := self._slots.get(key)) is not None:
-                slot.audience = None
+    def came(self, peer: PeerId, session: Session) -> None:
+        """Let *peer*, which came to *session*, hear of the groups whose member it is."""
+        for slot in self._slots_of(session):
+            if slot.newest is not None and session.key in slot.newest.members:
+                slot.hear((peer,))
+
+    def went(self, peer: PeerId, session: Session) -> None:
+        """Let *peer*, which went from *session*, hear of no group any more."""
+        for slot in self._slots_of(session):
+            slot.hear_no_more((peer,))
+
+    def audience(self, key: Key) -> tuple[PeerId, ...]:
+        """Return the peers of a group's newest members; none, if it is not loaded."""
+        slot = self._slots.get(key)
+        return self._heard_by(slot) if slot is not None else ()
+
+    def _slots_of(self, session: Session) -> list[Slot]:
+        return [slot for key in session.memberships if (slot := self._slots.get(key)) is not None]
 
     def end_memberships(self, session: Session) -> None:
         """Let a guest who went leave its groups."""
@@ -158,7 +201,9 @@ class Ledger:
         outcome = Outcome(peer, session, request, request, key)
         if type(request) in _TARGETING:
             assert isinstance(request, Invite | Ban)
-            outcome.known_dest = self._known(peer, session, slot, request)
+            outcome.known = self._known(peer, session, slot, request)
+        if request.id is not None:
+            outcome.earlier = self._stored(peer, session, request.id)
         if slot.newest is None:
             self._slots.setdefault(key, slot)
         outcome.arrivals = self.presence.arrivals
@@ -199,12 +244,14 @@ class Ledger:
                 return
             if type(request) in _ENTERING:
                 self._check_share(session, request, before)
-            known_dest = outcome.known_dest or None
+            known_dest = outcome.known.name if outcome.known is not None else None
             event = decide(
                 before, request, session.name, ts=self.ts, known_dest=known_dest, limits=self.limits, key=session.key
             )
+            if isinstance(event, Invited) and (before is None or event.seq > before.seq):
+                self._check_invitations(user_key(event.dest), outcome.known)
         except Refused as refusal:
-            is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and outcome.known_dest is None
+            is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and outcome.known is None
             outcome.refused(Refused(ErrorCode.UNAVAILABLE) if is_unsure else refusal)
             return
         if before is not None and event.seq <= before.seq:
@@ -213,6 +260,7 @@ class Ledger:
             return
         outcome.events = (event,)
         outcome.after = slot.newest = after = evolve(before, event)
+        self._count_invitation(event, 1)
         known = slot.audience if isinstance(event, Said) else None
         audience = known or self._audience(slot, before, event, after)
         if outcome.arrivals != self.presence.arrivals:
@@ -228,28 +276,54 @@ class Ledger:
         assert after is not None
         self._slots[key].durable = after
         self.entrances.note(outcome)
+        if outcome.request is not None:
+            self._count_invitation(event, -1)
+        if event.id is not None and (session := self.presence.session(user_key(event.sender))) is not None:
+            learn_id(session, outcome, self.now)
         if isinstance(event, Said) or (changed := subject(event)) is None:
             return
         if (session := self.presence.session(user_key(changed))) is not None:
             learn(session, outcome, self.now)
+            self._forget_groups_left(session, key)
 
-    def _known(self, peer: Peer, session: Session, slot: Slot, request: Invite | Ban) -> str | None:
-        """Return the target's name as displayed, "" if nobody knows it.
+    def _forget_groups_left(self, session: Session, key: Key) -> None:
+        """Drop a group the user is neither in nor invited to, nor about to enter: anybody may ban anybody anywhere."""
+        newest, inside = self._slots[key].newest, (Standing.MEMBER, Standing.INVITED)
+        is_coming = newest is not None and session.key in newest.members
+        if session.memberships[key].standing not in inside and not is_coming:
+            del session.memberships[key]
+
+    def _known(self, peer: Peer, session: Session, slot: Slot, request: Invite | Ban) -> Known | None:
+        """Return the target's name as displayed and how many invitations wait for its answer.
 
         The log is asked only when all else is in order, else the result is None: should the request be decided again
         and then be in order, the peer is told to ask again.
         """
         user = user_key(request.dest)
         if (online := self.presence.session(user)) is not None:
-            return online.name
+            return Known(online.name, sum(it.standing is Standing.INVITED for it in online.memberships.values()))
         try:
             decide(slot.newest, request, session.name, ts=self.ts, limits=self.limits)
         except Refused as refusal:
             if refusal.code is ErrorCode.USER_NOT_FOUND:
-                stored = peer.ask(LoadUser(user))
-                assert isinstance(stored, User)
-                return stored.name or ""
+                known = peer.ask(FindUser(user))
+                assert isinstance(known, Known)
+                return known
         return None
+
+    def _check_invitations(self, user: UserKey, known: Known | None) -> None:
+        """Check that one more invitation of *user* may wait for its answer."""
+        limit, waiting = self.limits.max_invitations, 0 if known is None else known.invitations
+        if waiting + self._inviting.get(user, 0) >= limit:
+            raise Refused(ErrorCode.LIMIT_REACHED, "that user has too many invitations to answer", limit=limit)
+
+    def _count_invitation(self, event: Event, change: int) -> None:
+        """Count the invitations that are decided and not durable: nobody else knows of them yet."""
+        if isinstance(event, Invited):
+            user = user_key(event.dest)
+            self._inviting[user] = self._inviting.get(user, 0) + change
+            if not self._inviting[user]:
+                del self._inviting[user]
 
     def _check_share(self, session: Session, request: GroupRequest, group: Group | None) -> None:
         """Check how many groups a user who enters created and is in; what the group itself refuses comes first."""
@@ -275,21 +349,39 @@ class Ledger:
         Raises:
             Refused: bad-request, if the id was used for another request.
         """
-        retries, oldest_time = session.retries, self.now - self.limits.retry_seconds
-        while retries and (oldest := next(iter(retries.values()))).time < oldest_time:
-            del retries[oldest.id]
         outcome.digest = _digest(request)
-        first = retries.get(request.id or "")
+        # It is noted: when this is decided again, it may not be in the session's any more.
+        outcome.earlier = first = session.retries.find(request.id or "", self.now) or outcome.earlier
         if first is not None and first.digest != outcome.digest:
             raise Refused(ErrorCode.BAD_REQUEST, "this id was used for another request", field="id")
         return first
 
+    def _stored(self, peer: Peer, session: Session, id: str) -> Retry | None:
+        """Return what a request with this id made, if the log alone remembers it."""
+        retries = session.retries
+        if retries.stored_until < self.now or retries.find(id, self.now) is not None:
+            return None
+        found = peer.ask(FindRetry(session.key, id, retries.moved))
+        assert isinstance(found, Retried)
+        return found.retry
+
     def _audience(self, slot: Slot, before: Group | None, event: Event, after: Group) -> tuple[PeerId, ...]:
         """Return the peers that hear *event*, and keep those of the members for the next one."""
-        if slot.audience is None or before is None or before.members is not after.members:
-            slot.audience = self.presence.peers(after.members)
+        if before is not None and before.members is not after.members and (changed := subject(event)) is not None:
+            user = user_key(changed)
+            change = slot.hear if user in after.members else slot.hear_no_more
+            change(self.presence.peers((user,)))
+        audience = self._heard_by(slot)
         others = outsiders(before, event, after)
-        return slot.audience + self.presence.peers(others) if others else slot.audience
+        return audience + self.presence.peers(others) if others else audience
+
+    def _heard_by(self, slot: Slot) -> tuple[PeerId, ...]:
+        if slot.audience is None:
+            if slot.online is None:
+                members = () if slot.newest is None else slot.newest.members
+                slot.online = dict.fromkeys(self.presence.peers(members))
+            slot.audience = tuple(slot.online)
+        return slot.audience
 
     def _concerned_by_repeat(self, peer: Peer | None, event: Event) -> tuple[PeerId, ...]:
         assert isinstance(event, Invited)
@@ -316,24 +408,29 @@ class Ledger:
 
         for key in failed:
             slot = self._slots[key]
-            slot.newest, slot.audience = slot.durable, None
+            slot.newest, slot.audience, slot.online = slot.durable, None, None
         for outcome in self.line.durable():
             if outcome.key is not None and outcome.key in failed:
                 self._slots[outcome.key].newest = outcome.after
-        for key, events in failed.items():
-            foreign[key] = [self._foreign(key, self._slots[key], event) for event in events]
         for outcome in self.line.revisable():
             if outcome.key in failed:
                 self._undo(outcome)
+        for key, events in failed.items():
+            foreign[key] = [self._foreign(key, self._slots[key], event) for event in events]
         self.line.rejected(failed, again)
 
     def _undo(self, outcome: Outcome) -> None:
         if outcome.session is not None and outcome.events:
             event = outcome.events[-1]
             outcome.session.created -= isinstance(event, Created)
+            self._count_invitation(event, -1)
             if event.id is not None:
-                outcome.session.retries.pop(event.id, None)
+                outcome.session.retries.undo(event.id)
         outcome.events, outcome.effects = (), None
+        earlier = outcome.earlier
+        slot = self._slots.get(earlier.key) if earlier is not None else None
+        if earlier is not None and slot is not None and (slot.newest is None or earlier.seq > slot.newest.seq):
+            outcome.earlier = None  # it failed as well
 
     def _foreign(self, key: Key, slot: Slot, event: Event) -> Outcome:
         """Make an outcome of an event that another server appended: our members hear it too."""

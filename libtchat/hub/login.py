@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from attrs import define, field
 
 from libtchat.effect import Answer, PeerId, SaveUser, Send
@@ -82,7 +84,7 @@ class Sessions:
             raise
         entrances.end(peer.id, user, session, now)
         is_first = ledger.presence.attach(peer, session)
-        ledger.moved(session)
+        ledger.came(peer.id, session)
         if is_first:
             self._notice(session, "connect")
         return session
@@ -96,7 +98,7 @@ class Sessions:
                 ledger.entrances.end(peer.id, claimed, None, ledger.now)
             return
         is_last = ledger.presence.detach(peer)
-        ledger.moved(session)
+        ledger.went(peer.id, session)
         if not is_last:
             return
         self._identity.leave(session, ledger.now)
@@ -132,8 +134,8 @@ class Sessions:
         if scope == "all":
             audience = presence.everybody()
         elif scope == "groups" and session.memberships:
-            groups = (ledger.durable(membership.key) for membership in session.groups(Standing.MEMBER))
-            audience = presence.peers(dict.fromkeys(user for group in groups if group for user in group.members))
+            groups = [ledger.audience(membership.key) for membership in session.groups(Standing.MEMBER)]
+            audience = tuple(dict.fromkeys(chain.from_iterable(groups)))
         else:
             return ()
         return tuple([peer for peer in audience if peer not in session.peers])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import define
 
-from libtchat.effect import Effect, PeerId, Send
+from libtchat.effect import Effect, Known, PeerId, Retry, Send
 from libtchat.group import Group
 from libtchat.hub.presence import Item, Peer, Session
 from libtchat.hub.refusal import error_for
@@ -28,6 +28,9 @@ class Outcome:
     With a `key` its `request` was decided on that group's newest state, and it has `events` for an `audience`, or
     else `effects`. Without, `effects` are known, or (None) it is a query, worked out when it leaves.
 
+    *known* is what the log knew of its target, None if it was not asked. *earlier* is the event that an earlier request
+    with its id made, if there is one.
+
     It has one event, unless it is a `run`: texts that came together, decided together, of which `item` is the first.
     """
 
@@ -42,7 +45,8 @@ class Outcome:
     durable: bool = False
     audience: tuple[PeerId, ...] = ()
     effects: tuple[Effect, ...] | None = None
-    known_dest: str | None = None
+    known: Known | None = None
+    earlier: Retry | None = None
     arrivals: int = 0
     run: tuple[Say, ...] = ()
 

@@ -13,8 +13,9 @@ from typing import Literal
 
 from attrs import Factory, define
 
-from libtchat.effect import Answer, Membership, PeerId, Question, Retry
+from libtchat.effect import Answer, Membership, PeerId, Question
 from libtchat.group import Standing
+from libtchat.hub.retries import Retries
 from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.names import Key, UserKey
 from libtchat.message.request import Request
@@ -36,7 +37,7 @@ class Session:
     Attributes:
         memberships: per group; one with standing NONE is a group the user may be about to enter.
         created: how many groups the user created.
-        retries: the ids of accepted requests, oldest first.
+        retries: the ids of accepted requests.
     """
 
     key: UserKey
@@ -46,7 +47,7 @@ class Session:
     password_hash: str | None = None
     memberships: dict[Key, Membership] = Factory(dict)
     created: int = 0
-    retries: dict[str, Retry] = Factory(dict)
+    retries: Retries = Factory(Retries)
     peers: tuple[PeerId, ...] = ()
 
     def groups(self, *standings: Standing) -> list[Membership]:

@@ -5,9 +5,9 @@ A query is worked out when it leaves the line, so it sees exactly what was told 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, islice
 
 from attrs import define
 
@@ -34,6 +34,7 @@ from libtchat.message.request import (
     ReportError,
     Tell,
 )
+from libtchat.sorted_map import entries_above
 
 __all__ = ["Queries", "fill"]
 
@@ -78,7 +79,7 @@ class Queries:
         match item:
             case Hello(id=id):
                 yield Send(me, self._welcome(session, id))
-                for membership in session.groups(Standing.INVITED):
+                for membership in session.groups(Standing.INVITED)[: self.limits.max_invitations]:
                     assert membership.invitation is not None
                     yield Send(me, membership.invitation)
             case Tell(to=to, msg=msg, id=id):
@@ -119,26 +120,26 @@ class Queries:
     def _members(self, session: Session, request: ListMembers) -> reply.Members:
         group = self._admit(session, request)
         is_member = session.key in group.members
-        invited = {user: event.dest for user, event in group.invited.items()} if is_member else {}
-        banned = group.banned if is_member else {}
-        everybody = {**group.members, **invited, **banned} if invited or banned else group.members
-        users = sorted(everybody)
-        if request.after is not None:
-            users = users[bisect_right(users, user_key(request.after)) :]
-        shown, more = cut(map(everybody.__getitem__, users), self.limits)
-        page = users[: len(shown)]
-
-        def of(names: Mapping[UserKey, str], users: Sequence[UserKey] = page) -> tuple[str, ...]:
-            return tuple([names[user] for user in users if user in names])
-
+        start = "" if request.after is None else user_key(request.after)
+        most = self.limits.max_page_entries + 1
+        members = entries_above(group.members, start, most)
+        invited, banned = [], []
+        if is_member:
+            invited = [(user, event.dest) for user, event in entries_above(group.invited, start, most)]
+            banned = entries_above(group.banned, start, most)
+        everybody = sorted(members + invited + banned) if invited or banned else members
+        shown, more = cut([name for _, name in everybody], self.limits)
+        end = everybody[len(shown)][0] if more else None
+        members, invited, banned = _below(members, end), _below(invited, end), _below(banned, end)
+        online = set(self._presence.among([user for user, _ in members]))
         return reply.Members(
             group.name,
             group.seq,
-            of(group.members),
-            of(group.members, self._presence.among(page)),
+            tuple([name for _, name in members]),
+            tuple([name for user, name in members if user in online]),
             group.owner_name,
-            of(invited) if is_member else None,
-            of(banned) if is_member else None,
+            tuple([name for _, name in invited]) if is_member else None,
+            tuple([name for _, name in banned]) if is_member else None,
             more,
             request.id,
         )
@@ -155,6 +156,10 @@ class Queries:
 
     def _admit(self, session: Session, request: GroupQuery) -> Group:
         return admit(self._ledger.durable(group_key(request.group)), request, session.key)
+
+
+def _below(entries: list[tuple[UserKey, str]], end: UserKey | None) -> list[tuple[UserKey, str]]:
+    return entries if end is None else entries[: bisect_left(entries, (end,))]
 
 
 def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits) -> reply.Groups:
@@ -184,11 +189,10 @@ def cut(names: Iterable[str], limits: Limits) -> tuple[tuple[str, ...], bool]:
         The names taken, and whether there were more.
     """
     taken = [*islice(names, limits.max_page_entries + 1)]
-    room = limits.max_page_bytes
-    if len(taken) <= limits.max_page_entries and len("".join(taken).encode()) + 3 * len(taken) <= room:
+    joined, room = "".join(taken), limits.max_page_bytes
+    if len(taken) <= limits.max_page_entries and len(joined.encode()) + 3 * len(taken) <= room:
         return tuple(taken), False
-    for index, name in enumerate(taken):
-        room -= len(name.encode()) + 3
-        if index and (room < 0 or index == limits.max_page_entries):
-            return tuple(taken[:index]), True
-    return tuple(taken), False
+    sizes = map(len, taken if joined.isascii() else map(str.encode, taken))
+    ends = [*accumulate([size + 3 for size in sizes])]
+    fitting = max(1, min(bisect_right(ends, room), limits.max_page_entries))
+    return tuple(taken[:fitting]), fitting < len(taken)

@@ -42,7 +42,9 @@ class Limits:
     max_groups_created: int = 15
     max_members: int = 10_000
     max_invited_and_banned: int = 2_000
+    max_invitations: int = 100
     retry_seconds: float = 600.0
+    max_retries: int = 2_000
     token_seconds: float = 3600.0
 
     # how often

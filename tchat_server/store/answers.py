@@ -10,6 +10,8 @@ from typing import Any, assert_never
 from libtchat.effect import (
     Answer,
     CheckPassword,
+    FindRetry,
+    FindUser,
     HashPassword,
     Kinds,
     LoadGroup,
@@ -70,6 +72,10 @@ class Answers:
                 return self._log.load(group)
             case LoadUser(key=user):
                 return self._log.load_user(user)
+            case FindUser(key=user):
+                return self._log.find_user(user)
+            case FindRetry(key=user, id=id):
+                return self._log.find_retry(user, id)
             case SaveUser():
                 return self._save(question)
             case HashPassword(password=password):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from libtchat.effect import Kinds, Loaded, Part, User
+from libtchat.effect import Kinds, Known, Loaded, Part, Retried, User
 from libtchat.message.event import Event
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
@@ -120,6 +120,15 @@ class EventLog(Protocol):
 
     def load_user(self, key: UserKey) -> Awaitable[User]:
         """Load what is stored of one user. Raises LogUnavailable."""
+
+    def find_user(self, key: UserKey) -> Awaitable[Known]:
+        """Find whether one user is known, in a time that does not grow with what is stored. Raises LogUnavailable."""
+
+    def find_retry(self, key: UserKey, id: str) -> Awaitable[Retried]:
+        """Find the event that one user's request with this id made in the last ten minutes. Raises LogUnavailable.
+
+        It may be forgotten earlier if `max_retries` newer ones of that user are remembered (R-op-retry-window).
+        """
 
     def save_user(self, key: UserKey, name: str, password_hash: str) -> Awaitable[bool]:
         """Store a password hash; False if the user has one already. Raises LogUnavailable."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 
-from libtchat.effect import Kinds, Loaded, Membership, Part, Retry, User
+from libtchat.effect import Kinds, Known, Loaded, Membership, Part, Retried, Retry, User
 from libtchat.group import Group, Standing
 from libtchat.message.event import Created, Event, Said
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
@@ -19,6 +18,8 @@ from tchat_server.store.change import changed_users, displayed_name, new_retries
 from tchat_server.store.event_log import NamePage, Page, Ready
 
 __all__ = ["MemoryLog"]
+
+_INSIDE = (Standing.MEMBER, Standing.INVITED)
 
 
 @define
@@ -54,11 +55,11 @@ class MemoryLog:
         self._limits = limits
         self._logs: dict[Key, _Log] = {}
         self._public: list[Key] = []
-        self._known_in: dict[UserKey, set[Key]] = {}
+        self._groups_of: dict[UserKey, set[Key]] = {}  # as member or invited
+        self._banned_in: dict[UserKey, set[Key]] = {}
         self._created: dict[UserKey, int] = {}
         self._accounts: dict[UserKey, tuple[str, str]] = {}
-        self._retries: dict[UserKey, deque[Retry]] = {}
-        self._recent: deque[tuple[float, UserKey]] = deque()
+        self._retries: dict[UserKey, dict[str, Retry]] = {}  # the user whose last one is the oldest first
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -85,20 +86,29 @@ class MemoryLog:
 
     def load_user(self, key: UserKey) -> Ready[User]:
         """Load what is stored of one user."""
-        self._forget_retries(self._clock())
-        groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._known_in.get(key, ()))]
-        name, password_hash = self._accounts.get(key, (None, None))
+        groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._groups_of.get(key, ()))]
+        _, password_hash = self._accounts.get(key, (None, None))
         user = User(
-            name or next((displayed_name(group, key) for _, group in groups), None),
             password_hash,
             tuple(
                 Membership(in_key, group.name, group.private, group.standing(key), group.seq, group.invited.get(key))
                 for in_key, group in groups
             ),
             self._created.get(key, 0),
-            tuple(self._retries.get(key, ())),
+            key in self._retries,
         )
         return Ready(user)
+
+    def find_user(self, key: UserKey) -> Ready[Known]:
+        """Find whether one user is known; see EventLog."""
+        groups = [self._logs[in_key].group for in_key in self._groups_of.get(key, ())]
+        return Ready(Known(self._name(key), sum(key in group.invited for group in groups)))
+
+    def find_retry(self, key: UserKey, id: str) -> Ready[Retried]:
+        """Find what one user's request with an id made; see EventLog."""
+        first = self._retries.get(key, {}).get(id)
+        is_old = first is None or first.time < self._clock() - self._limits.retry_seconds
+        return Ready(Retried(None if is_old else first))
 
     def save_user(self, key: UserKey, name: str, password_hash: str) -> Ready[bool]:
         """Store a password hash; False if the user has one already."""
@@ -153,8 +163,7 @@ class MemoryLog:
             self._note_standings(part, others)
         if any(part.digests):
             for user, retry in new_retries(part, now):
-                self._retries.setdefault(user, deque()).append(retry)
-                self._recent.append((now, user))
+                self._remember(user, retry)
 
     def _note_standings(self, part: Part, events: list[Event]) -> None:
         for event in events:
@@ -162,15 +171,31 @@ class MemoryLog:
                 creator = user_key(event.sender)
                 self._created[creator] = self._created.get(creator, 0) + 1
         for user in changed_users(events):
-            if part.after.standing(user) is not Standing.NONE:
-                self._known_in.setdefault(user, set()).add(part.key)
-            elif user in self._known_in:
-                self._known_in[user].discard(part.key)
+            standing = part.after.standing(user)
+            for found, those in ((self._groups_of, _INSIDE), (self._banned_in, (Standing.BANNED,))):
+                if standing in those:
+                    found.setdefault(user, set()).add(part.key)
+                elif user in found:
+                    found[user].discard(part.key)
+
+    def _name(self, user: UserKey) -> str | None:
+        """Return the name under which a user is known: registered, or in some group."""
+        name, _ = self._accounts.get(user, (None, ""))
+        keys = self._groups_of.get(user) or self._banned_in.get(user) or ()
+        return name or next((displayed_name(self._logs[key].group, user) for key in keys), None)
+
+    def _remember(self, user: UserKey, retry: Retry) -> None:
+        retries = self._retries.pop(user, {})
+        retries.pop(retry.id, None)
+        if len(retries) >= self._limits.max_retries:
+            del retries[next(iter(retries))]
+        retries[retry.id] = retry
+        self._retries[user] = retries
 
     def _forget_retries(self, now: float) -> None:
-        while self._recent and self._recent[0][0] < now - self._limits.retry_seconds:
-            _, user = self._recent.popleft()
-            retries = self._retries[user]
-            retries.popleft()
-            if not retries:
-                del self._retries[user]
+        """Forget the ids of users whose last one is too old; of others, at most `max_retries` are kept."""
+        while self._retries:
+            user, retries = next(iter(self._retries.items()))
+            if next(reversed(retries.values())).time >= now - self._limits.retry_seconds:
+                break
+            del self._retries[user]

@@ -22,7 +22,7 @@ from harness import UNLIMITED, Shell, at_once, repeatable
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from libtchat import group
+from libtchat import group, sorted_map
 from libtchat.effect import (
     Answer,
     Append,
@@ -38,6 +38,7 @@ from libtchat.effect import (
 )
 from libtchat.group import Group, decide, fold
 from libtchat.hub import ledger as ledger_module
+from libtchat.hub import retries
 from libtchat.hub.entrance import Entrances
 from libtchat.hub.hub import Hub
 from libtchat.hub.ledger import Ledger
@@ -547,6 +548,18 @@ def test_the_hub_is_a_server_that_does_one_thing_after_the_other() -> None:
     run_machine(examples=150, steps=40)
 
 
+def test_it_is_such_a_server_however_little_it_keeps_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    little_at_hand(monkeypatch)
+    run_machine(examples=150, steps=40)
+
+
+def little_at_hand(patch: pytest.MonkeyPatch) -> None:
+    """Leave ids to the log as soon as they are durable, and hold groups as large ones are held."""
+    patch.setattr(retries, "_KEPT", 0)
+    patch.setattr(sorted_map, "_SMALL", 1)
+    patch.setattr(sorted_map, "_CHUNK", 2)
+
+
 @pytest.mark.nightly
 def test_the_hub_is_such_a_server_for_long() -> None:
     run_machine(examples=3000, steps=60)
@@ -717,7 +730,7 @@ def the_audience_is_found_when_it_leaves(patch: Patch) -> None:
 
 
 def an_old_audience_is_used(patch: Patch) -> None:
-    patch.setattr(Ledger, "moved", lambda ledger, session: None)
+    patch.setattr(Ledger, "came", lambda ledger, peer, session: None)
 
 
 def who_is_gone_hears_on(patch: Patch) -> None:
@@ -759,6 +772,11 @@ def retry_ids_are_not_kept(patch: Patch) -> None:
     patch.setattr(Ledger, "_retried", lambda ledger, session, request, outcome: None)
 
 
+def a_retry_id_is_not_looked_up(patch: Patch) -> None:
+    little_at_hand(patch)
+    patch.setattr(Ledger, "_stored", lambda ledger, peer, session, id: None)
+
+
 def retry_ids_are_lost_with_the_connection(patch: Patch) -> None:
     patch.setattr(Entrances, "_adopt", lambda entrances, session, now: None)
 
@@ -798,6 +816,7 @@ MUTANTS = [
     the_invited_hear_everything,
     a_failed_retry_id_is_kept,
     retry_ids_are_not_kept,
+    a_retry_id_is_not_looked_up,
     retry_ids_are_lost_with_the_connection,
     what_happens_during_a_hello_is_missed,
     who_is_gone_hears_on,

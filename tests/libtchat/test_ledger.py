@@ -8,8 +8,9 @@ import attrs
 import pytest
 from harness import UNLIMITED, Shell, ask, at_once, code, enter
 
-from libtchat.effect import Ask, LoadUser, Part, PeerId
+from libtchat.effect import Ask, LoadUser, Part, PeerId, Retried, User
 from libtchat.group import decide, evolve
+from libtchat.hub import retries
 from libtchat.hub.hub import Hub
 from libtchat.hub.ledger import Ledger
 from libtchat.message.names import group_key, user_key
@@ -94,6 +95,79 @@ def test_invitations_and_bans_share_one_limit() -> None:
         code(shell, alice, Invite(None, "wob", "carol")) == code(shell, alice, Ban(None, "wob", "x")) == "limit-reached"
     )
     assert code(shell, alice, Ban(None, "wob", "bob")) == ""
+
+
+# --- invitations that wait ---
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_so_many_invitations_wait_for_one_user_and_no_more(is_there: bool) -> None:
+    shell = a_shell(max_invitations=2)
+    alice, bob = enter(shell, "alice"), enter(shell, "bob")
+    ask(shell, bob, Create(None, "bobs"))
+    for number in range(4):
+        ask(shell, alice, Create(None, f"g{number}"))
+    if not is_there:
+        shell.disconnect(bob)
+    assert [code(shell, alice, Invite(None, f"g{number}", "bob")) for number in (0, 0, 1)] == [""] * 3
+    refused = ask(shell, alice, Invite(None, "g2", "bob"))
+    assert (refused["code"], refused["limit"]) == ("limit-reached", 2)
+    assert code(shell, alice, Invite(None, "g0", "bob")) == "", "what waits already is sent again"
+    if not is_there:
+        bob = shell.connect()
+        shell.handle(bob, Hello("bob"))
+        assert actions(shell, bob) == ["server-hello", "invite", "invite"]
+    assert code(shell, bob, Leave(None, "g0")) == ""
+    assert code(shell, bob, Join(None, "g1")) == ""
+    assert [code(shell, alice, Invite(None, f"g{number}", "bob")) for number in (2, 3, 0)] == ["", "", "limit-reached"]
+
+
+def test_invitations_that_are_not_durable_count_and_those_that_failed_do_not() -> None:
+    shell = a_shell(max_invitations=1)
+    alice = enter(shell, "alice")
+    enter(shell, "bob")
+    for number in range(3):
+        ask(shell, alice, Create(None, f"g{number}"))
+    shell.said(alice)
+    shell.holds = True
+    shell.handle(alice, Invite(None, "g0", "bob"), Invite(None, "g1", "bob"))
+    shell.settle(failing=["g0"])
+    shell.tick()
+    assert actions(shell, alice) == ["unavailable", "limit-reached"]
+    shell.handle(alice, Invite(None, "g2", "bob"))
+    shell.settle()
+    assert actions(shell, alice) == ["invite"]
+    assert shell.hub._ledger._inviting == {}
+
+
+def test_a_hello_is_told_as_many_invitations_as_may_wait_though_more_are_stored() -> None:
+    shell = a_shell()
+    alice, bob = enter(shell, "alice"), enter(shell, "bob")
+    ask(shell, bob, Create(None, "bobs"))
+    shell.disconnect(bob)
+    for number in range(5):
+        ask(shell, alice, Create(None, f"g{number}"))
+        ask(shell, alice, Invite(None, f"g{number}", "bob"))
+    less = attrs.evolve(UNLIMITED, max_invitations=3)
+    again = Shell(hub=Hub("test", less), limits=less, log=shell.log)
+    bob = again.connect()
+    again.handle(bob, Hello("bob"))
+    assert actions(again, bob) == ["server-hello", "invite", "invite", "invite"]
+
+
+def test_bans_everywhere_cost_their_target_nothing() -> None:
+    shell = a_shell(max_groups_created=1000)
+    alice, bob = enter(shell, "alice"), enter(shell, "bob")
+    for number in range(50):
+        ask(shell, alice, Create(None, f"g{number}"))
+        ask(shell, alice, Ban(None, f"g{number}", "bob"))
+    assert code(shell, bob, Join(None, "g7")) == "banned"
+    session = shell.hub._presence.session(user_key("bob"))
+    assert session is not None
+    assert session.memberships == {}
+    shell.disconnect(bob)
+    enter(shell, "bob")
+    assert at_once(shell.log.load_user(user_key("bob"))) == User()
 
 
 # --- retries ---
@@ -191,6 +265,133 @@ def test_a_failed_id_may_be_used_for_another_request() -> None:
     shell.handle(alice, Join(None, "wob", "x"), Say(None, "wob", "hi", "x"), Leave(None, "wob"))
     shell.settle(failing=["wob"])
     assert actions(shell, alice) == ["already-member", "unavailable", "unavailable"]
+
+
+# --- ids that only the log remembers ---
+
+
+@pytest.fixture
+def none_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every id be in the log alone once its event is durable."""
+    monkeypatch.setattr(retries, "_KEPT", 0)
+
+
+def seqs(shell: Shell, peer: PeerId) -> list[int | str]:
+    return [message.get("seq", message.get("code", "")) for message in shell.said(peer)]
+
+
+@pytest.mark.usefixtures("none_at_hand")
+def test_an_id_that_is_not_at_hand_is_looked_up() -> None:
+    shell = a_shell()
+    alice = enter(shell, "alice")
+    ask(shell, alice, Create(None, "wob"))
+    first, other = Say(None, "wob", "hi", "x"), Say(None, "wob", "ho", "y")
+    assert [ask(shell, alice, it)["seq"] for it in (first, other, first, other)] == [2, 3, 2, 3]
+    assert code(shell, alice, Say(None, "wob", "ha", "x")) == "bad-request"
+    shell.now += 601
+    assert ask(shell, alice, first)["seq"] == 4
+
+
+def test_nothing_is_looked_up_for_who_used_few_ids() -> None:
+    shell = a_shell()
+    alice = enter(shell, "alice")
+    ask(shell, alice, Create(None, "wob"))
+    for number in range(100):
+        shell.hub.handle(alice, [Say(None, "wob", "hi", f"{number}")], shell.now)
+        effects = shell.hub.drain()
+        assert not [effect for effect in effects if isinstance(effect, Ask)]
+        shell.carry_out(effects)
+        shell.finish()
+
+
+@pytest.mark.usefixtures("none_at_hand")
+def test_what_was_looked_up_before_the_id_was_used_does_not_count() -> None:
+    shell = a_shell()
+    alice = shell.connect()
+    token = ask(shell, alice, Hello("alice"))["token"]
+    again = enter(shell, "alice", token=token)
+    ask(shell, alice, Create(None, "wob", id="the first"))
+    peers, request = (alice, again), Say(None, "wob", "hi", "x")
+    for peer in peers:
+        shell.said(peer)
+        shell.hub.handle(peer, [request], shell.now)
+    asked = [effect for effect in shell.hub.drain() if isinstance(effect, Ask)]
+    answers = [shell.answer_to(it.question) for it in asked]
+    assert answers == [Retried(), Retried()]
+    for it, answer in zip(asked, answers, strict=True):
+        shell.hub.answered(it, answer, shell.now)
+        shell.tick()
+        shell.finish()
+    assert set(seqs(shell, alice) + seqs(shell, again)) == {2}
+
+
+@pytest.mark.usefixtures("none_at_hand")
+def test_what_was_looked_up_is_not_forgotten_when_it_is_decided_again() -> None:
+    shell = a_shell()
+    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
+    ask(shell, alice, Create(None, "wob"))
+    assert ask(shell, alice, request)["seq"] == 2
+    shell.holds = True
+    shell.handle(alice, Say(None, "wob", "lost"), request)
+    shell.settle(failing=["wob"])
+    shell.finish()
+    assert seqs(shell, alice) == ["unavailable", 2]
+
+
+@pytest.mark.usefixtures("none_at_hand")
+def test_an_id_that_leaves_while_its_repetition_waits_is_not_forgotten_when_that_is_decided_again() -> None:
+    shell = a_shell()
+    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
+    ask(shell, alice, Create(None, "wob"))
+    shell.holds = True
+    shell.handle(alice, request)
+    shell.handle(alice, Say(None, "wob", "lost"), request)
+    shell.settle()
+    shell.tick()
+    shell.settle(failing=["wob"])
+    shell.finish()
+    assert seqs(shell, alice) == [2, "unavailable", 2]
+
+
+def test_an_id_whose_event_failed_is_decided_anew_by_what_repeats_it() -> None:
+    shell = a_shell()
+    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
+    ask(shell, alice, Create(None, "wob"))
+    shell.holds = True
+    shell.handle(alice, request)
+    shell.handle(alice, request)
+    shell.settle(failing=["wob"])
+    shell.tick()
+    shell.finish()
+    assert seqs(shell, alice) in (["unavailable", 2], ["unavailable", "unavailable"])
+    assert ask(shell, alice, request)["seq"] == 2
+
+
+@pytest.mark.usefixtures("none_at_hand")
+def test_an_id_in_flight_stays_at_hand() -> None:
+    shell = a_shell()
+    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
+    ask(shell, alice, Create(None, "wob"))
+    shell.holds = True
+    shell.handle(alice, Say(None, "wob", "before", "w"))
+    shell.handle(alice, request)
+    shell.settle()
+    shell.tick()
+    shell.handle(alice, request)
+    shell.finish()
+    assert seqs(shell, alice) == [2, 3, 3]
+
+
+def test_who_went_is_not_written_to() -> None:
+    shell = a_shell()
+    alice, bob = enter(shell, "alice"), enter(shell, "bob")
+    ask(shell, alice, Create(None, "wob"))
+    ask(shell, bob, Join(None, "wob"))
+    assert shell.hub._ledger.audience(group_key("wob")) == (alice, bob)
+    shell.disconnect(bob)
+    assert shell.hub._ledger.audience(group_key("wob")) == (alice,)
+    bob = enter(shell, "bob")
+    assert shell.hub._ledger.audience(group_key("wob")) == (alice, bob)
 
 
 # --- deciding again ---

@@ -21,7 +21,7 @@ CONFORMANCE = "spec/conformance"
 
 # Who stands on whom, from the ground: a room imports rooms of storeys below its own. No exception.
 STOREYS: dict[str, tuple[str, ...]] = {
-    "libtchat": ("message", "group commands rate", "effect wire", "hub mirror", "__init__"),
+    "libtchat": ("message sorted_map", "group commands rate", "effect wire", "hub mirror", "__init__"),
     "tchat_server": ("clock password ops", "settings net store", "server", "watchdog", "cli", "__main__"),
     "tchat_client": (
         *("errors", "language", "render link", "completion settings report", "options script session"),
@@ -37,13 +37,13 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "connection",
     ),
     "libtchat.hub": (
-        *("refusal line presence throttle", "identity outcome", "entrance", "ledger", "login query", "hub"),
+        *("line refusal retries throttle", "presence", "identity outcome", "entrance", "ledger", "login query", "hub"),
     ),
     "tchat_server.net": ("flow tls", "admission", "listener", "peer"),
     "tchat_server.ops": ("admin descriptor logs metrics",),
     "tchat_server.store": ("event_log change", "memory sqlite", "answers"),
     "tchat_server.store.sqlite": (
-        *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows", "writer"),
+        *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
         *("log", "maintenance"),
     ),
 }

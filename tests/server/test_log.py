@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import BIG, TS, Book, Clock, create, on_loop, page, say, state_of
 
-from libtchat.effect import Kinds, Loaded, Membership, Part, Retry, User
+from libtchat.effect import Kinds, Known, Loaded, Membership, Part, Retry, User
 from libtchat.group import Standing, decide, evolve, fold
 from libtchat.message.errors import Refused
 from libtchat.message.event import Said
+from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.request import Ban, Create, GroupRequest, Invite, Join, Kick, Leave, Say, Unban
 from libtchat.wire import codec
@@ -57,6 +58,10 @@ def opened(request: pytest.FixtureRequest, store: Store) -> Opener:
     return functools.partial(ADAPTERS[request.param], store)
 
 
+async def found(log: EventLog, user: str, *ids: str) -> list[Retry | None]:
+    return [(await log.find_retry(user_key(user), id)).retry for id in ids]
+
+
 @on_loop
 async def test_what_was_appended_is_read_as_it_was_sent_also_after_reopening(opened: Opener) -> None:
     log, book = opened(), Book()
@@ -92,7 +97,7 @@ async def test_a_part_that_does_not_follow_is_left_out_and_the_newer_events_are_
     assert failed == {Key("wob"): ahead.events}
     assert len((await page(log)).lines) == 4
     assert (await state_of(log, "dev")) == mine.groups[Key("dev")]
-    assert (await log.load_user(user_key("alice"))).retries == ()
+    assert await found(log, "alice", "x") == [None]
     again = Book().part(create(by="bob"))
     assert [event.seq for event in (await log.append([again]))[Key("wob")]] == [1, 2, 3, 4]
     assert (await log.load_user(user_key("bob"))).created == 0
@@ -135,7 +140,7 @@ async def test_appends_that_wait_together_are_all_done_and_compared_in_their_ord
 
 
 @on_loop
-async def test_each_user_is_told_every_group_that_knows_him(opened: Opener) -> None:
+async def test_each_user_is_told_every_group_it_is_in_or_invited_to(opened: Opener) -> None:
     log, book = opened(), Book()
     await log.append(
         [book.part(create(), ("alice", Invite(None, "wob", "Bob")), ("alice", Invite(None, "wob", "carl")))]
@@ -146,17 +151,15 @@ async def test_each_user_is_told_every_group_that_knows_him(opened: Opener) -> N
     await log.close()
     log = opened()
     assert await log.load_user(user_key("bob")) == User(
-        "bob",
-        None,
-        (
-            Membership(Key("club"), "Club", True, Standing.BANNED, 2),
-            Membership(Key("wob"), "wob", False, Standing.INVITED, 5, invitation),
-        ),
+        None, (Membership(Key("wob"), "wob", False, Standing.INVITED, 5, invitation),)
     )
+    assert await log.find_user(user_key("bob")) == Known("Bob", 1)
     assert await log.load_user(user_key("carl")) == User()
+    assert await log.find_user(user_key("carl")) == Known()
     await log.append([book.part(("Bob", Join(None, "wob"))), book.part(("dan", Unban(None, "club", "bob")))])
     user = await log.load_user(user_key("BOB"))
-    assert (user.name, user.memberships) == ("Bob", (Membership(Key("wob"), "wob", False, Standing.MEMBER, 6),))
+    assert user.memberships == (Membership(Key("wob"), "wob", False, Standing.MEMBER, 6),)
+    assert await log.find_user(user_key("BOB")) == Known("Bob", 0)
     await log.append([book.part(("Bob", Leave(None, "wob")))])
     assert await log.load_user(user_key("bob")) == User()
     await log.close()
@@ -202,14 +205,29 @@ async def test_a_retry_id_is_remembered_for_its_sender_until_its_time_is_over(op
         Retry("one", Key("wob"), 2, start, "digest of one"),
         Retry("three", Key("wob"), 5, start + 300, "digest of three"),
     )
-    assert (await log.load_user(user_key("alice"))).retries == (one, three)
-    assert (await log.load_user(user_key("bob"))).retries == (Retry("two", Key("wob"), 4, start, "digest of two"),)
+    two = Retry("two", Key("wob"), 4, start, "digest of two")
+    assert await found(log, "alice", "one", "two", "three") == [one, None, three]
+    assert await found(log, "bob", "one", "two") == [None, two]
+    assert [(await log.load_user(user_key(name))).has_retries for name in ("alice", "bob", "carl")] == [
+        True,
+        True,
+        False,
+    ]
     store.clock.now = start + 601
-    assert (await log.load_user(user_key("alice"))).retries == (three,)
-    assert (await log.load_user(user_key("bob"))).retries == ()
+    assert await found(log, "alice", "one", "three") == [None, three]
+    assert await found(log, "bob", "two") == [None]
     await log.append([book.part(say("d", id="one"))])
     again = Retry("one", Key("wob"), 6, start + 601, "digest of one")
-    assert (await log.load_user(user_key("alice"))).retries == (three, again)
+    assert await found(log, "alice", "one", "three") == [again, three]
+    await log.close()
+
+
+@on_loop
+async def test_the_last_ids_of_a_user_are_remembered_however_many_there_were(opened: Opener) -> None:
+    log, book = opened(), Book()
+    most = DEFAULT_LIMITS.max_retries
+    await log.append([book.part(create(), *(say("", id=f"{number}") for number in range(most + 1)))])
+    assert all(await found(log, "alice", "1", "2", f"{most}"))
     await log.close()
 
 
@@ -222,7 +240,8 @@ async def test_a_password_is_stored_once(opened: Opener) -> None:
     await log.close()
     log = opened()
     user = await log.load_user(user_key("ALICE"))
-    assert (user.name, user.password_hash, len(user.memberships)) == ("Alice", "hash 1", 1)
+    assert (user.password_hash, len(user.memberships)) == ("hash 1", 1)
+    assert (await log.find_user(user_key("alice"))).name == "Alice"
     await log.close()
 
 
@@ -277,7 +296,7 @@ async def test_names_and_texts_with_sql_in_them_are_only_text(opened: Opener) ->
     said = [(2, evil, evil), (3, '%_\\ " ;--', None)]
     assert await log.append([book.part(create(), *(say(text, id=id) for _, text, id in said))]) == {}
     assert (await log.load_user(user_key(evil))).memberships[0].key == key
-    assert (await log.load_user(user_key("alice"))).retries[0].id == evil
+    assert [retry and retry.id for retry in await found(log, "alice", evil)] == [evil]
     messages = (await page(log, kinds=Kinds.MESSAGES)).lines
     assert list(map(codec.decode_event, messages)) == [
         Said("alice", "wob", text, seq, TS, id) for seq, text, id in said
@@ -319,7 +338,7 @@ def expected_memberships(book: Book, user: str) -> tuple[Membership, ...]:
     return tuple(
         Membership(group_key, group.name, group.private, group.standing(key), group.seq, group.invited.get(key))
         for group_key, group in sorted(book.groups.items())
-        if group.standing(key) is not Standing.NONE
+        if group.standing(key) in (Standing.MEMBER, Standing.INVITED)
     )
 
 

@@ -112,7 +112,7 @@ async def test_an_append_that_fails_at_any_step_is_unavailable_and_changes_nothi
     assert len(failed) > 12
     assert failed[-1] == "COMMIT"
     assert await state_of(log) == book.groups[Key("wob")]
-    assert len((await log.load_user(user_key("alice"))).retries) == 1
+    assert (await log.load_user(user_key("alice"))).has_retries
     await log.close()
     assert check(path).faults == []
 
@@ -129,7 +129,7 @@ async def test_a_commit_without_a_clear_answer_is_read_back_until_it_is_certain(
     fail(is_commit, times=lies, loses_answer=loses_answer)
     assert await log.append([part]) == ({} if is_stored else {Key("wob"): ()})
     assert len((await page(log)).lines) == part.expected + is_stored
-    assert bool((await log.load_user(user_key("alice"))).retries) is is_stored
+    assert bool((await log.find_retry(user_key("alice"), "x")).retry) is is_stored
     assert await log.append([part]) == ({Key("wob"): part.events} if is_stored else {})
     await log.close()
     assert check(path).faults == []
@@ -344,7 +344,7 @@ async def test_an_answer_does_not_wait_for_a_long_read_behind_it(path: Path, mon
     first = asyncio.ensure_future(log.load(Key("wob")))
     await asyncio.to_thread(started.wait, 10)
     started.clear()
-    user, last = asyncio.ensure_future(log.load_user(user_key("bob"))), asyncio.ensure_future(log.load(Key("wob")))
+    user, last = asyncio.ensure_future(log.find_user(user_key("bob"))), asyncio.ensure_future(log.load(Key("wob")))
     may_go_on.set()
     await first
     may_go_on.clear()
@@ -403,7 +403,7 @@ async def test_what_is_damaged_is_unavailable(damage: str, path: Path) -> None:
     log = SqliteLog.open(path)
     with pytest.raises(LogUnavailable):
         await (page(log) if "entries" in damage else log.load(Key("dev")))
-    assert (await log.load_user(user_key("nobody"))).name is None
+    assert (await log.find_user(user_key("nobody"))).name is None
     await log.close()
 
 

@@ -185,6 +185,8 @@ def test_the_limits_are_those_of_the_library() -> None:
         [limits.max_peers_per_user],
         [limits.max_groups_joined, limits.max_groups_created],
         [limits.max_members, limits.max_invited_and_banned],
+        [limits.max_invitations],
+        [limits.retry_seconds / 60, limits.max_retries],
         [limits.request_burst, limits.requests_per_second],
         [limits.broadcast_burst, limits.broadcasts_per_second],
         [limits.max_out_bytes // 1024**2],

@@ -22,6 +22,8 @@ from libtchat.effect import (
     CheckPassword,
     Close,
     Effect,
+    FindRetry,
+    FindUser,
     HashPassword,
     Kinds,
     LoadGroup,
@@ -185,6 +187,10 @@ class Shell:
                 return at_once(self.log.load(key))
             case LoadUser(key=user):
                 return at_once(self.log.load_user(user))
+            case FindUser(key=user):
+                return at_once(self.log.find_user(user))
+            case FindRetry(key=user, id=id):
+                return at_once(self.log.find_retry(user, id))
             case SaveUser(key=user, name=name, password_hash=hashed):
                 return at_once(self.log.save_user(user, name, hashed))
             case NumberGuest():

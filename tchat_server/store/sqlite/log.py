@@ -14,18 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from libtchat.effect import Kinds, Loaded, Part, User
+from libtchat.effect import Kinds, Known, Loaded, Part, Retried, User
 from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.names import Key, UserKey
 from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
 from tchat_server.store.event_log import NamePage, Page, Ready
-from tchat_server.store.sqlite import reader
+from tchat_server.store.sqlite import reader, users
 from tchat_server.store.sqlite.copier import Copier
 from tchat_server.store.sqlite.inspection import refusals
 from tchat_server.store.sqlite.lock import Durability, Lock
-from tchat_server.store.sqlite.reader import Query, Reader, last_retry_time
+from tchat_server.store.sqlite.reader import Query, Reader
 from tchat_server.store.sqlite.schema import MAX_WAL_BYTES, connect, open_file
 from tchat_server.store.sqlite.watch import Watch
 from tchat_server.store.sqlite.writer import AppendParts, NumberGuests, SavePassword, Writer
@@ -93,7 +93,7 @@ class SqliteLog:
             with refusals(path):
                 if clock is None:
                     with closing(connector()) as connection:
-                        clock = Clock(last_retry_time(connection))
+                        clock = Clock(users.last_retry_time(connection))
                 return cls(path, lock, connector, encode=encode, clock=clock, limits=limits)
         except BaseException:
             lock.release()
@@ -121,8 +121,16 @@ class SqliteLog:
 
     def load_user(self, key: UserKey) -> Awaitable[User]:
         """Load what is stored of one user."""
+        return self._ask(partial(users.load_user, key=key), is_quick=True)
+
+    def find_user(self, key: UserKey) -> Awaitable[Known]:
+        """Find whether one user is known; see EventLog."""
+        return self._ask(partial(users.find_user, key=key), is_quick=True)
+
+    def find_retry(self, key: UserKey, id: str) -> Awaitable[Retried]:
+        """Find what one user's request with an id made; see EventLog."""
         since = self._clock() - self._limits.retry_seconds
-        return self._ask(partial(reader.load_user, key=key, retries_since=since), is_quick=True)
+        return self._ask(partial(users.find_retry, key=key, id=id, since=since), is_quick=True)
 
     async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
         """Store a password hash; False if the user has one already."""

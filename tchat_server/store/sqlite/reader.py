@@ -14,11 +14,9 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define
 
-from libtchat.effect import Kinds, Loaded, Membership, Retry, User
-from libtchat.group import Standing
+from libtchat.effect import Kinds, Loaded
 from libtchat.message.errors import TchatError
-from libtchat.message.event import Invited
-from libtchat.message.names import Key, UserKey
+from libtchat.message.names import Key
 from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_group
 from tchat_server.store.event_log import LogUnavailable, NamePage, Page
@@ -29,10 +27,9 @@ from tchat_server.store.sqlite.worker import Worker, succeed
 __all__ = [
     "Query",
     "Reader",
+    "check_group",
     "find_group",
-    "last_retry_time",
     "load",
-    "load_user",
     "public_groups",
     "read",
 ]
@@ -40,16 +37,6 @@ __all__ = [
 _FIND = "SELECT id, name, private, creator, seq, checksum FROM groups WHERE key = ?"
 _PUBLIC = """
 SELECT id, key, name, private, creator, seq, checksum FROM groups WHERE private = 0 AND key > ? ORDER BY key LIMIT ?"""
-_IS_KNOWN = """
-SELECT EXISTS (SELECT 1 FROM users WHERE key = :user) OR EXISTS (SELECT 1 FROM standings WHERE user = :user)
-    OR EXISTS (SELECT 1 FROM groups WHERE creator = :user) OR EXISTS (SELECT 1 FROM retries WHERE user = :user)"""
-_MEMBERSHIPS = """
-SELECT group_id, standings.name, standing, invitation, standings.checksum,
-    groups.key, groups.name, private, creator, seq, groups.checksum
-FROM standings JOIN groups ON groups.id = group_id WHERE user = ? ORDER BY groups.key"""
-_RETRIES = """
-SELECT retries.id, group_id, retries.seq, time, digest, retries.checksum, groups.key
-FROM retries JOIN groups ON groups.id = group_id WHERE user = ? AND time >= ? ORDER BY number"""
 
 
 _MAX_TOGETHER = 64
@@ -158,13 +145,7 @@ def find_group(connection: sqlite3.Connection, key: Key) -> tuple[int, int, int]
     if row is None:
         return None
     id, name, private, creator, seq, stored = row
-    return id, seq, _check_group(id, key, name, private, creator, seq, stored)
-
-
-def last_retry_time(connection: sqlite3.Connection) -> float | None:
-    """Return the time of the last retry stored, None if there is none. Raises sqlite3.Error."""
-    row: tuple[float] | None = connection.execute("SELECT time FROM retries ORDER BY number DESC LIMIT 1").fetchone()
-    return None if row is None else row[0]
+    return id, seq, check_group(id, key, name, private, creator, seq, stored)
 
 
 def load(connection: sqlite3.Connection, key: Key) -> Loaded:
@@ -182,26 +163,6 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
     if [event.seq for event in tail] != [*range(since + 1, last + 1)]:
         raise ValueError(f"events of {key} are missing: tchat-server check tells which")
     return Loaded(snapshot, tail)
-
-
-def load_user(connection: sqlite3.Connection, key: UserKey, *, retries_since: float) -> User:
-    """Load what is stored of one user."""
-    ((is_known,),) = connection.execute(_IS_KNOWN, {"user": key})
-    if not is_known:  # as most who come for the first time, at a third of the cost
-        return User()
-    account = connection.execute("SELECT name, password_hash, checksum FROM users WHERE key = ?", (key,)).fetchone()
-    if account is not None and checksum(key, *account[:2]) != account[2]:
-        raise Damaged(f"the account of {key}")
-    standings = connection.execute(_MEMBERSHIPS, (key,)).fetchall()
-    name, password_hash = account[:2] if account else (standings[0][1] if standings else None, None)
-    ((created,),) = connection.execute("SELECT count(*) FROM groups WHERE creator = ?", (key,))
-    return User(
-        name,
-        password_hash,
-        tuple(_membership(key, *row) for row in standings),
-        created,
-        tuple(_retry(key, *row) for row in connection.execute(_RETRIES, (key, retries_since))),
-    )
 
 
 def read(
@@ -236,7 +197,7 @@ def _gapless(found: Iterator[tuple[int, bytes]], expected: range, key: Key) -> I
         raise Damaged(f"the index of group {key} near event {missing}")
 
 
-def _check_group(id: int, key: str, name: str, private: int, creator: str, seq: int, stored: int) -> int:
+def check_group(id: int, key: str, name: str, private: int, creator: str, seq: int, stored: int) -> int:
     """Check the row of a group; return what its checksum begins with."""
     group = begun(id, key, name, private, creator)
     if complete(group, seq) != stored:
@@ -245,28 +206,5 @@ def _check_group(id: int, key: str, name: str, private: int, creator: str, seq: 
 
 
 def _public_name(id: int, key: str, name: str, *more: Any) -> str:
-    _check_group(id, key, name, *more)
+    check_group(id, key, name, *more)
     return name
-
-
-def _membership(
-    user: UserKey, group_id: int, name: str, standing: str, invitation: bytes | None, stored: int, key: str, *group: Any
-) -> Membership:
-    shown, private, _, seq, _ = group
-    _check_group(group_id, key, *group)
-    if checksum(user, group_id, name, standing, invitation) != stored:
-        raise Damaged(f"the standing of {user} in group {key}")
-    return Membership(Key(key), shown, bool(private), Standing(standing), seq, _invitation(invitation))
-
-
-def _retry(user: UserKey, id: str, group_id: int, seq: int, time: float, digest: str, stored: int, key: str) -> Retry:
-    if checksum(user, id, group_id, seq, time, digest) != stored:
-        raise Damaged(f"an id of {user} in group {key}")
-    return Retry(id, Key(key), seq, time, digest)
-
-
-def _invitation(line: bytes | None) -> Invited | None:
-    if line is None:
-        return None
-    event = codec.decode_event(line)
-    return event if isinstance(event, Invited) else None

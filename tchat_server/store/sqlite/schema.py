@@ -76,6 +76,7 @@ CREATE TABLE standings (
     checksum INTEGER NOT NULL,
     PRIMARY KEY (user, group_id)
 ) WITHOUT ROWID;
+CREATE INDEX standings_by_kind ON standings (user, standing);
 CREATE TABLE retries (                   -- in the order of time, which is how they are forgotten
     number INTEGER PRIMARY KEY,
     user TEXT NOT NULL,
@@ -86,7 +87,7 @@ CREATE TABLE retries (                   -- in the order of time, which is how t
     digest TEXT NOT NULL,
     checksum INTEGER NOT NULL
 );
-CREATE INDEX retries_by_user ON retries (user);
+CREATE INDEX retries_by_id ON retries (user, id);
 CREATE TABLE users (
     key TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -95,11 +96,17 @@ CREATE TABLE users (
 ) WITHOUT ROWID;
 """
 
-_GUESTS = """
-CREATE TABLE IF NOT EXISTS guests (      -- made beside the others, also in a file of before there was one
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    next INTEGER NOT NULL                -- the number from which on none was given to a guest
-)"""
+# What a file of this version that is older may lack, or have in another form.
+_LATER = (
+    "CREATE INDEX IF NOT EXISTS retries_by_id ON retries (user, id)",
+    "CREATE INDEX IF NOT EXISTS standings_by_kind ON standings (user, standing)",
+    "DROP INDEX IF EXISTS retries_by_user",
+    """
+    CREATE TABLE IF NOT EXISTS guests (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        next INTEGER NOT NULL                -- the number from which on none was given to a guest
+    )""",
+)
 
 
 def connect(
@@ -154,7 +161,8 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
                     _create(connection)
                 elif not has_checksums(connection):
                     _migrate(path, connection)
-                connection.execute(_GUESTS)
+                for statement in _LATER:
+                    connection.execute(statement)
                 fence(connection)
                 connection.execute("COMMIT")
                 lock.begin(*last_entry(connection))
