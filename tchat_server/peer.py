@@ -6,9 +6,11 @@ It knows bytes, buffers and time; what the bytes mean is `libtchat.connection`'s
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, cast
+from functools import partial
+from typing import Any, Protocol, cast
 
 from libtchat import codec
 from libtchat.connection import Connection
@@ -18,15 +20,19 @@ from libtchat.limits import Limits
 from libtchat.presence import Item
 from libtchat.reply import Error, Message, PresenceNotice
 from tchat_server.listener import Accepted
-from tchat_server.turn import Hold, Turns
+from tchat_server.turn import GONE, Hold, Turns
 
 __all__ = ["Line", "Owner", "PeerProtocol"]
+
+logger = logging.getLogger("tchat_server")
 
 _MAX_JOBS = 64
 """How many answers may wait for storage before their peer is not read any more."""
 
 Line = tuple[Message | None, bytes]
 """A message and the line that goes out for it, CR LF included; None: a page, whose bytes were never a message here."""
+
+_FAULT = "internal error"
 
 _WRITTEN: Line = (None, b"")
 """Stands in the queue of spaced lines for the one that was written last, until the gap behind it is over."""
@@ -107,7 +113,7 @@ class PeerProtocol(Accepted):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.was_opened = True
         self.transport = cast(asyncio.Transport, transport)
-        self.turns = Turns(self.transport, self._take)
+        self.turns = Turns(self.transport, partial(self.guard, self._take))
         self.since = asyncio.get_running_loop().time()
         self.id = self._owner.connected(self)
 
@@ -132,7 +138,7 @@ class PeerProtocol(Accepted):
     def eof_received(self) -> bool:
         self.has_ended = True
         if not self.cause:
-            self._owner.received(self, (None,))
+            self.guard(self._owner.received, self, (None,))
         return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -140,6 +146,8 @@ class PeerProtocol(Accepted):
         if self._worker is not None:
             self._worker.cancel()
         self.cause = self.cause or (f"lost: {error}" if error else "closed by the peer")
+        self.transport = GONE  # whatever still waits somewhere to be written, it is written to nobody
+        self.out.clear()
         self._owner.lost(self)
 
     def pause_writing(self) -> None:
@@ -168,6 +176,7 @@ class PeerProtocol(Accepted):
             self._work = deque()
             self.is_plain = False
             self._worker = asyncio.get_running_loop().create_task(self._do_work())
+            self._worker.add_done_callback(partial(self.guard, _raise_fault))
         self._work.append(job)
         if len(self._work) >= _MAX_JOBS:
             self.turns.hold(Hold.JOBS)
@@ -186,15 +195,35 @@ class PeerProtocol(Accepted):
         """Write what waits, then close. Nothing more is read."""
         if self.cause:
             return
-        self.cause = cause
-        self.since = asyncio.get_running_loop().time()
+        self._end(cause)
         if self._work is None and not self._spacing:
             self._close()
+
+    def guard(self, act: Callable[..., None], *args: Any) -> None:
+        """Call *act*: a fault of ours in what is done for this connection costs this connection, and nobody else."""
+        try:
+            act(*args)
+        except Exception:
+            logger.exception("internal error, peer %s", self.address)
+            if self.cause:
+                self.abort(_FAULT)
+            else:
+                self._end(_FAULT)
+                self.guard(self._break_off)
 
     def abort(self, cause: str) -> None:
         """Close at once; what waits is lost."""
         self.cause = self.cause or cause
         self.transport.abort()
+
+    def _end(self, cause: str) -> None:
+        self.cause, self.since = cause, asyncio.get_running_loop().time()
+
+    def _break_off(self) -> None:
+        if self._worker is not None:
+            self._worker.cancel()
+        self.out.append(codec.encode(Error(ErrorCode.INTERNAL)) + b"\r\n")
+        self._close()
 
     def _close(self) -> None:
         if self.out:
@@ -261,13 +290,13 @@ class PeerProtocol(Accepted):
                 self._close()
             return
         if self.is_blocked:
-            self._writable().add_done_callback(lambda _: self._let_one_go())
+            self._writable().add_done_callback(lambda _: self.guard(self._let_one_go))
             return
         self._waiting -= len(queue[0][1])
         self.transport.write(queue[0][1])
         queue[0] = _WRITTEN
         self.lines_out += 1
-        asyncio.get_running_loop().call_later(self._owner.limits.spacing_seconds, self._after_gap)
+        asyncio.get_running_loop().call_later(self._owner.limits.spacing_seconds, self.guard, self._after_gap)
 
     def _after_gap(self) -> None:
         if self._spacing:
@@ -278,8 +307,7 @@ class PeerProtocol(Accepted):
         if waiting <= self._owner.limits.max_out_bytes:
             return True
         if not self.cause:
-            self.cause = f"does not read: {waiting} bytes wait"
-            self.since = asyncio.get_running_loop().time()
+            self._end(f"does not read: {waiting} bytes wait")
             self.transport.write(codec.encode(Error(ErrorCode.UNAVAILABLE)) + b"\r\n")
         if self.is_blocked:
             self.transport.abort()
@@ -292,6 +320,11 @@ class PeerProtocol(Accepted):
         if self._drained is None:
             self._drained = asyncio.get_running_loop().create_future()
         return self._drained
+
+
+def _raise_fault(worker: asyncio.Task[None]) -> None:
+    if not worker.cancelled():
+        worker.result()
 
 
 def _size(lines: Sequence[Line]) -> int:

@@ -109,8 +109,8 @@ class Server:
             await asyncio.sleep(0.01)
         line = self._encoder.line(Goodbye())
         for peer in list(self._peers.values()):
-            peer.deliver([(None, line)])
-            peer.finish("the server stops")
+            peer.guard(peer.deliver, [(None, line)])
+            peer.guard(peer.finish, "the server stops")
         self._flush()
         while self._peers and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
@@ -133,23 +133,13 @@ class Server:
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None:
         """Pass what a peer sent to the hub."""
         self.metrics.frames_in_total += len(items)
-        self._faults_cost_only(peer, self.hub.handle, peer.id, items, self._clock())
+        self.hub.handle(peer.id, items, self._clock())
         if items:
             peer.has_spoken = True
             if self.hub.backlog > _MAX_BACKLOG:
                 peer.turns.hold(Hold.BACKLOG)
                 self._not_read.add(peer)
         self._tick_soon()
-
-    def _faults_cost_only(self, peer: PeerProtocol | None, act: Callable[..., None], *args: Any) -> None:
-        """Call *act*, and let a fault of ours in what a peer asked for cost that peer, and nobody else."""
-        try:
-            act(*args)
-        except Exception:
-            logger.exception("internal error, peer %s", "that is gone" if peer is None else peer.address)
-            if peer is not None:
-                peer.deliver([(None, self._encoder.line(Error(ErrorCode.INTERNAL)))])
-                peer.finish("internal error")
 
     def fail(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         """Take what the event loop could not: a fault in a tick ends the server, for it may have cost lines."""
@@ -232,12 +222,12 @@ class Server:
                     self._append(effect)
                 case Read() | ReadGroups() | Resend():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.work(self._job(peer, effect))
+                        peer.guard(peer.work, self._job(peer, effect))
                 case Ask():
                     self._ask(effect)
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.finish(effect.code or ("closed by the peer" if peer.has_ended else "quit"))
+                        peer.guard(peer.finish, effect.code or ("closed by the peer" if peer.has_ended else "quit"))
                 case _:
                     assert_never(effect)
         if run:
@@ -258,13 +248,13 @@ class Server:
                     dirty.append(peer)
                 peer.out.append(chunk)
             else:
-                peer.deliver(run)
+                peer.guard(peer.deliver, run)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for peer in dirty:
             if peer.out:
-                peer.flush()
+                peer.guard(peer.flush)
 
     # --- what takes time ---
 
@@ -310,7 +300,7 @@ class Server:
     def _ask(self, ask: Ask) -> None:
         found = answer(ask.question, self.log)
         if isinstance(found, Ready):
-            self._faults_cost_only(self._peers.get(ask.peer), self.hub.answered, ask, found.value, self._clock())
+            self._answered(ask, found.value)
             return
         if (peer := self._peers.get(ask.peer)) is not None:
             peer.turns.hold(Hold.QUESTION)
@@ -322,11 +312,14 @@ class Server:
         except LogUnavailable as error:
             logger.warning("storage: %s", error)
             known = None
-        peer = self._peers.get(ask.peer)
-        self._faults_cost_only(peer, self.hub.answered, ask, known, self._clock())
+        self._answered(ask, known)
         self._tick_soon()
-        if peer is not None:
+        if (peer := self._peers.get(ask.peer)) is not None:
             peer.turns.release(Hold.QUESTION)
+
+    def _answered(self, ask: Ask, known: Answer) -> None:
+        if (peer := self._peers.get(ask.peer)) is not None:
+            peer.guard(self.hub.answered, ask, known, self._clock())
 
     def _refused(self, peers: Iterable[PeerId], code: str) -> None:
         """Count an error; who was too fast is not read from for a while: what it floods with waits on its side."""
@@ -345,7 +338,7 @@ class Server:
                 logger.warning("storage: %s", error)
                 action = effect.action if isinstance(effect, Read) else None
                 return self._encoder.line(Error(ErrorCode.UNAVAILABLE, action))
-            except Exception:  # as in _faults_cost_only
+            except Exception:  # as in PeerProtocol.guard, but in its place in the line
                 logger.exception("internal error, peer %s", peer.address)
                 peer.finish("internal error")
                 return self._encoder.line(Error(ErrorCode.INTERNAL))

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from enum import Enum
 
-__all__ = ["Hold", "Turns"]
+__all__ = ["GONE", "Hold", "Turns"]
 
 _TURN_MESSAGES = 64
 _SHORT_BYTES = _TURN_MESSAGES * len("{}")
@@ -25,6 +25,25 @@ class Hold(Enum):
     JOBS = "too many of its answers wait for storage"
     RATE = "it was too fast"
     STOP = "the server stops"
+
+
+class _Gone(asyncio.Transport):
+    """Stands for the transport of a connection that is gone: one event loop raises at what is done with that."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+
+    def is_closing(self) -> bool:
+        return True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+GONE = _Gone()
 
 
 class Turns:
@@ -71,7 +90,7 @@ class Turns:
 
     def end(self) -> None:
         """Forget what was read, and whom to give it: the connection is gone."""
-        self._unread, self._take = b"", _ignore
+        self._transport, self._unread, self._take = GONE, b"", _ignore
 
     def _begin(self, data: bytes) -> None:
         """Begin a turn; what is beyond it waits until all others had theirs."""
