@@ -40,7 +40,8 @@ class Attack:
         quick: its size in pytest (a few seconds); `long`: in `make hostile`.
         p99_seconds: what the honest clients' p99 may be meanwhile, on a machine that is otherwise quiet.
         rss_mib: how much the server's memory may grow meanwhile, at its peak.
-        options: of the server, beyond its defaults. The limits are the defaults unless the row changes them.
+        options: of the server, beyond its defaults; {directory} in one is an empty directory. The limits are the
+            defaults unless the row changes them.
         prelude: Python for the server's process, before it imports anything (see `live.Server`).
         prepare: what is there before the attack begins (a group with members, say): not measured.
     """
@@ -108,7 +109,8 @@ def run(attack: Attack, directory: Path, *, is_long: bool = False) -> Figures:
         directory: an empty one, for the server's files.
     """
     figures = Figures(attack.name)
-    server = Server(directory, *_with_default_rate(attack.options), prelude=attack.prelude)
+    options = [option.format(directory=directory) for option in attack.options]
+    server = Server(directory, *_with_default_rate(options), prelude=attack.prelude)
     try:
         with ExitStack() as stack:
             field = Field(server, stack)
@@ -133,8 +135,8 @@ def run(attack: Attack, directory: Path, *, is_long: bool = False) -> Figures:
     return figures
 
 
-def _with_default_rate(options: tuple[str, ...]) -> tuple[str, ...]:
-    return options if "--rate" in options else ("--rate", "50", *options)
+def _with_default_rate(options: list[str]) -> list[str]:
+    return options if "--rate" in options else ["--rate", "50", *options]
 
 
 def _start_honest(server: Server, directory: Path) -> subprocess.Popen[bytes]:
