@@ -180,10 +180,12 @@ def _judge_times(figures: Figures, attack: Attack, lines: list[list[str]], begun
 
 
 def _judge_server(figures: Figures, attack: Attack, server: Server) -> None:
+    if (rss := _memory(server, "VmRSS")) == 0:
+        server.process.wait(10)
     if server.process.poll() is not None:
         figures.faults.append(f"the server ended with {server.process.poll()}: {server.log()[-2000:]}")
         return
-    figures.rss_after = _memory(server, "VmRSS")
+    figures.rss_after = rss
     grown = (figures.rss_peak - figures.rss_before) / MIB
     if grown > attack.rss_mib:
         figures.faults.append(f"memory grew by {grown:.0f} MiB, {attack.rss_mib:.0f} allowed")
@@ -199,4 +201,5 @@ def _p99(times: list[float]) -> float:
 
 def _memory(server: Server, what: str) -> int:
     status = Path(f"/proc/{server.pid}/status").read_text()
-    return int(status.partition(f"{what}:")[2].split()[0]) * 1024
+    found = status.partition(f"{what}:")[2].split()
+    return int(found[0]) * 1024 if found else 0  # it is ending
