@@ -24,9 +24,10 @@ from tchat_server.crowd import Crowd
 from tchat_server.listener import Listener
 from tchat_server.log import EventLog, LogUnavailable, Ready
 from tchat_server.metrics import Metrics
-from tchat_server.peer import Line, PeerProtocol
+from tchat_server.peer import PeerProtocol
+from tchat_server.spacing import Line
 from tchat_server.storage import Encoder, answer, reading
-from tchat_server.turn import Hold
+from tchat_server.turn import Hold, Rota
 
 __all__ = ["Server"]
 
@@ -34,6 +35,12 @@ logger = logging.getLogger("tchat_server")
 
 _MAX_BACKLOG = 4096
 """Events and answers that may wait for storage before sockets are not read any more."""
+
+_MAX_BACKLOG_BYTES = 256 * 1024
+"""Bytes that may be taken while an append is out, as above: they all leave in one tick."""
+
+_CHEAP_BYTES = 4096
+"""What costs less to carry is not counted."""
 
 _SLOW_LOG_SECONDS = 5.0
 _LISTEN_BACKLOG = 1024
@@ -68,6 +75,8 @@ class Server:
         self._crowd = Crowd(limits, self.metrics)
         self._dirty: list[PeerProtocol] = []
         self._not_read: set[PeerProtocol] = set()
+        self.rota = Rota()
+        self._taken_bytes = 0
         self._tick_is_due = False
         self._is_appending = False
         self._is_stopping = False
@@ -130,13 +139,15 @@ class Server:
         self.metrics.connections_total += 1
         return id
 
-    def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None:
-        """Pass what a peer sent to the hub."""
+    def received(self, peer: PeerProtocol, items: Sequence[Item], size: int) -> None:
+        """Pass what a peer sent, in *size* bytes, to the hub."""
         self.metrics.frames_in_total += len(items)
         self.hub.handle(peer.id, items, self._clock())
         if items:
             peer.has_spoken = True
-            if self.hub.backlog > _MAX_BACKLOG:
+            if self._is_appending:
+                self._taken_bytes += size
+            if self._has_much():
                 peer.turns.hold(Hold.BACKLOG)
                 self._not_read.add(peer)
         self._tick_soon()
@@ -193,10 +204,13 @@ class Server:
         while effects := self.hub.drain():
             self._carry_out(effects)
         self._flush()
-        if self._not_read and self.hub.backlog <= _MAX_BACKLOG:
+        if self._not_read and not self._has_much():
             for peer in self._not_read:
                 peer.turns.release(Hold.BACKLOG)
             self._not_read.clear()
+
+    def _has_much(self) -> bool:
+        return self.hub.backlog > _MAX_BACKLOG or self._taken_bytes > _MAX_BACKLOG_BYTES
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         """Carry out effects in order; a run of messages for one audience is joined once and shared."""
@@ -210,7 +224,10 @@ class Server:
                         self._deliver(audience, run)
                     audience, run = effect.peers, []
                 message = effect.message
-                run.append((message, encode(message)))
+                line = encode(message)
+                run.append((message, line))
+                if len(line) * len(audience) > _CHEAP_BYTES:
+                    self._carried(effect, len(line) * len(audience))
                 if isinstance(message, Error):
                     self._refused(effect.peers, message.code)
                 continue
@@ -232,6 +249,11 @@ class Server:
                     assert_never(effect)
         if run:
             self._deliver(audience, run)
+
+    def _carried(self, send: Send, size: int) -> None:
+        source = send.peers[0] if len(send.peers) == 1 else send.source
+        if source is not None and (peer := self._peers.get(source)) is not None:
+            peer.toll.carried(size)
 
     def _deliver(self, audience: tuple[PeerId, ...], run: list[Line]) -> None:
         self.metrics.deliveries_total += len(run) * len(audience)
@@ -287,7 +309,7 @@ class Server:
         self._tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
 
     def _settle(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
-        self._is_appending = False
+        self._is_appending, self._taken_bytes = False, 0
         metrics = self.metrics
         metrics.appends_total += 1
         metrics.append_seconds_total += time.monotonic() - self._appending_since
@@ -333,7 +355,9 @@ class Server:
 
         async def job() -> bytes:
             try:
-                return await line() + b"\r\n"
+                found = await line() + b"\r\n"
+                peer.toll.carried(len(found))
+                return found
             except (LogUnavailable, TchatError) as error:  # the latter: what was read is damaged
                 logger.warning("storage: %s", error)
                 action = effect.action if isinstance(effect, Read) else None

@@ -171,13 +171,12 @@ def test_a_fault_of_ours_costs_one_peer_or_ends_the_server_but_never_goes_unnoti
 @pytest.mark.parametrize("greeting", [b"\n", b""], ids=["at once", "spaced"])
 def test_a_fault_of_ours_in_delivering_costs_who_it_was_for(greeting: bytes, tmp_path: Path) -> None:
     prelude = (
-        "from tchat_server import peer\n"
-        "for name in ('flush', '_let_one_go'):\n"
-        "    def faulty(self, act=getattr(peer.PeerProtocol, name)):\n"
-        "        waits = b''.join([*self.out, *(line for _, line in self._spacing or ())])\n"
-        "        assert b'planned' not in waits or self.host != '127.0.0.9'\n"
-        "        act(self)\n"
-        "    setattr(peer.PeerProtocol, name, faulty)\n"
+        "from tchat_server.peer import PeerProtocol\n"
+        "flush, write_spaced = PeerProtocol.flush, PeerProtocol._write_spaced\n"
+        "def check(self, data):\n"
+        "    assert b'planned' not in data or self.host != '127.0.0.9'\n"
+        "PeerProtocol.flush = lambda self: (check(self, b''.join(self.out)), flush(self))\n"
+        "PeerProtocol._write_spaced = lambda self, line: (check(self, line), write_spaced(self, line))\n"
     )
     server = Server(tmp_path, prelude=prelude)
     try:
