@@ -216,6 +216,8 @@ class Server:
         """Carry out effects in order; a run of messages for one audience is joined once and shared."""
         audience: tuple[PeerId, ...] = ()
         run: list[Line] = []
+        payer: PeerId | None = None
+        owed = 0
         encode = self._encoder.line
         for effect in effects:
             if isinstance(effect, Send):
@@ -226,8 +228,13 @@ class Server:
                 message = effect.message
                 line = encode(message)
                 run.append((message, line))
-                if len(line) * len(audience) > _CHEAP_BYTES:
-                    self._carried(effect, len(line) * len(audience))
+                source = effect.source
+                if source is None and len(audience) == 1:
+                    source = audience[0]
+                if source != payer:
+                    self._carried(payer, owed)
+                    payer, owed = source, 0
+                owed += len(line) * len(audience)
                 if isinstance(message, Error):
                     self._refused(effect.peers, message.code)
                 continue
@@ -250,9 +257,8 @@ class Server:
         if run:
             self._deliver(audience, run)
 
-    def _carried(self, send: Send, size: int) -> None:
-        source = send.peers[0] if len(send.peers) == 1 else send.source
-        if source is not None and (peer := self._peers.get(source)) is not None:
+    def _carried(self, payer: PeerId | None, size: int) -> None:
+        if size > _CHEAP_BYTES and payer is not None and (peer := self._peers.get(payer)) is not None:
             peer.toll.carried(size)
 
     def _deliver(self, audience: tuple[PeerId, ...], run: list[Line]) -> None:

@@ -72,18 +72,26 @@ class Rota:
     It is fewer bytes while rounds take long, whatever takes so long in what they ask for.
     """
 
-    __slots__ = ("_began", "_room", "_waiting")
+    __slots__ = ("_began", "_is_due", "_room", "_taken", "_waiting")
 
     def __init__(self) -> None:
         self._waiting: deque[Turns | _Turn] = deque()
-        self._room = _ROUND_BYTES
+        self._room, self._taken = _ROUND_BYTES, 0
+        self._is_due = False
         self._began: float | None = None
+
+    def offer(self, turns: Turns) -> None:
+        """Give *turns* a turn at once if there is room in this round, else when it comes round."""
+        if self._waiting or self._taken >= self._room:
+            self.put(turns)
+        else:
+            self._soon()
+            self._taken += turns.take_turn(min(self._room, _TURN_BYTES))
 
     def put(self, turns: Turns | _Turn) -> None:
         """Give *turns* a turn when it comes round."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._round)
         self._waiting.append(turns)
+        self._soon()
 
     async def turn(self) -> None:
         """Wait for a turn with what is no message, and counts as many bytes as a turn has."""
@@ -91,21 +99,25 @@ class Rota:
         self.put(turn)
         await turn.has_come
 
+    def _soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._round)
+
     def _round(self) -> None:
         now, waiting = asyncio.get_running_loop().time(), self._waiting
         if self._began is not None and now - self._began > _LONG_ROUND_SECONDS:
             self._room = max(self._room // 2, _SHORT_BYTES)
         else:
             self._room = min(self._room * 2, _ROUND_BYTES)
-        room = self._room
+        self._began = now if waiting or self._taken else None
+        self._is_due, self._taken = False, 0
         for _ in range(len(waiting)):
-            room -= waiting[0].take_turn(min(room, _TURN_BYTES))
-            waiting.popleft()
-            if room <= 0:
+            self._taken += waiting.popleft().take_turn(min(self._room, _TURN_BYTES))
+            if self._taken >= self._room:
                 break
-        self._began = now if waiting else None
-        if waiting:
-            asyncio.get_running_loop().call_soon(self._round)
+        if waiting or self._taken:
+            self._soon()
 
 
 class Turns:
@@ -133,7 +145,8 @@ class Turns:
             self._take(data)
         else:
             self._unread = data
-            self._wait()
+            self._is_waiting = True
+            self._rota.offer(self)
 
     def take_turn(self, most: int) -> int:
         """Have what a turn may hold taken, no more than *most* bytes; return how many that was."""
