@@ -55,7 +55,7 @@ class Spacing:
         self.go_on()
 
     def go_on(self) -> None:
-        """Let go what may: the first line if no gap is on, and whatever there is no room for."""
+        """Let go what may: the first line if no gap is on, and whatever there is no room for (R-op-pace-full)."""
         while self._lines and self._takes() and (self._gap is None or self.size > self._room):
             line = self._lines.popleft()
             self.size -= len(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import selectors
 import sqlite3
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,29 @@ def into_a_group(field: Field, *, senders: int, seconds: float) -> None:
     members_are_there(field)
 
 
+def again_and_again(field: Field, *, threads: int, seconds: float) -> None:
+    """Come, say the largest text to a group of many, go, and come again under a new name: nothing is owed by anybody."""
+    until = time.monotonic() + seconds
+    text = line(action="gbroadcast", group=GROUP, msg=GROWING)
+
+    said: list[int] = []
+
+    def come_and_go(thread: int) -> None:
+        for number in itertools.count():
+            if time.monotonic() > until:
+                return
+            with suppress(ConnectionError, AssertionError), Client(field.server.port, source="127.0.0.3") as client:
+                client.hello(f"guest.{thread}.{number}")
+                client.ask(action="join", group=GROUP)
+                client.write(text * 4)
+                said.append(len(client.sync()))
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(come_and_go, range(threads)))
+    assert sum(said) > threads, "hardly anything was said"
+    members_are_there(field)
+
+
 def to_everybody(field: Field, *, senders: int, seconds: float) -> None:
     """Send the largest texts to everybody who is connected."""
     clients = [field.client(f"herald.{number}") for number in range(senders)]
@@ -161,6 +186,14 @@ ATTACKS = (
         into_a_group,
         {"senders": 16, "seconds": 4.0},
         {"senders": 63, "seconds": 60.0},
+        prepare=gather,
+    ),
+    Attack(
+        "texts-of-who-comes-and-goes",
+        "connections that come, say the same to that group, go, and come again",
+        again_and_again,
+        {"threads": 16, "seconds": 4.0},
+        {"threads": 32, "seconds": 60.0},
         prepare=gather,
     ),
     Attack(
