@@ -109,7 +109,7 @@ def into_a_group(field: Field, *, senders: int, seconds: float) -> None:
 
 
 def again_and_again(field: Field, *, threads: int, seconds: float) -> None:
-    """Come, say the largest text to a group of many, go, and come again under a new name: nothing is owed by anybody."""
+    """Come, say the largest text to a group of many, go, and come again: a newcomer owes nothing."""
     until = time.monotonic() + seconds
     text = line(action="gbroadcast", group=GROUP, msg=GROWING)
 
