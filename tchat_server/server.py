@@ -142,11 +142,11 @@ class Server:
     def received(self, peer: PeerProtocol, items: Sequence[Item], size: int) -> None:
         """Pass what a peer sent, in *size* bytes, to the hub."""
         self.metrics.frames_in_total += len(items)
+        if self._is_appending:
+            self._taken_bytes += size
         self.hub.handle(peer.id, items, self._clock())
         if items:
             peer.has_spoken = True
-            if self._is_appending:
-                self._taken_bytes += size
             if self._has_much():
                 peer.turns.hold(Hold.BACKLOG)
                 self._not_read.add(peer)

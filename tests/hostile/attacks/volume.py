@@ -12,15 +12,24 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hostile.harness import Attack, Field
-from live import Client
+from live import NO_RATES, Client
 
 GROUP = "volume"
 GROWING = "\x01" * 8192  # each byte of it is six in JSON
 COMMAS = b'{"action":"ping","x":[' + b"1234567890," * 1000 + b"1]}\n"
+
+
+SLOW_DISK = """
+import time
+from tchat_server.log import session
+append = session.Session.append
+session.Session.append = lambda *a, **k: (time.sleep(0.3), append(*a, **k))[1]
+"""
 
 
 def line(**message: Any) -> bytes:
@@ -217,6 +226,17 @@ ATTACKS = (
         pages,
         {"connections": 63, "seconds": 4.0},
         {"connections": 63, "seconds": 60.0},
+    ),
+    Attack(
+        "texts-while-the-disk-is-slow",
+        "the same without any rate while each append takes 0.3 s: what waits for it is bounded in bytes",
+        into_a_group,
+        {"senders": 16, "seconds": 3.0},
+        {"senders": 63, "seconds": 60.0},
+        p99_seconds=1.5,
+        options=("--db", "{directory}/t.db", *NO_RATES),
+        prelude=SLOW_DISK,
+        prepare=partial(gather, members=8),
     ),
     Attack(
         "stored-bytes",
