@@ -12,7 +12,7 @@ import pkgutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ __all__ = ["Attack", "Field", "Figures", "all_attacks", "run"]
 
 MIB = 1024 * 1024
 QUIET_SECONDS = 1.5
+LEAST_SECONDS = 1.0
 WORST_SECONDS = 1.0
 NO_UVLOOP = "import sys; sys.modules['uvloop'] = None"
-_TESTS = Path(__file__).parents[2]
+_TESTS = Path(__file__).parents[1]
 
 
 @frozen
@@ -53,7 +54,7 @@ class Attack:
     long: Mapping[str, Any] = Factory(dict)
     p99_seconds: float = 0.25
     rss_mib: float = 100.0
-    options: tuple[str, ...] = ()
+    options: Sequence[str] = ()
     prelude: str = ""
     prepare: Callable[[Field], None] | None = None
 
@@ -125,6 +126,7 @@ def run(attack: Attack, directory: Path, *, is_long: bool = False) -> Figures:
                 attack.act(field, **(attack.long if is_long else attack.quick))
             except (OSError, AssertionError) as error:  # what it hits may be gone: then this is said below
                 figures.faults.append(f"the attack failed: {error!r}")
+            time.sleep(max(0.0, begun + LEAST_SECONDS - time.monotonic()))
             ended = time.monotonic()
             if server.process.poll() is None:
                 figures.rss_peak = _memory(server, "VmHWM")
@@ -200,6 +202,9 @@ def _p99(times: list[float]) -> float:
 
 
 def _memory(server: Server, what: str) -> int:
-    status = Path(f"/proc/{server.pid}/status").read_text()
+    try:
+        status = Path(f"/proc/{server.pid}/status").read_text()
+    except FileNotFoundError:
+        return 0
     found = status.partition(f"{what}:")[2].split()
     return int(found[0]) * 1024 if found else 0  # it is ending

@@ -39,7 +39,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.hub": (
         *("line refusal retries throttle", "presence", "identity outcome", "entrance", "ledger", "login query", "hub"),
     ),
-    "tchat_server.net": ("flow tls", "admission", "listener", "peer"),
+    "tchat_server.net": ("flow tls", "admission spacing toll", "listener work", "peer"),
     "tchat_server.ops": ("admin descriptor logs metrics",),
     "tchat_server.store": ("event_log change", "memory sqlite", "answers"),
     "tchat_server.store.sqlite": (
@@ -83,7 +83,7 @@ ASYNCIO_CALLS = {name for name in dir(asyncio.Protocol) if not name.startswith("
 
 # Where anything at all may be caught: the shell's guards around one connection's items, and what is read for them.
 CATCHES_ANYTHING = {
-    ("tchat_server.server", "_faults_cost_only"),
+    ("tchat_server.net.peer", "guard"),
     ("tchat_server.server", "job"),
     ("tchat_server.store.sqlite.reader", "_answer"),
 }

@@ -299,7 +299,7 @@ PERSONAL = {
     "an account": ("UPDATE users SET password_hash = 'mine'", r"the account of alice"),
     "a standing": (
         "UPDATE standings SET standing = 'mfmber' WHERE user = 'alice' AND group_id = 1",
-        r"the standing of alice in group wob",
+        r"the standing of alice in group 1",
     ),
     "an id": ("UPDATE retries SET digest = digest || 'x'", r"an id of alice in group wob"),
 }
