@@ -23,7 +23,7 @@ CONFORMANCE = "spec/conformance"
 STOREYS = (
     ("value", "errors", "limits", "names"),
     ("request", "event", "reply"),
-    ("group", "commands", "framing", "wording", "rate", "spelling", "strict_json"),
+    ("group", "commands", "framing", "wording", "rate", "spelling", "strict_json", "redaction"),
     ("effect", "presence", "pending", "foreign", "shape", "codec"),
     ("identity", "refusal", "outcome", "entrance", "ledger", "session", "query"),
     ("hub", "mirror", "connection"),
