@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from libtchat.commands import COMMANDS, PROBLEMS
 from libtchat.value import frozen
+from tchat_client.sanitise import clean
 
 __all__ = ["LANGUAGES", "Language", "choose"]
 
@@ -26,10 +27,11 @@ class Language:
         return key in self.sentences
 
     def text(self, key: str, **values: object) -> str:
-        """Return the sentence *key* with *values* in it; what it names and is not given becomes `?`."""
+        """Return the sentence *key* with *values* in it, cleaned; what it names and is not given becomes `?`."""
         if values.get("count") == 1 and key + ".one" in self.sentences:
             key += ".one"
-        return self.sentences[key].format_map(_Values(values))
+        shown = {name: value if isinstance(value, int | float) else clean(str(value)) for name, value in values.items()}
+        return self.sentences[key].format_map(_Values(shown))
 
 
 class _Values(dict[str, object]):
@@ -170,6 +172,10 @@ _ENGLISH: Mapping[str, str] = {
     "bad-config.key": "{path}: there is no setting {setting}; there are {known}",
     "bad-config.type": "{path}: {setting} must be {type}",
     "bad-utf8": "line {line} of the input is not UTF-8",
+    "endless-list": "the list does not end: stopped after {pages} pages",
+    "password-seen": "everybody on this machine can read a command line: choose another password, and "
+    "do 'register;' without it, which asks on a terminal or takes TCHAT_PASSWORD or --password-file",
+    "no-password": "no password: set TCHAT_PASSWORD or use --password-file, or do 'register;' on a terminal",
     "no-text": "no text: give one, or pipe it in",
     "text-twice": "give the text or --stdin line, not both",
     "bad-duration": "'{value}' is no duration such as 30s, 5m or 1h",
@@ -358,6 +364,10 @@ _FRENCH: Mapping[str, str] = {
     "bad-config.key": "{path} : pas de réglage {setting} ; il y a {known}",
     "bad-config.type": "{path} : {setting} doit être {type}",
     "bad-utf8": "la ligne {line} de l'entrée n'est pas en UTF-8",
+    "endless-list": "la liste ne finit pas : arrêt après {pages} pages",
+    "password-seen": "tout le monde sur cette machine peut lire une ligne de commande : choisissez un autre mot de "
+    "passe, et faites 'register;' sans lui : demandé sur un terminal, ou pris de TCHAT_PASSWORD ou --password-file",
+    "no-password": "pas de mot de passe : TCHAT_PASSWORD ou --password-file le donnent, un terminal le demande",
     "no-text": "pas de texte : donnez-en un, ou par un tube",
     "text-twice": "donnez le texte ou --stdin line, pas les deux",
     "bad-duration": "« {value} » n'est pas une durée comme 30s, 5m ou 1h",

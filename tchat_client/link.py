@@ -24,6 +24,7 @@ from libtchat.redaction import Redactor, redact
 from libtchat.reply import Error, Message, Pong, Welcome
 from libtchat.request import Hello, ListStates, Ping, Quit, Request
 from tchat_client.failure import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
+from tchat_client.patience import patience
 
 __all__ = [
     "Address",
@@ -361,7 +362,7 @@ class Link:
                 self.round_trip_seconds = asyncio.get_running_loop().time() - self._pings.pop(id)
             self._resolve(id, notice.message)
             if notice.quiet and isinstance(notice.message, Error):
-                self._rest(notice.message.retry_after or 1)
+                self._rest(patience(notice.message.retry_after))
         if isinstance(message, Foreign) and not self.is_ours and self._waiting:
             self._resolve(next(iter(self._waiting)), message)
         return notices

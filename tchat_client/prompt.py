@@ -28,7 +28,7 @@ from libtchat.mirror import Mirror, View
 from libtchat.reply import Error
 from tchat_client.completion import candidates
 from tchat_client.link import Link, Offline, Online, Status
-from tchat_client.render import clean, clip
+from tchat_client.sanitise import clean, clip
 from tchat_client.session import Session
 
 __all__ = ["Prompt", "run_prompt"]
@@ -216,10 +216,10 @@ class Prompt(Session):
         """Say that one is connected, and what one may type."""
         self.renderer.me = self.link.mirror.name
         say = self.renderer.language.text
-        self.write(clean(say("server-hello", address=self.link.address, name=self.renderer.me)))
+        self.write(say("server-hello", address=self.link.address, name=self.renderer.me))
         names = [view.name for view in self.link.mirror.groups.values() if view.is_member]
         if names:
-            self.write(clean(say("server-hello.groups", names=", ".join(names))))
+            self.write(say("server-hello.groups", names=", ".join(names)))
 
     def _redraw(self) -> None:
         app: Application[str] = self._editor.app

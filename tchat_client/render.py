@@ -7,7 +7,6 @@ renderer remembers between lines: the day shown last, and which groups were just
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from string import Formatter
@@ -39,29 +38,12 @@ from libtchat.reply import (
 from libtchat.request import ListMessages, ListStates, Request
 from tchat_client.failure import LinkError
 from tchat_client.language import Language
+from tchat_client.sanitise import clean, clip
 
-__all__ = ["Renderer", "clean", "clip"]
+__all__ = ["Renderer"]
 
-_UNSAFE = frozenset({"Cc", "Cf", "Cs"})  # C0, DEL, C1; bidi, zero-width and other invisible controls; surrogates
-_LINE_ENDS = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _NICK_COLOURS = (32, 33, 34, 35, 36, 92, 93, 94, 95, 96)
 _BOLD, _DIM, _RED = 1, 2, 31
-
-
-def clean(text: str) -> str:
-    """Return *text* as it may go to a terminal, on one line.
-
-    Line ends become ⏎, tabs a space, every other control or invisible character U+FFFD.
-    """
-    if text.isprintable():
-        return text
-    text = _LINE_ENDS.sub("⏎", text.replace("\t", " "))
-    return "".join("\ufffd" if unicodedata.category(char) in _UNSAFE else char for char in text)
-
-
-def clip(text: str, most: int) -> str:
-    """Return *text*, cut to *most* characters."""
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 @define

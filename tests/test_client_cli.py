@@ -241,7 +241,7 @@ def test_a_one_shot_beside_an_open_session_is_the_same_user(tchat: Client, wob: 
 
 
 def test_a_password_comes_from_a_file_or_the_environment_and_is_never_shown(tchat: Client) -> None:
-    out, err = tchat("do", "register;hunter2", "--json", name="paula")
+    out, err = tchat("do", "register;", "--json", name="paula", TCHAT_PASSWORD="hunter2")
     assert "hunter2" not in out + err
     stranger = Client(tchat.directory / "elsewhere", tchat.server)
     stranger.directory.mkdir()
@@ -315,7 +315,7 @@ MISUSES = [
     (("do", "kick;wob"), "kick takes [group];user[;reason], for example kick;wob;bob;spam"),
     (("do", "hello"), "no current group"),
     (("do", "/trace on"), "makes sense in a session only"),
-    (("do", "register;"), "makes sense in a session only"),
+    (("do", "register;"), "no password: set TCHAT_PASSWORD"),
     (("send", "a b", "hi"), "'a b' cannot be a group name"),
     (("send", "wob", "x" * 9000), "the text has 9000 bytes, at most 8192"),
     (("send", "wob", ""), "no text"),

@@ -37,7 +37,8 @@ from libtchat.reply import (
 )
 from libtchat.request import REQUESTS, Invite, Kick, ListMessages, ListStates, Register, Say
 from tchat_client.language import LANGUAGES
-from tchat_client.render import Renderer, clean, clip
+from tchat_client.render import Renderer
+from tchat_client.sanitise import clean, clip
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
 TS = "2026-11-22T10:41:00.000Z"
