@@ -50,7 +50,9 @@ class Session(Watcher):
         if not text.strip():
             return True
         try:
-            meaning = parse(text, self.link.mirror.current_name)
+            mirror = self.link.mirror
+            known = (*(view.name for view in mirror.groups.values()), *mirror.users.values())
+            meaning = parse(text, mirror.current_name, known)
         except Mistyped as problem:
             self.complain(self.renderer.mistyped(problem))
             return True

@@ -22,7 +22,7 @@ CONFORMANCE = "spec/conformance"
 # The library's storeys, from the ground. A module imports from storeys below its own.
 STOREYS = (
     ("value", "errors", "limits", "names"),
-    ("request", "event", "reply"),
+    ("request", "event", "reply", "guess"),
     ("group", "commands", "framing", "wording", "rate", "spelling", "strict_json", "redaction"),
     ("effect", "presence", "pending", "foreign", "shape", "codec"),
     ("identity", "refusal", "outcome", "entrance", "ledger", "session", "query"),
@@ -60,6 +60,7 @@ OUTSIDE = {
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},
+    "tchat_client.history": {"attrs", "prompt_toolkit"},
     "tchat_client.prompt": {"attrs", "prompt_toolkit"},
     "tchat_client.settings": {"attrs", "platformdirs"},
     CONFORMANCE: set(),
