@@ -41,7 +41,7 @@ class _PipedJson(_Piped):
         for notice in notices:
             if isinstance(notice, Heard) and not notice.quiet:
                 message = notice.message
-                self.failures += isinstance(message, Error) and notice.request is not None
+                self.failures += isinstance(message, Error) and notice.request is not None and not self.selects(notice)
                 self.emit(json_line(message))
 
     def complain(self, text: str) -> None:

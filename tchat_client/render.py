@@ -17,6 +17,7 @@ from attrs import define, field
 from libtchat.codec import Foreign
 from libtchat.commands import COMMANDS, Command, LocalAction, Mistyped, unparse
 from libtchat.event import Banned, Created, Event, Joined, Kicked, Said
+from libtchat.guess import nearest
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
 from libtchat.names import Key, group_key, user_key
 from libtchat.reply import (
@@ -54,6 +55,7 @@ class Renderer:
         me: one's own name, for mentions and for what is said to "you".
         address: the server's, as shown.
         zone: the time zone of times shown, None for the machine's.
+        groups: names of groups that there are, to tell a typo.
         round_trip_ms: of the last ping, None before one was answered.
     """
 
@@ -62,6 +64,7 @@ class Renderer:
     address: str = ""
     is_coloured: bool = False
     zone: tzinfo | None = None
+    groups: tuple[str, ...] = ()
     round_trip_ms: int | None = None
     _day: date | None = None
     _entering: set[Key] = field(factory=set)
@@ -110,13 +113,14 @@ class Renderer:
     def refusal(self, error: Error, request: Request | None = None) -> str:
         """Return the sentence for what the server refused, and its code."""
         known = {"name": self.me, "group": getattr(request, "group", None), "request": error.request}
+        known["near"] = nearest(known["group"] or error.group or "", self.groups)
         known["dest"] = getattr(request, "dest", getattr(request, "to", None))
         known |= {
             name: value
             for name in ("group", "dest", "field", "limit", "retry_after", "msg")
             if (value := getattr(error, name)) not in (None, "")
         }
-        for key in (f"error.{error.code}", "error"):
+        for key in (f"error.{error.code}.near", f"error.{error.code}", "error"):
             if key in self.language and all(known.get(name) for name in _names_in(self.language.sentences[key])):
                 return clean(f"{self.language.text(key, **known)} ({error.code})")
         return clean(error.code)

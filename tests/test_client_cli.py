@@ -115,6 +115,22 @@ def test_piped_lines_can_be_answered_in_json(tchat: Client, wob: str) -> None:
     assert [message.get("code") for message in messages] == [None, "bad-request", "forbidden"]
 
 
+def test_a_group_one_is_in_already_is_selected(tchat: Client, wob: str) -> None:
+    out, err = tchat("--join", "wob", stdin=b"j;wob\nwho has the keys?\n")
+    assert out.count("text goes to wob now") == 2
+    assert "already" not in out + err
+    assert "alice: who has the keys?" in out
+    out, _ = tchat("--join", "wob", "--json", stdin=b"again\n")
+    assert [json.loads(line).get("code", "") for line in out.splitlines()] == ["already-member", ""]
+
+
+def test_a_typo_of_a_group_is_not_offered_for_creation(tchat: Client, wob: str) -> None:
+    out, _ = tchat(stdin=b"groups;\nj;wpb\n", code=1)
+    assert "there is no group wpb: did you mean wob? (group-not-found)" in out
+    out, _ = tchat("--lang", "fr", stdin=b"j;wpb\n", code=1)
+    assert "vouliez-vous dire wob ?" in out
+
+
 def test_quit_ends_the_piped_lines(tchat: Client) -> None:
     out, _ = tchat(stdin=b"ping;\nq;\nls;\n")
     assert "round trip" in out
