@@ -7,6 +7,8 @@ JSON and logs are never translated.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 
 from libtchat.commands import COMMANDS, PROBLEMS
@@ -31,12 +33,24 @@ class Language:
         if values.get("count") == 1 and key + ".one" in self.sentences:
             key += ".one"
         shown = {name: value if isinstance(value, int | float) else clean(str(value)) for name, value in values.items()}
-        return self.sentences[key].format_map(_Values(shown))
+        sentence = self.sentences[key]
+        if self.code == "fr":
+            sentence = _OF_A_NAME.sub(lambda of: _elided(of, shown), sentence)
+        return sentence.format_map(_Values(shown))
 
 
 class _Values(dict[str, object]):
     def __missing__(self, key: str) -> str:
         return "?"
+
+
+_OF_A_NAME = re.compile(r"\bde \{(\w+)\}")
+
+
+def _elided(of: re.Match[str], values: Mapping[str, object]) -> str:
+    """Return the piece of a French sentence, `de {name}` or `d'{name}`: as the name begins."""
+    first = unicodedata.normalize("NFD", str(values.get(of[1], "")))[:1].casefold()
+    return f"d'{{{of[1]}}}" if first and first in "aeiouyœæ" else of[0]
 
 
 _ENGLISH: Mapping[str, str] = {
@@ -75,6 +89,7 @@ _ENGLISH: Mapping[str, str] = {
     "server-list-clients": "{count} connected: {names}",
     "server-list-clients.one": "1 connected: {names}",
     "server-quit": "goodbye",
+    "server-stops": "the server stops",
     "members": "{count} members: {names}",
     "members.one": "1 member: {names}",
     "members.none": "no members",
@@ -103,6 +118,8 @@ _ENGLISH: Mapping[str, str] = {
     "error.name-in-use": "the name {name} is in use: choose another one with --name",
     "error.auth-required": "the name {name} is protected by a password",
     "error.auth-failed": "wrong password for {name}",
+    "error.auth-required.asked": "only names with a password are served here: register; gives {name} one",
+    "error.forbidden.register": "the name {name} has a password already",
     "error.forbidden": "only the owner of {group} may do this",
     "error.self-target": "you cannot do this to yourself",
     "error.group-not-found": "there is no group {group}: cg;{group} creates it",
@@ -276,6 +293,7 @@ _FRENCH: Mapping[str, str] = {
     "server-list-clients": "{count} connectés : {names}",
     "server-list-clients.one": "1 connecté : {names}",
     "server-quit": "au revoir",
+    "server-stops": "le serveur s'arrête",
     "members": "{count} membres : {names}",
     "members.one": "1 membre : {names}",
     "members.none": "aucun membre",
@@ -303,6 +321,8 @@ _FRENCH: Mapping[str, str] = {
     "error.name-in-use": "le nom {name} est pris : choisissez-en un autre avec --name",
     "error.auth-required": "le nom {name} est protégé par un mot de passe",
     "error.auth-failed": "mauvais mot de passe pour {name}",
+    "error.auth-required.asked": "seuls les noms avec mot de passe sont servis ici : register; en donne un à {name}",
+    "error.forbidden.register": "le nom {name} a déjà un mot de passe",
     "error.forbidden": "seul le propriétaire de {group} peut faire cela",
     "error.self-target": "vous ne pouvez pas vous faire cela",
     "error.group-not-found": "il n'y a pas de groupe {group} : cg;{group} le crée",

@@ -36,7 +36,7 @@ from libtchat.reply import (
     Users,
     Welcome,
 )
-from libtchat.request import ListMessages, ListStates, Request
+from libtchat.request import Hello, ListMessages, ListStates, Request
 from tchat_client.failure import LinkError
 from tchat_client.language import Language
 from tchat_client.sanitise import clean, clip
@@ -120,7 +120,8 @@ class Renderer:
             for name in ("group", "dest", "field", "limit", "retry_after", "msg")
             if (value := getattr(error, name)) not in (None, "")
         }
-        for key in (f"error.{error.code}.near", f"error.{error.code}", "error"):
+        variants = () if request is None or isinstance(request, Hello) else ("near", request.action, "asked")
+        for key in (*(f"error.{error.code}.{variant}" for variant in variants), f"error.{error.code}", "error"):
             if key in self.language and all(known.get(name) for name in _names_in(self.language.sentences[key])):
                 return clean(f"{self.language.text(key, **known)} ({error.code})")
         return clean(error.code)
@@ -201,6 +202,8 @@ class Renderer:
                 return [self.problem(self.language.text("garbage", text=clip(text, 200), address=self.address), now)]
             case Foreign(text=text):
                 return [self.status(self.language.text("foreign", text=text), now)]
+            case Goodbye(sender=None) if request is None:
+                return [self.status(self.language.text("server-stops"), now)]
             case Error():
                 return [self._refused(message, request, time)]
             case Messages() | States():

@@ -195,7 +195,7 @@ REFUSALS = [
     (
         Error("forbidden", "register", msg="this name has a password"),
         Register("alice", "hunter2"),
-        "14:05 !! register;***: this name has a password (forbidden)",
+        "14:05 !! register;***: the name alice has a password already (forbidden)",
     ),
     (Error("over-quota", "join", msg="come back later"), None, "14:05 !! come back later (over-quota)"),
     (Error("over-quota"), None, "14:05 !! over-quota"),
