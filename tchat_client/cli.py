@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from attrs import evolve
 
 from libtchat.message.errors import CommandError
 from tchat_client.errors import ClosedPipe, HelloRefused, LinkError, Misused, Refusal
@@ -179,7 +180,10 @@ async def do(options: Options, line: str) -> int:
         for row in _renderer(options).help(None if meaning.command is None else find(meaning.command)):
             _print(row)
         return 0
-    if isinstance(meaning, LocalAction | Quit) or (isinstance(meaning, Register) and not meaning.password):
+    if isinstance(meaning, Register):
+        meaning = Register(None, _new_password(options, meaning.password))
+        options = evolve(options, password=None)  # the name has none yet
+    if isinstance(meaning, LocalAction | Quit):
         raise Misused("interactive-only", form=unparse(meaning))
     request = meaning
 
@@ -282,6 +286,25 @@ async def _script(
     finally:
         await link.quit()
     return 0
+
+
+def _new_password(options: Options, typed: str) -> str:
+    """Return the password to register: never one that was typed where `ps` and the shell's history show it."""
+    if typed:
+        raise Misused("password-seen")
+    if options.password:
+        return options.password
+    if not sys.stdin.isatty():
+        raise Misused("no-password")
+    from getpass import getpass
+
+    say = options.language.text
+    first = getpass(say("password.new", name=options.name))
+    if getpass(say("password.again")) != first:
+        raise Misused("password.differ")
+    if not first:
+        raise Misused("no-password")
+    return first
 
 
 def _link(options: Options, state: State, watcher: Watcher | None = None) -> Link:

@@ -11,7 +11,7 @@ from libtchat.commands import COMMANDS, Command, Kind, Place, place
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.request import Invite, Join, Tell, Unban
 from libtchat.mirror import Mirror
-from tchat_client.render import clean
+from tchat_client.sanitise import clean
 
 __all__ = ["candidates"]
 

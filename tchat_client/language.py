@@ -7,10 +7,13 @@ JSON and logs are never translated.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 
 from libtchat.commands import COMMANDS, PROBLEMS
 from libtchat.message.value import frozen
+from tchat_client.sanitise import clean
 
 __all__ = ["LANGUAGES", "Language", "choose"]
 
@@ -26,15 +29,28 @@ class Language:
         return key in self.sentences
 
     def text(self, key: str, **values: object) -> str:
-        """Return the sentence *key* with *values* in it; what it names and is not given becomes `?`."""
+        """Return the sentence *key* with *values* in it, cleaned; what it names and is not given becomes `?`."""
         if values.get("count") == 1 and key + ".one" in self.sentences:
             key += ".one"
-        return self.sentences[key].format_map(_Values(values))
+        shown = {name: value if isinstance(value, int | float) else clean(str(value)) for name, value in values.items()}
+        sentence = self.sentences[key]
+        if self.code == "fr":
+            sentence = _OF_A_NAME.sub(lambda of: _elided(of, shown), sentence)
+        return sentence.format_map(_Values(shown))
 
 
 class _Values(dict[str, object]):
     def __missing__(self, key: str) -> str:
         return "?"
+
+
+_OF_A_NAME = re.compile(r"\bde \{(\w+)\}")
+
+
+def _elided(of: re.Match[str], values: Mapping[str, object]) -> str:
+    """Return the piece of a French sentence, `de {name}` or `d'{name}`: as the name begins."""
+    first = unicodedata.normalize("NFD", str(values.get(of[1], "")))[:1].casefold()
+    return f"d'{{{of[1]}}}" if first and first in "aeiouyœæ" else of[0]
 
 
 _ENGLISH: Mapping[str, str] = {
@@ -73,6 +89,7 @@ _ENGLISH: Mapping[str, str] = {
     "server-list-clients": "{count} connected: {names}",
     "server-list-clients.one": "1 connected: {names}",
     "server-quit": "goodbye",
+    "server-stops": "the server stops",
     "members": "{count} members: {names}",
     "members.one": "1 member: {names}",
     "members.none": "no members",
@@ -101,9 +118,12 @@ _ENGLISH: Mapping[str, str] = {
     "error.name-in-use": "the name {name} is in use: choose another one with --name",
     "error.auth-required": "the name {name} is protected by a password",
     "error.auth-failed": "wrong password for {name}",
+    "error.auth-required.asked": "only names with a password are served here: register; gives {name} one",
+    "error.forbidden.register": "the name {name} has a password already",
     "error.forbidden": "only the owner of {group} may do this",
     "error.self-target": "you cannot do this to yourself",
     "error.group-not-found": "there is no group {group}: cg;{group} creates it",
+    "error.group-not-found.near": "there is no group {group}: did you mean {near}?",
     "error.group-exists": "there is a group {group} already: j;{group} joins it",
     "error.not-member": "you are not a member of {group}: j;{group} joins it",
     "error.already-member": "already a member of {group}",
@@ -170,6 +190,10 @@ _ENGLISH: Mapping[str, str] = {
     "bad-config.key": "{path}: there is no setting {setting}; there are {known}",
     "bad-config.type": "{path}: {setting} must be {type}",
     "bad-utf8": "line {line} of the input is not UTF-8",
+    "endless-list": "the list does not end: stopped after {pages} pages",
+    "password-seen": "everybody on this machine can read a command line: choose another password, and "
+    "do 'register;' without it, which asks on a terminal or takes TCHAT_PASSWORD or --password-file",
+    "no-password": "no password: set TCHAT_PASSWORD or use --password-file, or do 'register;' on a terminal",
     "no-text": "no text: give one, or pipe it in",
     "text-twice": "give the text or --stdin line, not both",
     "bad-duration": "'{value}' is no duration such as 30s, 5m or 1h",
@@ -184,6 +208,10 @@ _FRENCH: Mapping[str, str] = {
     "problem.unknown": "commande inconnue « {word} » : /help les liste, bg;;{line} l'envoie comme texte",
     "problem.near": "commande inconnue « {word} », vouliez-vous dire {suggestion} ?",
     "problem.bare": "pour la commande tapez {form}, pour le dire tapez bg;;{word}",
+    "problem.spaced": "pour la commande tapez {typed}, pour le dire tapez bg;;{line}",
+    "problem.register": "rien n'a été envoyé : tapez register; seul, et le mot de passe vous est demandé",
+    "problem.irc": "pas de commande « {word} » ici : {form} fait cela",
+    "problem.no-irc": "il n'y a pas de « {word} » ici : /help liste ce qu'il y a",
     "problem.fields": "{name} attend {takes}, par exemple {example}",
     "problem.no-fields": "{name} n'attend rien de plus : {example}",
     "problem.no-group": "pas encore de groupe courant : rejoignez-en un (j;wob) ou choisissez-en un (/use wob)",
@@ -265,6 +293,7 @@ _FRENCH: Mapping[str, str] = {
     "server-list-clients": "{count} connectés : {names}",
     "server-list-clients.one": "1 connecté : {names}",
     "server-quit": "au revoir",
+    "server-stops": "le serveur s'arrête",
     "members": "{count} membres : {names}",
     "members.one": "1 membre : {names}",
     "members.none": "aucun membre",
@@ -292,9 +321,12 @@ _FRENCH: Mapping[str, str] = {
     "error.name-in-use": "le nom {name} est pris : choisissez-en un autre avec --name",
     "error.auth-required": "le nom {name} est protégé par un mot de passe",
     "error.auth-failed": "mauvais mot de passe pour {name}",
+    "error.auth-required.asked": "seuls les noms avec mot de passe sont servis ici : register; en donne un à {name}",
+    "error.forbidden.register": "le nom {name} a déjà un mot de passe",
     "error.forbidden": "seul le propriétaire de {group} peut faire cela",
     "error.self-target": "vous ne pouvez pas vous faire cela",
     "error.group-not-found": "il n'y a pas de groupe {group} : cg;{group} le crée",
+    "error.group-not-found.near": "il n'y a pas de groupe {group} : vouliez-vous dire {near} ?",
     "error.group-exists": "le groupe {group} existe déjà : j;{group} pour le rejoindre",
     "error.not-member": "vous n'êtes pas membre de {group} : j;{group} pour le rejoindre",
     "error.already-member": "déjà membre de {group}",
@@ -358,6 +390,10 @@ _FRENCH: Mapping[str, str] = {
     "bad-config.key": "{path} : pas de réglage {setting} ; il y a {known}",
     "bad-config.type": "{path} : {setting} doit être {type}",
     "bad-utf8": "la ligne {line} de l'entrée n'est pas en UTF-8",
+    "endless-list": "la liste ne finit pas : arrêt après {pages} pages",
+    "password-seen": "tout le monde sur cette machine peut lire une ligne de commande : choisissez un autre mot de "
+    "passe, et faites 'register;' sans lui : demandé sur un terminal, ou pris de TCHAT_PASSWORD ou --password-file",
+    "no-password": "pas de mot de passe : TCHAT_PASSWORD ou --password-file le donnent, un terminal le demande",
     "no-text": "pas de texte : donnez-en un, ou par un tube",
     "text-twice": "donnez le texte ou --stdin line, pas les deux",
     "bad-duration": "« {value} » n'est pas une durée comme 30s, 5m ou 1h",

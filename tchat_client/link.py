@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import secrets
 import ssl
 from collections import deque
@@ -22,7 +21,9 @@ from libtchat.message.reply import Error, Foreign, Message, Pong, Welcome
 from libtchat.message.request import Hello, ListStates, Ping, Quit, Request
 from libtchat.mirror import Heard, Mirror, Notice
 from libtchat.wire.connection import ServerConnection
+from libtchat.wire.redaction import Redactor, redact
 from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
+from tchat_client.patience import patience
 
 __all__ = [
     "Address",
@@ -148,7 +149,7 @@ class Link:
     _pings: dict[str, float] = field(factory=dict)
     _heard_at: float = 0
     _resting_until: float = 0
-    _traced: str = ""
+    _traced: Redactor = field(factory=Redactor)
 
     # -- for the owner
 
@@ -162,7 +163,7 @@ class Link:
         """
         reader, self._writer = await self._connect()
         self._connection = ServerConnection()
-        self._cause, self._traced = None, ""
+        self._cause, self._traced = None, Redactor()
         self.mirror.name = self.mirror.name or self.name or ""
         self._tasks = [asyncio.create_task(self._read(reader)), asyncio.create_task(self._write(self._writer))]
         try:
@@ -360,7 +361,7 @@ class Link:
                 self.round_trip_seconds = asyncio.get_running_loop().time() - self._pings.pop(id)
             self._resolve(id, notice.message)
             if notice.quiet and isinstance(notice.message, Error):
-                self._rest(notice.message.retry_after or 1)
+                self._rest(patience(notice.message.retry_after))
         if isinstance(message, Foreign) and not self.is_ours and self._waiting:
             self._resolve(next(iter(self._waiting)), message)
         return notices
@@ -381,7 +382,8 @@ class Link:
                     self._has_work.clear()
                     continue
                 data, id = queue.popleft()
-                self.watcher.trace(">", _without_secrets(data.decode("utf-8", "replace").rstrip()))
+                for line in redact(data.decode("utf-8", "replace")):
+                    self.watcher.trace(">", line)
                 if id in self._pings:
                     self._pings[id] = asyncio.get_running_loop().time()
                 writer.write(data)
@@ -464,21 +466,9 @@ class Link:
             self.watcher.unconfirmed(request)
 
     def _trace_in(self, data: bytes) -> None:
-        """Trace what came, a line at a time, or when a message is whole."""
-        *lines, rest = (self._traced + data.decode("utf-8", "replace")).split("\n")
-        if rest and not self._connection.mid_frame:
-            lines, rest = [*lines, rest], ""
-        self._traced = rest
-        for line in lines:
-            if line.strip():
-                self.watcher.trace("<", _without_secrets(line.rstrip()))
-
-
-_SECRET = re.compile(r'("(?:password|token)"\s*:\s*")(?:[^"\\]|\\.)*')
-
-
-def _without_secrets(text: str) -> str:
-    return _SECRET.sub(r"\1***", text)
+        """Trace what came: each message when it is whole."""
+        for line in self._traced.feed(data, is_mid_frame=self._connection.mid_frame):
+            self.watcher.trace("<", line)
 
 
 def _tls_cause(error: ssl.SSLError) -> LinkError:

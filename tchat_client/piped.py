@@ -10,13 +10,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from attrs import define
 
-from libtchat.message.reply import Error, Foreign
+from libtchat.message.reply import Error
 from libtchat.message.request import Register, Request
 from libtchat.mirror import Heard, Notice
-from libtchat.wire.codec import encode
 from tchat_client.errors import Misused
 from tchat_client.link import Link
-from tchat_client.render import clean
+from tchat_client.sanitise import clean, json_line
 from tchat_client.session import Session
 
 __all__ = ["read_lines", "run_lines", "run_piped"]
@@ -42,12 +41,12 @@ class _PipedJson(_Piped):
         for notice in notices:
             if isinstance(notice, Heard) and not notice.quiet:
                 message = notice.message
-                self.failures += isinstance(message, Error) and notice.request is not None
-                self.emit(message.raw if isinstance(message, Foreign) else encode(message).decode())
+                self.failures += isinstance(message, Error) and notice.request is not None and not self.selects(notice)
+                self.emit(json_line(message))
 
     def complain(self, text: str) -> None:
         self.failures += 1
-        self.emit(encode(Error("bad-request", msg=clean(text))).decode())
+        self.emit(json_line(Error("bad-request", msg=clean(text))))
 
     def trace(self, direction: str, text: str) -> None:
         if self.traces:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -16,19 +15,18 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.application.current import get_app_or_none
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
-from libtchat.commands import place
 from libtchat.message.reply import Error
 from libtchat.mirror import Mirror, View
 from tchat_client.completion import candidates
+from tchat_client.history import history_at
 from tchat_client.link import Link, Offline, Online, Status
-from tchat_client.render import clean, clip
+from tchat_client.sanitise import clean, clip
 from tchat_client.session import Session
 
 __all__ = ["Prompt", "run_prompt"]
@@ -53,17 +51,6 @@ class _Completer(Completer):
             yield Completion(word, start_position=-len(fragment))
 
 
-class _SafeHistory(FileHistory):
-    """A history file that never holds a password, and whose disk may be full."""
-
-    def store_string(self, string: str) -> None:
-        here = place(string)
-        if here.command is not None and any(field.is_secret for field in here.command.fields):
-            return
-        with suppress(OSError):
-            super().store_string(string)
-
-
 class Prompt(Session):
     """A session on a terminal."""
 
@@ -71,7 +58,7 @@ class Prompt(Session):
         self, session: Session, *, history: Path | None, input: Input | None = None, output: Output | None = None
     ) -> None:
         super().__init__(session.link, session.renderer, session.state, session.write, session.traces)
-        kept: History = InMemoryHistory() if history is None else _SafeHistory(str(history))
+        kept = history_at(history)
         self._again_at = 0.0
         self._retry_at = 0.0
         self._questions: asyncio.Queue[tuple[str, asyncio.Future[str | None]]] = asyncio.Queue()
@@ -216,10 +203,10 @@ class Prompt(Session):
         """Say that one is connected, and what one may type."""
         self.renderer.me = self.link.mirror.name
         say = self.renderer.language.text
-        self.write(clean(say("server-hello", address=self.link.address, name=self.renderer.me)))
+        self.write(say("server-hello", address=self.link.address, name=self.renderer.me))
         names = [view.name for view in self.link.mirror.groups.values() if view.is_member]
         if names:
-            self.write(clean(say("server-hello.groups", names=", ".join(names))))
+            self.write(say("server-hello.groups", names=", ".join(names)))
 
     def _redraw(self) -> None:
         app: Application[str] = self._editor.app

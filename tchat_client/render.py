@@ -7,7 +7,6 @@ renderer remembers between lines: the day shown last, and which groups were just
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from string import Formatter
@@ -16,6 +15,7 @@ from zlib import crc32
 from attrs import define, field
 
 from libtchat.commands import COMMANDS, Command, LocalAction, Mistyped, unparse
+from libtchat.guess import nearest
 from libtchat.message.event import Banned, Created, Event, Joined, Kicked, Said
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import (
@@ -35,33 +35,16 @@ from libtchat.message.reply import (
     Users,
     Welcome,
 )
-from libtchat.message.request import ListMessages, ListStates, Request
+from libtchat.message.request import Hello, ListMessages, ListStates, Request
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
 from tchat_client.errors import LinkError
 from tchat_client.language import Language
+from tchat_client.sanitise import clean, clip
 
-__all__ = ["Renderer", "clean", "clip"]
+__all__ = ["Renderer"]
 
-_UNSAFE = frozenset({"Cc", "Cf", "Cs"})  # C0, DEL, C1; bidi, zero-width and other invisible controls; surrogates
-_LINE_ENDS = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _NICK_COLOURS = (32, 33, 34, 35, 36, 92, 93, 94, 95, 96)
 _BOLD, _DIM, _RED = 1, 2, 31
-
-
-def clean(text: str) -> str:
-    """Return *text* as it may go to a terminal, on one line.
-
-    Line ends become ⏎, tabs a space, every other control or invisible character U+FFFD.
-    """
-    if text.isprintable():
-        return text
-    text = _LINE_ENDS.sub("⏎", text.replace("\t", " "))
-    return "".join("\ufffd" if unicodedata.category(char) in _UNSAFE else char for char in text)
-
-
-def clip(text: str, most: int) -> str:
-    """Return *text*, cut to *most* characters."""
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 @define
@@ -72,6 +55,7 @@ class Renderer:
         me: one's own name, for mentions and for what is said to "you".
         address: the server's, as shown.
         zone: the time zone of times shown, None for the machine's.
+        groups: names of groups that there are, to tell a typo.
         round_trip_ms: of the last ping, None before one was answered.
     """
 
@@ -80,6 +64,7 @@ class Renderer:
     address: str = ""
     is_coloured: bool = False
     zone: tzinfo | None = None
+    groups: tuple[str, ...] = ()
     round_trip_ms: int | None = None
     _day: date | None = None
     _entering: set[Key] = field(factory=set)
@@ -128,13 +113,15 @@ class Renderer:
     def refusal(self, error: Error, request: Request | None = None) -> str:
         """Return the sentence for what the server refused, and its code."""
         known = {"name": self.me, "group": getattr(request, "group", None), "request": error.request}
+        known["near"] = nearest(known["group"] or error.group or "", self.groups)
         known["dest"] = getattr(request, "dest", getattr(request, "to", None))
         known |= {
             name: value
             for name in ("group", "dest", "field", "limit", "retry_after", "msg")
             if (value := getattr(error, name)) not in (None, "")
         }
-        for key in (f"error.{error.code}", "error"):
+        variants = () if request is None or isinstance(request, Hello) else ("near", request.action, "asked")
+        for key in (*(f"error.{error.code}.{variant}" for variant in variants), f"error.{error.code}", "error"):
             if key in self.language and all(known.get(name) for name in _names_in(self.language.sentences[key])):
                 return clean(f"{self.language.text(key, **known)} ({error.code})")
         return clean(error.code)
@@ -215,6 +202,8 @@ class Renderer:
                 return [self.problem(self.language.text("garbage", text=clip(text, 200), address=self.address), now)]
             case Foreign(text=text):
                 return [self.status(self.language.text("foreign", text=text), now)]
+            case Goodbye(sender=None) if request is None:
+                return [self.status(self.language.text("server-stops"), now)]
             case Error():
                 return [self._refused(message, request, time)]
             case Messages() | States():

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
 
 from libtchat.commands import Mistyped
 from libtchat.message.errors import CommandError
-from libtchat.wire.codec import encode
 from tchat_client.errors import HelloRefused, LinkError, Misused, Refusal
 from tchat_client.language import Language, choose
 from tchat_client.render import Renderer
+from tchat_client.sanitise import json_line
 
 __all__ = ["complain", "tell"]
 
@@ -32,7 +31,7 @@ def tell(arguments: Sequence[str], problem: LinkError | HelloRefused | Refusal |
     request = problem.request if isinstance(problem, Refusal) else None
     renderer.me = problem.name if isinstance(problem, HelloRefused) else ""
     if "--json" in arguments:
-        _print(encode(problem.error).decode())
+        _print(json_line(problem.error))
     else:
         complain(arguments, problem.error.code, renderer.refusal(problem.error, request))
     return problem.exit_code
@@ -41,7 +40,7 @@ def tell(arguments: Sequence[str], problem: LinkError | HelloRefused | Refusal |
 def complain(arguments: Sequence[str], code: str, text: str) -> None:
     """Print what went wrong: *code* for programs, *text* for people."""
     if "--json" in arguments:
-        _print(json.dumps({"action": "error", "code": code, "msg": text}, ensure_ascii=False, separators=(",", ":")))
+        _print(json_line({"action": "error", "code": code, "msg": text}))
     else:
         _print(_language_of(arguments).text("error-prefix", text=text))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from itertools import count
 
 from attrs import define, evolve
 
@@ -16,10 +17,11 @@ from libtchat.message.names import group_key, user_key
 from libtchat.message.reply import Error, Foreign, Groups, Members, Message, Messages, Pong, States
 from libtchat.message.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
 from libtchat.mirror import Heard, Notice
-from libtchat.wire.codec import encode
 from tchat_client.errors import Refusal
 from tchat_client.link import Link, Watcher
-from tchat_client.render import Renderer, clean
+from tchat_client.patience import MAX_TRIES, Bound, patience
+from tchat_client.render import Renderer
+from tchat_client.sanitise import clean, json_line
 from tchat_client.settings import State
 
 __all__ = [
@@ -35,6 +37,8 @@ __all__ = [
     "tail",
 ]
 
+_MOST_EVENT_CHARACTERS = 64 * 1024
+
 
 @define
 class Output:
@@ -47,7 +51,7 @@ class Output:
     def message(self, message: Message | Foreign, request: Request | None = None) -> None:
         """Print one message."""
         if self.is_json:
-            self.write(message.raw if isinstance(message, Foreign) else encode(message).decode())
+            self.write(json_line(message))
         else:
             for line in self.renderer.notice(Heard(message, request), datetime.now().astimezone()):
                 self.write(line)
@@ -80,21 +84,22 @@ async def say_each(link: Link, output: Output, group: str, texts: AsyncIterator[
     async for text in texts:
         if not text:
             continue
-        while True:
+        for tries in count(1):
             try:
                 await ask(link, output, Say(None, group, text), prints=output.is_json)
                 break
             except Refusal as refusal:
-                if refusal.error.code != "rate-limited":
+                if refusal.error.code != "rate-limited" or tries == MAX_TRIES:
                     raise
-                await asyncio.sleep(refusal.error.retry_after or 1)
+                await asyncio.sleep(patience(refusal.error.retry_after))
 
 
 async def list_groups(link: Link, output: Output) -> None:
     """Print every group one can see, over all pages."""
     found = await ask(link, output, ListGroups(), prints=False)
-    whole = found
+    whole, bound = found, Bound()
     while isinstance(found, Groups) and isinstance(whole, Groups) and found.more and found.list:
+        bound.take(found.list[-1], sum(map(len, found.list + found.private + found.mine)))
         found = await ask(link, output, ListGroups(after=found.list[-1]), prints=False)
         if isinstance(found, Groups):
             whole = evolve(
@@ -110,11 +115,13 @@ async def list_groups(link: Link, output: Output) -> None:
 async def list_members(link: Link, output: Output, group: str) -> None:
     """Print every member of a group, over all pages."""
     found = await ask(link, output, ListMembers(None, group), prints=False)
-    whole = found
+    whole, bound = found, Bound()
     while isinstance(found, Members) and isinstance(whole, Members) and found.more:
-        last = max((*found.list, *(found.invited or ()), *(found.banned or ())), key=user_key, default=None)
-        if last is None:
+        names = (*found.list, *(found.invited or ()), *(found.banned or ()))
+        if not names:
             break
+        last = max(names, key=user_key)
+        bound.take(last, sum(map(len, names + found.online)))
         found = await ask(link, output, ListMembers(None, group, after=last), prints=False)
         if isinstance(found, Members):
             whole = evolve(
@@ -132,6 +139,7 @@ async def read_page(link: Link, output: Output, kind: type[ListMessages | ListSt
     """Print the last *count* entries of a group's log, over as many pages as that takes."""
     entries: tuple[Event, ...] = ()
     before: int | None = None
+    bound = Bound(count, count * _MOST_EVENT_CHARACTERS)
     while len(entries) < count:
         request = kind(None, group, before=before, limit=min(count - len(entries), 1000))
         page = await ask(link, output, request, prints=False)
@@ -140,8 +148,9 @@ async def read_page(link: Link, output: Output, kind: type[ListMessages | ListSt
             break
         entries = (*page.list, *entries)
         before = page.first
-        if not page.more or before is None:
+        if not page.more or before is None or not page.list:
             break
+        bound.take(before, sum(len(getattr(event, "msg", "")) for event in page.list))
     for event in entries:
         output.message(event)
 

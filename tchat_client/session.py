@@ -14,7 +14,7 @@ from attrs import define, field
 from libtchat.commands import Help, LocalAction, Mistyped, Raw, Trace, Use, find, parse, unparse
 from libtchat.message.names import group_key
 from libtchat.message.reply import Error
-from libtchat.message.request import Quit, Register, Request
+from libtchat.message.request import Join, Quit, Register, Request
 from libtchat.mirror import Heard, Notice
 from tchat_client.link import Connecting, Link, Offline, Online, Status, Watcher
 from tchat_client.render import Renderer
@@ -50,7 +50,9 @@ class Session(Watcher):
         if not text.strip():
             return True
         try:
-            meaning = parse(text, self.link.mirror.current_name)
+            mirror = self.link.mirror
+            known = (*(view.name for view in mirror.groups.values()), *mirror.users.values())
+            meaning = parse(text, mirror.current_name, known)
         except Mistyped as problem:
             self.complain(self.renderer.mistyped(problem))
             return True
@@ -113,10 +115,25 @@ class Session(Watcher):
             self.renderer.round_trip_ms = round(self.link.round_trip_seconds * 1000)
         now = _now()
         for notice in notices:
+            if self.selects(notice):
+                continue
             if isinstance(notice, Heard) and notice.request and not notice.quiet and isinstance(notice.message, Error):
                 self.failures += 1
+                views = self.link.mirror.groups.values()
+                self.renderer.groups = (*self.link.mirror.listed.values(), *(v.name for v in views if v.is_member))
             for line in self.renderer.notice(notice, now):
                 self.write(line)
+
+    def selects(self, notice: Notice) -> bool:
+        """Tell whether *notice* says that one is in a group already that one joins: it is the current one then."""
+        match notice:
+            case Heard(message=Error(code="already-member"), request=Join(group=group)):
+                self.link.mirror.focus(group)
+                text = self.renderer.language.text("use", group=self.link.mirror.current_name)
+                self.write(self.renderer.status(text, _now()))
+                return True
+            case _:
+                return False
 
     def status(self, status: Status) -> None:
         """Print that the connection came or went."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from attrs import define
@@ -16,6 +16,7 @@ from attrs import define
 from libtchat.message.names import user_key
 from tchat_client.errors import Misused
 from tchat_client.link import Address
+from tchat_client.private import own_directory, own_file, read_own, write_own
 
 __all__ = ["DEFAULT_PORT", "State", "parse_address", "parse_duration", "read_config"]
 
@@ -31,6 +32,8 @@ _CONFIG_KEYS: Mapping[str, type] = {
     "join": list,
 }
 _TYPES: Mapping[type, str] = {str: '"..."', bool: "true | false", list: '["...", ...]'}
+_MAX_TOKENS_BYTES = 1024 * 1024
+_TOKEN = re.compile("[!-~]{1,512}")  # what any server may reasonably give
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -125,7 +128,7 @@ class State:
         """Return the token that *name* was last given at *address*."""
         found = self._tokens().get(str(address), {})
         token = found.get(user_key(name)) if isinstance(found, dict) else None
-        return token if isinstance(token, str) else None
+        return token if isinstance(token, str) and _TOKEN.fullmatch(token) else None
 
     def keep_token(self, address: Address, name: str, token: str) -> None:
         """Remember the token for another run, or for one beside this."""
@@ -135,24 +138,17 @@ class State:
         if of_server.get(user_key(name)) == token:
             return
         tokens[str(address)] = {**of_server, user_key(name): token}
-        temporary = self.directory / f"tokens.{os.getpid()}"
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump(tokens, file)
-            temporary.replace(self.tokens_path)
+            write_own(self.tokens_path, json.dumps(tokens).encode())
         except OSError as error:
             self.failure = error
-            with suppress(OSError):
-                temporary.unlink()
 
     def history_path(self) -> Path | None:
         """Return the file that typed lines are kept in, made for the owner alone; None if it cannot be written."""
         path = self.directory / "history"
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-            path.chmod(0o600)
+            own_directory(self.directory)
+            os.close(own_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
         except OSError as error:
             self.failure = error
             return None
@@ -160,7 +156,7 @@ class State:
 
     def _tokens(self) -> dict[str, object]:
         try:
-            found = json.loads(self.tokens_path.read_text("utf-8"))
-        except (OSError, ValueError):
+            found = json.loads(read_own(self.tokens_path, _MAX_TOKENS_BYTES))
+        except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}

@@ -68,6 +68,11 @@ class Framer:
         """Bytes of an unfinished frame are held."""
         return bool(self._held)
 
+    @property
+    def may_begin(self) -> bool:
+        """What comes next is not the rest of something."""
+        return not (self._held or self._skipping or self._closed)
+
     def lines(self, data: bytes) -> list[bytes] | None:
         """Return the lines of *data* if each may be a frame of its own; nothing is taken in yet.
 
@@ -75,7 +80,7 @@ class Framer:
             None if *data* continues something, or looks otherwise: it is for `receive`. Else, if all are frames
             indeed, `passed` is to be told.
         """
-        if self._held or self._skipping or self._closed or len(data) > self._max_bytes or not data.startswith(b"{"):
+        if not self.may_begin or len(data) > self._max_bytes or not data.startswith(b"{"):
             return None
         lines = data.split(b"\n")
         if not lines[-1]:

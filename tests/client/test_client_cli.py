@@ -115,6 +115,22 @@ def test_piped_lines_can_be_answered_in_json(tchat: Client, wob: str) -> None:
     assert [message.get("code") for message in messages] == [None, "bad-request", "forbidden"]
 
 
+def test_a_group_one_is_in_already_is_selected(tchat: Client, wob: str) -> None:
+    out, err = tchat("--join", "wob", stdin=b"j;wob\nwho has the keys?\n")
+    assert out.count("text goes to wob now") == 2
+    assert "already" not in out + err
+    assert "alice: who has the keys?" in out
+    out, _ = tchat("--join", "wob", "--json", stdin=b"again\n")
+    assert [json.loads(line).get("code", "") for line in out.splitlines()] == ["already-member", ""]
+
+
+def test_a_typo_of_a_group_is_not_offered_for_creation(tchat: Client, wob: str) -> None:
+    out, _ = tchat(stdin=b"groups;\nj;wpb\n", code=1)
+    assert "there is no group wpb: did you mean wob? (group-not-found)" in out
+    out, _ = tchat("--lang", "fr", stdin=b"j;wpb\n", code=1)
+    assert "vouliez-vous dire wob ?" in out
+
+
 def test_quit_ends_the_piped_lines(tchat: Client) -> None:
     out, _ = tchat(stdin=b"ping;\nq;\nls;\n")
     assert "round trip" in out
@@ -241,7 +257,7 @@ def test_a_one_shot_beside_an_open_session_is_the_same_user(tchat: Client, wob: 
 
 
 def test_a_password_comes_from_a_file_or_the_environment_and_is_never_shown(tchat: Client) -> None:
-    out, err = tchat("do", "register;hunter2", "--json", name="paula")
+    out, err = tchat("do", "register;", "--json", name="paula", TCHAT_PASSWORD="hunter2")
     assert "hunter2" not in out + err
     stranger = Client(tchat.directory / "elsewhere", tchat.server)
     stranger.directory.mkdir()
@@ -315,7 +331,7 @@ MISUSES = [
     (("do", "kick;wob"), "kick takes [group];user[;reason], for example kick;wob;bob;spam"),
     (("do", "hello"), "no current group"),
     (("do", "/trace on"), "makes sense in a session only"),
-    (("do", "register;"), "makes sense in a session only"),
+    (("do", "register;"), "no password: set TCHAT_PASSWORD"),
     (("send", "a b", "hi"), "'a b' cannot be a group name"),
     (("send", "wob", "x" * 9000), "the text has 9000 bytes, at most 8192"),
     (("send", "wob", ""), "no text"),

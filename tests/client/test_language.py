@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from string import Formatter
 
 import pytest
@@ -10,7 +11,11 @@ import pytest
 from libtchat.commands import COMMANDS, PROBLEMS
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import EVENTS, Said
+from libtchat.message.reply import Error, Goodbye
+from libtchat.message.request import Join, Register, Request
+from libtchat.mirror import Heard
 from tchat_client.language import LANGUAGES, choose
+from tchat_client.render import Renderer
 
 ENGLISH, FRENCH = LANGUAGES["en"], LANGUAGES["fr"]
 
@@ -54,6 +59,56 @@ def test_a_value_that_is_not_there_is_no_crash() -> None:
 
 def test_a_value_is_never_taken_for_a_template() -> None:
     assert ENGLISH.text("join", sender="{0.__class__}") == "{0.__class__} joined"
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "sentence"),
+    [
+        ("password", {"name": "alice"}, "mot de passe d'alice : "),
+        ("password", {"name": "bob"}, "mot de passe de bob : "),
+        ("unban", {"sender": "bob", "dest": "Élise"}, "bob a levé le bannissement d'Élise"),
+        ("unban", {"sender": "parle de alice", "dest": "yves"}, "parle de alice a levé le bannissement d'yves"),
+    ],
+)
+def test_french_elides_before_a_name_and_nowhere_else(key: str, values: Mapping[str, str], sentence: str) -> None:
+    assert FRENCH.text(key, **values) == sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "request_", "english", "french"),
+    [
+        (
+            Error(ErrorCode.FORBIDDEN, "register"),
+            Register("alice", ""),
+            "the name alice has a password already",
+            "le nom alice a déjà un mot de passe",
+        ),
+        (
+            Error(ErrorCode.AUTH_REQUIRED, "join"),
+            Join("alice", "wob"),
+            "only names with a password are served here: register; gives alice one",
+            "seuls les noms avec mot de passe sont servis ici : register; en donne un à alice",
+        ),
+        (
+            Error(ErrorCode.AUTH_REQUIRED, "client-hello"),
+            None,
+            "the name alice is protected by a password",
+            "le nom alice est protégé par un mot de passe",
+        ),
+    ],
+)
+def test_a_refusal_says_what_is_the_matter_in_both_languages(
+    error: Error, request_: Request | None, english: str, french: str
+) -> None:
+    for language, sentence in ((ENGLISH, english), (FRENCH, french)):
+        assert Renderer(language, "alice").refusal(error, request_) == f"{sentence} ({error.code})"
+
+
+def test_a_goodbye_nobody_asked_for_is_the_server_s_end() -> None:
+    now = datetime.now(UTC)
+    for language, sentence in ((ENGLISH, "the server stops"), (FRENCH, "le serveur s'arrête")):
+        (line,) = Renderer(language, "alice").notice(Heard(Goodbye()), now)
+        assert line.endswith(f" -- {sentence}")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ from libtchat.message.reply import (
 from libtchat.message.request import REQUESTS, Invite, Kick, ListMessages, ListStates, Register, Say
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer
 from tchat_client.language import LANGUAGES
-from tchat_client.render import Renderer, clean, clip
+from tchat_client.render import Renderer
+from tchat_client.sanitise import clean, clip
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
 TS = "2026-11-22T10:41:00.000Z"
@@ -194,7 +195,7 @@ REFUSALS = [
     (
         Error("forbidden", "register", msg="this name has a password"),
         Register("alice", "hunter2"),
-        "14:05 !! register;***: this name has a password (forbidden)",
+        "14:05 !! register;***: the name alice has a password already (forbidden)",
     ),
     (Error("over-quota", "join", msg="come back later"), None, "14:05 !! come back later (over-quota)"),
     (Error("over-quota"), None, "14:05 !! over-quota"),

@@ -17,6 +17,7 @@ from libtchat.commands import (
     Trace,
     Use,
     find,
+    may_hold_secret,
     parse,
     place,
     unparse,
@@ -86,6 +87,16 @@ MORE = [
     ("kick;wob;guest-3", Kick(None, "wob", "guest-3", "")),
     ("merci", Say(None, "here", "merci")),
     ("hello everybody", Say(None, "here", "hello everybody")),
+    ("kick him out of here please", Say(None, "here", "kick him out of here please")),
+    ("leave me alone", Say(None, "here", "leave me alone")),
+    ("help me", Say(None, "here", "help me")),
+    ("groups are nice", Say(None, "here", "groups are nice")),
+    ("say hello to bob", Say(None, "here", "say hello to bob")),
+    ("s il te plait", Say(None, "here", "s il te plait")),
+    ("messages take time", Say(None, "here", "messages take time")),
+    ("registered users", Say(None, "here", "registered users")),
+    ("raw eggs", Say(None, "here", "raw eggs")),
+    ("/msg bob hi", Tell(None, "bob", "hi")),
     (" il a dit : oui; non", Say(None, "here", " il a dit : oui; non")),
     ("http://a.b/c;d", Say(None, "here", "http://a.b/c;d")),
     (";-)", Say(None, "here", ";-)")),
@@ -139,6 +150,32 @@ MISTYPED = [
     ("/", "unknown", "unknown command ''"),
     ("memebrs", "bare", "for the command type members;[group], to say it type bg;;memebrs"),
     ("groups", "bare", "for the command type groups;, to say it type bg;;groups"),
+    ("kick wob bob spam", "spaced", "for the command type kick;wob;bob;spam, to say it type bg;;kick wob bob spam"),
+    ("kick bob", "spaced", "for the command type kick;;bob, to say it"),
+    ("leave wob", "spaced", "for the command type leave;wob, to say it"),
+    (" CG  wob ", "spaced", "for the command type cg;wob, to say it"),
+    ("cg wob private", "spaced", "for the command type cg;wob;private, to say it"),
+    ("messages wob 20", "spaced", "for the command type messages;wob;20, to say it"),
+    ("members wob", "spaced", "for the command type members;wob, to say it"),
+    ("help kick", "spaced", "for the command type help;kick, to say it"),
+    ("bg here hello you", "spaced", "for the command type bg;here;hello you, to say it"),
+    ("b hello", "spaced", "for the command type b;hello, to say it"),
+    ("register monsecret", "register", "nothing was sent: type register; alone"),
+    ("register mon secret à moi", "register", "nothing was sent"),
+    (" Register  monsecret", "register", "nothing was sent"),
+    ("regsiter monsecret", "register", "nothing was sent"),
+    ("regster;monsecret", "register", "nothing was sent"),
+    ("/regsiter monsecret", "register", "nothing was sent"),
+    ("register: monsecret", "register", "nothing was sent"),
+    ("/who", "irc", "no command 'who' here: ls; does that"),
+    ("/names wob", "irc", "no command 'names' here: members;[group] does that"),
+    ("/part wob", "irc", "no command 'part' here: leave;[group] does that"),
+    ("/list", "irc", "no command 'list' here: groups; does that"),
+    ("/query bob hi", "irc", "no command 'query' here: s;user;text does that"),
+    ("/topic x", "no-irc", "there is no 'topic' here"),
+    ("/whois bob", "no-irc", "there is no 'whois' here"),
+    ("nick;bob", "no-irc", "there is no 'nick' here"),
+    ("/leav wob", "near", "did you mean leave"),
     ("kick;wob", "fields", "kick takes [group];user[;reason], for example kick;wob;bob;spam"),
     ("kick;wob;;spam", "fields", "kick takes"),
     ("bg;wob;", "fields", "bg takes [group];text"),
@@ -179,6 +216,30 @@ def test_a_mistyped_line_is_refused_with_what_was_expected(line: str, problem: s
     assert sentence in caught.value.detail
     assert caught.value.code is PROBLEMS[problem][0]
     assert len(caught.value.detail) < 300
+
+
+@pytest.mark.parametrize("word", ["live", "leaf", "bag", "bank", "pick", "click", "quote", "exam", "have", "quip"])
+@pytest.mark.parametrize("form", ["/{}", "{};x", "{}"])
+def test_nothing_drastic_is_suggested_for_another_word(word: str, form: str) -> None:
+    try:
+        parse(form.format(word), "here")
+    except Mistyped as problem:
+        suggestion = str(problem.values.get("suggestion", problem.values.get("form", "")))
+        assert suggestion.partition(";")[0] not in ("leave", "q", "kick", "ban")
+
+
+@pytest.mark.parametrize("line", ["s bob hi", "send bob hi there", "say wob hi", "kick wob bob spam and eggs"])
+def test_a_sentence_that_names_somebody_known_is_taken_for_a_command(line: str) -> None:
+    with pytest.raises(Mistyped) as caught:
+        parse(line, "here", ("wob", "bob"))
+    assert caught.value.problem == "spaced"
+
+
+def test_what_may_hold_a_password_is_known() -> None:
+    for line in ("register;x", "register x", "/register x", " Regsiter: x", 'raw;{"password":"x"}'):
+        assert may_hold_secret(line)
+    for line in ("registered users", "hello", "kick;wob;bob", ""):
+        assert not may_hold_secret(line)
 
 
 @pytest.mark.parametrize("line", ["hello", "bg;;hello", "members;", "/leave", "/kick bob"])

@@ -21,16 +21,22 @@ CONFORMANCE = "spec/conformance"
 
 # Who stands on whom, from the ground: a room imports rooms of storeys below its own. No exception.
 STOREYS: dict[str, tuple[str, ...]] = {
-    "libtchat": ("message sorted_map", "group commands rate", "effect wire", "hub mirror", "__init__"),
-    "tchat_server": ("clock password ops", "settings net store", "server", "watchdog", "cli", "__main__"),
+    "libtchat": ("guess message sorted_map", "group commands rate", "effect wire", "hub mirror", "__init__"),
+    "tchat_server": ("clock password ops", "settings net store", "lifetime server", "watchdog", "cli", "__main__"),
     "tchat_client": (
-        *("errors", "language", "render link", "completion settings report", "options script session"),
+        *(
+            "errors patience private sanitise",
+            "history language",
+            "render link",
+            "completion settings report",
+            "options script session",
+        ),
         *("piped prompt", "cli", "__main__"),
     ),
     # and inside a room
     "libtchat.message": ("value", "errors event limits request", "names reply"),
     "libtchat.wire": (
-        "framing spelling strict_json wording",
+        "framing redaction spelling strict_json wording",
         "fields lenient",
         "codec snapshot",
         "glance",
@@ -40,7 +46,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("line refusal retries throttle", "presence", "identity outcome", "entrance", "ledger", "login query", "hub"),
     ),
     "tchat_server.net": ("flow tls", "admission spacing toll", "listener work", "peer"),
-    "tchat_server.ops": ("admin descriptor logs metrics",),
+    "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
     "tchat_server.store": ("event_log change", "memory sqlite", "answers"),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
@@ -73,6 +79,7 @@ OUTSIDE = {
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},
+    "tchat_client.history": {"attrs", "prompt_toolkit"},
     "tchat_client.prompt": {"attrs", "prompt_toolkit"},
     "tchat_client.settings": {"attrs", "platformdirs"},
     CONFORMANCE: set(),

@@ -197,6 +197,7 @@ def test_a_server_without_descriptors_serves_those_it_has(tmp_path: Path, prelud
                 time.sleep(0.1)
             bystanders.alice.ask(action="states", group=bystanders.group)
             assert server.cpu_seconds() - before < 0.3
+            assert server.logs("\n")
             assert server.log().count("\n") == 1
             crowd[-1].send(action="ping")
             resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))

@@ -199,7 +199,7 @@ def test_a_port_in_use_is_one_line_that_offers_another(tmp_path: Path) -> None:
         (("--durability", "some"), "Invalid value for '--durability'"),
         (("--tls-cert", "cert.pem"), "--tls-cert and --tls-key go together"),
         (("--tls-listen", ":0"), "--tls-listen needs --tls-cert and --tls-key"),
-        (("--tls-cert", "no.pem", "--tls-key", "no.pem"), "no.pem, no.pem: No such file or directory"),
+        (("--tls-cert", "no.pem", "--tls-key", "no.pem"), "no.pem: No such file or directory"),
         ((*ANYWHERE, "--port-file", "/dev/null/ports"), "/dev/null/ports cannot be written: Not a directory"),
         (("own", "some.db", "wob"), "Missing argument 'NAME'."),
     ],
@@ -393,6 +393,7 @@ def test_trace_prints_every_message_and_nothing_that_drives_a_terminal(tmp_path:
         alice.sock.sendall(b'{"action":"ping"} \x1b[2J\r\xff\xe2\x80\xae\n')
         alice.until("error")
         peer = f"127.0.0.1:{alice.sock.getsockname()[1]}"
+        server.logs('> .*"bad-json"')
         assert f'{peer} < {{"action": "cgroupe", "group": "wob"}}' in server.log()
         assert f'{peer} > {{"action":"cgroupe"' in server.log()
     assert is_safe(server.log())
@@ -404,7 +405,8 @@ def test_trace_prints_every_message_and_nothing_that_drives_a_terminal(tmp_path:
 def test_a_log_line_is_one_line_whatever_is_in_it(form: str) -> None:
     code = (
         "import logging, sys; from tchat_server.ops.logs import set_up_logging; "
-        "set_up_logging('info', sys.argv[1]); logging.info('name %s', sys.argv[2]); logging.debug('hidden')"
+        "from tchat_server.ops.outlet import Outlet; outlet = Outlet(2); set_up_logging('info', sys.argv[1], outlet); "
+        "logging.info('name %s', sys.argv[2]); logging.debug('hidden'); outlet.close(9)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, form, NASTY + "\nforged"], env=environment(), capture_output=True, check=True
