@@ -5,13 +5,13 @@ Framing and codec together; nothing here knows sockets, time or who the peer is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
 from libtchat.codec import Foreign, action_of, decode_lines, decode_request, encode_request, read_message
 from libtchat.errors import ErrorCode, Violation
-from libtchat.framing import Framer
+from libtchat.framing import FrameFault, Framer
 from libtchat.limits import DEFAULT_LIMITS, Limits
 from libtchat.reply import Message
 from libtchat.request import Request
@@ -56,9 +56,21 @@ class Connection:
                 for request in requests:
                     self._learn(request.action)
             return requests
-        items: list[Request | Violation] = []
         frames = framer.receive(data)
         self.mid_frame, self.spaced = framer.mid_frame, not framer.ends_with_newline
+        return self._read(frames)
+
+    def receive_text(self, text: bytes) -> Sequence[Request | Violation]:
+        """Feed one whole message of a transport that keeps them apart, as WebSocket does (R-ws-request).
+
+        Returns:
+            One request or violation; nothing for an action that begins with `ack-`.
+        """
+        self.spaced = False
+        return self._read((text,))
+
+    def _read(self, frames: Iterable[bytes | FrameFault]) -> Sequence[Request | Violation]:
+        items: list[Request | Violation] = []
         for frame in frames:
             if not isinstance(frame, bytes):
                 items.append(Violation(frame.code, frame.fatal, frame.detail, limit=frame.limit))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol, cast
 
 from libtchat import codec
@@ -37,6 +38,8 @@ class Owner(Protocol):
 
     limits: Limits
     trace: Callable[[str, str, bytes], None] | None
+    meet: Callable[[PeerProtocol, bytes], None] | None
+    """Takes the first bytes of a connection, if they may be another protocol's."""
 
     def connected(self, peer: PeerProtocol) -> PeerId: ...
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None: ...
@@ -107,19 +110,29 @@ class PeerProtocol(Accepted):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.was_opened = True
         self.transport = cast(asyncio.Transport, transport)
-        self.turns = Turns(self.transport, self._take)
+        meet = self._owner.meet
+        self.turns = Turns(self.transport, self._take if meet is None else partial(meet, self))
         self.since = asyncio.get_running_loop().time()
         self.id = self._owner.connected(self)
 
     def data_received(self, data: bytes) -> None:
         self.turns.feed(data)
 
+    def speak(self, data: bytes) -> None:
+        """Take *data*, and all that comes, as this protocol."""
+        self.turns.give_to(self._take)
+        self._take(data)
+
     def _take(self, data: bytes) -> None:
         if self.cause:
             return
-        connection = self.connection
         if self._owner.trace is not None:
             self._owner.trace(self.address, "<", data)
+        self.hear(data)
+
+    def hear(self, data: bytes) -> None:
+        """Pass on what the connection reads in *data*."""
+        connection = self.connection
         was_mid_frame = connection.mid_frame
         items = connection.receive(data)
         if connection.mid_frame and (items or not was_mid_frame):
@@ -133,6 +146,8 @@ class PeerProtocol(Accepted):
         self.has_ended = True
         if not self.cause:
             self._owner.received(self, (None,))
+        if self.transport.is_closing():
+            return False
         return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections
 
     def connection_lost(self, error: Exception | None) -> None:

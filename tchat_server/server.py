@@ -24,6 +24,8 @@ from tchat_server.crowd import Crowd
 from tchat_server.listener import Listener
 from tchat_server.log import EventLog, LogUnavailable, Ready
 from tchat_server.metrics import Metrics
+from tchat_server.net.site import Site
+from tchat_server.net.web import Web
 from tchat_server.peer import Line, PeerProtocol
 from tchat_server.storage import Encoder, answer, reading
 from tchat_server.turn import Hold
@@ -50,6 +52,7 @@ class Server:
         encoder: shared with the log.
         clock: seconds since the epoch, UTC.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
+        site: what is served to who speaks HTTP, if anything.
     """
 
     def __init__(
@@ -61,9 +64,13 @@ class Server:
         limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
         trace: Callable[[str, str, bytes], None] | None = None,
+        site: Site | None = None,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
         self._encoder, self._clock, self.trace = encoder, clock, trace
+        self.meet: Callable[[PeerProtocol, bytes], None] | None = None
+        if site is not None:
+            self.meet = Web(site, limits, trace).meet
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._crowd = Crowd(limits, self.metrics)
         self._dirty: list[PeerProtocol] = []

@@ -30,10 +30,11 @@ class Hold(Enum):
 class Turns:
     """What was read from one transport, and is given to *take* turn by turn."""
 
-    __slots__ = ("_holds", "_is_paused", "_take", "_transport", "_unread")
+    __slots__ = ("_end", "_holds", "_is_paused", "_take", "_transport", "_unread")
 
     def __init__(self, transport: asyncio.Transport, take: Callable[[bytes], None]) -> None:
         self._transport, self._take = transport, take
+        self._end: Callable[[bytes], int] = _turn_end
         self._holds: set[Hold] = set()
         self._unread = b""
         self._is_paused = False
@@ -52,6 +53,16 @@ class Turns:
             self._take(data)
         else:
             self._begin(data)
+
+    def give_to(self, take: Callable[[bytes], None], end: Callable[[bytes], int] | None = None) -> None:
+        """Give what comes from now on to *take*; *end* tells where a turn ends in what was read."""
+        self._take, self._end = take, end or _turn_end
+
+    def drain(self, take: Callable[[bytes], None]) -> None:
+        """Give what was read, and all that comes, to *take* at once, held or not: the connection ends."""
+        self._take, self._end = take, len
+        self._holds.clear()
+        asyncio.get_running_loop().call_soon(self._go_on)
 
     def hold(self, why: Hold) -> None:
         """Take nothing more until it is released; what still comes is kept, and then nothing more is read."""
@@ -75,7 +86,7 @@ class Turns:
 
     def _begin(self, data: bytes) -> None:
         """Begin a turn; what is beyond it waits until all others had theirs."""
-        end = _turn_end(data)
+        end = self._end(data)
         if end < len(data):
             self._unread, data = data[end:], data[:end]
             self._pause()

@@ -57,6 +57,7 @@ OUTSIDE = {
     "libtchat.strict_json": {"orjson"},
     "tchat_server": {"attrs"},
     "tchat_server.cli": {"attrs", "click", "platformdirs", "uvloop"},
+    "tchat_server.net": {"attrs", "websockets"},
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},
@@ -86,6 +87,7 @@ LONG = {
     "tchat_client.language": "the words, twice: English and French",
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
     "tchat_client.render": "how each of a dozen notices looks, one function each",
+    "tchat_server.peer": "one connection: what it reads, what waits for it, and how it ends share their state",
     "tchat_server.server": "the shell: one effect, one function",
 }
 

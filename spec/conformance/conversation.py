@@ -201,14 +201,16 @@ class _Conversation:
 
     def closed(self, label: str, step: Dict[str, object]) -> None:
         deadline = time.monotonic() + self._peer(label).timeout_seconds
-        try:
-            while time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            try:
                 self._next(label, True)
-        except Closed:
-            self._note(label, "!", "closed by the server")
-            return
-        except (Silence, Garbage, Flood):
-            pass
+            except Closed:
+                self._note(label, "!", "closed by the server")
+                return
+            except Garbage as error:  # an answer in HTTP, perhaps
+                self._note(label, "<", str(error))
+            except (Silence, Flood):
+                break
         raise _Failed("%s: the server should have closed the connection" % label)
 
     def _raise_if_limited(self, message: Message) -> None:

@@ -1,0 +1,212 @@
+"""A peer behind WebSocket: frames <-> what the rest of the server takes for a TCP connection (R-ws-...).
+
+`WebSocketConnection` stands where `libtchat.connection.Connection` stands, `FramedTransport` where asyncio's transport
+does. What a frame is, and what is wrong with one, is the `websockets` package's to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import CLOSING, OPEN
+from websockets.server import ServerProtocol
+
+from libtchat.connection import Connection
+from libtchat.errors import ErrorCode, Violation
+from libtchat.limits import Limits
+from libtchat.rate import Bucket
+from libtchat.request import Request
+from tchat_server.net.linger import Lingering
+
+__all__ = ["SILENT", "FramedTransport", "WebSocketConnection", "end_of_turn"]
+
+SILENT = logging.Logger("websockets", logging.CRITICAL + 1)
+"""What the package would log is the peer's doing, and told by the cause of its end."""
+
+_BAD_DATA, _TOO_BIG, _BINARY, _BROKEN = 1007, 1009, 1003, 1002
+_CLOSE_CODES = {
+    **dict.fromkeys(("quit", "closed by the peer"), 1000),
+    "the server stops": 1001,
+    "internal error": 1011,
+}
+_LIMIT_PASSED = 1008
+
+_TURN_BYTES = 4096
+_KEPT_BYTES = 32 * 1024
+
+
+def end_of_turn(data: bytes) -> int:
+    """Return where a turn ends in *data*: so early that the smallest frames don't keep the others waiting."""
+    return min(len(data), _TURN_BYTES)
+
+
+class WebSocketConnection(Connection):
+    """The server's end of one connection whose messages come in frames.
+
+    Args:
+        heard: called with each text as it came, for the trace, if given.
+        reply: called with the bytes of control frames that answer control frames.
+        hurry: called when there are too many control frames or fragments.
+        clock: the time, for that.
+    Attributes:
+        closing: the close frame to send, once there is one.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        heard: Callable[[bytes], None] | None,
+        reply: Callable[[bytes], None],
+        hurry: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(limits)
+        self.spaced = False
+        self.closing = b""
+        self._protocol = ServerProtocol(state=OPEN, max_size=limits.max_frame_bytes, logger=SILENT)
+        self._heard, self._reply, self._hurry, self._clock = heard, reply, hurry, clock
+        self._parts: list[bytes] = []
+        self._bucket: Bucket | None = None
+
+    @property
+    def has_said_goodbye(self) -> bool:
+        """The peer sent its close frame."""
+        return self._protocol.close_rcvd is not None
+
+    def receive(self, data: bytes) -> Sequence[Request | Violation]:
+        """Feed bytes read from the peer, cut anywhere. Raises nothing for what a peer may send.
+
+        Returns:
+            What *data* completed, in wire order. A fatal violation is the last that ever comes.
+        """
+        protocol = self._protocol
+        items: list[Request | Violation] = []
+        if protocol.state is not OPEN:
+            return items
+        protocol.receive_data(data)
+        for frame in protocol.events_received():
+            assert isinstance(frame, Frame)
+            if items and isinstance(items[-1], Violation) and items[-1].fatal:
+                break
+            self._take(frame, items)
+        if protocol.close_sent is not None:
+            self._end(items)
+        elif out := b"".join(protocol.data_to_send()):
+            self._reply(out)
+        self.mid_frame = bool(self._parts or protocol.reader.buffer)
+        return items
+
+    def close(self, cause: str) -> bytes:
+        """Return the close frame to send for this cause, empty if it was sent already."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_close(_CLOSE_CODES.get(cause, _LIMIT_PASSED), "" if cause == "quit" else cause[:60])
+            self.closing = b"".join(self._protocol.data_to_send())
+        closing, self.closing = self.closing, b""
+        return closing
+
+    def drain(self, data: bytes) -> None:
+        """Take what still comes after the close frame, only to see whether the peer says goodbye too."""
+        if self._protocol.state is CLOSING:
+            self._protocol.receive_data(data)
+            self._protocol.events_received()
+
+    def _take(self, frame: Frame, items: list[Request | Violation]) -> None:
+        match frame.opcode:
+            case Opcode.BINARY:
+                self._fail(items, _BINARY, ErrorCode.BAD_JSON, "a message is text, in text frames")
+            case Opcode.TEXT | Opcode.CONT:
+                self._parts.append(bytes(frame.data))
+                if frame.fin:
+                    text, self._parts = b"".join(self._parts), []
+                    self._read_text(text, items)
+                    return
+                self._count()
+            case _:
+                self._count()
+
+    def _read_text(self, text: bytes, items: list[Request | Violation]) -> None:
+        if self._heard is not None:
+            self._heard(text)
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            self._fail(items, _BAD_DATA, ErrorCode.BAD_JSON, "a message is UTF-8")
+        else:
+            items += self.receive_text(text)
+
+    def _count(self) -> None:
+        """Count what costs work and says nothing: it may come as often as requests."""
+        limits, now = self._limits, self._clock()
+        if self._bucket is None:
+            self._bucket = Bucket(limits.request_burst, limits.requests_per_second)
+        if self._bucket.take(now):
+            self._hurry()
+
+    def _fail(self, items: list[Request | Violation], code: int, error: ErrorCode, detail: str) -> None:
+        if self._protocol.state is OPEN:
+            self._protocol.fail(code, detail)
+        items.append(Violation(error, True, detail))
+
+    def _end(self, items: list[Request | Violation]) -> None:
+        """Keep the close frame until what was asked is answered, and say why it comes."""
+        self.closing = b"".join(self._protocol.data_to_send())
+        self._parts = []
+        error = self._protocol.parser_exc
+        if error is None:
+            return
+        if self._protocol.close_sent is not None and self._protocol.close_sent.code == _TOO_BIG:
+            limit = self._limits.max_frame_bytes
+            items.append(Violation(ErrorCode.TOO_LARGE, True, f"a message has at most {limit} bytes", limit=limit))
+        else:
+            items.append(Violation(ErrorCode.BAD_JSON, True, f"this is no WebSocket frame: {error}"))
+
+
+class FramedTransport(Lingering):
+    """What a peer writes lines to, when it reads frames.
+
+    Args:
+        cause: tells why the peer's connection ends.
+        drain: called when it does, with what is to take the bytes that still come.
+    """
+
+    def __init__(
+        self,
+        inner: asyncio.Transport,
+        connection: WebSocketConnection,
+        cause: Callable[[], str],
+        drain: Callable[[Callable[[bytes], None]], None],
+    ) -> None:
+        super().__init__(inner)
+        self._connection, self._cause, self._drain = connection, cause, drain
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write lines, each as a text frame of its own (R-ws-message)."""
+        lines = bytes(data)
+        super().write(_kept_frames(lines) if len(lines) <= _KEPT_BYTES else _frames(lines))
+
+    def close(self) -> None:
+        """Say goodbye, and close when the peer did too, or does not in time (RFC 6455, 7.1.1)."""
+        if not self.is_closing():
+            super().write(self._connection.close(self._cause()))
+            super().close()
+            self._drain(self._take_end)
+            self._take_end(b"")
+
+    def _take_end(self, data: bytes) -> None:
+        """Take what comes behind the close frame."""
+        self._connection.drain(data)
+        if self._connection.has_said_goodbye:
+            self._inner.close()
+
+
+def _frames(lines: bytes) -> bytes:
+    return b"".join([Frame(Opcode.TEXT, line).serialize(mask=False) for line in lines[:-2].split(b"\r\n")])
+
+
+_kept_frames = lru_cache(maxsize=16)(_frames)
+"""The frames of what many peers get are made once."""
