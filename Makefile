@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: serve test fuzz soak lint bench clean
+.PHONY: serve test fuzz soak lint bench page clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
@@ -26,6 +26,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)  ## how fast it is, beside other servers: tests/bench/README.md
 	$(BIN)/python tests/bench $(ARGS)
+
+page: $(STAMP)  ## write the words of `tchat` again for the page in the browser
+	$(BIN)/python -m tchat_client.page_words tchat_server/page/words.js
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

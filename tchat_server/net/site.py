@@ -6,6 +6,7 @@ name is not one this server answers to, however it resolves, and its origin is n
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import ipaddress
 import re
@@ -25,9 +26,7 @@ _TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
-    "json": "application/json",
     "svg": "image/svg+xml",
-    "webmanifest": "application/manifest+json",
 }
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z_.-]+)(?::\d{1,5})?")
 _METHODS = ("GET", "HEAD")
@@ -38,12 +37,12 @@ class Site:
     """The files, and the names this server answers to besides addresses and localhost.
 
     Attributes:
-        files: path -> the answer that holds it.
+        files: path -> the answer that holds it, as it is and packed by gzip.
         hosts: names, in lower case.
         origins: whose pages may open a WebSocket, besides the site's own.
     """
 
-    files: Mapping[str, Response]
+    files: Mapping[str, tuple[Response, Response]]
     hosts: Collection[str] = ()
     origins: Collection[str] = ()
 
@@ -81,12 +80,13 @@ class Site:
         Raises:
             Refused: there is no such file. Paths are compared as they are: nothing in them is decoded or resolved.
         """
-        response = self.files.get(request.target.partition("?")[0])
-        if response is None:
+        found = self.files.get(request.target.partition("?")[0])
+        if found is None:
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such page")
+        response, packed = found
         if response.headers["ETag"] in request.headers.get("if-none-match", ""):
             return Response(HTTPStatus.NOT_MODIFIED, headers=response.headers)
-        return response
+        return packed if "gzip" in request.headers.get("accept-encoding", "") else response
 
     def _answers_to(self, host: str) -> bool:
         if host in self.hosts:
@@ -108,7 +108,7 @@ def packaged_site(listen: Iterable[str], hosts: Iterable[str], origins: Iterable
     """
     folder = resources.files("tchat_server").joinpath("page")
     files = {
-        f"/{file.name}": _response(file.name, file.read_bytes())
+        f"/{file.name}": _responses(file.name, file.read_bytes())
         for file in folder.iterdir()
         if file.name.rpartition(".")[2] in _TYPES
     }
@@ -118,6 +118,8 @@ def packaged_site(listen: Iterable[str], hosts: Iterable[str], origins: Iterable
     return Site(files, frozenset(name.lower() for name in names), frozenset(origins))
 
 
-def _response(name: str, body: bytes) -> Response:
-    tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-    return Response(HTTPStatus.OK, body, _TYPES[name.rpartition(".")[2]], {"ETag": tag})
+def _responses(name: str, body: bytes) -> tuple[Response, Response]:
+    headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:20]}"', "Vary": "Accept-Encoding"}
+    kind = _TYPES[name.rpartition(".")[2]]
+    packed = Response(HTTPStatus.OK, gzip.compress(body, mtime=0), kind, {**headers, "Content-Encoding": "gzip"})
+    return Response(HTTPStatus.OK, body, kind, headers), packed
