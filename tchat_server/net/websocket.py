@@ -179,7 +179,7 @@ class WebSocketConnection(Connection):
         self.closing += b"".join(self._protocol.data_to_send())
         self._parts = []
         error = self._protocol.parser_exc
-        if error is None:
+        if error is None or self._failed:
             return
         if self._protocol.close_sent is not None and self._protocol.close_sent.code == _TOO_BIG:
             limit = self._limits.max_frame_bytes
