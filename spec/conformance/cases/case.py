@@ -1,22 +1,20 @@
-"""The cases: reading spec/scenarios, choosing among them, and the requirements they cite. Runs nothing."""
+"""The cases: reading spec/scenarios, and choosing among them. Runs nothing."""
 
 from __future__ import annotations
 
 import fnmatch
 import json
-import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Tuple
 
-__all__ = ["Case", "Requirement", "load_cases", "load_requirements", "select"]
+__all__ = ["SPEC", "Case", "load_cases", "select"]
 
 WRITING = {"send", "send_text", "send_hex"}
-SPEC = Path(__file__).resolve().parent.parent
-_RULE = re.compile(r"^- \*\*(R-[a-z0-9-]+)\*\*(?: \(SHOULD\))?:? (.+)$")
+SPEC = Path(__file__).resolve().parent.parent.parent
 
 
 class Case(NamedTuple):
-    """One conversation of a scenario file."""
+    """One conversation of a scenario file; `part` is 0 where path.py finds it out."""
 
     id: str
     level: str
@@ -24,6 +22,7 @@ class Case(NamedTuple):
     title: str
     hello: Tuple[str, ...]
     steps: Tuple[Dict[str, object], ...]
+    part: int = 0
 
     @property
     def topic(self) -> str:
@@ -43,49 +42,19 @@ class Case(NamedTuple):
         )
 
 
-class Requirement(NamedTuple):
-    """One rule of protocol.md: its sentence and the heading it stands under."""
-
-    id: str
-    sentence: str
-    anchor: str
-
-
 def load_cases(folder: Path = SPEC / "scenarios") -> List[Case]:
     """Read every scenario file, in the order of the files' names."""
     cases = []
     for path in sorted(folder.glob("*.json")):
         for raw in json.loads(path.read_text("utf-8"))["cases"]:
-            cases.append(
-                Case(
-                    raw["id"],
-                    raw["level"],
-                    tuple(raw["cites"]),
-                    raw["title"],
-                    tuple(raw.get("hello", ())),
-                    tuple(raw["steps"]),
-                )
-            )
+            hello, steps = tuple(raw.get("hello", ())), tuple(raw["steps"])
+            cases.append(Case(raw["id"], raw["level"], tuple(raw["cites"]), raw["title"], hello, steps))
     return cases
 
 
 def select(cases: List[Case], selectors: List[str]) -> List[Case]:
     """Keep the cases that a topic, an id, a `*` pattern or an R- id names; all of them without selectors."""
     return [case for case in cases if not selectors or any(_is_meant(case, word) for word in selectors)]
-
-
-def load_requirements(path: Path = SPEC / "protocol.md") -> Dict[str, Requirement]:
-    """Read the rules of protocol.md by their ids; none if the file is not there."""
-    found: Dict[str, Requirement] = {}
-    anchor = ""
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
-        if line.startswith("#"):
-            words = re.sub(r"[^a-z0-9 -]", "", line.lstrip("#").strip().lower())
-            anchor = words.replace(" ", "-")
-        rule = _RULE.match(line)
-        if rule:
-            found[rule.group(1)] = Requirement(rule.group(1), rule.group(2), anchor)
-    return found
 
 
 def _is_meant(case: Case, word: str) -> bool:

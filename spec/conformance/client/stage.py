@@ -11,10 +11,12 @@ import time
 from datetime import datetime, timezone
 from typing import Callable, Dict, List, Optional, Sequence
 
-from matcher import match
-from outcome import Line
-from screen import Absent, Screen, Unfit
-from wire import Closed, Garbage, Message, Peer, Silence, write
+from programs.program import Absent, Unfit
+from programs.screen import Screen
+from report.outcome import Line
+from talk.matcher import match
+from talk.wire import Closed, Garbage, Message, Peer, Silence, write
+from words import say
 
 __all__ = ["Stage"]
 
@@ -52,7 +54,7 @@ class Stage:
 
     def type(self, line: str) -> None:
         """Type a line to the client."""
-        self._note("types", line)
+        self._note(">", line, say("typed"))
         self.screen.type(line)
 
     def enter(self) -> None:
@@ -77,8 +79,8 @@ class Stage:
                 return self._listener.accept()[0]
             except socket.timeout:
                 if has_ended:
-                    raise Absent("ends without connecting%s" % self.screen.last_words) from None
-        raise Absent("does not connect within %g s%s" % (seconds, self.screen.last_words))
+                    raise Absent(say("client-ends") + self.screen.last_words) from None
+        raise Absent(say("client-connects-not", seconds="%g" % seconds) + self.screen.last_words)
 
     def wants(self, pattern: Message) -> Message:
         """Return the next request of the action of *pattern*, and answer it; it must match.
@@ -86,7 +88,7 @@ class Stage:
         Questions that a client asks by itself are answered and passed over.
         """
         deadline = time.monotonic() + self.timeout_seconds
-        problem = "sends no %s" % pattern.get("action")
+        problem = say("client-sends-no", action=pattern.get("action"))
         while True:
             try:
                 request = self._next()
@@ -98,9 +100,9 @@ class Stage:
             if difference is None:
                 return request
             if action not in BY_ITSELF or time.monotonic() > deadline:
-                raise Unfit("sends %s: %s" % (action, difference))
+                raise Unfit(say("client-sends", action=action, what=difference))
             if action == pattern.get("action"):
-                problem = "sends %s: %s" % (action, difference)
+                problem = say("client-sends", action=action, what=difference)
 
     def tell(self, *messages: Message) -> None:
         """Send messages, each in one write."""
@@ -152,15 +154,15 @@ class Stage:
         try:
             frame = self.peer.next()
         except Closed:
-            raise Unfit("closes the connection%s" % self.screen.last_words) from None
+            raise Unfit(say("client-closes") + self.screen.last_words) from None
         except Garbage as error:
-            raise Unfit("sends what is no request: %s" % error) from None
+            raise Unfit(say("client-garbage", what=error)) from None
         self.received += 1
         self._note(">", frame.raw.decode("utf-8", "replace"))
         return frame.message
 
-    def _note(self, sign: str, text: str) -> None:
-        self.lines.append(Line("client", sign, text))
+    def _note(self, sign: str, text: str, who: str = "client") -> None:
+        self.lines.append(Line(who, sign, text))
 
 
 def _now() -> str:

@@ -13,6 +13,8 @@ import socket
 import time
 from typing import Dict, List, NamedTuple, Tuple
 
+from words import say
+
 __all__ = [
     "Closed",
     "Cutter",
@@ -22,7 +24,6 @@ __all__ = [
     "Message",
     "Peer",
     "Silence",
-    "connect",
     "parse",
     "write",
 ]
@@ -59,13 +60,13 @@ class Frame(NamedTuple):
 
 
 def _no_constant(text: str) -> object:
-    raise ValueError(text + " is no JSON")
+    raise ValueError(say("no-json-constant", text=text))
 
 
 def _unique(pairs: List[Tuple[str, object]]) -> Message:
     message = dict(pairs)
     if len(message) != len(pairs):
-        raise ValueError("a key occurs twice")
+        raise ValueError(say("key-twice"))
     return message
 
 
@@ -78,11 +79,11 @@ def parse(raw: bytes) -> Message:
     try:
         value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        raise Garbage("not UTF-8 (%s)" % error.reason) from None
+        raise Garbage(say("not-utf8", why=error.reason)) from None
     except (ValueError, RecursionError) as error:
-        raise Garbage("not JSON (%s)" % error) from None
+        raise Garbage(say("not-json", why=error)) from None
     if not isinstance(value, dict):
-        raise Garbage("not a JSON object")
+        raise Garbage(say("not-object"))
     return value
 
 
@@ -155,7 +156,7 @@ class Peer:
         try:
             self.sock.sendall(data)
         except socket.timeout:
-            raise Silence("the other end does not read") from None
+            raise Silence(say("does-not-read")) from None
         except OSError:
             pass
 
@@ -199,24 +200,24 @@ class Peer:
         now = time.monotonic()
         if data is None or (now > deadline and not data):
             if self._cutter.inside or self._cutter.rest.strip():
-                raise Garbage("%s ... and no whole message in time" % _shown(self._cutter.rest))
-            raise Silence("nothing came within %g s" % self.timeout_seconds)
+                raise Garbage(say("half-message", what=_shown(self._cutter.rest)))
+            raise Silence(say("silence", ms=int(self.timeout_seconds * 1000)))
         if not data:
             self._end()
-            raise Closed("the connection was closed")
+            raise Closed(say("closed"))
         for before, raw in self._cutter.feed(data):
             self._found(before, raw, now)
         if not self._cutter.inside and self._cutter.rest.strip() and b"\n" in self._cutter.rest:
-            raise Garbage("%s is no message" % _shown(self._cutter.rest))
+            raise Garbage(say("no-message", what=_shown(self._cutter.rest)))
         if len(self._cutter.rest) > MAX_FRAME_BYTES or self._bytes_waiting > MAX_PENDING_BYTES:
-            raise Flood("it sends without end")
+            raise Flood(say("floods"))
 
     def _found(self, before: bytes, raw: bytes, now: float) -> None:
         if before.strip():
-            raise Garbage("%s stands between messages" % _shown(before))
+            raise Garbage(say("between-messages", what=_shown(before)))
         self._judge_end(before)
         if not self.is_client and (b"\n" in raw or b"\r" in raw):
-            self.faults.append((raw, "a message is written over several lines"))
+            self.faults.append((raw, say("several-lines")))
         self.waiting.append(Frame(raw, parse(raw), now))
         self._bytes_waiting += len(raw)
         self._last_raw = raw
@@ -225,19 +226,9 @@ class Peer:
         """Look at the bytes between the last message and the next."""
         is_good = b"\n" in end if self.is_client else end == b"\r\n"
         if self._last_raw and not is_good:
-            seen = repr(end[:10])[1:] if end else "nothing"
+            seen = repr(end[:10])[1:] if end else say("nothing")
             wanted = "LF" if self.is_client else "CR LF"
-            self.faults.append((self._last_raw, "a message is followed by %s, not by %s" % (seen, wanted)))
-
-
-def connect(host: str, port: int, timeout_seconds: float) -> Peer:
-    """Connect to the server under test.
-
-    Raises:
-        OSError: nobody listens there.
-    """
-    sock = socket.create_connection((host, port), timeout=timeout_seconds)
-    return Peer(sock, timeout_seconds)
+            self.faults.append((self._last_raw, say("bad-end", seen=seen, wanted=wanted)))
 
 
 def _shown(data: bytes) -> str:

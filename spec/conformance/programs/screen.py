@@ -6,29 +6,24 @@ import contextlib
 import os
 import subprocess
 import threading
-from typing import Callable, Dict, Optional, Sequence
+from typing import Callable, Optional, Sequence
 
-__all__ = ["Absent", "Screen", "Unfit"]
+from programs.family import end, spawn
+from programs.program import HOST, Unfit, replace
+from words import say
+
+__all__ = ["Screen"]
 
 MAX_OUTPUT_BYTES = 4 << 20
-
-
-class Unfit(Exception):
-    """The program did not do what it should; the text says what."""
-
-
-class Absent(Unfit):
-    """The program does not even come."""
 
 
 class Screen:
     """One run of a client's command, in which `{name}`, `{host}` and `{port}` are replaced."""
 
     def __init__(self, command: Sequence[str], name: str, host: str, port: int, timeout_seconds: float) -> None:
-        words = {"{name}": name, "{host}": host, "{port}": str(port)}
         self.timeout_seconds = timeout_seconds
-        self._command = [_replace(part, words) for part in command]
-        self._environment = dict(os.environ, HOST=host, PORT=str(port), NO_COLOR="1", PYTHONUNBUFFERED="1")
+        self._command = replace(command, {"name": name, "host": host, "port": str(port)})
+        self._port = port
         self._output = b""
         self._grown = threading.Condition()
         self._process: Optional[subprocess.Popen[bytes]] = None
@@ -40,25 +35,17 @@ class Screen:
         Raises:
             OSError: there is no such program.
         """
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(
-            self._command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=self._environment
-        )
+        self._process = spawn(self._command, HOST, self._port, subprocess.PIPE)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def stop(self) -> None:
         """End the program, gently first."""
-        process = self._process
-        if process is None:
-            return
-        self.end_input()
-        process.terminate()
-        try:
-            process.wait(1)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if self._process:
+            self.end_input()
+            end(self._process)
+            if self._listener:
+                self._listener.join(1)
 
     def type(self, line: str) -> None:
         """Type a line."""
@@ -69,7 +56,7 @@ class Screen:
             process.stdin.write(line.encode() + b"\n")
             process.stdin.flush()
         except OSError:
-            raise Unfit("does not read its standard input any more") from None
+            raise Unfit(say("client-deaf")) from None
 
     def end_input(self) -> None:
         """Close the program's standard input."""
@@ -85,12 +72,12 @@ class Screen:
             Unfit: it did not in time.
         """
         if not self._wait(lambda: text.encode() in self._output):
-            raise Unfit("does not show %r" % text)
+            raise Unfit(say("client-shows-not", text=repr(text)))
 
     def shows_more(self, since: int) -> None:
         """Wait until the program has shown anything beyond the first *since* bytes."""
         if not self._wait(lambda: len(self._output[since:].strip()) > 0):
-            raise Unfit("shows nothing")
+            raise Unfit(say("client-shows-nothing"))
 
     @property
     def output(self) -> bytes:
@@ -102,7 +89,14 @@ class Screen:
         """What it said last, or what sounds like an error, as the end of a sentence."""
         words = self._output.decode("utf-8", "replace").strip().splitlines()
         errors = [line.strip() for line in words if "error" in line.lower()]
-        return "; it said: %s" % [*words[-1:], *errors[-1:]][-1] if words else ""
+        return say("it-said", text=[*words[-1:], *errors[-1:]][-1]) if words else ""
+
+    @property
+    def ending(self) -> str:
+        """How it ended, if it did, and what it said last, as the end of a sentence."""
+        code = self._process.poll() if self._process else None
+        how = "" if code is None else say("exit-code", code=code) if code >= 0 else say("exit-signal", number=-code)
+        return how + self.last_words
 
     @property
     def has_ended(self) -> bool:
@@ -126,9 +120,3 @@ class Screen:
     def _wait(self, holds: Callable[[], bool]) -> bool:
         with self._grown:
             return self._grown.wait_for(holds, self.timeout_seconds)
-
-
-def _replace(part: str, words: Dict[str, str]) -> str:
-    for word, value in words.items():
-        part = part.replace(word, value)
-    return part

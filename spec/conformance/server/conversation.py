@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Callable, Dict, List, Optional
 
-from case import Case
-from matcher import Names, fill, match
-from outcome import Fault, Line, Outcome
-from wire import Closed, Flood, Frame, Garbage, Message, Peer, Silence, write
+from cases.case import Case
+from cases.path import canonical
+from report.outcome import NO_CAUSE, Cause, Fault, Line, Outcome
+from talk.matcher import Names, fill, match
+from talk.wire import Closed, Flood, Frame, Garbage, Message, Peer, Silence, write
+from words import say
 
-__all__ = ["hold"]
+__all__ = ["FaultsOf", "hold", "told"]
+
+FaultsOf = Callable[[Message], List[str]]
 
 BARRIER: Message = {"action": "ping"}
 PAUSE_SECONDS = 0.03
+_NAME = re.compile(r"-[0-9a-f]{6}\b")  # the suffix of this run's names
 
 
 class _Failed(Exception):
     """The server did not keep to the scenario; the text says how."""
 
+    def __init__(self, text: str, kind: str = "differs", came: str = "", wanted: str = "", detail: str = "") -> None:
+        super().__init__(text)
+        self.kind, self.came, self.wanted, self.detail = kind, came, wanted, detail
 
-class _Untimely(_Failed):
-    """The right message, but too soon: perhaps this program was too slow to see the pause."""
+
+_KINDS: Dict[type, str] = {Silence: "silence", Closed: "closed", Garbage: "garbage", Flood: "garbage"}
 
 
 class _RateLimited(Exception):
@@ -31,11 +40,11 @@ class _RateLimited(Exception):
         self.seconds = seconds
 
 
-def hold(case: Case, open_peer: Callable[[], Peer], names: Names, faults_of: Callable[[Message], List[str]]) -> Outcome:
+def hold(case: Case, open_peer: Callable[[int], Peer], names: Names, faults_of: FaultsOf) -> Outcome:
     """Run *case* on fresh connections.
 
     Args:
-        open_peer: connects to the server; its OSError fails the case.
+        open_peer: connects peer number 0, 1, ... to the server; its OSError fails the case.
         names: fresh names of this run.
         faults_of: what is wrong with the shape of a message, by the schema.
     """
@@ -43,19 +52,18 @@ def hold(case: Case, open_peer: Callable[[], Peer], names: Names, faults_of: Cal
     began = time.monotonic()
     problem: Optional[str] = None
     retry_after: Optional[float] = None
-    is_silence = is_untimely = False
+    cause = NO_CAUSE
     try:
         talk.run()
     except _Failed as error:
-        problem, is_untimely = str(error), isinstance(error, _Untimely)
+        problem, cause = str(error), Cause(error.kind, talk.after, error.came, error.wanted, error.detail)
     except _RateLimited as error:
-        problem, retry_after = "the server says rate-limited", error.seconds
-    except Silence as error:
-        problem, is_silence = str(error), True
-    except (Closed, Garbage, Flood) as error:
-        problem = str(error)
+        problem, retry_after = say("rate-limited"), error.seconds
+    except (Silence, Closed, Garbage, Flood) as error:
+        problem, cause = str(error), Cause(_KINDS[type(error)], talk.after, "", talk.wanted, "")
     except OSError as error:
-        problem, is_silence = "cannot connect: %s" % error, True
+        problem = say("cannot-connect", why=error.strerror or error)
+        cause = Cause("refused", talk.after, "", "", "")
     finally:
         talk.finish()
     return Outcome(
@@ -66,8 +74,7 @@ def hold(case: Case, open_peer: Callable[[], Peer], names: Names, faults_of: Cal
         talk.received,
         time.monotonic() - began,
         retry_after=retry_after,
-        is_silence=is_silence,
-        is_untimely=is_untimely,
+        cause=cause,
     )
 
 
@@ -75,15 +82,16 @@ class _Conversation:
     def __init__(
         self,
         case: Case,
-        open_peer: Callable[[], Peer],
+        open_peer: Callable[[int], Peer],
         names: Names,
-        faults_of: Callable[[Message], List[str]],
+        faults_of: FaultsOf,
     ) -> None:
         self.case = case
         self.names = names
         self.lines: List[Line] = []
         self.faults: List[Fault] = []
         self.received = 0
+        self.after = self.wanted = ""
         self._open = open_peer
         self._faults_of = faults_of
         self._peers: Dict[str, Peer] = {}
@@ -94,10 +102,7 @@ class _Conversation:
         for label in self.case.hello:
             self._write(label, {"from": self.names.of(label), "action": "client-hello"})
             frame = self._next(label)
-            problem = match({"action": "server-hello"}, frame.message, self._captures)
-            if problem:
-                self._raise_if_limited(frame.message)
-                raise _Failed(problem)
+            self._compare(label, {"action": "server-hello"}, frame.message)
         wrote_last = ""
         for step in self.case.steps:
             label = str(step["peer"])
@@ -115,7 +120,7 @@ class _Conversation:
 
     def _peer(self, label: str) -> Peer:
         if label not in self._peers:
-            self._peers[label] = self._open()
+            self._peers[label] = self._open(len(self._peers))
         return self._peers[label]
 
     def _note(self, label: str, sign: str, text: str) -> None:
@@ -123,6 +128,7 @@ class _Conversation:
 
     def _write(self, label: str, message: Message) -> None:
         data = write(message)
+        self.after = canonical(message.get("action"))
         self._note(label, ">", data.decode("utf-8", "replace").rstrip("\n"))
         self._peer(label).send(data)
 
@@ -139,7 +145,7 @@ class _Conversation:
                 self._note(label, "<", text)
                 return frame
             if time.monotonic() > deadline:
-                raise Silence("nothing but other users' notices within %g s" % peer.timeout_seconds)
+                raise Silence(say("only-notices", ms=int(peer.timeout_seconds * 1000)))
 
     def _is_foreign(self, message: Message, wants_event: bool) -> bool:
         if message.get("action") != "server-broadcast":
@@ -163,40 +169,51 @@ class _Conversation:
             text = self.names.replace(str(step["send_text"]))
             data = text.encode("utf-8") * times
             self._note(label, ">", "text %s%s" % (json.dumps(text, ensure_ascii=False), _times(times)))
+        self.after = ""
         self._peer(label).send(data)
 
     def get(self, label: str, step: Dict[str, object]) -> None:
         pattern = fill(step["get"], self.names)
         assert isinstance(pattern, dict)
-        try:
-            frame = self._next(label, "event" in pattern)
-        except (Silence, Closed) as error:
-            self._note(label, "!", str(error))
-            raise type(error)("%s: %s; expected %s" % (label, error, _wanted(pattern))) from None
-        problem = match(pattern, frame.message, self._captures)
-        if problem:
-            self._raise_if_limited(frame.message)
-            raise _Failed("%s: %s" % (label, problem))
+        frame = self._await(label, _wanted(pattern), "event" in pattern)
+        self._compare(label, pattern, frame.message)
         apart_ms = step.get("apart_ms")
         if isinstance(apart_ms, int) and label in self._last_at:
             gap_ms = (frame.at - self._last_at[label]) * 1000
             if gap_ms < apart_ms:
-                raise _Untimely("%s: the message came %.0f ms after the one before" % (label, gap_ms))
+                raise _Failed(say("too-soon", peer=label, ms=round(gap_ms), wanted=apart_ms), "soon")
         self._last_at[label] = frame.at
 
     def silent(self, label: str, step: Dict[str, object]) -> None:
+        after = self.after
         self._write(label, BARRIER)
-        try:
-            frame = self._next(label)
-        except (Silence, Closed) as error:
-            self._note(label, "!", str(error))
-            raise type(error)("%s: %s; expected the answer to ping" % (label, error)) from None
+        frame = self._await(label, "ping", False)
         if frame.message.get("action") != "ping":
             self._raise_if_limited(frame.message)
-            raise _Failed("%s: expected nothing but the answer to ping" % label)
+            self.after = after
+            came = told(frame.message)
+            raise _Failed(say("extra", peer=label, came=came), "extra", came)
+
+    def _await(self, label: str, wanted: str, wants_event: bool) -> Frame:
+        self.wanted = wanted
+        try:
+            return self._next(label, wants_event)
+        except (Silence, Closed) as error:
+            self._note(label, "!", str(error))
+            raise type(error)(say("instead", peer=label, what=error, wanted=wanted)) from None
+
+    def _compare(self, label: str, pattern: Message, message: Message) -> None:
+        difference = match(pattern, message, self._captures)
+        if not difference:
+            return
+        self._raise_if_limited(message)
+        came, wanted = told(message), _wanted(pattern)
+        text = say("instead", peer=label, what=say("came", what=came), wanted=wanted) if came != wanted else difference
+        detail = "" if came != wanted else _NAME.sub("", difference)
+        raise _Failed(text if came != wanted else "%s: %s" % (label, text), "differs", came, wanted, detail)
 
     def close(self, label: str, step: Dict[str, object]) -> None:
-        self._note(label, "!", "closes")
+        self._note(label, "!", say("peer-closes"))
         self._peer(label).finish()
 
     def closed(self, label: str, step: Dict[str, object]) -> None:
@@ -205,11 +222,11 @@ class _Conversation:
             while time.monotonic() < deadline:
                 self._next(label, True)
         except Closed:
-            self._note(label, "!", "closed by the server")
+            self._note(label, "!", say("closed-by-server"))
             return
         except (Silence, Garbage, Flood):
             pass
-        raise _Failed("%s: the server should have closed the connection" % label)
+        raise _Failed(say("still-open", peer=label), "open")
 
     def _raise_if_limited(self, message: Message) -> None:
         if message.get("action") == "error" and message.get("code") == "rate-limited":
@@ -218,13 +235,20 @@ class _Conversation:
 
 
 def _times(times: int) -> str:
-    return " %d times" % times if times > 1 else ""
+    return " " + say("times", n=times) if times > 1 else ""
+
+
+def told(message: Message) -> str:
+    """Return what a message is, in short: its action and, of an error, its code."""
+    action, code = message.get("action"), message.get("code")
+    return ("%s %s" % (action, code) if isinstance(code, str) else str(action))[:60]
 
 
 def _wanted(pattern: Message) -> str:
-    keys = [key for key in ("action", "code") if isinstance(pattern.get(key), str)]
-    words = ["%s %s" % (key, json.dumps(pattern[key])) for key in keys]
-    return ", ".join(words) or "a message"
+    found = {key: value for key, value in pattern.items() if isinstance(value, str)}
+    if "action" in found:
+        return told(found)
+    return say("a-message")
 
 
 _WRITING = ("send", "send_text", "send_hex", "silent")

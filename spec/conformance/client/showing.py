@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import Callable, Dict
 
-from screen import Unfit
-from stage import Stage
-from wire import Message
+from programs.program import Unfit
+from client.stage import Stage
+from talk.wire import Message
+from words import say as tell
 
 __all__ = ["SHOWN", "marker", "no_controls", "say"]
 
@@ -57,7 +58,7 @@ def no_controls(stage: Stage) -> None:
     stage.screen.shows(text)
     for control in (b"\x1b]0;" + text.encode(), b"\x07", "\u009b31m".encode()):
         if control in stage.screen.output:
-            raise Unfit("writes %r from the network to the screen" % control)
+            raise Unfit(tell("client-writes-control", control=repr(control)))
 
 
 def _ts(message: Message) -> Message:

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
+from words import say
+
 __all__ = ["Shapes", "load"]
 
 Schema = Dict[str, object]
@@ -44,14 +46,14 @@ class Shapes:
         """Return what is wrong with *message*, one line each; an empty list if nothing is."""
         action = message.get("action")
         if not isinstance(action, str):
-            return ["action is missing" if action is None else "action is not a string"]
+            return [say("is-missing", path="action") if action is None else say("is-not", path="action", value=_brief(action), wanted=say("kind-string"))]
         message = _canonical(message)
         action = str(message["action"])
         if action == "server-broadcast" and "event" in message and "presence" in self.definitions:
             return self.check(self.definitions["presence"], message, "")
         schema = self.definitions.get(action)
         if not isinstance(schema, dict) or "action" not in _mapping(schema.get("properties")):
-            return ["action %s is none of the protocol" % json.dumps(action)]
+            return [say("action-unknown", action=json.dumps(action))]
         return self.check(schema, message, "")
 
     def check(self, schema: object, value: object, path: str) -> List[str]:
@@ -59,7 +61,7 @@ class Shapes:
         if schema is True:
             return []
         if not isinstance(schema, dict):
-            return ["%s may not be there" % path]
+            return [say("may-not-be", path=path)]
         found: List[str] = []
         for keyword, argument in schema.items():
             rule = _RULES.get(keyword)
@@ -88,7 +90,7 @@ def _brief(value: object) -> str:
 
 
 def _name(path: str) -> str:
-    return path or "the message"
+    return path or say("the-message")
 
 
 def _inner(path: str, key: str) -> str:
@@ -103,19 +105,19 @@ def _type(shapes: Shapes, schema: Schema, argument: object, value: object, path:
     names = argument if isinstance(argument, list) else [argument]
     if any(_TYPES[str(name)](value) for name in names):
         return []
-    return ["%s is %s, not %s" % (_name(path), _brief(value), " or ".join(map(str, names)))]
+    return [say("is-not", path=_name(path), value=_brief(value), wanted=say("or").join(map(str, names)))]
 
 
 def _const(shapes: Shapes, schema: Schema, argument: object, value: object, path: str) -> List[str]:
     if type(value) is type(argument) and value == argument:
         return []
-    return ["%s is %s, not %s" % (_name(path), _brief(value), _brief(argument))]
+    return [say("is-not", path=_name(path), value=_brief(value), wanted=_brief(argument))]
 
 
 def _enum(shapes: Shapes, schema: Schema, argument: object, value: object, path: str) -> List[str]:
     if any(type(value) is type(item) and value == item for item in _sequence(argument)):
         return []
-    return ["%s is %s, none of %s" % (_name(path), _brief(value), _brief(argument))]
+    return [say("is-none-of", path=_name(path), value=_brief(value), wanted=_brief(argument))]
 
 
 def _properties(shapes: Shapes, schema: Schema, argument: object, value: object, path: str) -> List[str]:
@@ -138,7 +140,7 @@ def _additional(shapes: Shapes, schema: Schema, argument: object, value: object,
 def _required(shapes: Shapes, schema: Schema, argument: object, value: object, path: str) -> List[str]:
     if not isinstance(value, dict):
         return []
-    return ["%s is missing" % _inner(path, str(key)) for key in _sequence(argument) if key not in value]
+    return [say("is-missing", path=_inner(path, str(key))) for key in _sequence(argument) if key not in value]
 
 
 def _items(shapes: Shapes, schema: Schema, argument: object, value: object, path: str) -> List[str]:
@@ -154,13 +156,13 @@ def _one_of(shapes: Shapes, schema: Schema, argument: object, value: object, pat
     if isinstance(action, str) and {"$ref": "#/$defs/" + action} in branches:
         return shapes.check(shapes.definitions[action], value, path)
     passed = sum(not shapes.check(branch, value, path) for branch in branches)
-    return [] if passed == 1 else ["%s has none of the shapes it may have" % _name(path)]
+    return [] if passed == 1 else [say("no-shape", path=_name(path))]
 
 
 def _any_of(shapes: Shapes, schema: Schema, argument: object, value: object, path: str) -> List[str]:
     if any(not shapes.check(branch, value, path) for branch in _sequence(argument)):
         return []
-    return ["%s has none of the shapes it may have" % _name(path)]
+    return [say("no-shape", path=_name(path))]
 
 
 def _bound(
@@ -171,7 +173,7 @@ def _bound(
         assert isinstance(argument, (int, float))
         if size is None or holds(size, argument):
             return []
-        return ["%s is %s, %s %s" % (_name(path), _brief(value), words, argument)]
+        return [say(words, path=_name(path), value=_brief(value), limit=argument)]
 
     return rule
 
@@ -191,7 +193,7 @@ def _count(value: object) -> Optional[float]:
 def _pattern(shapes: Shapes, schema: Schema, argument: object, value: object, path: str) -> List[str]:
     if not isinstance(value, str) or re.search(str(argument).replace("$", r"\Z"), value):
         return []
-    return ["%s is %s, not of the form %s" % (_name(path), _brief(value), argument)]
+    return [say("not-of-form", path=_name(path), value=_brief(value), form=argument)]
 
 
 _RULES: Dict[str, Callable[[Shapes, Schema, object, object, str], List[str]]] = {
@@ -203,13 +205,13 @@ _RULES: Dict[str, Callable[[Shapes, Schema, object, object, str], List[str]]] = 
     "additionalProperties": _additional,
     "required": _required,
     "items": _items,
-    "minItems": _bound(_count, lambda size, limit: size >= limit, "fewer than"),
+    "minItems": _bound(_count, lambda size, limit: size >= limit, "is-fewer"),
     "oneOf": _one_of,
     "anyOf": _any_of,
-    "minimum": _bound(_number, lambda size, limit: size >= limit, "below"),
-    "maximum": _bound(_number, lambda size, limit: size <= limit, "above"),
-    "minLength": _bound(_length, lambda size, limit: size >= limit, "shorter than"),
-    "maxLength": _bound(_length, lambda size, limit: size <= limit, "longer than"),
+    "minimum": _bound(_number, lambda size, limit: size >= limit, "is-below"),
+    "maximum": _bound(_number, lambda size, limit: size <= limit, "is-above"),
+    "minLength": _bound(_length, lambda size, limit: size >= limit, "is-shorter"),
+    "maxLength": _bound(_length, lambda size, limit: size <= limit, "is-longer"),
     "pattern": _pattern,
 }
 KEYWORDS: Tuple[str, ...] = (*_RULES, "$schema", "$id", "$defs", "title", "description")

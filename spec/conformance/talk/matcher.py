@@ -9,6 +9,8 @@ import json
 import re
 from typing import Callable, Dict, List, Optional
 
+from words import say
+
 __all__ = ["Names", "fill", "match"]
 
 PLACEHOLDER = re.compile(r"\$([a-z][a-z0-9]*)")
@@ -55,9 +57,9 @@ def match(pattern: object, value: object, captures: Captures, path: str = "") ->
         if special in _SPECIAL:
             return _SPECIAL[special](pattern[special], value, captures, path)
         if value is _MISSING:
-            return "%s is missing" % (path or "the message")
+            return say("is-missing", path=path or say("the-message"))
         if not isinstance(value, dict):
-            return "%s is %s, not an object" % (path or "the message", shown(value))
+            return say("is-not", path=path or say("the-message"), value=shown(value), wanted=say("an-object"))
         problems = [
             match(item, value.get(key, _MISSING), captures, "%s.%s" % (path, key) if path else key)
             for key, item in pattern.items()
@@ -65,12 +67,12 @@ def match(pattern: object, value: object, captures: Captures, path: str = "") ->
         found = [problem for problem in problems if problem]
         return ", ".join(found) if found else None
     if value is _MISSING:
-        return "%s is missing, expected %s" % (path, shown(pattern))
+        return say("is-missing-wanted", path=path, wanted=shown(pattern))
     if isinstance(pattern, list):
         if not isinstance(value, list):
-            return "%s is %s, not a list" % (path, shown(value))
+            return say("is-not", path=path, value=shown(value), wanted=say("a-list"))
         if len(pattern) != len(value):
-            return "%s has %d entries, expected %d" % (path, len(value), len(pattern))
+            return say("has-entries", path=path, n=len(value), wanted=len(pattern))
         for at, item in enumerate(pattern):
             problem = match(item, value[at], captures, "%s[%d]" % (path, at))
             if problem:
@@ -78,7 +80,7 @@ def match(pattern: object, value: object, captures: Captures, path: str = "") ->
         return None
     if same(pattern, value):
         return None
-    return "%s is %s, expected %s" % (path or "the value", shown(value), shown(pattern))
+    return say("differs", path=path or say("the-value"), value=shown(value), wanted=shown(pattern))
 
 
 def same(one: object, other: object) -> bool:
@@ -112,30 +114,34 @@ _KINDS: Dict[str, Callable[[object], bool]] = {
 
 def _is(kind: object, value: object, captures: Captures, path: str) -> Optional[str]:
     if value is _MISSING:
-        return "%s is missing" % path
+        return say("is-missing", path=path)
     if _KINDS[str(kind)](value):
         return None
-    return "%s is %s, expected %s %s" % (path, shown(value), "an" if str(kind)[0] in "io" else "a", kind)
+    return say("differs", path=path, value=shown(value), wanted=say("kind-" + str(kind)))
 
 
 def _absent(_: object, value: object, captures: Captures, path: str) -> Optional[str]:
-    return None if value is _MISSING else "%s is %s, expected no such field" % (path, shown(value))
+    return None if value is _MISSING else say("differs", path=path, value=shown(value), wanted=say("no-such-field"))
 
 
 def _set(word: object, value: object, captures: Captures, path: str) -> Optional[str]:
     if value is _MISSING:
-        return "%s is missing" % path
+        return say("is-missing", path=path)
     captures[str(word)] = value
     return None
 
 
 def _get(word: object, value: object, captures: Captures, path: str) -> Optional[str]:
     if value is _MISSING:
-        return "%s is missing" % path
+        return say("is-missing", path=path)
     expected = captures.get(str(word))
     if same(expected, value):
         return None
-    return "%s is %s, expected %s as before" % (path, shown(value), shown(expected))
+    return say("differs", path=path, value=shown(value), wanted=say("as-before", value=shown(expected)))
+
+
+def _seen(value: object) -> str:
+    return say("missing") if value is _MISSING else shown(value)
 
 
 def _entries(value: object, path: str) -> List[object]:
@@ -144,26 +150,26 @@ def _entries(value: object, path: str) -> List[object]:
 
 def _includes(items: object, value: object, captures: Captures, path: str) -> Optional[str]:
     if not isinstance(value, list):
-        return "%s is %s, expected a list" % (path, "missing" if value is _MISSING else shown(value))
+        return say("differs", path=path, value=_seen(value), wanted=say("a-list"))
     for item in _entries(items, path):
         if not any(match(item, entry, captures) is None for entry in value):
-            return "%s does not contain %s" % (path, shown(item))
+            return say("contains-not", path=path, item=shown(item))
     return None
 
 
 def _excludes(items: object, value: object, captures: Captures, path: str) -> Optional[str]:
     if not isinstance(value, list):
-        return "%s is %s, expected a list" % (path, "missing" if value is _MISSING else shown(value))
+        return say("differs", path=path, value=_seen(value), wanted=say("a-list"))
     for item in _entries(items, path):
         if any(match(item, entry, captures) is None for entry in value):
-            return "%s contains %s" % (path, shown(item))
+            return say("contains", path=path, item=shown(item))
     return None
 
 
 def _matches(regex: object, value: object, captures: Captures, path: str) -> Optional[str]:
     if isinstance(value, str) and re.fullmatch(str(regex), value):
         return None
-    return "%s is %s, expected %s" % (path, "missing" if value is _MISSING else shown(value), regex)
+    return say("differs", path=path, value=_seen(value), wanted=regex)
 
 
 _SPECIAL: Dict[str, Callable[[object, object, Captures, str], Optional[str]]] = {

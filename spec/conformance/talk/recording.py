@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Iterable, Iterator, Tuple
 
-import shapes
-from case import SPEC
-from wire import Garbage, parse
+from talk import shapes
+from cases.case import SPEC
+from talk.wire import Garbage, parse
+from words import say
 
 __all__ = ["faults"]
 
@@ -30,7 +31,7 @@ def faults(lines: Iterable[str], side: str, folder: Path = SPEC / "schema") -> I
         found = _LINE.match(line)
         if not found:
             if line.strip() and not is_trace:
-                yield number, "no JSON object"
+                yield number, say("no-json-object")
             continue
         known = by_sign[found.group("sign") or {"server": "<", "client": ">"}[side]]
         try:
@@ -39,4 +40,4 @@ def faults(lines: Iterable[str], side: str, folder: Path = SPEC / "schema") -> I
             yield number, str(error)
             continue
         for fault in known.faults(message) if known else []:
-            yield number, "%s: %s" % (message.get("action", "no action"), fault)
+            yield number, "%s: %s" % (message.get("action", say("no-action")), fault)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import html
-from typing import Dict, List, Sequence
 
-from case import Requirement
-from outcome import Outcome, Verdict
-from report import plain, summary, topics
+from cases.path import part_of
+from cases.rules import Text
+from report.cause import group
+from report.outcome import Outcome, Verdict
+from report.score import Part, conforms, next_step, parts, summary
+from report.text import plain, title
+from words import language, say
 
 __all__ = ["document", "of_verdict"]
 
+_ORDER = ("failed", "waiting", "skipped", "passed")
+_CLASSES = {"failed": "fail", "waiting": "skip", "skipped": "skip", "passed": "pass"}
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --paper: #f6f7f9; --card: #fff; --line: #dde2e8;
   --good: #1a7f4b; --bad: #b3261e; --warn: #8a6100; --code: #eef1f5; }
@@ -43,54 +48,53 @@ td.none { color: var(--bad); font-weight: 700; }
 """
 
 
-def document(title: str, about: str, body: str) -> str:
-    """Return a whole page; *title* and *about* are escaped here, *body* is not."""
+def document(heading: str, about: str, body: str, style: str = "", refresh_seconds: int = 0) -> str:
+    """Return a whole page; *heading* and *about* are escaped here, *body* is not."""
+    refresh = '<meta http-equiv="refresh" content="%d">' % refresh_seconds if refresh_seconds else ""
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<!doctype html>\n<html lang="%s"><head><meta charset="utf-8">%s'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<title>%s</title><style>%s</style></head>\n<body><main><h1>%s</h1><p class="about">%s</p>\n%s\n'
         "</main></body></html>\n"
-    ) % (html.escape(title), STYLE, html.escape(title), html.escape(about), body)
+    ) % (language(), refresh, html.escape(heading), STYLE + style, html.escape(heading), html.escape(about), body)
 
 
-def of_verdict(subject: str, verdict: Verdict, requirements: Dict[str, Requirement], strict: bool) -> str:
+def of_verdict(subject: str, verdict: Verdict, text: Text, strict: bool) -> str:
     """Return the page of a verdict; *subject* says what was tested."""
-    line = summary(verdict, strict)
-    head, _, counts = line.partition(" (")
-    is_bad = line.startswith("NOT")
-    out = ['<div class="verdict%s"><strong>%s</strong><br>%s' % (" bad" if is_bad else "", head, counts.rstrip(")"))]
+    head, _, counts = summary(verdict, strict).partition(" (")
+    bad = "" if conforms(verdict, strict) else " bad"
+    out = ['<div class="verdict%s"><strong>%s</strong><br>%s' % (bad, head, counts.rstrip(")"))]
     if verdict.trouble:
-        out.append('<br><span class="wrong">%s</span>' % html.escape(verdict.trouble))
-    out.append("</div>")
-    by_topic = topics(verdict)
-    out.append('<div class="topics">%s</div>' % "".join(_card(topic, some) for topic, some in by_topic.items()))
-    for topic, some in by_topic.items():
-        out.append('<h2 id="%s">%s</h2>' % (html.escape(topic), html.escape(topic)))
-        out += [_case(outcome, requirements) for outcome in _worst_first(some)]
-    about = "tchat protocol 1, %d cases, %.1f s" % (len(verdict.outcomes), verdict.seconds)
-    return document("Conformance of " + subject, about, "\n".join(out))
+        out.append('<br><span class="wrong">%s</span>' % html.escape(plain(verdict.trouble, 800)))
+    out += ["<br>%s" % html.escape(plain(remark, 400)) for remark in verdict.remarks]
+    step = next_step(verdict, group(verdict.outcomes), text)
+    out.append("<br>%s</div>" % html.escape(say("next", what=step)) if step else "</div>")
+    found = parts(verdict.outcomes)
+    out.append('<div class="topics">%s</div>' % "".join(map(_card, found)))
+    for part in found:
+        some = [one for one in verdict.outcomes if part_of(one.case) == part.number]
+        out.append('<h2 id="part-%d">%s</h2>' % (part.number, html.escape(_name(part))))
+        out += [_case(outcome, text) for outcome in sorted(some, key=lambda one: _ORDER.index(one.state))]
+    about = say("about", n=len(verdict.outcomes), seconds="%.1f" % verdict.seconds)
+    return document(say("page-title", subject=subject), about, "\n".join(out))
 
 
-def _worst_first(outcomes: Sequence[Outcome]) -> List[Outcome]:
-    return sorted(outcomes, key=lambda outcome: not outcome.problem or outcome.is_skipped)
+def _name(part: Part) -> str:
+    return say("part", number=part.number, title=say("part-%d" % part.number))
 
 
-def _card(topic: str, outcomes: Sequence[Outcome]) -> str:
-    passed = sum(not outcome.problem for outcome in outcomes)
-    cell = '<a href="#%s"><b>%s</b>%d of %d<div class="bar"><i style="width:%.1f%%"></i></div></a>'
-    return cell % (html.escape(topic), html.escape(topic), passed, len(outcomes), 100.0 * passed / len(outcomes))
+def _card(part: Part) -> str:
+    cell = '<a href="#part-%d"><b>%s</b>%d %% · %d/20<div class="bar"><i style="width:%d%%"></i></div></a>'
+    return cell % (part.number, html.escape(_name(part)), part.percent, part.grade, part.percent)
 
 
-def _case(outcome: Outcome, requirements: Dict[str, Requirement]) -> str:
-    case = outcome.case
-    kind, word = "pass", "passed"
-    if outcome.is_skipped:
-        kind, word = "skip", "skipped"
-    elif outcome.problem:
-        kind, word = ("fail", "FAILED") if case.level == "MUST" else ("should", "SHOULD")
-    rules = [requirements[cited] for cited in case.cites if cited in requirements]
+def _case(outcome: Outcome, text: Text) -> str:
+    case, state = outcome.case, outcome.state
+    kind = "should" if state == "failed" and case.level == "SHOULD" else _CLASSES[state]
+    rules = [text.rules[cited] for cited in case.cites if cited in text.rules]
     quotes = "".join(
-        "<blockquote><code>%s</code> %s</blockquote>" % (rule.id, html.escape(rule.sentence)) for rule in rules
+        "<blockquote><code>%s</code> %s <code>%s</code></blockquote>" % (rule.id, html.escape(rule.sentence), rule.place)
+        for rule in rules
     )
     problem = '<p class="wrong">%s</p>' % html.escape(plain(outcome.problem, 1000)) if outcome.problem else ""
     lines = "\n".join("%-8s %s %s" % (line.peer, line.sign, plain(line.text, 2000)) for line in outcome.lines)
@@ -101,8 +105,8 @@ def _case(outcome: Outcome, requirements: Dict[str, Requirement]) -> str:
     ) % (
         kind,
         " open" if kind == "fail" else "",
-        word,
-        html.escape(case.title),
+        html.escape(say("state-" + state)),
+        html.escape(title(case, text)),
         html.escape(case.id),
         quotes,
         problem,
