@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Callable, Mapping
 
 from words import LANGUAGES, say
 
@@ -13,7 +13,7 @@ __all__ = ["Run", "parser"]
 Run = Callable[[argparse.Namespace], int]
 
 
-def parser(runs: Dict[str, Run]) -> argparse.ArgumentParser:
+def parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     """Return the parser; `run` of what it returns is the one of *runs* for the command."""
     found = argparse.ArgumentParser(prog="python spec/conformance", description=say("what-for"))
     commands = found.add_subparsers(required=True, metavar="COMMAND")

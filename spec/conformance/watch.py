@@ -14,7 +14,10 @@ __all__ = ["watch"]
 
 PAUSE_SECONDS = 0.5
 MAX_FILES = 5000
-SOURCES = set(".c .cc .cpp .cs .go .h .hpp .java .js .kt .lua .mjs .php .pl .py .rb .rs .scala .sh .swift .ts".split())
+SOURCES = {
+    *(".c", ".cc", ".cpp", ".cs", ".go", ".h", ".hpp", ".java", ".js", ".kt", ".lua", ".mjs", ".php", ".pl", ".py"),
+    *(".rb", ".rs", ".scala", ".sh", ".swift", ".ts"),
+}
 PASSED_OVER = {"node_modules", "__pycache__", "target", "build", "dist", "venv"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, FrozenSet, Iterable, Iterator, List, Tuple
+from typing import Dict, FrozenSet, Iterable, Iterator, List, Set, Tuple
 
 from cases.case import Case
 
@@ -35,12 +35,27 @@ PATH: Dict[str, int] = {
 EVENTS = ("cgroupe", "join", "gbroadcast", "leave", "invite", "kick", "ban", "unban")
 PARTS = (1, 2, 3, 4, 5, 6)
 _TOPICS = {
-    **{"wire": 1, "hello": 1, "talk": 2, "groups": 3, "lists": 3, "invitations": 4, "moderation": 4, "history": 5},
-    **{"retry": 6, "fields": 6, "framing": 6, "aliases": 6, "auth": 6, "choices": 6},
+    "wire": 1,
+    "hello": 1,
+    "talk": 2,
+    "groups": 3,
+    "lists": 3,
+    "invitations": 4,
+    "moderation": 4,
+    "history": 5,
+    "retry": 6,
+    "fields": 6,
+    "framing": 6,
+    "aliases": 6,
+    "auth": 6,
+    "choices": 6,
 }
 _OTHER_NAMES = {
-    **{"cgroup": "cgroupe", "create-group": "cgroupe", "messages": "msgs"},
-    **{"client-connection": "client-hello", "connection": "client-hello"},
+    "cgroup": "cgroupe",
+    "create-group": "cgroupe",
+    "messages": "msgs",
+    "client-connection": "client-hello",
+    "connection": "client-hello",
 }
 _ACTION = re.compile(r'"action"\s*:\s*"([a-z-]+)"')
 _ORDER = list(PATH)
@@ -57,19 +72,25 @@ def needs(case: Case) -> FrozenSet[str]:
     """Return the actions that a server has to answer before *case* can be judged."""
     found = {"client-hello"} if case.hello else set()
     for step in case.steps:
-        if "silent" in step:
+        pattern = step.get("get")
+        if "silent" in step or (isinstance(pattern, dict) and pattern.get("action") == "ping"):
             found.add("ping")
         found.update(_asked(step))
+    for peer in {str(step["peer"]) for step in case.steps}:  # a request may be cut over several steps
+        cut = "".join(str(step["send_text"]) for step in case.steps if step["peer"] == peer and "send_text" in step)
+        found.update(map(canonical, _ACTION.findall(cut)))
     return frozenset(found - {""})
 
 
 def echoes(case: Case) -> FrozenSet[str]:
     """Return the actions whose stamped message *case* wants to come back to the peer that asked."""
-    asked, found = set(), set()
+    asked: Set[Tuple[str, str]] = set()
+    found: Set[str] = set()
+    peers = {str(step["peer"]) for step in case.steps}
     for step in case.steps:
         peer, pattern = str(step["peer"]), step.get("get")
         asked.update((peer, action) for action in _asked(step))
-        if isinstance(pattern, dict) and pattern.get("sender", "$" + peer) == "$" + peer:
+        if isinstance(pattern, dict) and pattern.get("sender") not in ["$" + other for other in peers - {peer}]:
             action = canonical(pattern.get("action"))
             if action in EVENTS and (peer, action) in asked:
                 found.add(action)
@@ -100,4 +121,3 @@ def _asked(step: Dict[str, object]) -> Iterator[str]:
     elif "send_hex" in step:
         text = bytes.fromhex(str(step["send_hex"])).decode("latin-1")
         yield from map(canonical, _ACTION.findall(text))
-

@@ -8,12 +8,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import List, Sequence
 
-from client.plays import Play
-from client.stage import Stage
 from programs.program import Absent, Unfit
 from report.outcome import Cause, Line, Outcome, Verdict
 from talk.wire import Flood, Silence
 from words import say
+
+from client.plays import Play
+from client.stage import Stage
 
 __all__ = ["judge"]
 

@@ -6,11 +6,12 @@ from typing import Callable, List, NamedTuple, Tuple
 
 from cases.case import Case
 from cases.path import PATH
-from client.showing import SHOWN, marker, no_controls, say
-from client.stage import Stage
 from programs.program import Unfit
 from talk.wire import Message, write
 from words import say as tell
+
+from client.showing import SHOWN, marker, no_controls, say
+from client.stage import Stage
 
 __all__ = ["Play", "plays"]
 
@@ -88,9 +89,7 @@ def plays() -> List[Play]:
     return found
 
 
-def _play(
-    id: str, cites: str, title: str, act: Callable[[Stage], None], level: str = "MUST", part: int = 0
-) -> Play:
+def _play(id: str, cites: str, title: str, act: Callable[[Stage], None], level: str = "MUST", part: int = 0) -> Play:
     return Play(Case(id, level, (cites,), title, (), (), part or PARTS[id.partition("/")[0]]), act)
 
 

@@ -6,9 +6,10 @@ import secrets
 from typing import Callable, Dict
 
 from programs.program import Unfit
-from client.stage import Stage
 from talk.wire import Message
 from words import say as tell
+
+from client.stage import Stage
 
 __all__ = ["SHOWN", "marker", "no_controls", "say"]
 

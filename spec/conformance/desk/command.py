@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 from commands import DONE, FAILED, USAGE, complain
+from words import say
+
 from desk import grid as shown
 from desk import matrix, scores, teams, wall
 from desk.cell import Book, Cell, Grid
-from words import say
 
 __all__ = ["test_matrix"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Dict, List
 
-from desk.cell import Cell, Grid, percent
-from desk.chat import STEPS
 from report.machine import junit, table
 from report.text import plain
 from words import say
+
+from desk.cell import Cell, Grid, percent
+from desk.chat import STEPS
 
 __all__ = ["as_csv", "as_json", "as_junit", "as_text", "by_step", "by_team", "told"]
 
@@ -28,9 +29,7 @@ def by_team(grid: Grid) -> Dict[str, Dict[str, int]]:
         sides = {"client": row, "server": column}
         found[name] = {side: percent(cells) for side, cells in sides.items() if cells}
         found[name]["total"] = percent(row + column)
-        found[name].update(
-            {"%s_score" % kind: score for (kind, one), score in grid.scores.items() if one == name}
-        )
+        found[name].update({"%s_score" % kind: score for (kind, one), score in grid.scores.items() if one == name})
     return found
 
 

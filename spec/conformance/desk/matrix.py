@@ -7,12 +7,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Optional, Sequence, Tuple
 
-from desk.cell import Cell
-from desk.chat import STEPS, Chat
-from desk.teams import Teams
 from programs.program import HOST, Absent, Program
 from talk.address import Address, parse
 from words import say
+
+from desk.cell import Cell
+from desk.chat import STEPS, Chat
+from desk.teams import Teams
 
 __all__ = ["play_all"]
 

@@ -7,7 +7,6 @@ from typing import Callable, Sequence
 from cases.case import load_cases
 from client import judge as clients
 from client.plays import plays
-from desk.cell import Grid
 from programs.program import HOST, Absent, Program
 from report.outcome import Verdict
 from server import judge as servers
@@ -15,6 +14,8 @@ from server.target import Target
 from server.whole import CHECKS
 from talk.address import Address, parse
 from words import say
+
+from desk.cell import Grid
 
 __all__ = ["add"]
 

@@ -43,7 +43,7 @@ def load(path: Path) -> Teams:
     if not isinstance(document, dict):
         raise ValueError(say("names-no", kind="server"))
     file.keep_to(document, tuple(KEYS), 0)
-    return Teams(*({name: command for name, command in _rows(document, kind, file)} for kind in KEYS))
+    return Teams(*(dict(_rows(document, kind, file)) for kind in KEYS))
 
 
 def _rows(document: Dict[str, object], kind: str, file: "_File") -> List[Tuple[str, Tuple[str, ...]]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 from typing import List, Optional
 
+from report import page
+from words import say
+
 from desk.cell import Cell, Grid, percent
 from desk.chat import STEPS
 from desk.grid import by_step, by_team, told
-from report import page
-from words import say
 
 __all__ = ["as_html"]
 
@@ -44,8 +45,10 @@ def as_html(grid: Grid) -> str:
     servers = list(grid.teams.servers)
     scores = {side: {one: score for (kind, one), score in grid.scores.items() if kind == side} for side in page_sides()}
     head = "".join("<th>%s%s</th>" % (html.escape(name), _score(scores["server"].get(name))) for name in servers)
-    out = ['<table class="grid"><thead><tr><th>%s</th>%s<th class="sum">%s</th></tr></thead><tbody>'
-           % (html.escape(say("corner")), head, html.escape(say("total")))]
+    out = [
+        '<table class="grid"><thead><tr><th>%s</th>%s<th class="sum">%s</th></tr></thead><tbody>'
+        % (html.escape(say("corner")), head, html.escape(say("total")))
+    ]
     for client in grid.teams.clients:
         cells = "".join(_td(grid.cells.get((client, server))) for server in servers)
         name = html.escape(client) + _score(scores["client"].get(client))
@@ -91,7 +94,8 @@ def _teams(grid: Grid) -> str:
 def _steps(grid: Grid) -> str:
     pairs = max(1, len(grid.cells))
     rows = "".join(
-        "<tr><td>%s</td><td>%d</td><td>%d %%</td></tr>" % (html.escape(say("step " + step)), count, 100 * count // pairs)
+        "<tr><td>%s</td><td>%d</td><td>%d %%</td></tr>"
+        % (html.escape(say("step " + step)), count, 100 * count // pairs)
         for step, count in by_step(grid).items()
     )
     return "<table><tr><th>%s</th><th>%s</th><th></th></tr>%s</table>" % (
@@ -111,7 +115,10 @@ def _troubles(grid: Grid) -> List[str]:
         return []
     items = [
         "<li><b>%s</b> %s</li>"
-        % (html.escape(say("on-many", client=some[0].client, servers=", ".join(one.server for one in some))), html.escape(told(some[0])))
+        % (
+            html.escape(say("on-many", client=some[0].client, servers=", ".join(one.server for one in some))),
+            html.escape(told(some[0])),
+        )
         for some in reasons.values()
     ]
     return ["<details><summary>%s</summary><ul>%s</ul></details>" % (html.escape(say("what-fails")), "".join(items))]

@@ -1,4 +1,4 @@
-"""A server's program: started, waited for, listened to, and ended. What a command's words stand for is replaced here."""
+"""A server's program: started, waited for, listened to, and ended; and what a command's words stand for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import threading
 import time
 from typing import Dict, List, Optional, Sequence
 
-from programs.family import end, family, spawn
 from words import say
+
+from programs.family import end, family, spawn
 
 __all__ = ["HOST", "Absent", "Program", "Unfit", "free_port", "listens", "replace"]
 
@@ -70,7 +71,9 @@ class Program:
                 break
             time.sleep(0.03)
         has_ended = self._process.poll() is not None
-        words = say("no-port", port=self.port, seconds=START_SECONDS) + ("" if self._names_port else say("no-port-hint"))
+        words = say("no-port", port=self.port, seconds=START_SECONDS) + (
+            "" if self._names_port else say("no-port-hint")
+        )
         ending = say("server-ends") + self.last_words() if has_ended else words + self._quote()
         end(self._process)
         raise Absent(ending)

@@ -8,9 +8,10 @@ import subprocess
 import threading
 from typing import Callable, Optional, Sequence
 
+from words import say
+
 from programs.family import end, spawn
 from programs.program import HOST, Unfit, replace
-from words import say
 
 __all__ = ["Screen"]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from cases.path import EVENTS, part_of
-from report.outcome import Cause, Outcome
 from words import say
+
+from report.outcome import Cause, Outcome
 
 __all__ = ["Group", "group", "headline"]
 
+SHOWN = 3
 # The ten mistakes of the text, by the rules that a program breaks when it makes them. The first row that fits counts.
 MISTAKES: Tuple[Tuple[int, Tuple[str, ...]], ...] = (
     (2, ("framing/cut-inside-a-character", "reading/cut-character")),
@@ -47,8 +49,12 @@ def group(outcomes: Sequence[Outcome]) -> List[Group]:
     for outcome in outcomes:
         if outcome.state == "failed" and outcome.case.level != "MAY":
             by_cause.setdefault(_key(outcome), []).append(outcome)
-    found = [Group(some[0].cause, tuple(some), _mistake(some)) for some in by_cause.values()]
+    found = [_group(sorted(some, key=lambda one: part_of(one.case))) for some in by_cause.values()]
     return sorted(found, key=lambda one: (one.level, one.part, -len(one.outcomes)))
+
+
+def _group(outcomes: List[Outcome]) -> Group:
+    return Group(outcomes[0].cause, tuple(outcomes), _mistake(outcomes))
 
 
 def headline(one: Group) -> str:
@@ -60,13 +66,24 @@ def headline(one: Group) -> str:
         return say("the-client", what=cause.detail)
     after = say("after", action=cause.after) if cause.after else ""
     if cause.kind == "differs" and cause.came != cause.wanted:
-        wanted = dict.fromkeys(outcome.cause.wanted for outcome in one.outcomes)
-        listed = say("or").join(list(wanted)[:3]) + (" ..." if len(wanted) > 3 else "")
-        return after + say("came-wanted", came=cause.came, wanted=listed)
+        came, wanted = _some(one, "came"), _some(one, "wanted")
+        return (after if len(_distinct(one, "after")) == 1 else "") + say("came-wanted", came=came, wanted=wanted)
     if cause.kind == "differs":
         return after + "%s: %s" % (cause.came, cause.detail)
     first = one.outcomes[0].problem or ""
     return after + first.partition(": ")[2] if ": " in first else after + first
+
+
+def _some(one: Group, field: str) -> str:
+    distinct = _distinct(one, field)
+    firsts = {word.split(" ")[0] for word in distinct}
+    if len(distinct) > SHOWN and len(firsts) == 1:
+        return firsts.pop()
+    return say("or").join(distinct[:SHOWN]) + (" ..." if len(distinct) > SHOWN else "")
+
+
+def _distinct(one: Group, field: str) -> List[str]:
+    return list(dict.fromkeys(str(getattr(outcome.cause, field)) for outcome in one.outcomes))
 
 
 def _key(outcome: Outcome) -> Tuple[str, ...]:
@@ -75,6 +92,8 @@ def _key(outcome: Outcome) -> Tuple[str, ...]:
         return (outcome.problem or "",)
     if cause.kind == "differs" and cause.came.split(" ")[0] != cause.wanted.split(" ")[0]:
         # A wrong name for all refusals is one cause; a refusal in the place of something else is one for each code.
+        if cause.wanted.partition(" ")[2] in ("", cause.came.partition(" ")[2]):
+            return ("differs", cause.came.split(" ")[0], cause.wanted.split(" ")[0])
         return ("differs", cause.came, cause.wanted.split(" ")[0])
     if cause.kind == "differs":
         return ("differs", cause.after, cause.came, cause.wanted, cause.detail)

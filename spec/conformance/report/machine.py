@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from cases.path import part_of
 from cases.rules import load_text
+
 from report.cause import group, headline
 from report.outcome import Verdict
 from report.score import conforms, next_step, parts, summary
@@ -93,7 +94,13 @@ def as_junit(subject: str, verdict: Verdict) -> str:
     rows: List[Row] = [
         (one.case.id, one.state, one.problem or "", "", one.seconds)
         if one.state != "failed"
-        else (one.case.id, one.state, one.problem or "", "\n".join("%s %s %s" % line for line in one.lines), one.seconds)
+        else (
+            one.case.id,
+            one.state,
+            one.problem or "",
+            "\n".join("%s %s %s" % line for line in one.lines),
+            one.seconds,
+        )
         for one in verdict.outcomes
     ]
     if verdict.trouble:

@@ -6,11 +6,12 @@ import html
 
 from cases.path import part_of
 from cases.rules import Text
+from words import language, say
+
 from report.cause import group
 from report.outcome import Outcome, Verdict
 from report.score import Part, conforms, next_step, parts, summary
 from report.text import plain, title
-from words import language, say
 
 __all__ = ["document", "of_verdict"]
 
@@ -93,7 +94,8 @@ def _case(outcome: Outcome, text: Text) -> str:
     kind = "should" if state == "failed" and case.level == "SHOULD" else _CLASSES[state]
     rules = [text.rules[cited] for cited in case.cites if cited in text.rules]
     quotes = "".join(
-        "<blockquote><code>%s</code> %s <code>%s</code></blockquote>" % (rule.id, html.escape(rule.sentence), rule.place)
+        "<blockquote><code>%s</code> %s <code>%s</code></blockquote>"
+        % (rule.id, html.escape(rule.sentence), rule.place)
         for rule in rules
     )
     problem = '<p class="wrong">%s</p>' % html.escape(plain(outcome.problem, 1000)) if outcome.problem else ""

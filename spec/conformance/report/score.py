@@ -6,9 +6,10 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from cases.path import PARTS, PATH, part_of
 from cases.rules import Text
+from words import say
+
 from report.cause import Group
 from report.outcome import Lack, Outcome, Verdict
-from words import say
 
 __all__ = ["Part", "conforms", "next_step", "parts", "summary", "waiting"]
 

@@ -7,15 +7,17 @@ from typing import Callable, List, NamedTuple, Sequence
 from cases.case import Case
 from cases.path import PARTS
 from cases.rules import Text
+from words import language, say
+
 from report.cause import Group, group, headline
 from report.outcome import Line, Outcome, Verdict
 from report.score import Part, next_step, parts, summary, waiting
-from words import language, say
 
 __all__ = ["Style", "as_text", "plain", "title"]
 
 SCREEN_LINES = 40
 LINES_SHOWN = 12
+LACKS_SHOWN = 6
 WIDTH = 160
 INDENT = "     "
 
@@ -59,7 +61,9 @@ def title(case: Case, text: Text) -> str:
 
 
 def _part(part: Part) -> str:
-    bad = [say("count-" + state, n=part.counts[state]) for state in ("failed", "waiting", "skipped") if part.counts[state]]
+    bad = [
+        say("count-" + state, n=part.counts[state]) for state in ("failed", "waiting", "skipped") if part.counts[state]
+    ]
     about = say("of", passed=part.counts["passed"], total=part.total)
     name = say("part", number=part.number, title=say("part-%d" % part.number))
     return " %-34s %3d %%  %2d/20   %s" % (name, part.percent, part.grade, ", ".join([about, *bad]))
@@ -83,21 +87,28 @@ def _cause(number: int, one: Group, text: Text, again: Callable[[str], str]) -> 
     out = ["%d. %s · %s%s" % (number, counted, first.case.id, more)]
     out.append(INDENT + plain(headline(one), WIDTH - len(INDENT)))
     out += [INDENT + rule for rule in _rules(first.case, text)[:1]]
-    if one.mistake in text.mistakes:
-        mistake = text.mistakes[one.mistake]
-        named = say("mistake", number=mistake.number, title=mistake.title, place=mistake.place)
-        out.append(INDENT + named + " " + say("fix-%d" % mistake.number))
+    out += _advice(one.mistake, text)
     said = [line for line in first.lines if line.sign in "<>"]
-    out += [_line(line, False) for line in said[-2:]]
+    out += [_line(line, False) for line in (said[-2:] if said and said[-1].sign == "<" else said[-1:])]
     out.append(INDENT + say("again", command=again(first.case.id)))
     return out
+
+
+def _advice(number: int, text: Text) -> List[str]:
+    if number not in text.mistakes:
+        return []
+    mistake = text.mistakes[number]
+    named = say("mistake", number=number, title=mistake.title, place=mistake.place)
+    return ["%s%s %s" % (INDENT, named, say("fix-%d" % number))]
 
 
 def _foot(verdict: Verdict, groups: Sequence[Group], text: Text, style: Style) -> List[str]:
     out = []
     wanted = waiting(verdict)
-    reasons = {lack.action: lack.why for lack in verdict.lacks}
-    out += [say("waits", n=count, action=action, why=plain(reasons[action])) for action, count in wanted.items()][:6]
+    reasons = {lack.action: lack for lack in verdict.lacks}
+    for action, count in list(wanted.items())[:LACKS_SHOWN]:
+        out.append(say("waits", n=count, action=action, why=plain(reasons[action].why, 400)))
+        out += _advice(6, text) if reasons[action].kind == "no-echo" and action == next(iter(wanted)) else []
     out += [say("remark", what=plain(remark, 400)) for remark in verdict.remarks[:3]]
     may = [one for one in verdict.outcomes if one.case.level == "MAY" and one.state in ("passed", "failed")]
     out += [

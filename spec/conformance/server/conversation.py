@@ -245,7 +245,7 @@ def told(message: Message) -> str:
 
 
 def _wanted(pattern: Message) -> str:
-    found = {key: value for key, value in pattern.items() if isinstance(value, str)}
+    found: Message = {key: value for key, value in pattern.items() if isinstance(value, str)}
     if "action" in found:
         return told(found)
     return say("a-message")

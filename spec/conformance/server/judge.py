@@ -12,13 +12,14 @@ from cases import path
 from cases.case import SPEC, Case
 from programs.program import Absent
 from report.outcome import Cause, Lack, Outcome, Verdict
+from talk import shapes
+from talk.matcher import Names
+from words import say
+
 from server.conversation import FaultsOf, hold
 from server.probe import Prober
 from server.target import Target
 from server.whole import judge_whole
-from talk import shapes
-from talk.matcher import Names
-from words import say
 
 __all__ = ["judge"]
 
@@ -43,7 +44,9 @@ def judge(target: Target, cases: List[Case], checks: List[Case], is_hasty: bool 
     order = {case.id: at for at, case in enumerate(cases)}
     outcomes.sort(key=lambda outcome: order[outcome.case.id])
     outcomes += [judge_whole(case, outcomes) for case in checks]
-    return Verdict(tuple(outcomes), run.trouble, time.monotonic() - began, tuple(run.lacks.values()), tuple(run.remarks))
+    return Verdict(
+        tuple(outcomes), run.trouble, time.monotonic() - began, tuple(run.lacks.values()), tuple(run.remarks)
+    )
 
 
 class _Run:
@@ -83,12 +86,12 @@ class _Run:
         return outcomes
 
     def _look(self, action: str) -> None:
-        if self.trouble or ("cgroupe" in self.lacks and self.lacks["cgroupe"].kind != "no-echo"):
+        if self.trouble:
             return
         lack: Optional[Lack] = None
         illness: Optional[str] = None
         try:
-            lack = self._prober.look(action)
+            lack = self._prober.look(action, [one.action for one in self.lacks.values() if one.kind != "no-echo"])
         except OSError as error:
             illness = say("refuses", why=error.strerror or error)
         if lack or illness:
@@ -134,7 +137,7 @@ class _Run:
 
     def _acquit(self, outcomes: List[Outcome]) -> List[Outcome]:
         """If the server ended meanwhile, find the case that ended it: run again what it may have spoilt, one by one."""
-        if not self._is_down:
+        if not self._is_down or self.trouble:
             return outcomes
         suspects = [one for one in outcomes if one.may_be_dead or one.is_skipped]
         heard = [one for one in suspects if one.cause.kind in ("closed", "silence")] or suspects
@@ -174,7 +177,9 @@ class _Run:
 
 def _named(outcomes: Sequence[Outcome]) -> str:
     named = [
-        say("request-of", action=one.cause.after, case=one.case.id) if one.cause.after else say("bytes-of", case=one.case.id)
+        say("request-of", action=one.cause.after, case=one.case.id)
+        if one.cause.after
+        else say("bytes-of", case=one.case.id)
         for one in outcomes[:SUSPECTS_SHOWN]
     ]
     return say("or").join(named) + (" ..." if len(outcomes) > SUSPECTS_SHOWN else "")

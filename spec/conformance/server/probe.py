@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from report.outcome import Lack
-from server.target import Target
 from talk.matcher import Names, fill
 from talk.wire import Closed, Flood, Garbage, Message, Peer, Silence, write
 from words import say
+
+from server.target import Target
 
 __all__ = ["Prober"]
 
@@ -72,8 +73,10 @@ class Prober:
         self.target = target
         self._answered: List[str] = []
 
-    def look(self, action: str) -> Optional[Lack]:
+    def look(self, action: str, lacking: Sequence[str] = ()) -> Optional[Lack]:
         """Ask for *action* as a client would; return what is missing, None if anything else than that came back.
+
+        What is *lacking* already is not asked for before: even without a group `join` has an answer.
 
         Raises:
             OSError: nobody listens there any more.
@@ -84,6 +87,8 @@ class Prober:
             with contextlib.suppress(Silence, Closed, Garbage, Flood):
                 chat.enter()
                 for peer, earlier in look.before:
+                    if earlier in lacking:
+                        break
                     chat.ask(peer, earlier)
                     chat.settle(peer)
             kind = self._kind(chat, action, look)

@@ -15,6 +15,7 @@ from words import say
 __all__ = ["Target"]
 
 RETURN_SECONDS = 3.0
+AGAIN_SECONDS = 0.15
 MAX_STARTS = 30
 
 
@@ -40,6 +41,9 @@ class Target:
         with self._lock:
             for at, address in enumerate(self.addresses):
                 found = self._illness_of(at)
+                if found:  # what is just ending still takes a connection
+                    time.sleep(AGAIN_SECONDS)
+                    found = self._illness_of(at)
                 if found:
                     return "%s: %s" % (address, found) if len(self.addresses) > 1 else found
         return None

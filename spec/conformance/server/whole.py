@@ -12,7 +12,9 @@ __all__ = ["CHECKS", "judge_whole"]
 
 SHOWN = 5
 CHECKS = (
-    Case("wire/frame", "MUST", ("R-out-frame",), "every message is one JSON line in UTF-8 that ends with CR LF", (), ()),
+    Case(
+        "wire/frame", "MUST", ("R-out-frame",), "every message is one JSON line in UTF-8 that ends with CR LF", (), ()
+    ),
     Case(
         "wire/shape",
         "MUST",

@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 from typing import Iterable, Iterator, Tuple
 
-from talk import shapes
 from cases.case import SPEC
-from talk.wire import Garbage, parse
 from words import say
+
+from talk import shapes
+from talk.wire import Garbage, parse
 
 __all__ = ["faults"]
 

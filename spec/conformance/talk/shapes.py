@@ -46,7 +46,11 @@ class Shapes:
         """Return what is wrong with *message*, one line each; an empty list if nothing is."""
         action = message.get("action")
         if not isinstance(action, str):
-            return [say("is-missing", path="action") if action is None else say("is-not", path="action", value=_brief(action), wanted=say("kind-string"))]
+            return [
+                say("is-missing", path="action")
+                if action is None
+                else say("is-not", path="action", value=_brief(action), wanted=say("kind-string"))
+            ]
         message = _canonical(message)
         action = str(message["action"])
         if action == "server-broadcast" and "event" in message and "presence" in self.definitions:

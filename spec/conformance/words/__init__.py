@@ -28,7 +28,7 @@ def choose(code: str) -> None:
     """Speak this language from now on, in the words of argparse too."""
     global _chosen
     _chosen = code
-    setattr(argparse, "_", lambda text: french.ARGPARSE.get(text, text) if code == "fr" else text)
+    vars(argparse)["_"] = lambda text: french.ARGPARSE.get(text, text) if code == "fr" else text
 
 
 def language() -> str:
@@ -36,7 +36,7 @@ def language() -> str:
     return _chosen
 
 
-def say(key: str, **values: object) -> str:
+def say(key: str, /, **values: object) -> str:
     """Return the sentence of *key*; `[one|many]` in it is chosen by the value of `n`."""
     template = LANGUAGES[_chosen][key]
     is_one = values.get("n") == 1 or (_chosen == "fr" and values.get("n") == 0)

@@ -90,7 +90,8 @@ WORDS: Dict[str, str] = {
     "down-since": "{what} since {since}",
     "restarted": "it was started again",
     "came-back": "it came back",
-    "start-it": "; let the tester start it, and it is started again for the next case: server -- CMD ... {{host}} {{port}}",
+    "start-it": "; let the tester start it, and it is started again for the next case: server -- CMD ... {{host}} "
+    "{{port}}",
     "hasty": "stopped at the first failure",
     "lack-silent": "`{action}` is not answered (nothing within {ms} ms; the server is alive)",
     "lack-unknown": "`{action}` is answered by unknown-action",
@@ -160,10 +161,12 @@ WORDS: Dict[str, str] = {
     "next-cause": "mend cause {number} above: {n} case[|s]",
     "next-part": "--part {part}",
     "next-others": "every client on every server: python spec/conformance matrix teams.toml",
-    "unsaid": "not said by this score: {n} rules R-op-... about disks, clocks and crowds (protocol.md, Running a server)",
+    "unsaid": "not said by this score: {n} rules R-op-... about disks, clocks and crowds (protocol.md, Running a "
+    "server)",
     "result": "Result: {what}",
     "conformant": "conformant ({musts} MUST failed; {shoulds} SHOULD failed, {waiting} waiting, {skipped} skipped)",
-    "not-conformant": "NOT conformant ({musts} MUST failed; {shoulds} SHOULD failed, {waiting} waiting, {skipped} skipped)",
+    "not-conformant": "NOT conformant ({musts} MUST failed; {shoulds} SHOULD failed, {waiting} waiting, {skipped} "
+    "skipped)",
     "nothing-tested": "NOT conformant (nothing could be tested)",
     "state-passed": "passed",
     "state-failed": "FAILED",
@@ -235,7 +238,8 @@ WORDS: Dict[str, str] = {
     "help-client": "test a client: CMD is started with {{name}}, {{host}} and {{port}} replaced, and typed to",
     "help-matrix": "every client on every server",
     "help-check": "check recorded messages",
-    "help-words": "where it listens (several places: the peers are spread), and which cases: a topic, an id, a pattern, an R- id",
+    "help-words": "where it listens (several places: the peers are spread), and which cases: a topic, an id, a "
+    "pattern, an R- id",
     "help-case": "a topic, an id, a pattern, or an R- id",
     "help-port": "the port for {{port}}; a free one if not given",
     "help-lang": "en or fr; else as TCHAT_LANG, LC_ALL, LC_MESSAGES or LANG say",

@@ -90,7 +90,8 @@ WORDS: Dict[str, str] = {
     "down-since": "{what} depuis {since}",
     "restarted": "il a été relancé",
     "came-back": "il est revenu",
-    "start-it": " ; laisser le testeur le lancer, et il est relancé pour le cas suivant : server -- CMD ... {{host}} {{port}}",
+    "start-it": " ; laisser le testeur le lancer, et il est relancé pour le cas suivant : server -- CMD ... {{host}} "
+    "{{port}}",
     "hasty": "arrêté au premier échec",
     "lack-silent": "`{action}` reste sans réponse (rien en {ms} ms ; le serveur est vivant)",
     "lack-unknown": "à `{action}` il répond unknown-action",
@@ -160,9 +161,11 @@ WORDS: Dict[str, str] = {
     "next-cause": "réparer la cause {number} ci-dessus : {n} cas",
     "next-part": "--part {part}",
     "next-others": "chaque client sur chaque serveur : python spec/conformance matrix teams.toml",
-    "unsaid": "ce que cette note ne dit pas : {n} règles R-op-... (disques, horloges, foules : protocole.md, Faire tourner)",
+    "unsaid": "ce que cette note ne dit pas : {n} règles R-op-... (disques, horloges, foules : protocole.md, Faire "
+    "tourner)",
     "result": "Résultat : {what}",
-    "conformant": "conforme ({musts} MUST en échec ; {shoulds} SHOULD en échec, {waiting} en attente, {skipped} non joués)",
+    "conformant": "conforme ({musts} MUST en échec ; {shoulds} SHOULD en échec, {waiting} en attente, "
+    "{skipped} non joués)",
     "not-conformant": "NON conforme ({musts} MUST en échec ; {shoulds} SHOULD en échec, {waiting} en attente, "
     "{skipped} non joués)",
     "nothing-tested": "NON conforme (rien n'a pu être joué)",
@@ -233,10 +236,10 @@ WORDS: Dict[str, str] = {
     # aide
     "what-for": "Un programme respecte-t-il le protocole tchat, version 1 ?",
     "help-server": "teste un serveur",
-    "help-client": "teste un client : CMD est lancé, {{name}}, {{host}} et {{port}} remplacés, et on lui tape des lignes",
+    "help-client": "teste un client : CMD est lancé avec {{name}}, {{host}} et {{port}} remplacés, et on lui tape",
     "help-matrix": "chaque client sur chaque serveur",
     "help-check": "vérifie des messages enregistrés",
-    "help-words": "où il écoute (plusieurs endroits : les pairs y sont répartis), et quels cas : thème, id, motif, R-...",
+    "help-words": "où il écoute (les pairs sont répartis), et quels cas : thème, id, motif, R-...",
     "help-case": "un thème, un id, un motif, ou un R-...",
     "help-port": "le port pour {{port}} ; sinon un port libre",
     "help-lang": "en ou fr ; sinon selon TCHAT_LANG, LC_ALL, LC_MESSAGES ou LANG",
