@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from typing import List
 
@@ -10,6 +12,7 @@ import commands
 import options as line
 import words
 from desk.command import test_matrix
+from programs.family import end_all
 from watch import watch
 
 __all__ = ["main"]
@@ -33,14 +36,21 @@ def main(arguments: List[str]) -> int:
     words.choose(_language(before))
     options = line.parser(RUNS).parse_args(before)
     options.command = command
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, _stop)
     try:
         if getattr(options, "watch", None):
             watch(options.watch, lambda: int(options.run(options)))
         return int(options.run(options))
     except BrokenPipeError:
         return commands.FAILED
-    except KeyboardInterrupt:
-        return 130
+
+
+def _stop(number: int, _: object) -> None:
+    """End at once, with all that was started; what is done is written already."""
+    end_all()
+    sys.stdout.flush()
+    os._exit(128 + number)
 
 
 def _language(arguments: List[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 from report.machine import junit, table
 from report.text import plain
@@ -12,7 +12,7 @@ from words import say
 from desk.cell import Cell, Grid, percent
 from desk.chat import STEPS
 
-__all__ = ["as_csv", "as_json", "as_junit", "as_text", "by_step", "by_team", "told"]
+__all__ = ["as_csv", "as_json", "as_junit", "as_text", "by_step", "by_team", "reasons", "told"]
 
 
 def told(cell: Cell) -> str:
@@ -55,7 +55,7 @@ def as_text(grid: Grid) -> str:
     pairs = len(grid.cells)
     out += ["%s: %d/%d" % (say("step " + step), count, pairs) for step, count in by_step(grid).items()]
     out += [say("score-of", kind=kind, name=name, percent=score) for (kind, name), score in grid.scores.items()]
-    out += [say("on", client=cell.client, server=cell.server, what=told(cell)) for cell in _troubled(grid)]
+    out += ["%s %s" % (where, what) for where, what in reasons(grid)]
     full = sum(not cell.missed for cell in grid.cells.values())
     out.append(say("grid-result", full=full, pairs=pairs))
     return "\n".join(out)
@@ -91,5 +91,11 @@ def as_junit(grid: Grid) -> str:
     return junit("matrix", rows)
 
 
-def _troubled(grid: Grid) -> List[Cell]:
-    return [cell for cell in grid.cells.values() if cell.missed]
+def reasons(grid: Grid) -> List[Tuple[str, str]]:
+    """Return what does not work, in words: who on which servers, and what; the most frequent first."""
+    found: Dict[Tuple[str, str], List[str]] = {}
+    for cell in grid.cells.values():
+        if cell.missed:
+            found.setdefault((cell.client, told(cell)), []).append(cell.server)
+    ordered = sorted(found.items(), key=lambda item: -len(item[1]))
+    return [(say("on-many", client=one, servers=", ".join(servers)), what) for (one, what), servers in ordered]

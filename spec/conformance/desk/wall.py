@@ -10,15 +10,16 @@ from words import say
 
 from desk.cell import Cell, Grid, percent
 from desk.chat import STEPS
-from desk.grid import by_step, by_team, told
+from desk.grid import by_step, by_team, reasons, told
 
 __all__ = ["as_html"]
 
 REFRESH_SECONDS = 5
 STYLE = """
-main { max-width: none; padding: 1rem 1.25rem 3rem; }
+main { max-width: none; padding: .6rem 1.25rem 3rem; } h1 { font-size: 1.35rem; } p.about { margin: 0 0 .3rem; }
 table.grid { border-collapse: separate; border-spacing: 3px; background: none; width: 100%; table-layout: fixed; }
-.grid th, .grid td { border: 0; padding: .35rem .1rem; text-align: center; }
+.grid th, .grid td { border: 0; padding: .16rem .1rem; text-align: center; }
+.grid thead th { font-size: .86rem; } .grid thead th:first-child { width: 6.2rem; }
 .grid th { font-size: .95rem; overflow-wrap: anywhere; vertical-align: bottom; line-height: 1.15; }
 .grid tbody th { text-align: right; padding-right: .6rem; vertical-align: middle; }
 .grid td { font-size: 1.35rem; font-weight: 700; color: #fff; border-radius: .3rem; position: relative; }
@@ -43,7 +44,10 @@ table.grid { border-collapse: separate; border-spacing: 3px; background: none; w
 def as_html(grid: Grid) -> str:
     """Return the page; while pairs are missing it asks to be loaded again."""
     servers = list(grid.teams.servers)
-    scores = {side: {one: score for (kind, one), score in grid.scores.items() if kind == side} for side in page_sides()}
+    scores = {
+        side: {one: score for (kind, one), score in grid.scores.items() if kind == side}
+        for side in ("server", "client")
+    }
     head = "".join("<th>%s%s</th>" % (html.escape(name), _score(scores["server"].get(name))) for name in servers)
     out = [
         '<table class="grid"><thead><tr><th>%s</th>%s<th class="sum">%s</th></tr></thead><tbody>'
@@ -60,11 +64,6 @@ def as_html(grid: Grid) -> str:
     count, pairs = len(grid.cells), len(servers) * len(grid.teams.clients)
     about = say("wall-about", done=count, pairs=pairs, steps=len(STEPS))
     return page.document(say("wall-title"), about, "\n".join(out), STYLE, 0 if grid.is_whole else REFRESH_SECONDS)
-
-
-def page_sides() -> List[str]:
-    """Return the two kinds of programs."""
-    return ["server", "client"]
 
 
 def _score(score: Optional[int]) -> str:
@@ -106,19 +105,7 @@ def _steps(grid: Grid) -> str:
 
 
 def _troubles(grid: Grid) -> List[str]:
-    """What does not work, in words, for paper and for those who do not click: one line for each reason."""
-    reasons: dict[str, List[Cell]] = {}
-    for cell in grid.cells.values():
-        if cell.missed:
-            reasons.setdefault("%s|%s" % (cell.client, told(cell)), []).append(cell)
-    if not reasons:
-        return []
-    items = [
-        "<li><b>%s</b> %s</li>"
-        % (
-            html.escape(say("on-many", client=some[0].client, servers=", ".join(one.server for one in some))),
-            html.escape(told(some[0])),
-        )
-        for some in reasons.values()
-    ]
-    return ["<details><summary>%s</summary><ul>%s</ul></details>" % (html.escape(say("what-fails")), "".join(items))]
+    """What does not work, in words, for those who do not click."""
+    items = ["<li><b>%s</b> %s</li>" % (html.escape(where), html.escape(what)) for where, what in reasons(grid)]
+    words = "<summary>%s</summary><ul>%s</ul>" % (html.escape(say("what-fails")), "".join(items))
+    return ["<details>%s</details>" % words] if items else []

@@ -13,12 +13,13 @@ import time
 from pathlib import Path
 from typing import Dict, List, Sequence
 
-__all__ = ["end", "family", "spawn"]
+__all__ = ["end", "end_all", "family", "spawn"]
 
 PATIENCE_SECONDS = 1.5
 MARK = "TCHAT_CONFORMANCE_RUN"
 _PR_SET_CHILD_SUBREAPER = 36
 _marks: Dict[int, str] = {}
+_running: "List[subprocess.Popen[bytes]]" = []
 
 
 def spawn(command: Sequence[str], host: str, port: int, stdin: int) -> "subprocess.Popen[bytes]":
@@ -39,22 +40,37 @@ def spawn(command: Sequence[str], host: str, port: int, stdin: int) -> "subproce
         start_new_session=True,
     )
     _marks[process.pid] = mark
+    _running.append(process)
     return process
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
     """End *process* and whatever it has started, gently first."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, sign)
-        for pid in family(process):
-            with contextlib.suppress(OSError):
-                os.kill(pid, sign)
+        _send(process, sign)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             if process.poll() is not None and not family(process):
+                if process in _running:
+                    _running.remove(process)
                 return
             time.sleep(0.02)
+
+
+def end_all() -> None:
+    """End every process that still runs, at once: somebody pressed Ctrl-C."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        for process in list(_running):
+            _send(process, sign)
+        time.sleep(0.2 if _running else 0.0)
+
+
+def _send(process: "subprocess.Popen[bytes]", sign: signal.Signals) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, sign)
+    for pid in family(process):
+        with contextlib.suppress(OSError):
+            os.kill(pid, sign)
 
 
 def family(process: "subprocess.Popen[bytes]") -> List[int]:
