@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -398,3 +399,41 @@ def test_csv_and_junit(tmp_path: Path) -> None:
     assert "expected error not-member" in str(failure.get("message"))
     done = run("client", "typing/join", "--junit", str(report), "--", *CLIENT)
     assert ElementTree.parse(report).getroot().get("tests") == "1"
+
+
+# ---- what stays
+
+
+def members_left(address: str) -> dict[str, list[str]]:
+    """Ask a server for its groups and their members."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), 10) as sock, sock.makefile("rw", encoding="utf-8") as stream:
+
+        def ask(**request: str) -> dict[str, Any]:
+            stream.write(json.dumps(request) + "\n")
+            stream.flush()
+            while (answer := json.loads(stream.readline()))["action"] == "server-broadcast":
+                pass
+            found: dict[str, Any] = answer
+            return found
+
+        ask(action="client-hello", **{"from": "auditor"})
+        groups = ask(action="groups", name="auditor")["list"]
+        return {name: ask(action="members", sender="auditor", group=name)["list"] for name in groups}
+
+
+def test_the_groups_of_a_test_have_a_prefix_and_are_left_empty(tmp_path: Path) -> None:
+    with Server() as server:
+        address = f"127.0.0.1:{server.port}"
+        assert run("server", address).returncode == 0
+        teams = tmp_path / "teams.json"
+        teams.write_text(
+            json.dumps({"server": [{"name": "s", "address": address}], "client": [{"name": "c", "command": CLIENT}]})
+        )
+        assert run("matrix", str(teams)).returncode == 0
+        left = members_left(address)
+        assert len(left) > 100
+        assert {name.partition("-")[0] for name in left} == {"conformance"}
+        assert {name: members for name, members in left.items() if members} == {}
+        run("server", address, "groups/join", "--keep")
+        assert len([name for name, members in members_left(address).items() if members]) == 1

@@ -52,7 +52,7 @@ def test_server(options: argparse.Namespace) -> int:
         target = Target(addresses, options.timeout, program)
         for at in range(len(addresses)):
             target.open(at).sock.close()
-        verdict = servers.judge(target, chosen or cases, chosen_checks, options.fail_fast)
+        verdict = servers.judge(target, chosen or cases, chosen_checks, options.fail_fast, options.keep)
     except (OSError, Absent) as error:
         why = getattr(error, "strerror", None) or error
         return _fail(subject, say("cannot-start" if program else "cannot-connect-to", what=subject, why=why), options)

@@ -6,6 +6,7 @@ is wrong with one program is told by `server` and `client`.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from typing import Callable, Dict, List, Sequence, Tuple
@@ -13,6 +14,7 @@ from typing import Callable, Dict, List, Sequence, Tuple
 from programs.program import Absent, Unfit
 from programs.screen import Screen
 from talk.address import Address, connect
+from talk.matcher import GROUP_PREFIX
 from talk.wire import Closed, Flood, Garbage, Peer, Silence, write
 from words import say
 
@@ -27,7 +29,7 @@ class Chat:
 
     def __init__(self, command: Sequence[str], address: Address, timeout_seconds: float) -> None:
         suffix = secrets.token_hex(3)
-        self.name, self.other, self.group = "alice-" + suffix, "bob-" + suffix, "wob-" + suffix
+        self.name, self.other, self.group = "alice-" + suffix, "bob-" + suffix, GROUP_PREFIX + suffix
         self.done: List[str] = []
         self.missed: List[str] = []
         self.timeout_seconds = timeout_seconds
@@ -55,6 +57,14 @@ class Chat:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if "makes a group" in self.done:  # it is left empty; bob was kicked or leaves now
+            with contextlib.suppress(Unfit):
+                self.type("leave;" + self.group)
+            self.screen.end_input()
+            self.screen.wait(GRACE_SECONDS)
+            self.tell({"sender": self.other, "group": self.group, "action": "leave"})
+            with contextlib.suppress(Silence, Closed, Garbage, Flood):
+                self.hears('"leave"', seconds=GRACE_SECONDS)
         self.screen.stop()
         self.observer.finish()
 

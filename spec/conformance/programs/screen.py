@@ -66,6 +66,12 @@ class Screen:
             with contextlib.suppress(OSError):
                 process.stdin.close()
 
+    def wait(self, seconds: float) -> None:
+        """Give the program so long to end by itself."""
+        if self._process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+
     def shows(self, text: str) -> None:
         """Wait until the program has shown *text*.
 

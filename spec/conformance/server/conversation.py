@@ -14,6 +14,8 @@ from talk.matcher import Names, fill, match
 from talk.wire import Closed, Flood, Frame, Garbage, Message, Peer, Silence, write
 from words import say
 
+from server.tidy import Tidy
+
 __all__ = ["FaultsOf", "hold", "told"]
 
 FaultsOf = Callable[[Message], List[str]]
@@ -40,13 +42,16 @@ class _RateLimited(Exception):
         self.seconds = seconds
 
 
-def hold(case: Case, open_peer: Callable[[int], Peer], names: Names, faults_of: FaultsOf) -> Outcome:
+def hold(
+    case: Case, open_peer: Callable[[int], Peer], names: Names, faults_of: FaultsOf, is_kept: bool = False
+) -> Outcome:
     """Run *case* on fresh connections.
 
     Args:
         open_peer: connects peer number 0, 1, ... to the server; its OSError fails the case.
         names: fresh names of this run.
         faults_of: what is wrong with the shape of a message, by the schema.
+        is_kept: leave the members in the groups that the case made.
     """
     talk = _Conversation(case, open_peer, names, faults_of)
     began = time.monotonic()
@@ -65,7 +70,7 @@ def hold(case: Case, open_peer: Callable[[int], Peer], names: Names, faults_of: 
         problem = say("cannot-connect", why=error.strerror or error)
         cause = Cause("refused", talk.after, "", "", "")
     finally:
-        talk.finish()
+        talk.finish(is_kept)
     return Outcome(
         case,
         problem,
@@ -92,6 +97,7 @@ class _Conversation:
         self.faults: List[Fault] = []
         self.received = 0
         self.after = self.wanted = ""
+        self._tidy = Tidy()
         self._open = open_peer
         self._faults_of = faults_of
         self._peers: Dict[str, Peer] = {}
@@ -112,7 +118,9 @@ class _Conversation:
             wrote_last = label if verb in _WRITING and verb != "silent" else ""
             _VERBS[verb](self, label, step)
 
-    def finish(self) -> None:
+    def finish(self, is_kept: bool) -> None:
+        if not is_kept:
+            self._tidy.leave_all(self._open)
         for peer in self._peers.values():
             peer.finish()
             for raw, fault in peer.faults:
@@ -129,6 +137,7 @@ class _Conversation:
     def _write(self, label: str, message: Message) -> None:
         data = write(message)
         self.after = canonical(message.get("action"))
+        self._tidy.note_request(self._peer(label), self.names.of(label), message)
         self._note(label, ">", data.decode("utf-8", "replace").rstrip("\n"))
         self._peer(label).send(data)
 
@@ -139,6 +148,7 @@ class _Conversation:
         while True:
             frame = peer.next()
             self.received += 1
+            self._tidy.note(peer, frame.message)
             text = frame.raw.decode("utf-8", "replace")
             self.faults.extend(Fault("shape", fault, text) for fault in self._faults_of(frame.message))
             if not self._is_foreign(frame.message, wants_event):

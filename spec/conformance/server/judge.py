@@ -29,17 +29,20 @@ SUSPECTS_SHOWN = 3
 MAX_RETRY_AFTER_SECONDS = 3.0
 
 
-def judge(target: Target, cases: List[Case], checks: List[Case], is_hasty: bool = False) -> Verdict:
+def judge(
+    target: Target, cases: List[Case], checks: List[Case], is_hasty: bool = False, is_kept: bool = False
+) -> Verdict:
     """Run *cases* against *target*, then judge *checks* over everything that came.
 
     Args:
         is_hasty: stop at the first failure.
+        is_kept: leave the members in the groups that the cases made.
     """
     began = time.monotonic()
     illness = target.illness()
     if illness:
         return Verdict((), say("ill", what=illness) + target.last_words(), time.monotonic() - began)
-    run = _Run(target, is_hasty)
+    run = _Run(target, is_hasty, is_kept)
     outcomes = [outcome for action, some in path.sort(cases).items() for outcome in run.step(action, some)]
     order = {case.id: at for at, case in enumerate(cases)}
     outcomes.sort(key=lambda outcome: order[outcome.case.id])
@@ -52,9 +55,10 @@ def judge(target: Target, cases: List[Case], checks: List[Case], is_hasty: bool 
 class _Run:
     """One run's shared state: what the server lacks, and whether it is still there."""
 
-    def __init__(self, target: Target, is_hasty: bool) -> None:
+    def __init__(self, target: Target, is_hasty: bool, is_kept: bool) -> None:
         self.target = target
         self.is_hasty = is_hasty
+        self.is_kept = is_kept
         self.trouble: Optional[str] = None
         self.lacks: Dict[str, Lack] = {}
         self.remarks: List[str] = []
@@ -126,7 +130,7 @@ class _Run:
 
     def _hold(self, case: Case) -> Outcome:
         for tries_left in reversed(range(TRIES)):
-            outcome = hold(case, self.target.open, Names(secrets.token_hex(3)), self._faults_of)
+            outcome = hold(case, self.target.open, Names(secrets.token_hex(3)), self._faults_of, self._is_kept())
             if outcome.retry_after is not None:
                 if not tries_left or outcome.retry_after > MAX_RETRY_AFTER_SECONDS:
                     break
@@ -134,6 +138,9 @@ class _Run:
             elif outcome.cause.kind != "soon":
                 return outcome
         return _skipped(case, say("rate-limited")) if outcome.retry_after is not None else outcome
+
+    def _is_kept(self) -> bool:
+        return self.is_kept or "leave" in self.lacks
 
     def _acquit(self, outcomes: List[Outcome]) -> List[Outcome]:
         """If the server ended meanwhile, find the case that ended it: run again what it may have spoilt, one by one."""

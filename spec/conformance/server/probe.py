@@ -130,6 +130,7 @@ class _Chat:
     def __init__(self, target: Target, barrier: str) -> None:
         self.names = Names("probe-" + secrets.token_hex(3))
         self.barrier = barrier
+        self.has_group = False
         self.target = target
         self.peers: Dict[str, Peer] = {label: target.open(at) for at, label in enumerate(("alice", "bob"))}
 
@@ -139,7 +140,12 @@ class _Chat:
             self.next(label, self.target.timeout_seconds)
 
     def leave(self) -> None:
-        for peer in self.peers.values():
+        """Leave the group, if there was one, and close."""
+        for label, peer in self.peers.items():
+            if self.has_group and not peer.is_closed:
+                self.ask(label, "leave")
+                with contextlib.suppress(Silence, Closed, Garbage, Flood):
+                    self.next(label, GRACE_SECONDS)
             peer.sock.close()
 
     def ask(self, label: str, action: str, fields: Optional[Message] = None) -> None:
@@ -147,6 +153,7 @@ class _Chat:
         assert isinstance(message, dict)
         me = self.names.of(label)
         mine = {key: me if value == self.names.of("me") else value for key, value in message.items()}
+        self.has_group = self.has_group or action == "cgroupe"
         self.peers[label].send(write(mine))
 
     def settle(self, asker: str) -> None:

@@ -11,8 +11,9 @@ from typing import Callable, Dict, List, Optional
 
 from words import say
 
-__all__ = ["Names", "fill", "match"]
+__all__ = ["GROUP_PREFIX", "Names", "fill", "match"]
 
+GROUPS, GROUP_PREFIX = {"wob", "g", "web", "dev"}, "conformance-"
 PLACEHOLDER = re.compile(r"\$([a-z][a-z0-9]*)")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ")
 ABSENT = {"$absent": True}
@@ -22,14 +23,17 @@ Captures = Dict[str, object]
 
 
 class Names:
-    """The names of one run of one case: `$alice` is `alice-` and a suffix all names of the case share."""
+    """The names of one run of one case: `$alice` is `alice-` and a suffix all names of the case share.
+
+    `$wob` and what else groups are called after has a prefix too that nobody else uses.
+    """
 
     def __init__(self, suffix: str) -> None:
         self.suffix = suffix
 
     def of(self, word: str) -> str:
         """Return the name that `$word` stands for."""
-        return "%s-%s" % (word, self.suffix)
+        return "%s%s-%s" % (GROUP_PREFIX if word in GROUPS else "", word, self.suffix)
 
     def replace(self, text: str) -> str:
         """Put names in the place of all placeholders in *text*."""
