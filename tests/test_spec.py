@@ -325,7 +325,9 @@ def cases() -> list[dict[str, Any]]:
 
 def test_every_requirement_on_a_server_has_a_case() -> None:
     wanted = {rule[0] for rule in RULE.findall(ENGLISH) if not rule[0].startswith(("R-client-", "R-op-"))}
-    tester = (SPEC / "conformance" / "servers.py").read_text("utf-8")  # its own cases: on the bytes of every message
+    tester = (SPEC / "conformance" / "server" / "whole.py").read_text(
+        "utf-8"
+    )  # its own cases: on the bytes of every message
     assert wanted - {cited for case in cases() for cited in case["cites"]} - set(MENTION.findall(tester)) == set()
 
 

@@ -194,6 +194,7 @@ class FramedTransport(Lingering):
     Args:
         cause: tells why the peer's connection ends.
         drain: called when it does, with what is to take the bytes that still come.
+        left: called when it does: for everybody else the peer is gone then.
     """
 
     def __init__(
@@ -202,9 +203,10 @@ class FramedTransport(Lingering):
         connection: WebSocketConnection,
         cause: Callable[[], str],
         drain: Callable[[Callable[[bytes], None]], None],
+        left: Callable[[], None],
     ) -> None:
         super().__init__(inner)
-        self._connection, self._cause, self._drain = connection, cause, drain
+        self._connection, self._cause, self._drain, self._left = connection, cause, drain, left
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write lines, each as a text frame of its own (R-ws-message)."""
@@ -213,11 +215,16 @@ class FramedTransport(Lingering):
 
     def close(self) -> None:
         """Say goodbye, and close when the peer did too, or does not in time (RFC 6455, 7.1.1)."""
-        if not self.is_closing():
-            super().write(self._connection.close(self._cause()))
+        if self.is_closing():
+            return
+        super().write(self._connection.close(self._cause()))
+        if self._connection.has_said_goodbye:
+            self._is_ending = True
+            self._inner.close()
+        else:
             super().close()
             self._drain(self._take_end)
-            self._take_end(b"")
+        self._left()
 
     def _take_end(self, data: bytes) -> None:
         """Take what comes behind the close frame."""

@@ -5,7 +5,14 @@
 
 from __future__ import annotations
 
-__all__ = ["CLIENTS", "CLIENT_FAULTS", "FAULTS", "SERVERS"]
+__all__ = ["CLIENTS", "CLIENT_FAULTS", "FAULTS", "SERVERS", "STUDENTS"]
+
+# A student's first server: most is missing, so no list of cases is expected but what the report says of it.
+STUDENTS: dict[str, str] = {
+    "talks-only": "hello, list, send, broadcast and quit work; to all the rest it is silent",
+    "leaves-the-requester-out": "events are told to the others only",
+    "exits-on-groups": "the program ends when somebody asks for the groups",
+}
 
 FAULTS: dict[str, tuple[str, str]] = {
     "after-is-inclusive": (

@@ -1,0 +1,38 @@
+"""Runs the tester of spec/conformance as its users do: as a program."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["BROKEN", "CLIENT", "ROOT", "TCHAT", "TESTER", "run", "verdict"]
+
+ROOT = Path(__file__).parent.parent
+TESTER = ROOT / "spec" / "conformance"
+BROKEN = [sys.executable, str(ROOT / "tests" / "broken" / "server.py"), "{port}"]
+CLIENT = [sys.executable, str(ROOT / "tests" / "broken" / "client.py"), "{name}", "{host}", "{port}"]
+TCHAT = [sys.executable, "-m", "tchat_client", "{host}:{port}", "--name", "{name}", "--plain"]
+VARIABLES = ("TCHAT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def run(*words: str, text: str | None = None, lang: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the tester, in English unless *lang* is in the environment."""
+    command = [sys.executable, str(TESTER), *words]
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment |= {"TCHAT_LANG": lang} if lang else {}
+    return subprocess.run(
+        command, input=text, capture_output=True, encoding="utf-8", timeout=120, cwd=ROOT, env=environment
+    )
+
+
+def verdict(*words: str) -> dict[str, Any]:
+    """Run the tester with --json and return what it says."""
+    done = run(words[0], "--json", *words[1:])
+    assert done.stderr == ""
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if found["conformant"] else 1)
+    return found
