@@ -24,7 +24,7 @@ import jsonschema
 import pytest
 from broken.faults import CLIENT_FAULTS, CLIENTS, FAULTS, SERVERS
 from broken.server import Server
-from tester import CLIENT, ROOT, TCHAT, TESTER, run, verdict
+from tester import CLIENT, ROOT, TCHAT, TESTER, members_left, run, verdict
 
 SCHEMAS = ROOT / "spec" / "schema"
 
@@ -60,6 +60,7 @@ def test_our_server_conforms(tmp_path: Path) -> None:
         done = run("server", f"127.0.0.1:{port}", "--strict")
         assert "Result: conformant (0 MUST failed; 0 SHOULD failed, 0 waiting, 0 skipped)" in done.stdout, done.stdout
         assert done.returncode == 0
+        assert members_left(f"127.0.0.1:{port}") == {}  # the groups of the test are empty, so nobody is shown them
     finally:
         server.terminate()
         server.wait(20)

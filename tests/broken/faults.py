@@ -154,6 +154,10 @@ FAULTS: dict[str, tuple[str, str]] = {
         "lists are not sorted",
         "lists/members-sorted lists/groups-sorted",
     ),
+    "lists-empty-groups": (
+        "groups without members are listed",
+        "lists/groups-public",
+    ),
     "lists-private-groups": (
         "everybody sees private groups",
         "lists/groups lists/groups-public lists/groups-private-hidden lists/groups-private-member "
@@ -315,6 +319,7 @@ SERVERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "forgets-ts",
+        "lists-empty-groups",
         "keeps-invitations",
         "chokes-on-surrogates",
     ),
