@@ -327,7 +327,7 @@ def test_a_failure_shows_the_conversation_the_rule_and_the_way_to_run_it_again()
         text = run("server", address, "moderation/kick-by-member", "--verbose").stdout
         assert "FAIL moderation/kick-by-member   MUST: a member who is not the owner cannot kick" in text
         assert "R-owner-only: `kick`, `ban` and `unban` of a member" in text
-        assert re.search(r'bob +> \{"sender":"bob-\w+","group":"wob-\w+","dest":"carol-\w+"', text)
+        assert re.search(r'bob +> \{"sender":"bob-\w+","group":"conformance-wob-\w+","dest":"carol-\w+"', text)
         assert "wrong: bob: kick came; expected error forbidden" in text
         again = re.search(r"again: python spec/conformance (.+)", text)
         assert again

@@ -148,7 +148,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     ),
     "leavers-still-receive": (
         "who left still gets the group's messages",
-        "groups/leave-hears-nothing-more groups/join-empty history/from-before-joining",
+        "groups/leave-hears-nothing-more groups/join-empty history/from-before-joining lists/groups-emptied",
     ),
     "lists-by-arrival": (
         "lists are not sorted",
