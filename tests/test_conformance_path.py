@@ -418,3 +418,23 @@ def test_the_groups_of_a_test_have_a_prefix_and_are_left_empty(tmp_path: Path) -
         assert members_left(address) == {}
         run("server", address, "groups/join", "--keep")
         assert len(members_left(address)) == 1
+
+
+# ---- clients
+
+
+def test_every_requirement_on_a_client_has_a_case() -> None:
+    rules = re.findall(
+        r"^- \*\*(R-client-[a-z-]+)\*\*", (ROOT / "spec" / "protocol.md").read_text("utf-8"), re.MULTILINE
+    )
+    code = "import json; from client.plays import plays; print(json.dumps([play.case.cites for play in plays()]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=TESTER, check=True)
+    cited = {rule for cites in json.loads(done.stdout) for rule in cites}
+    assert len(rules) > 15
+    assert set(rules) == cited
+
+
+def test_a_permission_is_shown_and_is_no_failure(right: str) -> None:
+    text = run("server", right, "framing/commas", "--strict").stdout
+    assert "information: R-in-commas: no: a frame with more than 1024 commas is bad-json" in text
+    assert "Result: conformant" in text

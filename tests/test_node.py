@@ -140,7 +140,11 @@ def test_node_server_is_conformant(start: Start, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "spec" / "conformance"), "server", f"127.0.0.1:{port}"]
     ran = subprocess.run([*command, "--strict", "--json"], capture_output=True, text=True, encoding="utf-8")
     verdict = json.loads(ran.stdout)
-    wrong = [(case["id"], case["problem"]) for case in verdict["cases"] if case["outcome"] != "passed"]
+    wrong = [
+        (case["id"], case["problem"])
+        for case in verdict["cases"]
+        if case["outcome"] != "passed" and case["level"] != "MAY"
+    ]
     assert not wrong
     assert len(verdict["cases"]) > 300
     assert ran.returncode == 0, verdict["result"]

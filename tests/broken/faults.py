@@ -331,6 +331,7 @@ SERVERS: tuple[tuple[str, ...], ...] = (
 
 CLIENTS: tuple[tuple[str, ...], ...] = (
     (
+        "counts-ids",
         "cuts-everywhere",
         "decodes-per-chunk",
         "knows-all-actions",
@@ -340,12 +341,17 @@ CLIENTS: tuple[tuple[str, ...], ...] = (
         "no-newline",
         "no-sender",
         "raw-output",
+        "sends-at-once",
         "shows-repeats",
     ),
     ("parses-per-chunk", "stops-at-errors"),
 )
 
 CLIENT_FAULTS: dict[str, tuple[str, str]] = {
+    "counts-ids": (
+        "its ids are 1, 2, 3",
+        "requests/ids",
+    ),
     "cuts-everywhere": (
         "every ; cuts a typed line",
         "semicolons/send semicolons/gbroadcast semicolons/kick",
@@ -385,6 +391,10 @@ CLIENT_FAULTS: dict[str, tuple[str, str]] = {
     "raw-output": (
         "control characters reach the terminal",
         "showing/no-controls",
+    ),
+    "sends-at-once": (
+        "it waits neither for an answer nor 50 ms",
+        "requests/one-write",
     ),
     "shows-repeats": (
         "a repeated message is shown again",
