@@ -14,13 +14,12 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from broken.faults import STUDENTS
 from broken.server import Server
-from tester import BROKEN, CLIENT, ROOT, TESTER, run, verdict
+from tester import BROKEN, CLIENT, ROOT, TESTER, members_left, run, verdict
 
 SCREEN_LINES = 40
 UNTIL_KILLED = "import time; time.sleep(60)"
@@ -404,24 +403,6 @@ def test_csv_and_junit(tmp_path: Path) -> None:
 # ---- what stays
 
 
-def members_left(address: str) -> dict[str, list[str]]:
-    """Ask a server for its groups and their members."""
-    host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port)), 10) as sock, sock.makefile("rw", encoding="utf-8") as stream:
-
-        def ask(**request: str) -> dict[str, Any]:
-            stream.write(json.dumps(request) + "\n")
-            stream.flush()
-            while (answer := json.loads(stream.readline()))["action"] == "server-broadcast":
-                pass
-            found: dict[str, Any] = answer
-            return found
-
-        ask(action="client-hello", **{"from": "auditor"})
-        groups = ask(action="groups", name="auditor")["list"]
-        return {name: ask(action="members", sender="auditor", group=name)["list"] for name in groups}
-
-
 def test_the_groups_of_a_test_have_a_prefix_and_are_left_empty(tmp_path: Path) -> None:
     with Server() as server:
         address = f"127.0.0.1:{server.port}"
@@ -431,9 +412,29 @@ def test_the_groups_of_a_test_have_a_prefix_and_are_left_empty(tmp_path: Path) -
             json.dumps({"server": [{"name": "s", "address": address}], "client": [{"name": "c", "command": CLIENT}]})
         )
         assert run("matrix", str(teams)).returncode == 0
-        left = members_left(address)
+        left = server.groups
         assert len(left) > 100
         assert {name.partition("-")[0] for name in left} == {"conformance"}
-        assert {name: members for name, members in left.items() if members} == {}
+        assert members_left(address) == {}
         run("server", address, "groups/join", "--keep")
-        assert len([name for name, members in members_left(address).items() if members]) == 1
+        assert len(members_left(address)) == 1
+
+
+# ---- clients
+
+
+def test_every_requirement_on_a_client_has_a_case() -> None:
+    rules = re.findall(
+        r"^- \*\*(R-client-[a-z-]+)\*\*", (ROOT / "spec" / "protocol.md").read_text("utf-8"), re.MULTILINE
+    )
+    code = "import json; from client.plays import plays; print(json.dumps([play.case.cites for play in plays()]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=TESTER, check=True)
+    cited = {rule for cites in json.loads(done.stdout) for rule in cites}
+    assert len(rules) > 15
+    assert set(rules) == cited
+
+
+def test_a_permission_is_shown_and_is_no_failure(right: str) -> None:
+    text = run("server", right, "framing/commas", "--strict").stdout
+    assert "information: R-in-commas: no: a frame with more than 1024 commas is bad-json" in text
+    assert "Result: conformant" in text

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["BROKEN", "CLIENT", "ROOT", "TCHAT", "TESTER", "run", "verdict"]
+__all__ = ["BROKEN", "CLIENT", "ROOT", "TCHAT", "TESTER", "members_left", "run", "verdict"]
 
 ROOT = Path(__file__).parent.parent
 TESTER = ROOT / "spec" / "conformance"
@@ -36,3 +37,21 @@ def verdict(*words: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == (0 if found["conformant"] else 1)
     return found
+
+
+def members_left(address: str) -> dict[str, list[str]]:
+    """Ask a server for the groups it lists, and for their members."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), 10) as sock, sock.makefile("rw", encoding="utf-8") as stream:
+
+        def ask(**request: str) -> dict[str, Any]:
+            stream.write(json.dumps(request) + "\n")
+            stream.flush()
+            while (answer := json.loads(stream.readline()))["action"] == "server-broadcast":
+                pass
+            found: dict[str, Any] = answer
+            return found
+
+        ask(action="client-hello", **{"from": "auditor"})
+        groups = ask(action="groups", name="auditor")["list"]
+        return {name: ask(action="members", sender="auditor", group=name)["list"] for name in groups}

@@ -778,7 +778,8 @@ class Server:
     def do_groups(self, peer, request, who):
         def is_visible(group):
             is_mine = peer.key in group.members or peer.key in group.invited
-            return not group.private or is_mine or self.has("lists-private-groups")
+            is_public = not group.private and (group.members or self.has("lists-empty-groups"))
+            return is_public or is_mine or self.has("lists-private-groups")
 
         visible = {key: group for key, group in self.groups.items() if is_visible(group)}
 

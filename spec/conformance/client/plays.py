@@ -10,12 +10,21 @@ from programs.program import Unfit
 from talk.wire import Message, write
 from words import say as tell
 
+from client.requesting import guessable_ids, one_write, own_elsewhere
 from client.showing import SHOWN, marker, no_controls, say
 from client.stage import Stage
 
 __all__ = ["Play", "plays"]
 
-PARTS = {"hello": 1, "framing": 1, "typing": 2, "showing": 3, "semicolons": 4, "reading": 5}  # of the path
+PARTS = {
+    "hello": 1,
+    "framing": 1,
+    "typing": 2,
+    "showing": 3,
+    "semicolons": 4,
+    "reading": 5,
+    "requests": 6,
+}  # of the path
 
 
 class Play(NamedTuple):
@@ -73,6 +82,11 @@ def plays() -> List[Play]:
         _play("reading/error-stays", "R-client-error-stays", "after an error the client goes on", _error_stays),
         _play("reading/repeat", "R-client-dedup", "a message whose seq was seen before is not shown again", _repeat),
         _play("reading/gap", "R-client-catch-up", "after a gap in seq the client asks for states", _gap, "SHOULD"),
+        _play(
+            "requests/one-write", "R-client-one-write", "requests come one a write, 50 ms apart", one_write, "SHOULD"
+        ),
+        _play("requests/ids", "R-client-id", "ids are chosen at random", guessable_ids),
+        _play("requests/own-elsewhere", "R-client-id", "what one said on another peer is shown", own_elsewhere),
         _play("typing/mistyped", "R-client-mistyped", "a mistyped command is not sent to anybody", _mistyped),
     ]
     for slug, line, pattern in COMMANDS:

@@ -15,7 +15,7 @@ from programs.program import Absent, Unfit
 from programs.screen import Screen
 from report.outcome import Line
 from talk.matcher import match
-from talk.wire import Closed, Garbage, Message, Peer, Silence, write
+from talk.wire import Closed, Frame, Garbage, Message, Peer, Silence, write
 from words import say
 
 __all__ = ["Stage"]
@@ -29,7 +29,7 @@ class Stage:
     """One run of the client; use it as a context manager, and `enter` first."""
 
     def __init__(self, command: Sequence[str], name: str, timeout_seconds: float) -> None:
-        self.name = name
+        self.command, self.name = command, name
         self.timeout_seconds = timeout_seconds
         self.lines: List[Line] = []
         self.received = 0
@@ -150,7 +150,12 @@ class Stage:
             self.peer.finish()
 
     def _next(self) -> Message:
+        return self.frame().message
+
+    def frame(self, seconds: float = 0.0) -> Frame:
+        """Return the next request with the time when it came, whatever it is, without an answer."""
         assert self.peer
+        self.peer.timeout_seconds = seconds or self.timeout_seconds
         try:
             frame = self.peer.next()
         except Closed:
@@ -159,7 +164,7 @@ class Stage:
             raise Unfit(say("client-garbage", what=error)) from None
         self.received += 1
         self._note(">", frame.raw.decode("utf-8", "replace"))
-        return frame.message
+        return frame
 
     def _note(self, sign: str, text: str, who: str = "client") -> None:
         self.lines.append(Line(who, sign, text))

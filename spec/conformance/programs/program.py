@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 START_SECONDS = 10.0
 READER_SECONDS = 1.0
 KEPT_BYTES = 4000
-KEPT_LINES = 5
+KEPT_LINES = 3
 
 
 class Unfit(Exception):
@@ -104,8 +104,11 @@ class Program:
         return how + self._quote()
 
     def _quote(self) -> str:
-        lines = self._said.decode("utf-8", "replace").strip().splitlines()[-KEPT_LINES:]
-        return say("it-said", text=" / ".join(line.strip() for line in lines)) if lines else ""
+        """What it said last, and the last line before that sounds like an error."""
+        said = [line.strip() for line in self._said.decode("utf-8", "replace").splitlines() if line.strip()]
+        errors = [line for line in said[:-KEPT_LINES] if "error" in line.lower()][-1:]
+        lines = errors + said[-KEPT_LINES:]
+        return say("it-said", text=" / ".join(lines)) if lines else ""
 
     def _listen(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout is not None

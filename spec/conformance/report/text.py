@@ -121,7 +121,8 @@ def _foot(verdict: Verdict, groups: Sequence[Group], text: Text, style: Style) -
     if step:
         out.append(say("next", what=step))
     unsaid = sum(rule.startswith("R-op-") for rule in text.rules)
-    if unsaid and {part.number for part in parts(verdict.outcomes)} == set(PARTS):
+    is_server = any(one.case.steps for one in verdict.outcomes)
+    if is_server and unsaid and {part.number for part in parts(verdict.outcomes)} == set(PARTS):
         out.append(say("unsaid", n=unsaid))
     out.append(say("result", what=summary(verdict, style.strict)))
     return out

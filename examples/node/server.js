@@ -341,7 +341,7 @@ const ANSWERS = {
     answer({ action: "members", group: group.name, seq: lastSeq(group), list, online, owner, ...inside, more, msg });
   },
   groups({ after }, answer, { user: { key } }) {
-    const visible = [...groups].filter(([, group]) => !group.isPrivate || group.members.has(key) || group.invited.has(key));
+    const visible = [...groups].filter(([, group]) => (!group.isPrivate && group.members.size) || group.members.has(key) || group.invited.has(key));
     const times = (name) => 1 + groups.get(name).isPrivate + groups.get(name).members.has(key);
     const { taken, more } = cut(visible.map(([name, group]) => [name, group.name, group]), after, times);
     const named = (wanted) => taken.filter(([, , group]) => wanted(group)).map(([, name]) => name);
