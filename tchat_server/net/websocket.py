@@ -29,7 +29,7 @@ try:
 except ImportError:
     from websockets.utils import apply_mask
 
-__all__ = ["SILENT", "FramedTransport", "WebSocketConnection", "end_of_turn"]
+__all__ = ["SILENT", "FramedTransport", "WebSocketConnection"]
 
 SILENT = logging.Logger("websockets", logging.CRITICAL + 1)
 """What the package would log is the peer's doing, and told by the cause of its end."""
@@ -43,14 +43,8 @@ _CLOSE_CODES = {
 _LIMIT_PASSED = 1008
 
 _WHOLE_TEXT, _MASKED = 0x81, 0x80
-_TURN_BYTES = 16 * 1024
 _KEPT_BYTES = 256 * 1024
 """More than is told to many in one tick; it bounds what is kept."""
-
-
-def end_of_turn(data: bytes) -> int:
-    """Return where a turn ends in *data*: so early that the smallest frames don't keep the others waiting."""
-    return min(len(data), _TURN_BYTES)
 
 
 class WebSocketConnection(Connection):
