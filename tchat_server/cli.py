@@ -22,6 +22,7 @@ import click
 from libtchat.hub.hub import Hub
 from libtchat.message.limits import Limits
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
+from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
 from tchat_server.ops import descriptor
 from tchat_server.ops import logs as journal
@@ -148,7 +149,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     log = _open_log(settings, encoder)
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
     trace = journal.tracer(outlet, settings.limits) if settings.trace else None
-    server = Server(hub, log, encoder, limits=settings.limits, trace=trace)
+    server = Server(hub, log, encoder, limits=settings.limits, trace=trace, site=_site(settings))
     watchdog = Watchdog(server)
     loop.set_exception_handler(server.fail)
     stop = asyncio.Event()
@@ -192,6 +193,11 @@ def main() -> None:
     except click.Abort:
         code = 128 + signal.SIGINT
     sys.exit(code)
+
+
+def _site(settings: Settings) -> Site | None:
+    hosts = [host for host, _ in (*settings.listen, *settings.tls_listen)]
+    return packaged_site(hosts, settings.allow_host, settings.allow_origin) if settings.web else None
 
 
 def _open_log(settings: Settings, encoder: Encoder) -> EventLog:
@@ -262,10 +268,19 @@ def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin
             raise UsageFailed(f"{settings.port_file} cannot be written: {error.strerror}") from None
     places = ", ".join(f"{host}:{port}" for host, port in bound)
     click.echo(f"{name} on {places}, data in {settings.db}. Try: tchat --name alice")
+    if settings.web:
+        click.echo(f"in a browser: {_url(bound[0], is_secure=not settings.listen)}")
     if all(host in ("127.0.0.1", "::1") for host, _ in bound):
         click.echo(f"loopback only; --listen 0.0.0.0:{bound[0][1]} accepts other machines")
     if admin is not None:
         click.echo(f"/healthz, /readyz and /metrics on port {admin.port}")
+
+
+def _url(address: tuple[str, int], *, is_secure: bool) -> str:
+    """Return what to type into the browser of this machine."""
+    host, port = address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"{'https' if is_secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -25,7 +25,9 @@ from tchat_server.net.admission import Crowd, origin_of
 from tchat_server.net.flow import Hold, Rota
 from tchat_server.net.listener import Listener
 from tchat_server.net.peer import PeerProtocol
+from tchat_server.net.site import Site
 from tchat_server.net.spacing import Line
+from tchat_server.net.web import Web
 from tchat_server.ops.metrics import Metrics
 from tchat_server.store.answers import Answers, Encoder, reading
 from tchat_server.store.event_log import EventLog, LogUnavailable, Ready
@@ -57,6 +59,7 @@ class Server:
         log: where events are kept; it encodes with *encoder*.
         encoder: shared with the log.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
+        site: what is served to who speaks HTTP, if anything.
     """
 
     def __init__(
@@ -67,10 +70,14 @@ class Server:
         *,
         limits: Limits = DEFAULT_LIMITS,
         trace: Callable[[str, str, bytes], None] | None = None,
+        site: Site | None = None,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
         self._encoder, self._clock, self.trace = encoder, log.clock, trace
         self._answers = Answers(log)
+        self.meet: Callable[[PeerProtocol, bytes], None] | None = None
+        if site is not None:
+            self.meet = Web(site, limits, trace).meet
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._crowd = Crowd(limits, self.metrics)
         self._dirty: list[PeerProtocol] = []
@@ -165,6 +172,11 @@ class Server:
         logger.error("%s", context["message"], exc_info=error)
         if "handle" in context and error is not None and not self.failed.done():
             self.failed.set_exception(error)
+
+    def left(self, peer: PeerProtocol) -> None:
+        """Let a peer be gone for the hub, though its socket is still there."""
+        self.hub.disconnected(peer.id, self._clock())
+        self._tick_soon()
 
     def lost(self, peer: PeerProtocol) -> None:
         """Forget a connection that is gone."""

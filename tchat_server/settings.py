@@ -71,6 +71,9 @@ class Settings:
     log_level: str
     log_format: LogFormat
     trace: bool
+    web: bool
+    allow_host: tuple[str, ...]
+    allow_origin: tuple[str, ...]
 
 
 class AddressType(click.ParamType[_Address]):
@@ -145,6 +148,13 @@ _OPTIONS = [
     ),
     click.option("--require-auth", is_flag=True, help="Serve names with a password only."),
     click.option("--grace", type=click.FloatRange(0), default=10.0, help="Seconds to finish in when stopped."),
+    click.option(
+        "--web/--no-web", default=True, help="Serve the page and WebSocket to who speaks HTTP on the same port."
+    ),
+    click.option("--allow-host", metavar="NAME", multiple=True, help="Name browsers know this server by; repeatable."),
+    click.option(
+        "--allow-origin", metavar="URL", multiple=True, help="Site whose pages may use WebSocket; repeatable."
+    ),
     click.option("--admin-listen", type=AddressType(), help="Address of /healthz, /readyz and /metrics (HTTP)."),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"),
     click.option("--log-format", type=_choice(LogFormat), default="text"),

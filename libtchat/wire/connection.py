@@ -5,7 +5,7 @@ Framing and codec together; nothing here knows sockets, time or who the peer is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
@@ -14,7 +14,7 @@ from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.reply import Foreign, Message
 from libtchat.message.request import Request
 from libtchat.wire.codec import action_of, decode_request, encode_request, read_message
-from libtchat.wire.framing import Framer
+from libtchat.wire.framing import FrameFault, Framer
 from libtchat.wire.glance import read_requests
 from libtchat.wire.spelling import ACTIONS
 
@@ -58,9 +58,26 @@ class Connection:
                 for request in requests:
                     self._learn(request.action)
             return requests
-        items: list[Request | Violation] = []
         frames = framer.receive(data)
         self.mid_frame, self.spaced = framer.mid_frame, not framer.ends_with_newline
+        return self._read(frames)
+
+    def receive_texts(self, texts: Sequence[bytes]) -> Sequence[Request | Violation]:
+        """Feed whole messages of a transport that keeps them apart, as WebSocket does (R-ws-request).
+
+        Returns:
+            One request or violation for each; nothing for an action that begins with `ack-`.
+        """
+        data = texts[0] if len(texts) == 1 else b"".join(texts)
+        if (requests := read_requests(data, texts, self._limits)) is not None:
+            if self.spells:
+                for request in requests:
+                    self._learn(request.action)
+            return requests
+        return self._read(texts)
+
+    def _read(self, frames: Iterable[bytes | FrameFault]) -> Sequence[Request | Violation]:
+        items: list[Request | Violation] = []
         for frame in frames:
             if not isinstance(frame, bytes):
                 items.append(Violation(frame.code, frame.fatal, frame.detail, limit=frame.limit))

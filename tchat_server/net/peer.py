@@ -40,9 +40,12 @@ class Owner(Protocol):
     limits: Limits
     rota: Rota
     trace: Callable[[str, str, bytes], None] | None
+    meet: Callable[[PeerProtocol, bytes], None] | None
+    """Takes the first bytes of a connection, if they may be another protocol's."""
 
     def connected(self, peer: PeerProtocol) -> PeerId: ...
     def received(self, peer: PeerProtocol, items: Sequence[Item], size: int) -> None: ...
+    def left(self, peer: PeerProtocol) -> None: ...
     def lost(self, peer: PeerProtocol) -> None: ...
     def wrote(self, peer: PeerProtocol) -> None: ...
 
@@ -109,7 +112,9 @@ class PeerProtocol(Accepted):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.was_opened = True
         self.transport = cast(asyncio.Transport, transport)
-        self.turns = Turns(self.transport, partial(self.guard, self._take), self._owner.rota)
+        meet = self._owner.meet
+        take = self._take if meet is None else partial(meet, self)
+        self.turns = Turns(self.transport, partial(self.guard, take), self._owner.rota)
         self.toll = Toll(self._owner.limits, self.turns)
         self.since = asyncio.get_running_loop().time()
         self.id = self._owner.connected(self)
@@ -117,12 +122,25 @@ class PeerProtocol(Accepted):
     def data_received(self, data: bytes) -> None:
         self.turns.feed(data)
 
+    def speak(self, data: bytes) -> None:
+        """Take *data*, and all that comes, as this protocol."""
+        self.take_with(self._take)
+        self._take(data)
+
+    def take_with(self, take: Callable[[bytes], None], end: Callable[[bytes, int], int] | None = None) -> None:
+        """Have *take* read what comes from now on; see `Turns.give_to`."""
+        self.turns.give_to(partial(self.guard, take), end)
+
     def _take(self, data: bytes) -> None:
         if self.cause:
             return
-        connection = self.connection
         if self._owner.trace is not None:
             self._owner.trace(self.address, "<", data)
+        self.hear(data)
+
+    def hear(self, data: bytes) -> None:
+        """Pass on what the connection reads in *data*."""
+        connection = self.connection
         was_mid_frame = connection.mid_frame
         items = connection.receive(data)
         if connection.mid_frame and (items or not was_mid_frame):
@@ -137,6 +155,8 @@ class PeerProtocol(Accepted):
         self.has_ended = True
         if not self.cause:
             self.guard(self._owner.received, self, (None,), 0)
+        if self.transport.is_closing():
+            return False
         return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -197,6 +217,10 @@ class PeerProtocol(Accepted):
         self._end(cause)
         if self._work is None and not self._spacing:
             self._close()
+
+    def leave(self) -> None:
+        """Be gone for everybody else: the goodbye is written, though the socket may stay for a while."""
+        self._owner.left(self)
 
     def guard(self, act: Callable[..., None], *args: Any) -> None:
         """Call *act*: a fault of ours in what is done for this connection costs this connection, and nobody else."""

@@ -25,9 +25,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server": ("clock password ops", "settings net store", "lifetime server", "watchdog", "cli", "__main__"),
     "tchat_client": (
         *(
-            "errors patience private sanitise",
-            "history language",
-            "render link",
+            "errors private sanitise",
+            "history language patience",
+            "page_words render link",
             "completion settings report",
             "options script session",
         ),
@@ -45,7 +45,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.hub": (
         *("line refusal retries throttle", "presence", "identity outcome", "entrance", "ledger", "login query", "hub"),
     ),
-    "tchat_server.net": ("flow tls", "admission spacing toll", "listener work", "peer"),
+    "tchat_server.net": (
+        *("flow http linger tls", "admission site spacing toll", "listener websocket work", "peer", "web"),
+    ),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
     "tchat_server.store": ("event_log change", "memory sqlite", "answers"),
     "tchat_server.store.sqlite": (
@@ -76,6 +78,7 @@ OUTSIDE = {
     "libtchat.wire.strict_json": {"orjson"},
     "tchat_server": {"attrs"},
     "tchat_server.cli": {"attrs", "click", "platformdirs", "uvloop"},
+    "tchat_server.net": {"attrs", "websockets"},
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},
@@ -105,6 +108,7 @@ LONG = {
     "tchat_client.language": "the words, twice: English and French",
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
     "tchat_client.render": "how each of a dozen notices looks, one function each",
+    "tchat_server.net.peer": "one connection: what it reads, what waits for it, and how it ends share their state",
     "tchat_server.server": "the shell: one effect, one function",
 }
 
@@ -115,12 +119,13 @@ def modules() -> Iterator[tuple[str, Path]]:
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             yield ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts), path
-    for path in sorted((ROOT / CONFORMANCE).glob("*.py")):
-        yield f"{CONFORMANCE}.{path.stem}", path
+    for path in sorted((ROOT / CONFORMANCE).rglob("*.py")):
+        parts = path.relative_to(ROOT / CONFORMANCE).with_suffix("").parts
+        yield ".".join([CONFORMANCE, *(parts[:-1] if parts[-1] == "__init__" else parts)]), path
 
 
 MODULES = dict(modules())
-TOOLS = {path.stem for name, path in MODULES.items() if name.startswith(CONFORMANCE)}
+TOOLS = {name.split(".")[1] for name in MODULES if name.startswith(CONFORMANCE)}
 
 
 def faults(module: str, source: str) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from certificates import secure
 from live import TIMEOUT_SECONDS, Bystanders, Client, Server, fresh, serving
-from talk import Talk
+from talker import Talk
 
 MARKS = "\u0315\u0300"  # two accents of different classes: sorting many of them takes quadratic time
 

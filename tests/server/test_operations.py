@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from certificates import certificate
 from live import TIMEOUT_SECONDS, Client, serving
-from test_client_tls import certificate
 from test_server_cli import ANYWHERE, environment, running
 
 PASSPHRASE = ("-aes256", "-passout", "pass:x")

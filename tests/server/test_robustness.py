@@ -13,15 +13,16 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from drivers import SocketDriver
 from live import TIMEOUT_SECONDS, Bystanders, Client, Json, Server, fresh, serving
 from scenario import SPEC, Run, cases
-from talk import Talk
+from talker import Talk
 
 HERE = Path(__file__)
 SECURITY = HERE.parents[2] / "SECURITY.md"
@@ -158,7 +159,7 @@ def test_row_11_a_frame_that_never_ends_costs_64_kib(server: Server, bystanders:
 
 
 def test_row_22_http_and_tls_are_closed_at_once_with_one_line_in_the_log(tmp_path: Path) -> None:
-    with serving(tmp_path) as server, Bystanders(server):
+    with serving(tmp_path, "--no-web") as server, Bystanders(server):
         for start in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", bytes.fromhex("16030100c8010000c40303")):
             with server.client() as peer:
                 port = peer.sock.getsockname()[1]
@@ -295,18 +296,20 @@ def test_row_25_with_a_million_messages(tmp_path: Path) -> None:
     assert max(grown) <= (2 + 1) * 1024, grown
 
 
-def memory_while_somebody_does_not_read(directory: Path, messages: int) -> list[int]:
-    """Return how much the server's memory had grown, in KiB, all along."""
+def memory_while_somebody_does_not_read(
+    directory: Path, messages: int, join: Callable[[Server, str], Any] | None = None
+) -> list[int]:
+    """Return how much the server's memory had grown, in KiB, all along. *join* makes somebody a member who is deaf."""
     # What SQLite's cache fills with has nothing to do with who reads.
     prelude = "from tchat_server.store.sqlite import schema; schema._CACHE_KIB = 256"
     database = ("--db", str(directory / "tchat.db"))
     with serving(directory, *database, prelude=prelude) as server, Bystanders(server) as bystanders:
         group = fresh("loud")
-        speaker, deaf = server.client(fresh("speaker")), server.client(fresh("deaf"))
+        speaker = server.client(fresh("speaker"))
         speaker.ask(action="cgroupe", group=group)
         Talk(speaker, group, 10_000).run()
         before, grown = server.rss_kib(), [0]
-        deaf.ask(action="join", group=group)
+        deaf = (join or join_plainly)(server, group)
         speaker.get()
         talk = Talk(speaker, group, messages)
         talk.start()
@@ -319,6 +322,12 @@ def memory_while_somebody_does_not_read(directory: Path, messages: int) -> list[
         speaker.sock.close()
         deaf.sock.close()
     return grown
+
+
+def join_plainly(server: Server, group: str) -> Client:
+    member = server.client(fresh("deaf"))
+    member.ask(action="join", group=group)
+    return member
 
 
 def test_row_26_who_closes_its_sending_side_still_gets_all_answers(server: Server, bystanders: Bystanders) -> None:

@@ -52,7 +52,7 @@ def run(*args: str, code: int = 0, prefix: tuple[str, ...] = (), **env: str) -> 
 class Running:
     """A server that runs; its banner is read from its standard output."""
 
-    def __init__(self, directory: Path, *options: str, lines: int = 2, **env: str) -> None:
+    def __init__(self, directory: Path, *options: str, lines: int = 3, **env: str) -> None:
         self.port_file, self.log_file = directory / "ports", directory / "log"
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
@@ -101,7 +101,7 @@ class Running:
 
 
 @contextmanager
-def running(directory: Path, *options: str, lines: int = 2, **env: str) -> Iterator[Running]:
+def running(directory: Path, *options: str, lines: int = 3, **env: str) -> Iterator[Running]:
     server = Running(directory, *options, lines=lines, **env)
     try:
         yield server
@@ -144,7 +144,8 @@ def test_the_banner_says_where_and_how_and_the_port_file_which_port(tmp_path: Pa
             rf"tchat-server \d[\w.]* on 127\.0\.0\.1:{server.port}, data in :memory:\. Try: tchat --name alice",
             server.banner[0],
         )
-        assert server.banner[1] == f"loopback only; --listen 0.0.0.0:{server.port} accepts other machines"
+        assert server.banner[1] == f"in a browser: http://127.0.0.1:{server.port}/"
+        assert server.banner[2] == f"loopback only; --listen 0.0.0.0:{server.port} accepts other machines"
         assert server.client("alice").welcome["server"].startswith("tchat-server ")
 
 
@@ -228,7 +229,7 @@ def test_a_signal_ends_it_in_good_order(tmp_path: Path, number: signal.Signals) 
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     options = ("--grace", "600", "--max-out-bytes", str(100 << 20), "--admin-listen", "127.0.0.1:0")
-    with running(tmp_path, *ANYWHERE, *options, lines=3) as server:
+    with running(tmp_path, *ANYWHERE, *options, lines=4) as server:
         deaf, alice = server.client("deaf"), server.client("alice")
         alice.ask(action="cgroupe", group="wob")
         deaf.ask(action="join", group="wob")
@@ -539,7 +540,7 @@ def test_sighup_serves_the_new_certificate_and_drops_nobody(
 
 
 def fetch(server: Running, path: str) -> tuple[int, str]:
-    port = server.banner[2].rpartition(" ")[2]
+    port = server.banner[3].rpartition(" ")[2]
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=TIMEOUT_SECONDS) as page:
             return page.status, page.read().decode()
@@ -549,8 +550,8 @@ def fetch(server: Running, path: str) -> tuple[int, str]:
 
 
 def test_admin_pages_tell_health_and_numbers(tmp_path: Path) -> None:
-    with running(tmp_path, *ANYWHERE, "--admin-listen", "127.0.0.1:0", lines=3) as server:
-        assert re.fullmatch(r"/healthz, /readyz and /metrics on port \d+", server.banner[2])
+    with running(tmp_path, *ANYWHERE, "--admin-listen", "127.0.0.1:0", lines=4) as server:
+        assert re.fullmatch(r"/healthz, /readyz and /metrics on port \d+", server.banner[3])
         alice = server.client("alice")
         alice.ask(action="cgroupe", group="wob")
         assert alice.code(action="cgroupe", group="wob") == "group-exists"

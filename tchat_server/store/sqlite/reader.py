@@ -36,7 +36,9 @@ __all__ = [
 
 _FIND = "SELECT id, name, private, creator, seq, checksum FROM groups WHERE key = ?"
 _PUBLIC = """
-SELECT id, key, name, private, creator, seq, checksum FROM groups WHERE private = 0 AND key > ? ORDER BY key LIMIT ?"""
+SELECT id, key, name, private, creator, seq, checksum FROM groups WHERE private = 0 AND key > ?
+AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')
+ORDER BY key LIMIT ?"""
 
 
 _MAX_TOGETHER = 64
@@ -181,7 +183,7 @@ def read(
 
 
 def public_groups(connection: sqlite3.Connection, after: Key | None, limit: int, max_bytes: int) -> NamePage:
-    """List public groups by key."""
+    """List the public groups that have members, by key (R-groups)."""
     rows = connection.execute(_PUBLIC, (after or "", limit + 1))
     return NamePage.cut((_public_name(*row) for row in rows), limit=limit, max_bytes=max_bytes)
 
