@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from harness import Shell
+from hubdriver import WHOLE, HubDriver
+from node import missing
 from scenario import SPEC, Run
-from test_commands import COURSE, MORE, PLACES
-from test_node import missing
-from test_scenarios import WHOLE, HubDriver
+from typed import COURSE, MORE, PLACES
 
 from libtchat.commands import COMMANDS, Mistyped, parse, place
 from libtchat.message.request import Request

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from certificates import certificate
+from commandline import ANYWHERE, environment, running
 from live import TIMEOUT_SECONDS, Client, serving
-from test_server_cli import ANYWHERE, environment, running
 
 PASSPHRASE = ("-aes256", "-passout", "pass:x")
 

@@ -13,16 +13,15 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from drivers import SocketDriver
 from live import TIMEOUT_SECONDS, Bystanders, Client, Json, Server, fresh, serving
 from scenario import SPEC, Run, cases
-from talker import Talk
+from watching import Clock, memory_while_somebody_does_not_read, whole_log
 
 HERE = Path(__file__)
 SECURITY = HERE.parents[2] / "SECURITY.md"
@@ -259,29 +258,6 @@ def test_row_43_a_clock_that_jumps_back_only_stops_time_stamps(tmp_path: Path) -
         assert stamps[4] == stamps[5], "it stands still while the clock is behind"
 
 
-class Clock:
-    """Lets a test turn the server's clock: the time of day, as people do, or all, as if time went by."""
-
-    def __init__(self, directory: Path) -> None:
-        self._file = directory / "clock"
-        self.set(0)
-        self.prelude = (
-            "import time, pathlib\n"
-            "real_time = time.time\n"
-            f"ahead = lambda: float(pathlib.Path({str(self._file)!r}).read_text())\n"
-            "time.time = lambda: real_time() + ahead()\n"
-        )
-        self.time_goes_by = (
-            self.prelude + "real_seconds = time.clock_gettime\n"
-            "time.clock_gettime = lambda clock: real_seconds(clock) + ahead()\n"
-        )
-
-    def set(self, offset_seconds: float) -> None:
-        beside = self._file.with_suffix(".new")
-        beside.write_text(str(offset_seconds))
-        beside.replace(self._file)
-
-
 # --- crowds ---
 
 
@@ -294,40 +270,6 @@ def test_row_25_who_does_not_read_costs_its_buffer_then_its_connection(tmp_path:
 def test_row_25_with_a_million_messages(tmp_path: Path) -> None:
     grown = memory_while_somebody_does_not_read(tmp_path, messages=1_000_000)
     assert max(grown) <= (2 + 1) * 1024, grown
-
-
-def memory_while_somebody_does_not_read(
-    directory: Path, messages: int, join: Callable[[Server, str], Any] | None = None
-) -> list[int]:
-    """Return how much the server's memory had grown, in KiB, all along. *join* makes somebody a member who is deaf."""
-    # What SQLite's cache fills with has nothing to do with who reads.
-    prelude = "from tchat_server.store.sqlite import schema; schema._CACHE_KIB = 256"
-    database = ("--db", str(directory / "tchat.db"))
-    with serving(directory, *database, prelude=prelude) as server, Bystanders(server) as bystanders:
-        group = fresh("loud")
-        speaker = server.client(fresh("speaker"))
-        speaker.ask(action="cgroupe", group=group)
-        Talk(speaker, group, 10_000).run()
-        before, grown = server.rss_kib(), [0]
-        deaf = (join or join_plainly)(server, group)
-        speaker.get()
-        talk = Talk(speaker, group, messages)
-        talk.start()
-        while talk.is_alive():
-            bystanders.chat()
-            grown.append(server.rss_kib() - before)
-        assert talk.said == messages
-        print(*(f"rss {kib}" for kib in grown[:: max(1, len(grown) // 1000)]), sep="\n")
-        assert server.logs("gone: does not read")
-        speaker.sock.close()
-        deaf.sock.close()
-    return grown
-
-
-def join_plainly(server: Server, group: str) -> Client:
-    member = server.client(fresh("deaf"))
-    member.ask(action="join", group=group)
-    return member
 
 
 def test_row_26_who_closes_its_sending_side_still_gets_all_answers(server: Server, bystanders: Bystanders) -> None:
@@ -463,17 +405,6 @@ def test_row_35_a_group_created_twice_at_once_is_created_once(server: Server, by
             answers = [(alice.get(), bob.get()) for _ in groups]
             for pair in answers:
                 assert sorted(answer.get("code", "created") for answer in pair) == ["created", "group-exists"]
-
-
-def whole_log(client: Client, group: str) -> list[Json]:
-    """Return every event of a group, page by page."""
-    found: list[Json] = []
-    while True:
-        page = client.ask(action="states", group=group, all=True, after=found[-1]["seq"] if found else 0, limit=1000)
-        assert page["action"] == "states", page
-        found += page["list"]
-        if not page["more"]:
-            return found
 
 
 # --- storage ---

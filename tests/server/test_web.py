@@ -18,7 +18,7 @@ from certificates import secure
 from hypothesis import given
 from hypothesis import strategies as st
 from live import ROOT, TIMEOUT_SECONDS, Bystanders, Server, fresh, serving
-from test_robustness import memory_while_somebody_does_not_read
+from watching import memory_while_somebody_does_not_read
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect

@@ -24,16 +24,9 @@ import jsonschema
 import pytest
 from broken.faults import CLIENT_FAULTS, CLIENTS, FAULTS, SERVERS
 from broken.server import Server
-from tester import CLIENT, ROOT, TCHAT, TESTER, members_left, run, verdict
+from tester import CLIENT, ROOT, TCHAT, TESTER, failed, members_left, run, verdict
 
 SCHEMAS = ROOT / "spec" / "schema"
-
-
-def failed(found: dict[str, Any]) -> set[str]:
-    """The cases that failed, or wait for what the program does not do at all."""
-    assert [case["id"] for case in found["cases"] if case["outcome"] == "skipped"] == []
-    judged = [case for case in found["cases"] if case["level"] != "MAY"]
-    return {case["id"] for case in judged if case["outcome"] in ("failed", "waiting")}
 
 
 # ---- programs that are right

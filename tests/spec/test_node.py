@@ -6,7 +6,6 @@ import contextlib
 import json
 import queue
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,23 +15,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from node import missing
 
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "examples" / "node"
-OLDEST_NODE = 20
 TIMEOUT_SECONDS = 20.0
 OURS = [sys.executable, "-m", "tchat_server", "--listen", "127.0.0.1:0", "--db", ":memory:", "--rate", "0"]
 SERVERS = {"python": OURS, "node": ["node", str(HERE / "server.js")]}
-
-
-def missing() -> str:
-    """Return why nothing here can run, or nothing."""
-    if shutil.which("node") is None:
-        return "node is not installed"
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
-        return f"node is {version}, these programs need v{OLDEST_NODE}"
-    return ""
 
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from certificates import secure
 from live import serving
-from test_conformance import failed
-from tester import run, verdict
+from tester import failed, run, verdict
 
 CALM = ("--broadcasts-per-second", "0", "--passwords-per-second", "0")
 

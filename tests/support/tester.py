@@ -55,3 +55,10 @@ def members_left(address: str) -> dict[str, list[str]]:
         ask(action="client-hello", **{"from": "auditor"})
         groups = ask(action="groups", name="auditor")["list"]
         return {name: ask(action="members", sender="auditor", group=name)["list"] for name in groups}
+
+
+def failed(found: dict[str, Any]) -> set[str]:
+    """The cases that failed, or wait for what the program does not do at all."""
+    assert [case["id"] for case in found["cases"] if case["outcome"] == "skipped"] == []
+    judged = [case for case in found["cases"] if case["level"] != "MAY"]
+    return {case["id"] for case in judged if case["outcome"] in ("failed", "waiting")}
