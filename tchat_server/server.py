@@ -19,7 +19,7 @@ from libtchat.message.errors import ErrorCode, TchatError
 from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.names import Key
-from libtchat.message.reply import Error, Goodbye
+from libtchat.message.reply import Error, Goodbye, Message
 from tchat_server.clock import time_of_day
 from tchat_server.net.admission import Crowd, origin_of
 from tchat_server.net.flow import Hold, Rota
@@ -27,8 +27,9 @@ from tchat_server.net.listener import Listener
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.spacing import Line
 from tchat_server.ops.metrics import Metrics
-from tchat_server.store.answers import Answers, Encoder, reading
-from tchat_server.store.event_log import EventLog, LogUnavailable, Ready
+from tchat_server.store.answers import Answers, reading
+from tchat_server.store.event_log import EncodedPart, EventLog, LogUnavailable, Ready, encode_part
+from tchat_server.store.lines import Lines, encode_line
 
 __all__ = ["Server"]
 
@@ -54,8 +55,7 @@ class Server:
 
     Args:
         hub: the brain.
-        log: where events are kept; it encodes with *encoder*.
-        encoder: shared with the log.
+        log: where events are kept.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
     """
 
@@ -63,13 +63,12 @@ class Server:
         self,
         hub: Hub,
         log: EventLog,
-        encoder: Encoder,
         *,
         limits: Limits = DEFAULT_LIMITS,
         trace: Callable[[str, str, bytes], None] | None = None,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
-        self._encoder, self._clock, self.trace = encoder, log.clock, trace
+        self._clock, self.trace = log.clock, trace
         self._answers = Answers(log)
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._crowd = Crowd(limits, self.metrics)
@@ -116,7 +115,7 @@ class Server:
         deadline = asyncio.get_running_loop().time() + grace_seconds
         while (self.hub.backlog or self._is_appending) and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
-        line = self._encoder.line(Goodbye())
+        line = encode_line(Goodbye())
         for peer in list(self._peers.values()):
             peer.guard(peer.deliver, [(None, line)])
             peer.guard(peer.finish, "the server stops")
@@ -129,7 +128,7 @@ class Server:
         self._answers.close()
 
     def _refusal(self, limit: int) -> bytes:
-        return self._encoder.line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
+        return encode_line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
 
     def _now(self) -> float:
         """Return the time of the log's clock, and let the hub know how far the time of day is from it."""
@@ -219,13 +218,12 @@ class Server:
     def _has_much(self) -> bool:
         return self.hub.backlog > _MAX_BACKLOG or self._taken_bytes > _MAX_BACKLOG_BYTES
 
-    def _carry_out(self, effects: Iterable[Effect]) -> None:
+    def _carry_out(self, effects: Iterable[Effect], encode: Callable[[Message], bytes] = encode_line) -> None:
         """Carry out effects in order; a run of messages for one audience is joined once and shared."""
         audience: tuple[PeerId, ...] = ()
         run: list[Line] = []
         payer: PeerId | None = None
         owed = 0
-        encode = self._encoder.line
         for effect in effects:
             if isinstance(effect, Send):
                 if effect.peers is not audience:
@@ -305,23 +303,26 @@ class Server:
 
     def _append(self, append: Append) -> None:
         self._is_appending, self._appending_since = True, time.monotonic()
-        appended = self.log.append(append.parts)
+        parts = [*map(encode_part, append.parts)]
+        appended = self.log.append(parts)
         if isinstance(appended, Ready):  # what else is read in this tick shares its write
-            self._settle(appended.value)
+            self._settle(parts, appended.value)
         else:
-            self._start(self._settle_later(appended))
+            self._start(self._settle_later(parts, appended))
 
-    async def _settle_later(self, appended: Awaitable[Mapping[Key, tuple[Event, ...]]]) -> None:
+    async def _settle_later(
+        self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[Event, ...]]]
+    ) -> None:
         try:
             failed = await appended
         except LogUnavailable as error:  # the log is closed, and nobody knows what it holds: tell nobody anything
             logger.error("storage: %s", error)
             return
-        self._settle(failed)
+        self._settle(parts, failed)
         self._flush()
         self._tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
 
-    def _settle(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
+    def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[Event, ...]]) -> None:
         self._is_appending, self._taken_bytes = False, 0
         metrics = self.metrics
         metrics.appends_total += 1
@@ -329,8 +330,7 @@ class Server:
         metrics.append_failures_total += bool(failed)
         now = self._now()
         effects = self.hub.rejected(failed, now) if failed else self.hub.committed(now)
-        self._carry_out(effects)
-        self._encoder.forget()
+        self._carry_out(effects, Lines(part for part in parts if part.key not in failed))
 
     def _ask(self, ask: Ask) -> None:
         found = self._answers.answer(ask.question)
@@ -378,11 +378,11 @@ class Server:
             except (LogUnavailable, TchatError) as error:  # the latter: what was read is damaged
                 logger.warning("storage: %s", error)
                 action = effect.action if isinstance(effect, Read) else None
-                return self._encoder.line(Error(ErrorCode.UNAVAILABLE, action))
+                return encode_line(Error(ErrorCode.UNAVAILABLE, action))
             except Exception:  # as in PeerProtocol.guard, but in its place in the line
                 logger.exception("internal error, peer %s", peer.address)
                 peer.finish("internal error")
-                return self._encoder.line(Error(ErrorCode.INTERNAL))
+                return encode_line(Error(ErrorCode.INTERNAL))
 
         return job
 

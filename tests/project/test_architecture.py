@@ -25,8 +25,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server": ("clock password ops", "settings net store", "lifetime server", "watchdog", "cli", "__main__"),
     "tchat_client": (
         *(
-            "errors patience private sanitise",
-            "history language",
+            "errors private sanitise",
+            "history language patience",
             "render link",
             "completion settings report",
             "options script session",
@@ -47,7 +47,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_server.net": ("flow tls", "admission spacing toll", "listener work", "peer"),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
-    "tchat_server.store": ("event_log change", "memory sqlite", "answers"),
+    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers"),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
         *("log", "maintenance"),
