@@ -22,10 +22,11 @@ from libtchat.message.names import Key
 from libtchat.message.reply import Error, Goodbye, Message
 from tchat_server.clock import time_of_day
 from tchat_server.net.admission import Crowd, origin_of
+from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold, Rota
 from tchat_server.net.listener import Listener
 from tchat_server.net.peer import PeerProtocol
-from tchat_server.net.spacing import Line
+from tchat_server.net.spacing import Outgoing
 from tchat_server.ops.metrics import Metrics
 from tchat_server.store.answers import Answers, reading
 from tchat_server.store.event_log import EncodedPart, EventLog, LogUnavailable, Ready, encode_part
@@ -117,13 +118,13 @@ class Server:
             await asyncio.sleep(0.01)
         line = encode_line(Goodbye())
         for peer in list(self._peers.values()):
-            peer.guard(peer.deliver, [(None, line)])
-            peer.guard(peer.finish, "the server stops")
+            peer.guard(peer.outbox.put, [(None, line)])
+            peer.guard(peer.finish, CloseReason.STOP)
         self._flush()
         while self._peers and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
         for peer in list(self._peers.values()):
-            peer.abort("the server stops")
+            peer.abort(CloseReason.STOP)
         await self.log.close()
         self._answers.close()
 
@@ -171,8 +172,9 @@ class Server:
         if self._peers.pop(peer.id, None) is None:
             return
         self._crowd.leave(peer.host)
-        self.metrics.closed[peer.cause.partition(":")[0]] += 1
-        logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.cause, peer.frames_in, peer.lines_out)
+        assert peer.ending is not None
+        self.metrics.closed[peer.ending.reason] += 1
+        logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.ending, peer.frames_in, peer.outbox.count)
         self.hub.disconnected(peer.id, self._now())
         self._tick_soon()
 
@@ -221,7 +223,7 @@ class Server:
     def _carry_out(self, effects: Iterable[Effect], encode: Callable[[Message], bytes] = encode_line) -> None:
         """Carry out effects in order; a run of messages for one audience is joined once and shared."""
         audience: tuple[PeerId, ...] = ()
-        run: list[Line] = []
+        run: list[Outgoing] = []
         payer: PeerId | None = None
         owed = 0
         for effect in effects:
@@ -251,12 +253,13 @@ class Server:
                     self._append(effect)
                 case Read() | ReadGroups() | Resend():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.guard(peer.work, self._job(peer, effect))
+                        peer.guard(peer.outbox.work, self._job(peer, effect))
                 case Ask():
                     self._ask(effect)
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.guard(peer.finish, effect.code or ("closed by the peer" if peer.has_ended else "quit"))
+                        ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT
+                        peer.guard(peer.finish, effect.code or ended)
                 case _:
                     assert_never(effect)
         if run:
@@ -266,7 +269,7 @@ class Server:
         if size > _CHEAP_BYTES and payer is not None and (peer := self._peers.get(payer)) is not None:
             peer.toll.carried(size)
 
-    def _deliver(self, audience: tuple[PeerId, ...], run: list[Line]) -> None:
+    def _deliver(self, audience: tuple[PeerId, ...], run: list[Outgoing]) -> None:
         self.metrics.deliveries_total += len(run) * len(audience)
         peers, dirty, trace = self._peers, self._dirty, self.trace
         chunk = run[0][1] if len(run) == 1 else b"".join([line for _, line in run])
@@ -276,18 +279,19 @@ class Server:
                 continue
             if trace is not None:
                 trace(peer.address, ">", chunk)
-            if peer.is_plain:
-                if not peer.out:
+            outbox = peer.outbox
+            if outbox.is_straight:
+                if not outbox.chunks:
                     dirty.append(peer)
-                peer.out.append(chunk)
+                outbox.chunks.append(chunk)
             else:
-                peer.guard(peer.deliver, run)
+                peer.guard(outbox.put, run)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for peer in dirty:
-            if peer.out:
-                peer.guard(peer.flush)
+            if peer.outbox.chunks:
+                peer.guard(peer.outbox.flush)
 
     # --- what takes time ---
 
@@ -381,7 +385,7 @@ class Server:
                 return encode_line(Error(ErrorCode.UNAVAILABLE, action))
             except Exception:  # as in PeerProtocol.guard, but in its place in the line
                 logger.exception("internal error, peer %s", peer.address)
-                peer.finish("internal error")
+                peer.finish(CloseReason.FAULT)
                 return encode_line(Error(ErrorCode.INTERNAL))
 
         return job

@@ -144,12 +144,12 @@ class MemoryLog:
                 insort(self._public, part.key)
         lines, messages = log.lines, log.messages
         others: list[Event] = []
-        for event, line in zip(part.events, part.lines, strict=True):
+        lines.extend(part.lines)
+        for event in part.events:
             if isinstance(event, Said):
-                lines.append(line)
                 messages.append(event.seq)
-            else:
-                lines.append(b"%b" % line)  # of the right size: what an encoder returns may sit in 4 KiB of memory
+            else:  # a copy has the right size: what an encoder returns may sit in 4 KiB of memory
+                lines[event.seq - 1] = b"%b" % lines[event.seq - 1]
                 log.states.append(event.seq)
                 others.append(event)
         log.group = part.after

@@ -45,7 +45,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.hub": (
         *("line refusal retries throttle", "presence", "identity outcome", "entrance", "ledger", "login query", "hub"),
     ),
-    "tchat_server.net": ("flow tls", "admission spacing toll", "listener work", "peer"),
+    "tchat_server.net": ("ending flow tls", "admission spacing toll", "listener work", "outbox", "peer"),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers"),
     "tchat_server.store.sqlite": (

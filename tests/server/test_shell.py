@@ -19,6 +19,7 @@ from libtchat.message.reply import Message, Welcome
 from libtchat.wire import codec
 from tchat_server import server as shell
 from tchat_server.net.admission import origin_of
+from tchat_server.net.ending import CloseReason
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.store.event_log import EncodedPart
 from tchat_server.store.lines import Lines
@@ -160,7 +161,7 @@ async def test_no_line_is_lost_or_doubled_when_a_peer_begins_to_end_its_lines(is
     if is_blocked:
         peer.pause_writing()
     lines = [b"one\r\n", b"two\r\n", b"three\r\n"]
-    peer.deliver([(None, line) for line in lines])
+    peer.outbox.put([(None, line) for line in lines])
     peer.data_received(b"\n")
     if is_blocked:
         peer.resume_writing()
@@ -192,12 +193,12 @@ def test_a_fault_of_ours_costs_one_peer_or_ends_the_server_but_never_goes_unnoti
 @pytest.mark.parametrize("greeting", [b"\n", b""], ids=["at once", "spaced"])
 def test_a_fault_of_ours_in_delivering_costs_who_it_was_for(greeting: bytes, tmp_path: Path) -> None:
     prelude = (
-        "from tchat_server.net.peer import PeerProtocol\n"
-        "flush, write_spaced = PeerProtocol.flush, PeerProtocol._write_spaced\n"
+        "from tchat_server.net.outbox import Outbox\n"
+        "flush, write_spaced = Outbox.flush, Outbox._write_spaced\n"
         "def check(self, data):\n"
-        "    assert b'planned' not in data or self.host != '127.0.0.9'\n"
-        "PeerProtocol.flush = lambda self: (check(self, b''.join(self.out)), flush(self))\n"
-        "PeerProtocol._write_spaced = lambda self, line: (check(self, line), write_spaced(self, line))\n"
+        "    assert b'planned' not in data or self.sender.host != '127.0.0.9'\n"
+        "Outbox.flush = lambda self: (check(self, b''.join(self.chunks)), flush(self))\n"
+        "Outbox._write_spaced = lambda self, line: (check(self, line), write_spaced(self, line))\n"
     )
     server = Server(tmp_path, prelude=prelude)
     try:
@@ -219,10 +220,10 @@ async def test_nothing_is_written_to_who_is_gone() -> None:
     peer.data_received(PING + b"\n")
     peer.connection_lost(None)
     await asyncio.sleep(0.01)
-    peer.deliver([(None, b"late\r\n")])
-    peer.flush()
-    peer.finish("late")
-    peer.abort("late")
+    peer.outbox.put([(None, b"late\r\n")])
+    peer.outbox.flush()
+    peer.finish(CloseReason.QUIT)
+    peer.abort(CloseReason.SILENT)
     await asyncio.sleep(0.05)
     assert transport.written == b""
 
