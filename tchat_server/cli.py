@@ -30,7 +30,6 @@ from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
 from tchat_server.server import Server
 from tchat_server.settings import MEMORY, Settings, server_options, settings_from
-from tchat_server.store.answers import Encoder
 from tchat_server.store.event_log import EventLog, LogRefused
 from tchat_server.store.memory import MemoryLog
 from tchat_server.watchdog import Watchdog
@@ -145,11 +144,10 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     certificate = _certificate(settings)
     tls = None if certificate is None else certificate.context
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
-    encoder = Encoder()
-    log = _open_log(settings, encoder)
+    log = _open_log(settings)
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
     trace = journal.tracer(outlet, settings.limits) if settings.trace else None
-    server = Server(hub, log, encoder, limits=settings.limits, trace=trace, site=_site(settings))
+    server = Server(hub, log, limits=settings.limits, trace=trace, site=_site(settings))
     watchdog = Watchdog(server)
     loop.set_exception_handler(server.fail)
     stop = asyncio.Event()
@@ -200,14 +198,13 @@ def _site(settings: Settings) -> Site | None:
     return packaged_site(hosts, settings.allow_host, settings.allow_origin) if settings.web else None
 
 
-def _open_log(settings: Settings, encoder: Encoder) -> EventLog:
+def _open_log(settings: Settings) -> EventLog:
     if settings.db == MEMORY:
-        return MemoryLog(encode=encoder, limits=settings.limits)
+        return MemoryLog(limits=settings.limits)
     from tchat_server.store.sqlite.log import SqliteLog
 
-    return SqliteLog.open(
-        Path(os.path.expanduser(settings.db)), durability=settings.durability, encode=encoder, limits=settings.limits
-    )
+    path = Path(os.path.expanduser(settings.db))
+    return SqliteLog.open(path, durability=settings.durability, limits=settings.limits)
 
 
 def _fitting(limits: Limits) -> Limits:

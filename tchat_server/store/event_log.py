@@ -9,8 +9,9 @@ from libtchat.effect import Kinds, Known, Loaded, Part, Retried, User
 from libtchat.message.event import Event
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
+from libtchat.wire import codec
 
-__all__ = ["EventLog", "LogRefused", "LogUnavailable", "NamePage", "Page", "Ready"]
+__all__ = ["EncodedPart", "EventLog", "LogRefused", "LogUnavailable", "NamePage", "Page", "Ready", "encode_part"]
 
 _T = TypeVar("_T")
 
@@ -21,6 +22,23 @@ class LogUnavailable(Exception):
 
 class LogRefused(Exception):
     """The storage is not to be used as it is. The message is one line: which file, and what to do."""
+
+
+@frozen
+class EncodedPart(Part):
+    """A part of an append whose events are encoded: what is stored is what is sent once it is durable.
+
+    Attributes:
+        lines: for each event its bytes, without a line end.
+    """
+
+    lines: tuple[bytes, ...]
+
+
+def encode_part(part: Part) -> EncodedPart:
+    """Encode the events of *part*, each once."""
+    lines = tuple(map(codec.encode, part.events))
+    return EncodedPart(part.key, part.expected, part.events, part.after, part.digests, lines)
 
 
 @frozen
@@ -105,7 +123,7 @@ class EventLog(Protocol):
     def clock(self) -> Callable[[], float]:
         """What tells, in seconds, how old what is stored is."""
 
-    def append(self, parts: Sequence[Part]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
+    def append(self, parts: Sequence[EncodedPart]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
         """Append every part, each all or none, and return when they are durable.
 
         Returns:

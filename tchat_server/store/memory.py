@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 
-from libtchat.effect import Kinds, Known, Loaded, Membership, Part, Retried, Retry, User
+from libtchat.effect import Kinds, Known, Loaded, Membership, Retried, Retry, User
 from libtchat.group import Group, Standing
 from libtchat.message.event import Created, Event, Said
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
@@ -15,7 +15,7 @@ from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
 from tchat_server.store.change import changed_users, displayed_name, new_retries
-from tchat_server.store.event_log import NamePage, Page, Ready
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
 
 __all__ = ["MemoryLog"]
 
@@ -42,14 +42,7 @@ class _Log:
 class MemoryLog:
     """An EventLog without a file. An append is as durable as the process, so it completes at once, as all does."""
 
-    def __init__(
-        self,
-        *,
-        encode: Callable[[Event], bytes] = codec.encode,
-        clock: Callable[[], float] | None = None,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        self._encode = encode
+    def __init__(self, *, clock: Callable[[], float] | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
         self._clock = clock or Clock()
         self._guests = 0
         self._limits = limits
@@ -66,7 +59,7 @@ class MemoryLog:
         """What tells how old retries are; see EventLog."""
         return self._clock
 
-    def append(self, parts: Sequence[Part]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
+    def append(self, parts: Sequence[EncodedPart]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
         """Append every part that follows its group's log; see EventLog."""
         now = self._clock()
         self._forget_retries(now)
@@ -145,18 +138,19 @@ class MemoryLog:
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
-    def _append(self, part: Part, log: _Log | None, now: float) -> None:
+    def _append(self, part: EncodedPart, log: _Log | None, now: float) -> None:
         if log is None:
             log = self._logs[part.key] = _Log(part.after)
             if not part.after.private:
                 insort(self._public, part.key)
-        encode, lines, messages = self._encode, log.lines, log.messages
+        lines, messages = log.lines, log.messages
         others: list[Event] = []
+        lines.extend(part.lines)
         for event in part.events:
-            lines.append(encode(event))
             if isinstance(event, Said):
                 messages.append(event.seq)
-            else:
+            else:  # a copy has the right size: what an encoder returns may sit in 4 KiB of memory
+                lines[event.seq - 1] = b"%b" % lines[event.seq - 1]
                 log.states.append(event.seq)
                 others.append(event)
         log.group = part.after
@@ -166,7 +160,7 @@ class MemoryLog:
             for user, retry in new_retries(part, now):
                 self._remember(user, retry)
 
-    def _note_standings(self, part: Part, events: list[Event]) -> None:
+    def _note_standings(self, part: EncodedPart, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, Created):
                 creator = user_key(event.sender)

@@ -40,7 +40,7 @@ from libtchat.message.names import group_key
 from libtchat.message.request import Create, Hello, Join, Say
 from libtchat.wire import codec, strict_json
 from libtchat.wire.connection import Connection
-from tchat_server.store.event_log import EventLog
+from tchat_server.store.event_log import EventLog, encode_part
 from tchat_server.store.memory import MemoryLog
 from tchat_server.store.sqlite.log import SqliteLog
 
@@ -243,7 +243,7 @@ def _append_seconds(runner: asyncio.Runner, log: EventLog, author: _Author, coun
 
 async def _append(log: EventLog, part: Part) -> float:
     begun = time.perf_counter()
-    failed = await log.append((part,))
+    failed = await log.append((encode_part(part),))
     took = time.perf_counter() - begun
     assert not failed
     return took

@@ -36,6 +36,7 @@ from libtchat.message.request import (
     Register,
     Say,
 )
+from tchat_server.store.event_log import encode_part
 
 NAMES = ("alice", "bob", "carol")
 TS = "2026-01-02T03:04:05.678Z"
@@ -80,7 +81,7 @@ class Twins:
             except Refused:
                 continue
             part = Part(key, event.seq - 1, (event,), group.evolve(before, event), ("",))
-            assert not at_once(shell.log.append([part]))
+            assert not at_once(shell.log.append([encode_part(part)]))
 
     def compare(self) -> None:
         for shell in self.both:

@@ -69,6 +69,7 @@ from libtchat.message.request import (
     Unban,
 )
 from libtchat.wire import codec
+from tchat_server.store.event_log import encode_part
 
 USERS = ("alice", "bob", "carol", "dave")
 STAMPED = ("action", "group", "dest", "msg", "reason", "id")
@@ -187,7 +188,7 @@ class World(Shell):
         seq = 0 if before is None else before.seq
         if event.seq > seq:
             part = Part(key, seq, (event,), group.evolve(before, event), ("",))
-            assert not at_once(self.log.append([part]))
+            assert not at_once(self.log.append([encode_part(part)]))
             self.foreign.setdefault(name, deque()).append(event)
 
     def come_to_rest(self) -> None:

@@ -30,6 +30,7 @@ from libtchat.message.request import (
     Say,
     Tell,
 )
+from tchat_server.store.event_log import encode_part
 
 TS = "2026-01-02T03:04:05.678Z"
 
@@ -52,7 +53,7 @@ def store(shell: Shell, name: str, *events: Event) -> None:
     for event in events:
         group = evolve(group, event)
     assert group is not None
-    assert not at_once(shell.log.append([Part(group_key(name), 0, events, group, ("",) * len(events))]))
+    assert not at_once(shell.log.append([encode_part(Part(group_key(name), 0, events, group, ("",) * len(events)))]))
 
 
 @pytest.mark.parametrize(("digits", "first"), [(4, 1000), (31, 468)], ids=["by entries", "by bytes"])

@@ -46,10 +46,11 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("line refusal retries throttle", "presence", "identity outcome", "entrance", "ledger", "login query", "hub"),
     ),
     "tchat_server.net": (
-        *("flow http linger tls", "admission site spacing toll", "listener websocket work", "peer", "web"),
+        *("ending flow http linger tls", "admission site spacing toll", "listener websocket work", "outbox", "peer"),
+        *("web",),
     ),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
-    "tchat_server.store": ("event_log change", "memory sqlite", "answers"),
+    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers"),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
         *("log", "maintenance"),
@@ -108,7 +109,6 @@ LONG = {
     "tchat_client.language": "the words, twice: English and French",
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
     "tchat_client.render": "how each of a dozen notices looks, one function each",
-    "tchat_server.net.peer": "one connection: what it reads, what waits for it, and how it ends share their state",
     "tchat_server.server": "the shell: one effect, one function",
 }
 

@@ -22,7 +22,7 @@ from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.request import Ban, Create, GroupRequest, Invite, Join, Kick, Leave, Say, Unban
 from libtchat.wire import codec
-from tchat_server.store.event_log import EventLog, NamePage, Page
+from tchat_server.store.event_log import EncodedPart, EventLog, NamePage, Page, encode_part
 from tchat_server.store.memory import MemoryLog
 from tchat_server.store.sqlite.log import SqliteLog
 
@@ -292,7 +292,7 @@ async def test_names_and_texts_with_sql_in_them_are_only_text(opened: Opener) ->
     key = Key(evil)
     created = decide(None, Create(None, "wob"), evil, ts=TS)
     group = evolve(None, created)
-    assert await log.append([Part(key, 0, (created,), group, ("",))]) == {}
+    assert await log.append([encode_part(Part(key, 0, (created,), group, ("",)))]) == {}
     said = [(2, evil, evil), (3, '%_\\ " ;--', None)]
     assert await log.append([book.part(create(), *(say(text, id=id) for _, text, id in said))]) == {}
     assert (await log.load_user(user_key(evil))).memberships[0].key == key
@@ -388,7 +388,7 @@ def expected_page(entries: list[tuple[int, bytes]], after: int | None, before: i
     return Page(tuple(line for _, line in shown), count < len(nearest), shown[0][0], shown[-1][0])
 
 
-def parts_of(appends: list[str], sizes: list[int]) -> list[Part]:
+def parts_of(appends: list[str], sizes: list[int]) -> list[EncodedPart]:
     """Make a group's log: per append a word, `m` for a message, `s` for another event."""
     book = Book()
     parts = [book.part(create())]
@@ -402,7 +402,7 @@ def parts_of(appends: list[str], sizes: list[int]) -> list[Part]:
 Query = tuple[Kinds, int | None, int, int, int]
 
 
-async def check_pages(log: EventLog, parts: list[Part], queries: Iterable[Query]) -> None:
+async def check_pages(log: EventLog, parts: list[EncodedPart], queries: Iterable[Query]) -> None:
     """Append the parts, ask for pages, and compare with what a plain list says."""
     for part in parts:
         assert await log.append([part]) == {}

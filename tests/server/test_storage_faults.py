@@ -42,7 +42,7 @@ from libtchat.message.request import (
     Unban,
 )
 from libtchat.wire import codec
-from tchat_server.store.event_log import Ready
+from tchat_server.store.event_log import Ready, encode_part
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import check
 
@@ -286,7 +286,7 @@ class Restarting(RuleBasedStateMachine):
             self.groups, self.events, self.retries = before
         else:
             assert self.shell.said(peer) == [], "told before it was stored"
-            assert at_once(self.log.append(self.shell.out.parts)) == {}
+            assert at_once(self.log.append([*map(encode_part, self.shell.out.parts)])) == {}
         self.restart()
 
     @rule()

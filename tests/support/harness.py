@@ -43,7 +43,7 @@ from libtchat.hub.query import fill
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.request import Hello
 from libtchat.wire import codec
-from tchat_server.store.event_log import Ready
+from tchat_server.store.event_log import Ready, encode_part
 from tchat_server.store.memory import MemoryLog
 
 UNLIMITED = evolve(
@@ -128,7 +128,7 @@ class Shell:
         assert self.out is not None
         append, self.out = self.out, None
         lost = {part.key for part in append.parts if part.key in set(failing) or self._fails()}
-        failed = dict(at_once(self.log.append([part for part in append.parts if part.key not in lost])))
+        failed = dict(at_once(self.log.append([encode_part(part) for part in append.parts if part.key not in lost])))
         failed.update(dict.fromkeys(lost, ()))
         self.carry_out(self.hub.rejected(failed, self.now) if failed else self.hub.committed(self.now))
 
