@@ -8,9 +8,9 @@ from attrs import define, field
 
 from libtchat.effect import Answer, PeerId, SaveUser, Send
 from libtchat.group import Standing
+from libtchat.hub.entry import Notice
 from libtchat.hub.identity import Identity
 from libtchat.hub.ledger import Ledger
-from libtchat.hub.outcome import Outcome
 from libtchat.hub.presence import Peer, PresenceScope, Session, Unanswered
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.names import is_guest, user_key
@@ -124,7 +124,7 @@ class Sessions:
         """Tell others that a user came or went."""
         if others := self._watchers(session):
             notice = Send(others, PresenceNotice("server", event, session.name))
-            self.ledger.line.put(Outcome(None, None, None, effects=(notice,)))
+            self.ledger.line.put(Notice((notice,)))
 
     def _watchers(self, session: Session) -> tuple[PeerId, ...]:
         ledger, scope = self.ledger, self.scope

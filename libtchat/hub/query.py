@@ -13,6 +13,7 @@ from attrs import define
 
 from libtchat.effect import Close, Effect, Kinds, Read, ReadGroups, Send
 from libtchat.group import Group, GroupQuery, Standing, admit
+from libtchat.hub.entry import Query
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.presence import Item, Peer, Presence, Session
 from libtchat.hub.refusal import error_for
@@ -48,15 +49,15 @@ class Queries:
     _presence: Presence
     _ledger: Ledger
 
-    def answer(self, peer: Peer, item: Item, arrivals: int) -> Iterator[Effect]:
-        """Answer *item*, which was routed already and makes no event; None: the peer will send no more.
+    def answer(self, query: Query) -> Iterator[Effect]:
+        """Answer *query*, which was routed already and makes no event."""
+        try:
+            yield from self._answer(query.peer, query.item, query.arrivals)
+        except Refused as refusal:
+            assert query.item is not None
+            yield Send((query.peer.id,), error_for(query.item, refusal))
 
-        Args:
-            arrivals: how many peers were named when it was routed. Later ones hear no text of it: it stands before
-                their own first answer.
-        Raises:
-            Refused: what the request asks is not allowed, or not there.
-        """
+    def _answer(self, peer: Peer, item: Item, arrivals: int) -> Iterator[Effect]:
         me, session = (peer.id,), peer.session
         match item:
             case None:

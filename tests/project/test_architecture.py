@@ -37,7 +37,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "connection",
     ),
     "libtchat.hub": (
-        *("line refusal retries throttle", "presence", "identity outcome", "entrance", "ledger", "login query", "hub"),
+        *("line refusal retries throttle", "presence", "entry identity", "entrance", "ledger", "login query", "hub"),
     ),
     "tchat_server.net": ("flow tls", "admission spacing toll", "listener work", "peer"),
     "tchat_server.ops": ("admin descriptor logs metrics",),
