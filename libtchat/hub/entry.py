@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from libtchat.effect import Effect, Known, Part, PeerId, Retry, Send
+from libtchat.effect import Effect, Item, Known, Part, PeerId, Retry, Send
 from libtchat.hub.line import Entry
-from libtchat.hub.presence import Item, Peer, Session
+from libtchat.hub.presence import Peer, Session
 from libtchat.hub.refusal import error_for
 from libtchat.message.errors import Refused
 from libtchat.message.names import Key

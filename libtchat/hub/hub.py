@@ -12,12 +12,12 @@ from typing import assert_never
 
 from attrs import define, field
 
-from libtchat.effect import Answer, Ask, Effect, PeerId, SaveUser, Send
+from libtchat.effect import Answer, Ask, Effect, Item, PeerId, PresenceScope, SaveUser, Send
 from libtchat.hub.entry import AnyEntry, Decision, Notice, Query, Told
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
 from libtchat.hub.login import Sessions
-from libtchat.hub.presence import Item, Peer, Presence, PresenceScope, Unanswered
+from libtchat.hub.presence import Peer, Presence, Unanswered
 from libtchat.hub.query import Queries
 from libtchat.hub.refusal import error_for, too_fast
 from libtchat.message.errors import ErrorCode, Refused, Violation

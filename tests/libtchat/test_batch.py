@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libtchat import group
-from libtchat.effect import Part, PeerId
+from libtchat.effect import Item, Part, PeerId
 from libtchat.hub import hub, ledger
 from libtchat.hub.entry import Decision, Run
 from libtchat.hub.hub import Hub
-from libtchat.hub.presence import Item, Peer
+from libtchat.hub.presence import Peer
 from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import (

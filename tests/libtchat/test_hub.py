@@ -28,7 +28,7 @@ from libtchat.effect import (
     Append,
     Ask,
     Effect,
-    Kinds,
+    PageKind,
     Part,
     PeerId,
     Read,
@@ -204,7 +204,7 @@ class World(Shell):
         for name, events in self.told.items():
             durable = self.hub._ledger.durable(group_key(name))
             page = at_once(
-                self.log.read(group_key(name), Kinds.ALL, after=0, before=10**6, limit=10**6, max_bytes=10**9)
+                self.log.read(group_key(name), PageKind.ALL, after=0, before=10**6, limit=10**6, max_bytes=10**9)
             )
             assert page.lines == tuple(codec.encode(event) for event in events), "the log is not what was told"
             assert durable in (fold(events), None)
@@ -278,7 +278,7 @@ class World(Shell):
         assert event.seq == len(log) + 1, f"{event} after {len(log)}"
         page = at_once(
             self.log.read(
-                group_key(event.group), Kinds.ALL, after=event.seq - 1, before=10**6, limit=1, max_bytes=10**6
+                group_key(event.group), PageKind.ALL, after=event.seq - 1, before=10**6, limit=1, max_bytes=10**6
             )
         )
         assert page.lines == (codec.encode(event),), f"{event} leaves and is not in the log"

@@ -21,7 +21,7 @@ CONFORMANCE = "spec/conformance"
 
 # Who stands on whom, from the ground: a room imports rooms of storeys below its own. No exception.
 STOREYS: dict[str, tuple[str, ...]] = {
-    "libtchat": ("message sorted_map", "group commands rate", "effect wire", "hub mirror", "__init__"),
+    "libtchat": ("message sorted_map", "group commands paging rate", "effect wire", "hub mirror", "__init__"),
     "tchat_server": ("clock password ops", "settings net store", "server", "watchdog", "cli", "__main__"),
     "tchat_client": (
         *("errors", "language", "render link", "completion settings report", "options script session"),
