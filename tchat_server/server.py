@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from functools import partial
 from typing import Any, assert_never
 
-from libtchat.effect import Answer, Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send
+from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend, Send
 from libtchat.hub.hub import Hub
-from libtchat.hub.presence import Item
 from libtchat.message.errors import ErrorCode, TchatError
 from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, Limits

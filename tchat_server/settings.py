@@ -11,7 +11,7 @@ import attrs
 import click
 from platformdirs import user_state_path
 
-from libtchat.hub.presence import PresenceScope
+from libtchat.effect import PresenceScope
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.value import frozen
 from tchat_server.ops.logs import LogFormat

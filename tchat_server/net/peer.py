@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, cast
 
-from libtchat.effect import PeerId
-from libtchat.hub.presence import Item
+from libtchat.effect import Item, PeerId
 from libtchat.message.errors import ErrorCode
 from libtchat.message.limits import Limits
 from libtchat.message.reply import Error

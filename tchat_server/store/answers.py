@@ -13,19 +13,19 @@ from libtchat.effect import (
     FindRetry,
     FindUser,
     HashPassword,
-    Kinds,
     LoadGroup,
     LoadUser,
     NumberGuest,
+    PageKind,
     Question,
     Read,
     ReadGroups,
     Resend,
     SaveUser,
 )
-from libtchat.hub.query import fill
 from libtchat.message.limits import Limits
 from libtchat.message.reply import Groups
+from libtchat.paging import fill
 from libtchat.wire import codec
 from tchat_server.password import Passwords
 from tchat_server.store.event_log import EventLog, LogUnavailable, NamePage, Ready
@@ -118,7 +118,7 @@ async def _page(effect: Read, log: EventLog, limits: Limits) -> bytes:
 
 async def _event(effect: Resend, log: EventLog, limits: Limits) -> bytes:
     seq, room = effect.seq, limits.max_page_bytes
-    page = await log.read(effect.key, Kinds.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
+    page = await log.read(effect.key, PageKind.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
     if not page.lines:
         raise LogUnavailable(f"event {seq} of {effect.key} is missing")
     return page.lines[0]

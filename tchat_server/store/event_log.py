@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from libtchat.effect import Kinds, Known, Loaded, Part, Retried, User
+from libtchat.effect import Known, Loaded, PageKind, Part, Retried, StoredUser
 from libtchat.message.event import Event
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
@@ -136,7 +136,7 @@ class EventLog(Protocol):
     def load(self, key: Key) -> Awaitable[Loaded]:
         """Load one group. Raises LogUnavailable."""
 
-    def load_user(self, key: UserKey) -> Awaitable[User]:
+    def load_user(self, key: UserKey) -> Awaitable[StoredUser]:
         """Load what is stored of one user. Raises LogUnavailable."""
 
     def find_user(self, key: UserKey) -> Awaitable[Known]:
@@ -155,7 +155,7 @@ class EventLog(Protocol):
         """Return a number that no guest had before, whatever happened to clocks. Raises LogUnavailable."""
 
     def read(
-        self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int
+        self, key: Key, kinds: PageKind, *, after: int | None, before: int, limit: int, max_bytes: int
     ) -> Awaitable[Page]:
         """Read a page as `libtchat.effect.Read` says, at least one entry if there is one. Raises LogUnavailable."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 
-from libtchat.effect import Kinds, Known, Loaded, Membership, Retried, Retry, User
+from libtchat.effect import Known, Loaded, Membership, PageKind, Retried, Retry, StoredUser
 from libtchat.group import Group, Standing
 from libtchat.message.event import Created, Event, Said
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
@@ -31,11 +31,11 @@ class _Log:
     messages: list[int] = field(factory=list)
     states: list[int] = field(factory=list)
 
-    def seqs(self, kinds: Kinds) -> Sequence[int]:
+    def seqs(self, kinds: PageKind) -> Sequence[int]:
         return {
-            Kinds.MESSAGES: self.messages,
-            Kinds.STATES: self.states,
-            Kinds.ALL: range(1, len(self.lines) + 1),
+            PageKind.MESSAGES: self.messages,
+            PageKind.STATES: self.states,
+            PageKind.ALL: range(1, len(self.lines) + 1),
         }[kinds]
 
 
@@ -77,11 +77,11 @@ class MemoryLog:
         log = self._logs.get(key)
         return Ready(Loaded() if log is None else Loaded(log.group))
 
-    def load_user(self, key: UserKey) -> Ready[User]:
+    def load_user(self, key: UserKey) -> Ready[StoredUser]:
         """Load what is stored of one user."""
         groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._groups_of.get(key, ()))]
         _, password_hash = self._accounts.get(key, (None, None))
-        user = User(
+        user = StoredUser(
             password_hash,
             tuple(
                 Membership(in_key, group.name, group.private, group.standing(key), group.seq, group.invited.get(key))
@@ -116,7 +116,7 @@ class MemoryLog:
         return Ready(self._guests)
 
     def read(
-        self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int
+        self, key: Key, kinds: PageKind, *, after: int | None, before: int, limit: int, max_bytes: int
     ) -> Ready[Page]:
         """Read a page; see EventLog."""
         log = self._logs.get(key)

@@ -8,7 +8,7 @@ import attrs
 import pytest
 from harness import UNLIMITED, Shell, ask, at_once, code, enter
 
-from libtchat.effect import Ask, LoadUser, Part, PeerId, Retried, User
+from libtchat.effect import Ask, LoadUser, Part, PeerId, Retried, StoredUser
 from libtchat.group import decide, evolve
 from libtchat.hub import retries
 from libtchat.hub.hub import Hub
@@ -168,7 +168,7 @@ def test_bans_everywhere_cost_their_target_nothing() -> None:
     assert session.memberships == {}
     shell.disconnect(bob)
     enter(shell, "bob")
-    assert at_once(shell.log.load_user(user_key("bob"))) == User()
+    assert at_once(shell.log.load_user(user_key("bob"))) == StoredUser()
 
 
 # --- retries ---

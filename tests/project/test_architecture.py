@@ -21,7 +21,7 @@ CONFORMANCE = "spec/conformance"
 
 # Who stands on whom, from the ground: a room imports rooms of storeys below its own. No exception.
 STOREYS: dict[str, tuple[str, ...]] = {
-    "libtchat": ("guess message sorted_map", "group commands rate", "effect wire", "hub mirror", "__init__"),
+    "libtchat": ("guess message sorted_map", "group commands paging rate", "effect wire", "hub mirror", "__init__"),
     "tchat_server": ("clock password ops", "settings net store", "lifetime server", "watchdog", "cli", "__main__"),
     "tchat_client": (
         *(
@@ -43,7 +43,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "connection",
     ),
     "libtchat.hub": (
-        *("line refusal retries throttle", "presence", "identity outcome", "entrance", "ledger", "login query", "hub"),
+        *("line refusal retries throttle", "presence", "entry identity", "entrance", "ledger", "login query", "hub"),
     ),
     "tchat_server.net": (
         *("ending flow http linger tls", "admission site spacing toll", "listener websocket work", "outbox", "peer"),

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import BIG, TS, Book, Clock, create, on_loop, page, say, state_of
 
-from libtchat.effect import Kinds, Known, Loaded, Membership, Part, Retry, User
+from libtchat.effect import Known, Loaded, Membership, PageKind, Part, Retry, StoredUser
 from libtchat.group import Standing, decide, evolve, fold
 from libtchat.message.errors import Refused
 from libtchat.message.event import Said
@@ -150,18 +150,18 @@ async def test_each_user_is_told_every_group_it_is_in_or_invited_to(opened: Open
     await log.append([book.part(say(), ("alice", Kick(None, "wob", "carl")))])
     await log.close()
     log = opened()
-    assert await log.load_user(user_key("bob")) == User(
+    assert await log.load_user(user_key("bob")) == StoredUser(
         None, (Membership(Key("wob"), "wob", False, Standing.INVITED, 5, invitation),)
     )
     assert await log.find_user(user_key("bob")) == Known("Bob", 1)
-    assert await log.load_user(user_key("carl")) == User()
+    assert await log.load_user(user_key("carl")) == StoredUser()
     assert await log.find_user(user_key("carl")) == Known()
     await log.append([book.part(("Bob", Join(None, "wob"))), book.part(("dan", Unban(None, "club", "bob")))])
     user = await log.load_user(user_key("BOB"))
     assert user.memberships == (Membership(Key("wob"), "wob", False, Standing.MEMBER, 6),)
     assert await log.find_user(user_key("BOB")) == Known("Bob", 0)
     await log.append([book.part(("Bob", Leave(None, "wob")))])
-    assert await log.load_user(user_key("bob")) == User()
+    assert await log.load_user(user_key("bob")) == StoredUser()
     await log.close()
 
 
@@ -176,7 +176,7 @@ async def test_a_standing_that_changes_twice_in_one_part_ends_as_the_last_says(o
         Membership(Key("wob"), "wob", False, Standing.INVITED, 4, again),
     )
     await log.append([book.part(steps[1], ("bob", Join(None, "wob")), ("bob", Leave(None, "wob")))])
-    assert await log.load_user(user_key("bob")) == User()
+    assert await log.load_user(user_key("bob")) == StoredUser()
     await log.close()
 
 
@@ -297,7 +297,7 @@ async def test_names_and_texts_with_sql_in_them_are_only_text(opened: Opener) ->
     assert await log.append([book.part(create(), *(say(text, id=id) for _, text, id in said))]) == {}
     assert (await log.load_user(user_key(evil))).memberships[0].key == key
     assert [retry and retry.id for retry in await found(log, "alice", evil)] == [evil]
-    messages = (await page(log, kinds=Kinds.MESSAGES)).lines
+    messages = (await page(log, kinds=PageKind.MESSAGES)).lines
     assert list(map(codec.decode_event, messages)) == [
         Said("alice", "wob", text, seq, TS, id) for seq, text, id in said
     ]
@@ -399,7 +399,7 @@ def parts_of(appends: list[str], sizes: list[int]) -> list[EncodedPart]:
     return parts
 
 
-Query = tuple[Kinds, int | None, int, int, int]
+Query = tuple[PageKind, int | None, int, int, int]
 
 
 async def check_pages(log: EventLog, parts: list[EncodedPart], queries: Iterable[Query]) -> None:
@@ -407,9 +407,9 @@ async def check_pages(log: EventLog, parts: list[EncodedPart], queries: Iterable
     for part in parts:
         assert await log.append([part]) == {}
     events = [event for part in parts for event in part.events]
-    shown: dict[Kinds, list[tuple[int, bytes]]] = {kinds: [] for kinds in Kinds}
+    shown: dict[PageKind, list[tuple[int, bytes]]] = {kinds: [] for kinds in PageKind}
     for event in events:
-        for kinds in (Kinds.ALL, Kinds.MESSAGES if isinstance(event, Said) else Kinds.STATES):
+        for kinds in (PageKind.ALL, PageKind.MESSAGES if isinstance(event, Said) else PageKind.STATES):
             shown[kinds].append((event.seq, codec.encode(event)))
     for kinds, after, before, limit, max_bytes in queries:
         found = await page(log, kinds=kinds, after=after, before=before, limit=limit, max_bytes=max_bytes)
@@ -424,7 +424,7 @@ async def test_pages_at_every_limit_from_every_cursor_are_what_a_plain_list_says
     cursors = [(None, n) for n in range(count + 2)] + [(n, BIG) for n in range(count + 2)] + [(2, count - 2)]
     queries = (
         (kinds, after, before, limit, 1_000_000)
-        for kinds in Kinds
+        for kinds in PageKind
         for limit in range(1, count + 2)
         for after, before in cursors
     )
@@ -438,7 +438,7 @@ async def test_pages_at_every_limit_from_every_cursor_are_what_a_plain_list_says
     sizes=st.lists(st.integers(0, 300), min_size=1, max_size=5),
     queries=st.lists(
         st.tuples(
-            st.sampled_from(Kinds),
+            st.sampled_from(PageKind),
             st.none() | st.integers(0, 50) | st.just(BIG),
             st.integers(0, 50) | st.just(BIG),
             st.integers(1, 50),

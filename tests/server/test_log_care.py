@@ -10,7 +10,7 @@ import pytest
 from files import execute, fill, overwrite
 from logs import Book, create, on_loop, page, say, state_of
 
-from libtchat.effect import Kinds
+from libtchat.effect import PageKind
 from libtchat.message.event import Joined, Left
 from libtchat.message.request import Ban, Create, Join, Leave
 from libtchat.wire import codec
@@ -100,7 +100,7 @@ async def test_a_backup_is_made_while_the_log_is_in_use_and_opens(path: Path) ->
         backup(path, out)
     await log.close()
     copy = SqliteLog.open(out)
-    newest = await page(copy, kinds=Kinds.MESSAGES, limit=1)
+    newest = await page(copy, kinds=PageKind.MESSAGES, limit=1)
     assert [getattr(codec.decode_event(line), "msg", "") for line in newest.lines] == ["last"]
     await copy.close()
     assert out.stat().st_mode & 0o777 == 0o600

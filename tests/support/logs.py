@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from libtchat.effect import Kinds, Part
+from libtchat.effect import PageKind, Part
 from libtchat.group import Group, decide, evolve, fold
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import Create, GroupRequest, Say
@@ -77,7 +77,7 @@ async def state_of(log: EventLog, group: str = "wob") -> Group | None:
 async def page(
     log: EventLog,
     group: str = "wob",
-    kinds: Kinds = Kinds.ALL,
+    kinds: PageKind = PageKind.ALL,
     *,
     after: int | None = None,
     before: int = BIG,

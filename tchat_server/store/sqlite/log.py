@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from libtchat.effect import Kinds, Known, Loaded, Retried, User
+from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
 from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.names import Key, UserKey
@@ -113,7 +113,7 @@ class SqliteLog:
         """Load one group."""
         return self._ask(partial(reader.load, key=key))
 
-    def load_user(self, key: UserKey) -> Awaitable[User]:
+    def load_user(self, key: UserKey) -> Awaitable[StoredUser]:
         """Load what is stored of one user."""
         return self._ask(partial(users.load_user, key=key), is_quick=True)
 
@@ -146,7 +146,7 @@ class SqliteLog:
         return first
 
     def read(
-        self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int
+        self, key: Key, kinds: PageKind, *, after: int | None, before: int, limit: int, max_bytes: int
     ) -> Awaitable[Page]:
         """Read a page; see EventLog."""
         return self._ask(

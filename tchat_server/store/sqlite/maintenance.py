@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from libtchat.effect import Kinds, Part
+from libtchat.effect import PageKind, Part
 from libtchat.group import Group, Standing, evolve, fold
 from libtchat.message.errors import Refused, TchatError
 from libtchat.message.event import Event, Joined, Left, Said
@@ -190,7 +190,7 @@ def _check_group(
     first: Event | None = None
     seq = 0
     try:
-        for seq, line in lines(connection, group_id, Kinds.ALL, after=0, before=last + 2):
+        for seq, line in lines(connection, group_id, PageKind.ALL, after=0, before=last + 2):
             event = codec.decode_event(line)
             if event.seq != seq:
                 yield f"the event stored as {seq} says {event.seq}"

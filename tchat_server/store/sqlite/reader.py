@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define
 
-from libtchat.effect import Kinds, Loaded
+from libtchat.effect import Loaded, PageKind
 from libtchat.message.errors import TchatError
 from libtchat.message.names import Key
 from libtchat.wire import codec
@@ -160,7 +160,7 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
     if row is not None and checksum(group_id, row[0], row[1]) != row[2]:
         raise Damaged(f"the snapshot at {row[0]!r} of group {key}")
     since, snapshot = (0, None) if row is None else (row[0], decode_group(row[1]))
-    found = lines(connection, group_id, Kinds.ALL, after=since, before=last + 1)
+    found = lines(connection, group_id, PageKind.ALL, after=since, before=last + 1)
     tail = tuple(codec.decode_event(line) for _, line in found)
     if [event.seq for event in tail] != [*range(since + 1, last + 1)]:
         raise ValueError(f"events of {key} are missing: tchat-server check tells which")
@@ -168,7 +168,13 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
 
 
 def read(
-    connection: sqlite3.Connection, key: Key, kinds: Kinds, after: int | None, before: int, limit: int, max_bytes: int
+    connection: sqlite3.Connection,
+    key: Key,
+    kinds: PageKind,
+    after: int | None,
+    before: int,
+    limit: int,
+    max_bytes: int,
 ) -> Page:
     """Read a page; see EventLog."""
     head = find_group(connection, key)
@@ -176,7 +182,7 @@ def read(
         return Page()
     ascending, lowest, highest = after is not None, (after or 0) + 1, min(before - 1, head[1])
     found = lines(connection, head[0], kinds, after=lowest - 1, before=highest + 1, ascending=ascending)
-    if kinds is Kinds.ALL:
+    if kinds is PageKind.ALL:
         expected = range(lowest, highest + 1) if ascending else range(highest, lowest - 1, -1)
         found = _gapless(found, expected, key)
     return Page.cut(found, ascending=ascending, limit=limit, max_bytes=max_bytes)

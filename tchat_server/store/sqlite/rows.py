@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from libtchat.effect import Kinds
+from libtchat.effect import PageKind
 from libtchat.group import Standing
 from libtchat.message.event import Event, Said
 from libtchat.message.names import Key, UserKey, user_key
@@ -46,7 +46,7 @@ SELECT max(CAST(substr(user, 7) AS INTEGER)) FROM
     (SELECT user FROM standings UNION ALL SELECT creator FROM groups) WHERE user GLOB 'guest-[0-9]*'"""
 _SET_NEXT_GUEST = "INSERT OR REPLACE INTO guests VALUES (1, ?)"
 
-(_MESSAGES,), (_OTHERS,) = KIND_NUMBERS[Kinds.MESSAGES], KIND_NUMBERS[Kinds.STATES]
+(_MESSAGES,), (_OTHERS,) = KIND_NUMBERS[PageKind.MESSAGES], KIND_NUMBERS[PageKind.STATES]
 
 # In the order foreign keys ask for.
 _ROW_WRITES = (_NEW_GROUP, _MOVE_HEAD, _NEW_ENTRY, _SNAPSHOT, _SET_STANDING, _FORGET_STANDING, _NEW_RETRY)
@@ -114,7 +114,7 @@ class Session:
             group_id, _, group = head
             rows[_MOVE_HEAD].append((last, complete(group, last), group_id, part.expected))
         else:
-            newer = lines(self.connection, head[0], Kinds.ALL, after=part.expected, before=head[1] + 1)
+            newer = lines(self.connection, head[0], PageKind.ALL, after=part.expected, before=head[1] + 1)
             return tuple(codec.decode_event(line) for _, line in newer)
         if len(self._heads) >= _MAX_HEADS:
             self._heads.clear()
