@@ -118,6 +118,8 @@ _ENGLISH: Mapping[str, str] = {
     "error.name-in-use": "the name {name} is in use: choose another one with --name",
     "error.auth-required": "the name {name} is protected by a password",
     "error.auth-failed": "wrong password for {name}",
+    "unprotected": "the name {name} has no password: go without TCHAT_PASSWORD and --password-file; "
+    "register; gives it one",
     "error.auth-required.asked": "only names with a password are served here: register; gives {name} one",
     "error.forbidden.register": "the name {name} has a password already",
     "error.forbidden": "only the owner of {group} may do this",
@@ -321,6 +323,8 @@ _FRENCH: Mapping[str, str] = {
     "error.name-in-use": "le nom {name} est pris : choisissez-en un autre avec --name",
     "error.auth-required": "le nom {name} est protégé par un mot de passe",
     "error.auth-failed": "mauvais mot de passe pour {name}",
+    "unprotected": "le nom {name} n'a pas de mot de passe : faites sans TCHAT_PASSWORD ni --password-file ; "
+    "register; lui en donne un",
     "error.auth-required.asked": "seuls les noms avec mot de passe sont servis ici : register; en donne un à {name}",
     "error.forbidden.register": "le nom {name} a déjà un mot de passe",
     "error.forbidden": "seul le propriétaire de {group} peut faire cela",

@@ -230,11 +230,11 @@ class Prompt(Session):
             state = say("online")
         elif isinstance(self.last_status, Offline):
             left = max(0.0, self._retry_at - asyncio.get_running_loop().time())
-            state = say("offline", seconds=f"{left:.0f}")
+            state = f"{say('offline', seconds=f'{left:.0f}')}: {self.reason}"
         else:
             state = say("connecting")
         if self._columns() < _NARROW_COLUMNS:
-            return f" {state}"
+            return f" {clip(state, self._columns() - 1)}"
         parts = [f"{self.link.address} {state}"]
         if mirror.current_name:
             parts.append(clean(mirror.current_name))

@@ -37,7 +37,7 @@ from libtchat.message.reply import (
 )
 from libtchat.message.request import Hello, ListMessages, ListStates, Request
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
-from tchat_client.errors import LinkError
+from tchat_client.errors import HelloRefused, LinkError
 from tchat_client.language import Language
 from tchat_client.sanitise import clean, clip
 
@@ -109,6 +109,10 @@ class Renderer:
             name: self.failure(value) if isinstance(value, LinkError) else value for name, value in error.values.items()
         }
         return clean(self.language.text(error.key, **values))
+
+    def reason(self, cause: LinkError | HelloRefused) -> str:
+        """Return the sentence for why there is no connection."""
+        return self.refusal(cause.error) if isinstance(cause, HelloRefused) else self.failure(cause)
 
     def refusal(self, error: Error, request: Request | None = None) -> str:
         """Return the sentence for what the server refused, and its code."""

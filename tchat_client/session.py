@@ -31,6 +31,7 @@ class Session(Watcher):
         write: prints one line that is ready for the terminal.
         traces: whether raw messages are shown.
         failures: how many lines were mistyped, refused or not answered.
+        reason: why the last try to connect failed, as shown.
     """
 
     link: Link
@@ -40,6 +41,7 @@ class Session(Watcher):
     traces: bool = False
     failures: int = 0
     last_status: Status = field(factory=Connecting)
+    reason: str = ""
 
     async def line(self, text: str) -> bool:
         """Do what *text* says.
@@ -143,10 +145,13 @@ class Session(Watcher):
                 self.greet()
             case Online():
                 self.write(self.renderer.status(self.renderer.language.text("back"), _now()))
-            case Offline(seconds=seconds, cause=cause) if isinstance(before, Online):
-                text = self.renderer.language.text("lost", cause=self.renderer.failure(cause))
+            case Offline(seconds=seconds, cause=cause):
+                reason = self.renderer.reason(cause)
+                is_new, self.reason = reason != self.reason or isinstance(before, Online), reason
+                text = self.renderer.language.text("lost", cause=reason) if isinstance(before, Online) else reason
                 again = self.renderer.language.text("offline", seconds=f"{seconds:.0f}")
-                self.write(self.renderer.problem(f"{text} ({again})", _now()))
+                if is_new:  # the same one again and again would fill the screen
+                    self.write(self.renderer.problem(f"{text} ({again})", _now()))
             case _:
                 pass
 
@@ -168,6 +173,10 @@ class Session(Watcher):
         """Print that an answer is late."""
         text = f"{unparse(request)}: {self.renderer.language.text('not-confirmed')}"
         self.write(self.renderer.problem(text, _now()))
+
+    def kept_token(self) -> str | None:
+        """Return the token of another session of this user, perhaps newer than ours."""
+        return self.state.token(self.link.address, self.link.name or "")
 
     def token(self, token: str) -> None:
         """Keep the token for the next run."""

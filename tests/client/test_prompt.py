@@ -270,10 +270,10 @@ def test_nothing_is_queued_in_silence_while_there_is_no_connection(tmp_path: Pat
         terminal.type("cg;wob\r")
         await terminal.shows("you created wob")
         assert terminal.prompt is not None
-        terminal.prompt.link.is_open = False
+        terminal.prompt.link.opened.clear()
         terminal.type("lost?\r")
         await terminal.shows("not sent, there is no connection")
-        terminal.prompt.link.is_open = True
+        terminal.prompt.link.opened.set()
         terminal.type("\x04")
 
     terminal, _ = at_the_prompt(tmp_path, person)

@@ -26,12 +26,12 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client": (
         *(
             "errors patience private sanitise",
-            "history language",
+            "history introduction language",
             "render link",
             "completion settings report",
             "options script session",
         ),
-        *("piped prompt", "cli", "__main__"),
+        *("lasting prompt", "piped", "cli", "__main__"),
     ),
     # and inside a room
     "libtchat.message": ("value", "errors event limits request", "names reply"),
