@@ -88,7 +88,8 @@ def _options(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., 
         host = given.pop("host", None)
         if "group" in given:
             given["group"] = _group(given["group"])
-        options = read_options(**common, host=host, joins=joins, plain=given.pop("plain", False))
+        chat = {"plain": given.pop("plain", False), "shows_all": given.pop("all", False)}
+        options = read_options(**common, host=host, joins=joins, **chat)
         try:
             return asyncio.run(command(options, **given))
         except BrokenPipeError:
@@ -128,16 +129,17 @@ def tchat() -> None:
 @tchat.command(_DEFAULT, short_help="Open a session (the default).")
 @click.argument("host", metavar="[HOST[:PORT]]", required=False)
 @click.option("--join", metavar="GROUP", multiple=True, help="Join a group first; may be repeated.")
+@click.option("--all", is_flag=True, help="Show the texts of every group in full, not of the current one.")
 @click.option("--plain", is_flag=True, help="No prompt, one line per event: for screen readers, dumb terminals.")
 @_options
 async def chat(options: Options) -> int:
     """Open a session with the server at HOST:PORT; with a pipe as input run its lines and end."""
     from tchat_client.piped import read_lines, run_lines, run_piped
-    from tchat_client.session import Session
+    from tchat_client.reader import Reader
 
     state, renderer = _state(), _renderer(options)
     link = _link(options, state)
-    session = Session(link, renderer, state, _print, options.traces)
+    session = Reader(link, renderer, state, _print, options.traces, shows_all=options.shows_all)
     joins = [f"j;{group}" for group in options.joins]
     if not sys.stdin.isatty():
         return await run_piped(link, session, _chained(joins, read_lines()), is_json=options.is_json)

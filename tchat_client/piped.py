@@ -16,6 +16,7 @@ from libtchat.mirror import Heard, Notice
 from tchat_client.errors import Misused
 from tchat_client.lasting import last
 from tchat_client.link import Link
+from tchat_client.reader import Reader
 from tchat_client.sanitise import clean, json_line
 from tchat_client.session import Session
 
@@ -106,12 +107,13 @@ async def _next(lines: AsyncIterator[str], ended: asyncio.Task[None]) -> str | N
     return None
 
 
-async def run_lines(link: Link, session: Session, lines: AsyncIterator[str]) -> int:
+async def run_lines(link: Link, session: Reader, lines: AsyncIterator[str]) -> int:
     """Do *lines* as they come, over as many connections as it takes, until they end or one says to quit."""
     link.watcher, link.follows = session, True
     try:
         await last(link, _do_lines(link, session, lines))
     finally:
+        session.keep()
         await link.quit()
     return 0
 
