@@ -42,15 +42,21 @@ from libtchat.message.value import frozen
 __all__ = [
     "COMMANDS",
     "PROBLEMS",
+    "Clear",
     "Command",
     "Field",
     "Help",
     "Kind",
     "LocalAction",
+    "Me",
     "Mistyped",
+    "More",
+    "Mute",
     "Place",
     "Raw",
+    "Search",
     "Trace",
+    "Unmute",
     "Use",
     "find",
     "may_hold_secret",
@@ -65,6 +71,7 @@ class Kind(StrEnum):
 
     GROUP = "group"
     USER = "user"
+    NAME = "name"
     TEXT = "text"
     REASON = "reason"
     PASSWORD = "password"
@@ -104,7 +111,45 @@ class Trace:
     on: bool
 
 
-LocalAction = Help | Use | Raw | Trace
+@frozen
+class More:
+    """Show what is older than what was shown."""
+
+
+@frozen
+class Search:
+    """Show the texts of the current group that have *text* in them."""
+
+    text: str
+
+
+@frozen
+class Clear:
+    """Empty the screen."""
+
+
+@frozen
+class Mute:
+    """Show no texts of the group or user *name*."""
+
+    name: str
+
+
+@frozen
+class Unmute:
+    """Show the texts of the group or user *name* again."""
+
+    name: str
+
+
+@frozen
+class Me:
+    """Say to the current group what one does."""
+
+    text: str
+
+
+LocalAction = Help | Use | Raw | Trace | More | Search | Clear | Mute | Unmute | Me
 """What a typed line asks of the client itself."""
 
 
@@ -286,6 +331,29 @@ COMMANDS: tuple[Command, ...] = (
         help="make a group the current one: plain text goes there, and an empty group means it",
         example="/use wob",
     ),
+    Command(*("more", More, ()), help="show what is older, or search further back", example="/more"),
+    Command(
+        *("search", Search, (Field("text", "word", Kind.TEXT),)),
+        help="find the texts of the current group that have a word in them",
+        example="/search lunch",
+    ),
+    Command(*("clear", Clear, ()), help="empty the screen", example="/clear"),
+    Command(
+        *("mute", Mute, (Field("name", "group or user", Kind.NAME),)),
+        help="show no texts of a group or of a user",
+        example="/mute bob",
+    ),
+    Command(
+        *("unmute", Unmute, (Field("name", "group or user", Kind.NAME),)),
+        help="show the texts of a group or of a user again",
+        example="/unmute bob",
+    ),
+    Command(
+        *("me", Me, (Field("text", "text", Kind.TEXT),)),
+        help="tell the current group what you do",
+        example="/me waves",
+        who="members",
+    ),
     Command(
         *("raw", Raw, (Field("text", "JSON object", Kind.JSON),)),
         help="send a message as it is, for people who implement the protocol",
@@ -358,6 +426,7 @@ _BY_NAME = {name: command for command in COMMANDS for name in (command.name, *co
 _BY_TYPE = {command.makes: command for command in COMMANDS}
 _SLASH = re.compile(r"/([^\s;]*)(;|\s+|$)(.*)", re.DOTALL)
 _QUOTED_SECRET = re.compile(r"passw|token", re.IGNORECASE)
+_SAID = frozenset({"help me"})  # a command with its field, and yet it is said
 _SEMICOLON = re.compile(r"\s*([\w-]+)\s*(;)(.*)", re.DOTALL)
 
 
@@ -458,7 +527,9 @@ def _refuse_spaced(text: str, current_group: str | None, known: Collection[str])
         raise Mistyped("register")
     word, rest = text.split(None, 1)
     command = find(word)
-    if command is None or word.startswith("/") or not command.fields:
+    if command is None or word.startswith("/") or not command.fields or command.makes in (Me, Search):
+        return
+    if text.casefold() in _SAID:
         return
     words = _cut(command, rest, is_slash=True)
     names = {current_group, *known}
@@ -555,6 +626,11 @@ def _user(command: Command, field: Field, text: str) -> object:
         raise Mistyped("name", value=text, word=field.word, limit=limit) from None
 
 
+def _name(command: Command, field: Field, text: str) -> object:
+    """Return the name of a group or a user: what is a user's name can be a group's, guests apart."""
+    return _user(command, field, text) if is_guest(user_key(text.strip())) else _group(command, field, text)
+
+
 def _text(command: Command, field: Field, text: str) -> str:
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise Mistyped("text", word=field.word)
@@ -607,6 +683,7 @@ def _clip(text: str, most: int = 80) -> str:
 _CHECKS: Mapping[Kind, Callable[[Command, Field, str], object]] = {
     Kind.GROUP: _group,
     Kind.USER: _user,
+    Kind.NAME: _name,
     Kind.TEXT: _text,
     Kind.REASON: _text,
     Kind.PASSWORD: _text,

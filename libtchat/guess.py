@@ -18,7 +18,8 @@ ELSEWHERE: Mapping[str, str | None] = {
     "part": "leave",
     **dict.fromkeys(("query", "privmsg", "notice", "whisper", "w", "dm", "pm", "tell"), "s"),
     **dict.fromkeys(("disconnect", "bye"), "q"),
-    **dict.fromkeys(("me", "topic", "whois", "nick", "away", "mode", "op", "deop", "ignore", "connect", "server")),
+    "ignore": "mute",
+    **dict.fromkeys(("topic", "whois", "nick", "away", "mode", "op", "deop", "connect", "server")),
 }
 """What people bring from IRC and other chats -> our command that does it, None if there is none."""
 

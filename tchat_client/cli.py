@@ -21,10 +21,11 @@ from libtchat.message.errors import CommandError
 from tchat_client.errors import ClosedPipe, HelloRefused, LinkError, Misused, Refusal
 
 if TYPE_CHECKING:
+    from tchat_client.lasting import Lasting
     from tchat_client.link import Link, Watcher
     from tchat_client.options import Options
     from tchat_client.render import Renderer
-    from tchat_client.script import Output, Script
+    from tchat_client.script import Output
     from tchat_client.settings import State
 
 __all__ = ["main"]
@@ -87,7 +88,8 @@ def _options(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., 
         host = given.pop("host", None)
         if "group" in given:
             given["group"] = _group(given["group"])
-        options = read_options(**common, host=host, joins=joins, plain=given.pop("plain", False))
+        chat = {"plain": given.pop("plain", False), "shows_all": given.pop("all", False)}
+        options = read_options(**common, host=host, joins=joins, **chat)
         try:
             return asyncio.run(command(options, **given))
         except BrokenPipeError:
@@ -127,16 +129,17 @@ def tchat() -> None:
 @tchat.command(_DEFAULT, short_help="Open a session (the default).")
 @click.argument("host", metavar="[HOST[:PORT]]", required=False)
 @click.option("--join", metavar="GROUP", multiple=True, help="Join a group first; may be repeated.")
+@click.option("--all", is_flag=True, help="Show the texts of every group in full, not of the current one.")
 @click.option("--plain", is_flag=True, help="No prompt, one line per event: for screen readers, dumb terminals.")
 @_options
 async def chat(options: Options) -> int:
     """Open a session with the server at HOST:PORT; with a pipe as input run its lines and end."""
     from tchat_client.piped import read_lines, run_lines, run_piped
-    from tchat_client.session import Session
+    from tchat_client.reader import Reader
 
     state, renderer = _state(), _renderer(options)
     link = _link(options, state)
-    session = Session(link, renderer, state, _print, options.traces)
+    session = Reader(link, renderer, state, _print, options.traces, shows_all=options.shows_all)
     joins = [f"j;{group}" for group in options.joins]
     if not sys.stdin.isatty():
         return await run_piped(link, session, _chained(joins, read_lines()), is_json=options.is_json)
@@ -154,16 +157,21 @@ async def chat(options: Options) -> int:
 @_options
 async def send(options: Options, group: str, text: str | None, each: str | None) -> int:
     """Send TEXT, or what is piped in, to GROUP."""
+    from tchat_client.lasting import Lasting, say_each
     from tchat_client.piped import read_lines
-    from tchat_client.script import say_each
+    from tchat_client.script import say
 
     if text not in (None, "-") and each is not None:
         raise Misused("text-twice")
     reads = text in (None, "-")
     if reads and text is None and sys.stdin.isatty():
         raise Misused("no-text")
-    texts = _texts(read_lines()) if each == "line" else _chained([_text(_whole_input() if reads else text or "")], None)
-    return await _script(options, lambda link, output: say_each(link, output, group, texts))
+    if each == "line":
+        output, texts = _output(options), _texts(read_lines())
+        watcher = Lasting(_state(), _tracer(options), output, _teller(options))
+        return await _lasting(options, watcher, lambda link: say_each(link, output, group, texts))
+    whole = _text(_whole_input() if reads else text or "")
+    return await _script(options, lambda link, output: say(link, output, group, whole))
 
 
 @tchat.command("do")
@@ -246,14 +254,14 @@ async def states(options: Options, group: str, count: int) -> int:
 @_options
 async def tail(options: Options, group: str, count: int | None, duration: str | None) -> int:
     """Show what happens in GROUP as it happens."""
-    from tchat_client.script import Tail
-    from tchat_client.script import tail as follow
+    from tchat_client.lasting import Tail
+    from tchat_client.lasting import tail as follow
     from tchat_client.settings import parse_duration
 
     seconds = None if duration is None else parse_duration(duration)
-    output = _output(options)
-    watcher = Tail(_state(), _tracer(options), output, group, count)
-    return await _script(options, lambda link, _: follow(link, watcher, seconds), watcher=watcher, output=output)
+    watcher = Tail(_state(), _tracer(options), _output(options), _teller(options))
+    watcher.follow(group, count)
+    return await _lasting(options, watcher, lambda link: follow(link, watcher, seconds))
 
 
 @tchat.command()
@@ -265,24 +273,29 @@ async def ping(options: Options) -> int:
     return await _script(options, measure)
 
 
-async def _script(
-    options: Options,
-    work: Callable[[Link, Output], Awaitable[None]],
-    *,
-    watcher: Script | None = None,
-    output: Output | None = None,
-) -> int:
+async def _script(options: Options, work: Callable[[Link, Output], Awaitable[None]]) -> int:
     """Connect, do *work*, say goodbye."""
     from tchat_client.script import Script
 
-    state = _state()
-    output = output or _output(options)
-    watcher = watcher or Script(state, _tracer(options))
+    state, output = _state(), _output(options)
+    watcher = Script(state, _tracer(options))
     watcher.link = link = _link(options, state, watcher)
     await link.open()
     try:
         output.renderer.me = link.mirror.name
         await work(link, output)
+    finally:
+        await link.quit()
+    return 0
+
+
+async def _lasting(options: Options, watcher: Lasting, work: Callable[[Link], Awaitable[None]]) -> int:
+    """Do *work* over as many connections as it takes, and say goodbye."""
+    from tchat_client.lasting import last
+
+    watcher.link = link = _link(options, _state(), watcher)
+    try:
+        await last(link, work(link))
     finally:
         await link.quit()
     return 0
@@ -347,6 +360,17 @@ def _output(options: Options) -> Output:
 def _tracer(options: Options) -> Callable[[str, str], None] | None:
     renderer = _renderer(options)
     return (lambda direction, text: _print_error(renderer.trace(direction, text))) if options.traces else None
+
+
+def _teller(options: Options) -> Callable[[str, str], None]:
+    """Return what tells what happened to the connection, on standard error."""
+    from tchat_client.sanitise import json_line
+
+    def tell(code: str, text: str) -> None:
+        as_json = {"action": "notice", "code": code, "msg": text}
+        _print_error(json_line(as_json) if options.is_json else options.language.text("error-prefix", text=text))
+
+    return tell
 
 
 def _group(name: str) -> str:

@@ -50,6 +50,8 @@ def _values(here: Place, command: Command, kind: Kind, mirror: Mirror) -> list[s
             return _followed(here, command, _groups(command, mirror))
         case Kind.USER:
             return _followed(here, command, _users(command, mirror, group))
+        case Kind.NAME:
+            return sorted({*_groups(command, mirror), *mirror.users.values()})
         case Kind.TEXT | Kind.REASON:
             return _members(mirror, group)
         case Kind.COMMAND:

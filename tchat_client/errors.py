@@ -18,6 +18,7 @@ __all__ = [
     "NoReply",
     "NotTchat",
     "Refusal",
+    "Unprotected",
 ]
 
 
@@ -61,6 +62,12 @@ class NotTchat(LinkError):
     """What answers is no tchat server."""
 
     exit_code = 5
+
+
+class Unprotected(LinkError):
+    """A password was given for a name that has none."""
+
+    exit_code = 1
 
 
 class HelloRefused(Exception):

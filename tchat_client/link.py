@@ -23,6 +23,7 @@ from libtchat.mirror import Heard, Mirror, Notice
 from libtchat.wire.connection import ServerConnection
 from libtchat.wire.redaction import Redactor, redact
 from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
+from tchat_client.introduction import Introduction
 from tchat_client.patience import patience
 
 __all__ = [
@@ -79,10 +80,10 @@ class Online:
 
 @frozen
 class Offline:
-    """The connection went for *cause*; the next try is in *seconds*."""
+    """The connection went, or could not be made again, for *cause*; the next try is in *seconds*."""
 
     seconds: float
-    cause: LinkError
+    cause: LinkError | HelloRefused
 
 
 Status = Connecting | Online | Offline
@@ -106,6 +107,10 @@ class Watcher:
     def token(self, token: str) -> None:
         """Keep what proves one's identity next time."""
 
+    def kept_token(self) -> str | None:
+        """Return what was kept last, perhaps by another program of the same user."""
+        return None
+
     async def password(self, error: Error) -> str | None:
         """Ask for the password of one's name; None gives up."""
         return None
@@ -121,7 +126,7 @@ class Link:
         round_trip_seconds: of the last ping, None before one was answered.
         is_ours: the server speaks this protocol, version 1 or later.
         follows: keep the mirror complete, members and all, and the connection alive.
-        opened: set once there was a connection.
+        opened: set while there is a connection whose hello was said.
     """
 
     address: Address
@@ -135,7 +140,6 @@ class Link:
     round_trip_seconds: float | None = None
     follows: bool = False
     is_ours: bool = False
-    is_open: bool = False
     opened: asyncio.Event = field(factory=asyncio.Event)
     _connection: ServerConnection = field(factory=ServerConnection)
     _writer: asyncio.StreamWriter | None = None
@@ -152,6 +156,11 @@ class Link:
     _traced: Redactor = field(factory=Redactor)
 
     # -- for the owner
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests can be sent now."""
+        return self.opened.is_set()
 
     async def open(self) -> None:
         """Connect and say hello.
@@ -171,7 +180,6 @@ class Link:
         except BaseException:
             await self._drop(None)
             raise
-        self.is_open = True
         self.opened.set()
         if self.follows:
             self._tasks.append(asyncio.create_task(self._keep_alive()))
@@ -184,7 +192,8 @@ class Link:
         """
         loop, failures, is_back = asyncio.get_running_loop(), 0, False
         while True:
-            began, cause = loop.time(), None
+            began = loop.time()
+            cause: LinkError | HelloRefused | None
             try:
                 await self.open()
                 self.watcher.status(Online(is_back))
@@ -197,7 +206,7 @@ class Link:
             except HelloRefused as refused:
                 if not is_back or refused.error.code not in ("name-in-use", "rate-limited", "unavailable"):
                     raise
-                cause = Lost("closed-by-peer")
+                cause = refused
             if cause is None:
                 return
             failures = 0 if loop.time() - began > self.times.settled_seconds else failures + 1
@@ -300,30 +309,21 @@ class Link:
 
     async def _hello(self) -> None:
         """Say hello until the server welcomes us; one that never answers is taken to have accepted."""
-        password, self.is_ours = self.password, False
-        while True:
-            try:
-                hello = Hello(self.name, password, self.token)
-                answer = await self.ask(hello, quiet=True, seconds=self.times.hello_seconds)
-            except NoReply:
-                return
-            except Lost as lost:
-                raise self._cannot(LinkError("closed-by-peer")) from lost
-            if isinstance(answer, Welcome):
-                self.is_ours = answer.version >= 1
-                self.token = answer.token or None
-                if self.token and self.name:
-                    self.watcher.token(self.token)
-                return
-            if isinstance(answer, Foreign) and not answer.raw.lstrip().startswith("{"):
-                raise self._no_tchat()
-            if not isinstance(answer, Error):
-                return
-            if answer.code not in ("auth-required", "auth-failed"):
-                raise HelloRefused(answer, self.name or "")
-            password, self.token = await self.watcher.password(answer), None
-            if password is None:
-                raise HelloRefused(answer, self.name or "")
+        self.is_ours = False
+        me = Introduction(self.name, self.password, self.token, self.watcher.kept_token, self.watcher.password)
+        try:
+            answer = await me.say(lambda hello: self.ask(hello, quiet=True, seconds=self.times.hello_seconds))
+        except NoReply:
+            return
+        except Lost as lost:
+            raise self._cannot(LinkError("closed-by-peer")) from lost
+        if isinstance(answer, Welcome):
+            self.is_ours = answer.version >= 1
+            self.token = answer.token or None
+            if self.token and self.name:
+                self.watcher.token(self.token)
+        elif isinstance(answer, Foreign) and not answer.raw.lstrip().startswith("{"):
+            raise self._no_tchat()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Take in what the server sends, until it sends no more."""
@@ -428,6 +428,7 @@ class Link:
     def _fail(self, cause: LinkError | None) -> None:
         """End this connection: everybody who waits is told."""
         self._cause = self._cause or cause
+        self.opened.clear()
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(cause if isinstance(cause, NotTchat) else Lost("outcome-unknown"))
@@ -443,7 +444,7 @@ class Link:
         return cause
 
     async def _drop(self, cause: LinkError | None) -> None:
-        self.is_open = False
+        self.opened.clear()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

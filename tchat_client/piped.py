@@ -14,7 +14,9 @@ from libtchat.message.reply import Error
 from libtchat.message.request import Register, Request
 from libtchat.mirror import Heard, Notice
 from tchat_client.errors import Misused
+from tchat_client.lasting import last
 from tchat_client.link import Link
+from tchat_client.reader import Reader
 from tchat_client.sanitise import clean, json_line
 from tchat_client.session import Session
 
@@ -105,19 +107,13 @@ async def _next(lines: AsyncIterator[str], ended: asyncio.Task[None]) -> str | N
     return None
 
 
-async def run_lines(link: Link, session: Session, lines: AsyncIterator[str]) -> int:
+async def run_lines(link: Link, session: Reader, lines: AsyncIterator[str]) -> int:
     """Do *lines* as they come, over as many connections as it takes, until they end or one says to quit."""
     link.watcher, link.follows = session, True
-    connected = asyncio.create_task(link.run())
-    typing = asyncio.create_task(_do_lines(link, session, lines))
     try:
-        done, _ = await asyncio.wait({connected, typing}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await last(link, _do_lines(link, session, lines))
     finally:
-        connected.cancel()
-        typing.cancel()
-        await asyncio.gather(connected, typing, return_exceptions=True)
+        session.keep()
         await link.quit()
     return 0
 

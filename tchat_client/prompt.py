@@ -26,8 +26,8 @@ from libtchat.mirror import Mirror, View
 from tchat_client.completion import candidates
 from tchat_client.history import history_at
 from tchat_client.link import Link, Offline, Online, Status
+from tchat_client.reader import Reader
 from tchat_client.sanitise import clean, clip
-from tchat_client.session import Session
 
 __all__ = ["Prompt", "run_prompt"]
 
@@ -51,13 +51,14 @@ class _Completer(Completer):
             yield Completion(word, start_position=-len(fragment))
 
 
-class Prompt(Session):
+class Prompt(Reader):
     """A session on a terminal."""
 
     def __init__(
-        self, session: Session, *, history: Path | None, input: Input | None = None, output: Output | None = None
+        self, session: Reader, *, history: Path | None, input: Input | None = None, output: Output | None = None
     ) -> None:
-        super().__init__(session.link, session.renderer, session.state, session.write, session.traces)
+        common = (session.link, session.renderer, session.state, session.write, session.traces)
+        super().__init__(*common, shows_all=session.shows_all)
         kept = history_at(history)
         self._again_at = 0.0
         self._retry_at = 0.0
@@ -98,6 +99,7 @@ class Prompt(Session):
         finally:
             connected.cancel()
             await asyncio.gather(connected, return_exceptions=True)
+            self.keep()
             await self.link.quit()
         return 0
 
@@ -230,15 +232,15 @@ class Prompt(Session):
             state = say("online")
         elif isinstance(self.last_status, Offline):
             left = max(0.0, self._retry_at - asyncio.get_running_loop().time())
-            state = say("offline", seconds=f"{left:.0f}")
+            state = f"{say('offline', seconds=f'{left:.0f}')}: {self.reason}"
         else:
             state = say("connecting")
         if self._columns() < _NARROW_COLUMNS:
-            return f" {state}"
+            return f" {clip(state, self._columns() - 1)}"
         parts = [f"{self.link.address} {state}"]
         if mirror.current_name:
             parts.append(clean(mirror.current_name))
-        unread = [_unread(view) for view in mirror.groups.values() if view.unread]
+        unread = [_unread(view, self.mentions.get(key, 0)) for key, view in mirror.groups.items() if view.unread]
         if unread:
             parts.append(f"{', '.join(unread)} {say('unread')}")
         if self.link.round_trip_seconds is not None and isinstance(self.last_status, Online):
@@ -262,11 +264,11 @@ class Prompt(Session):
         return keys
 
 
-def _unread(view: View) -> str:
-    return f"{clip(clean(view.name), 20)}:{view.unread}"
+def _unread(view: View, mentions: int) -> str:
+    return f"{clip(clean(view.name), 20)}:{view.unread}{f' »{mentions}' * bool(mentions)}"
 
 
-async def run_prompt(link: Link, session: Session, joins: Sequence[str]) -> int:
+async def run_prompt(link: Link, session: Reader, joins: Sequence[str]) -> int:
     """Hold an interactive session on the terminal; return the exit code."""
     history = session.state.history_path()
     task = asyncio.current_task()

@@ -6,17 +6,17 @@ With `--json` every line of standard output is one JSON object: a message, as a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from itertools import count
 
 from attrs import define, evolve
 
-from libtchat.message.event import Event, Left
-from libtchat.message.names import group_key, user_key
+from libtchat.message.event import Event
+from libtchat.message.names import user_key
 from libtchat.message.reply import Error, Foreign, Groups, Members, Message, Messages, Pong, States
 from libtchat.message.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
-from libtchat.mirror import Heard, Notice
+from libtchat.mirror import Heard
 from tchat_client.errors import Refusal
 from tchat_client.link import Link, Watcher
 from tchat_client.patience import MAX_TRIES, Bound, patience
@@ -27,14 +27,12 @@ from tchat_client.settings import State
 __all__ = [
     "Output",
     "Script",
-    "Tail",
     "ask",
     "list_groups",
     "list_members",
     "ping",
     "read_page",
-    "say_each",
-    "tail",
+    "say",
 ]
 
 _MOST_EVENT_CHARACTERS = 64 * 1024
@@ -79,19 +77,16 @@ async def ask(link: Link, output: Output, request: Request, *, prints: bool = Tr
     return answer
 
 
-async def say_each(link: Link, output: Output, group: str, texts: AsyncIterator[str]) -> None:
-    """Send each of *texts* to *group*; where the server asks for patience, have it."""
-    async for text in texts:
-        if not text:
-            continue
-        for tries in count(1):
-            try:
-                await ask(link, output, Say(None, group, text), prints=output.is_json)
-                break
-            except Refusal as refusal:
-                if refusal.error.code != "rate-limited" or tries == MAX_TRIES:
-                    raise
-                await asyncio.sleep(patience(refusal.error.retry_after))
+async def say(link: Link, output: Output, group: str, text: str) -> None:
+    """Send *text* to *group*; where the server asks for patience, have it."""
+    for tries in count(1):
+        try:
+            await ask(link, output, Say(None, group, text), prints=output.is_json)
+            return
+        except Refusal as refusal:
+            if refusal.error.code != "rate-limited" or tries == MAX_TRIES:
+                raise
+            await asyncio.sleep(patience(refusal.error.retry_after))
 
 
 async def list_groups(link: Link, output: Output) -> None:
@@ -179,62 +174,11 @@ class Script(Watcher):
         if self._tracer is not None:
             self._tracer(direction, text)
 
+    def kept_token(self) -> str | None:
+        """Return the token of another program of this user, perhaps newer than ours."""
+        return None if self.link is None else self._state.token(self.link.address, self.link.name or "")
+
     def token(self, token: str) -> None:
         """Keep the token for the next run; a script goes on if that fails."""
         if self.link is not None and self.link.name:
             self._state.keep_token(self.link.address, self.link.name, token)
-
-
-class Tail(Script):
-    """Prints a group's events until there were *count* of them, or one is out of the group."""
-
-    def __init__(
-        self,
-        state: State,
-        tracer: Callable[[str, str], None] | None,
-        output: Output,
-        group: str,
-        count: int | None,
-    ) -> None:
-        super().__init__(state, tracer)
-        self.output = output
-        self.group = group
-        self.count = count
-        self.is_out = False
-        self.done = asyncio.Event()
-
-    def heard(self, notices: Sequence[Notice]) -> None:
-        """Print what happens in the group."""
-        for notice in notices:
-            event = notice.message if isinstance(notice, Heard) else None
-            if not isinstance(event, Event) or group_key(event.group) != group_key(self.group) or self.done.is_set():
-                continue
-            self.output.message(event)
-            self.count = None if self.count is None else self.count - 1
-            about = event.sender if isinstance(event, Left) else getattr(event, "dest", "")
-            self.is_out = bool(about) and self.link is not None and user_key(about) == user_key(self.link.mirror.name)
-            if self.count == 0 or self.is_out:
-                self.done.set()
-
-
-async def tail(link: Link, watcher: Tail, seconds: float | None) -> None:
-    """Print what happens in a group as it happens, until *watcher* has enough, *seconds*, or an interrupt.
-
-    Raises:
-        Refusal: one is not a member, or no longer.
-        LinkError: the connection went.
-    """
-    view = link.mirror.groups.get(group_key(watcher.group))
-    not_member = Refusal(Error("not-member", group=watcher.group), ListMessages(None, watcher.group))
-    if link.is_ours and (view is None or not view.is_member):
-        raise not_member
-    closed = asyncio.create_task(link.closed())
-    done = asyncio.create_task(watcher.done.wait())
-    finished, rest = await asyncio.wait({closed, done}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
-    if watcher.is_out:
-        raise not_member
-    if closed in finished and done not in finished:
-        closed.result()

@@ -12,11 +12,13 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from cable import Cable
 from serving import ROOT, SECONDS, Server, environment, serving
 
 from tchat_client.cli import main
@@ -213,6 +215,69 @@ def test_tail_ends_after_its_time(tchat: Client, wob: str) -> None:
     assert tchat("tail", "wob", "--for", "0.2s") == ("", "")
 
 
+def test_tail_comes_back_and_repeats_and_misses_nothing(tchat: Client, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    with serving(tmp_path / "own") as server:
+        watched, writer = Client(tmp_path, server), Client(tmp_path / "writer", server)
+        writer.directory.mkdir()
+        watched("do", "cg;kept")
+        writer("do", "j;kept", name="bob")
+        cable = Cable(server)
+        tail = watched.open("tail", "kept", "--json", "--count", "7", TCHAT_SERVER=cable.address)
+        assert tail.stdout is not None
+        assert tail.stderr is not None
+        texts = iter("1234567")
+
+        def send() -> str:
+            writer("send", "kept", text := next(texts), name="bob")
+            return text
+
+        while "alice" not in writer("do", "ls;", name="bob")[0]:
+            pass
+        send()
+        assert json.loads(tail.stdout.readline())["msg"] == "1"
+        cable.pull()
+        assert json.loads(tail.stderr.readline())["code"] == "offline"
+        send(), send()
+        cable.is_plugged = True
+        assert [json.loads(tail.stdout.readline())["msg"] for _ in "23"] == ["2", "3"]
+        server.stop()
+        server.start()
+        send(), send()
+        assert [json.loads(tail.stdout.readline())["msg"] for _ in "45"] == ["4", "5"]
+        server.kill()
+        server.start()
+        send(), send()
+        out, _ = tail.communicate(timeout=SECONDS)
+        assert [json.loads(line)["msg"] for line in out.splitlines()] == ["6", "7"]
+        assert tail.returncode == 0
+        cable.close()
+
+
+def test_lines_sent_over_a_cable_that_breaks_are_there_once(tchat: Client, tmp_path: Path) -> None:
+    tchat("do", "cg;broken")
+    cable = Cable(tchat.server)
+    send = tchat.open("send", "broken", "--stdin", "line", TCHAT_SERVER=cable.address)
+    assert send.stdin is not None
+    numbers = [str(number) for number in range(400)]
+    send.stdin.write("".join(f"{number}\n" for number in numbers).encode())
+    send.stdin.close()
+    send.stdin = None  # or communicate would write to it
+    pulls = 0
+    while send.poll() is None:
+        if cable.carried > (pulls + 1) * 9_000 and pulls < 3:
+            cable.pull()
+            pulls += 1
+            cable.is_plugged = True
+        time.sleep(0.002)
+    _, err = send.communicate(timeout=SECONDS)
+    cable.close()
+    assert (send.returncode, pulls) == (0, 3), err
+    assert b"connected again" in err
+    out, _ = tchat("messages", "broken", "-n", "500", "--json")
+    assert [json.loads(line)["msg"] for line in out.splitlines()] == numbers
+
+
 def test_an_interrupted_tail_exits_130(tchat: Client, wob: str) -> None:
     tail = tchat.open("tail", "wob", "--trace")
     assert tail.stderr is not None
@@ -266,6 +331,12 @@ def test_a_password_comes_from_a_file_or_the_environment_and_is_never_shown(tcha
     (stranger.directory / "secret").write_text("hunter2\n")
     done = stranger("do", "ls;", "--password-file", "secret", name="paula")
     assert "paula" in done[0]
+
+
+def test_a_password_for_a_name_without_one_says_so(tchat: Client) -> None:
+    _, err = tchat("ping", name="nopass", code=1, TCHAT_PASSWORD="secret")
+    assert err.startswith("tchat: the name nopass has no password: go without TCHAT_PASSWORD")
+    assert "n'a pas de mot de passe" in tchat("ping", "--lang", "fr", name="nopass", code=1, TCHAT_PASSWORD="secret")[1]
 
 
 def test_a_config_file_says_who_and_where(tchat: Client) -> None:

@@ -14,7 +14,7 @@ from serving import TS, Peer
 from libtchat.message.reply import Error, Foreign, Pong
 from libtchat.message.request import Join, ListUsers, Ping, Register, Request, Say
 from libtchat.mirror import CaughtUp, Heard, NoAnswer, Notice
-from tchat_client.errors import CannotConnect, HelloRefused, Lost, NoReply, NotTchat
+from tchat_client.errors import CannotConnect, HelloRefused, Lost, NoReply, NotTchat, Unprotected
 from tchat_client.link import Address, Link, Offline, Online, Status, Times, Watcher
 
 FAST = Times(
@@ -38,6 +38,7 @@ class Seen(Watcher):
         self.late: list[Request] = []
         self.tokens: list[str] = []
         self.passwords: list[str | None] = []
+        self.kept: str | None = None
         self._changed = asyncio.Event()
 
     def heard(self, notices: Sequence[Notice]) -> None:
@@ -57,6 +58,9 @@ class Seen(Watcher):
 
     def token(self, token: str) -> None:
         self.tokens.append(token)
+
+    def kept_token(self) -> str | None:
+        return self.kept
 
     async def password(self, error: Error) -> str | None:
         return self.passwords.pop(0)
@@ -306,6 +310,65 @@ def test_a_refused_name_is_reported_with_the_error() -> None:
         assert caught.value.error.code == "name-in-use"
 
     talk(serve, client)
+
+
+def test_a_token_that_no_longer_holds_is_read_again_and_each_try_has_its_reason() -> None:
+    """Another session of the same user came back first, and was given the new token."""
+    tokens: list[Any] = []
+
+    async def serve(peer: Peer, number: int) -> None:
+        if number == 0:
+            await peer.welcome()
+            return
+        with suppress(ValueError):  # after a refusal the client may go
+            while tokens[-1:] != ["T2"]:
+                hello = await peer.get()
+                tokens.append(hello.get("token"))
+                if tokens[-1] != "T2":
+                    peer.say(action="error", code="name-in-use", request="client-hello", id=hello["id"])
+            more = {"id": hello["id"], "from": "alice"}
+            peer.say(action="server-hello", version=1, server="t", token="T2", **more)
+            await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        running = asyncio.create_task(link.run())
+        await seen.some(lambda: sum(isinstance(status, Offline) for status in seen.statuses) == 2)
+        seen.kept = "T2"
+        await seen.some(lambda: Online(is_back=True) in seen.statuses)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    seen = talk(serve, client)
+    assert tokens[0] == "T"
+    assert tokens[-2:] == ["T", "T2"]
+    refused = [status.cause for status in seen.statuses if isinstance(status, Offline)][1]
+    assert isinstance(refused, HelloRefused)
+    assert refused.error.code == "name-in-use"
+
+
+@pytest.mark.parametrize(
+    ("second", "raised"), [(None, Unprotected), ("name-in-use", Unprotected), ("auth-required", HelloRefused)]
+)
+def test_a_password_for_a_name_without_one_is_told_from_a_wrong_one(
+    second: str | None, raised: type[Exception]
+) -> None:
+    async def serve(peer: Peer, _: int) -> None:
+        hello = await peer.get()
+        assert hello["password"] == "secret"
+        peer.say(action="error", code="auth-failed", request="client-hello", id=hello["id"])
+        if second is None:
+            assert "password" not in await peer.welcome()
+        else:
+            hello = await peer.get()
+            peer.say(action="error", code=second, request="client-hello", id=hello["id"])
+        await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        seen.passwords = [None]
+        with pytest.raises(raised):
+            await link.open()
+
+    talk(serve, client, password="secret")
 
 
 def test_a_password_is_asked_for_and_never_traced() -> None:

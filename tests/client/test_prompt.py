@@ -20,8 +20,8 @@ from tchat_client.completion import candidates
 from tchat_client.language import LANGUAGES
 from tchat_client.link import Address, Link, Times
 from tchat_client.prompt import Prompt
+from tchat_client.reader import Reader
 from tchat_client.render import Renderer
-from tchat_client.session import Session
 from tchat_client.settings import State
 
 FAST = Times(pause_seconds=0.01, quit_seconds=0.2, first_retry_seconds=0.01, last_retry_seconds=0.02)
@@ -109,7 +109,7 @@ def at_the_prompt(
             address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
             state = State(home / "state")
             link = Link(address, "alice", times=FAST)
-            session = Session(link, Renderer(LANGUAGES[language], address=str(address)), state, terminal.write)
+            session = Reader(link, Renderer(LANGUAGES[language], address=str(address)), state, terminal.write)
             prompt = terminal.prompt = Prompt(session, history=state.history_path(), input=keys, output=DummyOutput())
             async with asyncio.timeout(30):
                 running = asyncio.create_task(prompt.run(()))
@@ -270,10 +270,10 @@ def test_nothing_is_queued_in_silence_while_there_is_no_connection(tmp_path: Pat
         terminal.type("cg;wob\r")
         await terminal.shows("you created wob")
         assert terminal.prompt is not None
-        terminal.prompt.link.is_open = False
+        terminal.prompt.link.opened.clear()
         terminal.type("lost?\r")
         await terminal.shows("not sent, there is no connection")
-        terminal.prompt.link.is_open = True
+        terminal.prompt.link.opened.set()
         terminal.type("\x04")
 
     terminal, _ = at_the_prompt(tmp_path, person)
@@ -342,9 +342,10 @@ def mirror() -> Mirror:
 
 
 COMPLETIONS = [
-    ("me", "me", ["members;", "messages;"]),
-    ("/me", "/me", ["/members ", "/messages "]),
-    ("un", "un", ["unban;"]),
+    ("mem", "mem", ["members;"]),
+    ("/me", "/me", ["/members ", "/messages ", "/me "]),
+    ("un", "un", ["unban;", "unmute;"]),
+    ("/mute b", "b", ["bob"]),
     ("bo", "bo", ["bob: "]),
     ("hello ca", "ca", ["Carol"]),
     ("hello ", "", []),

@@ -3,62 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cable import Cable
 from serving import SECONDS, Server, environment, serving
 from terminal import Terminal
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
-
-
-class Cable:
-    """What a connection to the server goes through, and can be pulled."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.is_plugged = True
-        self.ends: list[socket.socket] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self.listener.accept()
-                if not self.is_plugged:
-                    near.close()
-                    continue
-                far = socket.create_connection(("127.0.0.1", self.server.port))
-                self.ends += [near, far]
-                for one, other in ((near, far), (far, near)):
-                    threading.Thread(target=self.carry, args=(one, other), daemon=True).start()
-
-    def carry(self, one: socket.socket, other: socket.socket) -> None:
-        with suppress(OSError):
-            while data := one.recv(65_536):
-                other.sendall(data)
-            other.shutdown(socket.SHUT_WR)
-
-    def pull(self) -> None:
-        self.is_plugged = False
-        for end in self.ends:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-        self.ends.clear()
-
-    def close(self) -> None:
-        self.pull()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +90,23 @@ def test_a_restart_of_the_server_loses_and_repeats_nothing(
     screen = rita.shows("rita: into the void")
     assert screen.count("rita: before") == 1
     assert screen.count("rita: into the void") == 1
+
+
+def test_two_sessions_of_one_user_both_come_back_after_a_restart(
+    server: Server, tmp_path: Path, terminals: dict[str, Terminal]
+) -> None:
+    state = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    for place in ("left", "right"):
+        terminals[place] = Terminal(tmp_path / place, server.address, "--name", "twin", **state)
+        terminals[place].shows("Connected to")
+    server.stop()
+    for place in ("left", "right"):
+        terminals[place].shows("!! connection lost", "nobody listens there")
+    server.start()
+    for place in ("left", "right"):
+        terminals[place].shows("-- connected again")
+    terminals["left"].enter("cg;twins")
+    terminals["right"].shows("-- you created twins")
 
 
 def test_what_was_missed_is_fetched_and_marked(server: Server, tmp_path: Path, terminals: dict[str, Terminal]) -> None:

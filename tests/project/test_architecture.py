@@ -25,13 +25,13 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server": ("clock password ops", "settings net store", "lifetime server", "watchdog", "cli", "__main__"),
     "tchat_client": (
         *(
-            "errors private sanitise",
-            "history language patience",
+            "errors private reading sanitise",
+            "history introduction language patience",
             "page_words render link",
-            "completion settings report",
+            "completion search settings report",
             "options script session",
         ),
-        *("piped prompt", "cli", "__main__"),
+        *("lasting reader", "piped prompt", "cli", "__main__"),
     ),
     # and inside a room
     "libtchat.message": ("value", "errors event limits request", "names reply"),

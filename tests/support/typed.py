@@ -74,6 +74,8 @@ MORE = [
     ("kick him out of here please", Say(None, "here", "kick him out of here please")),
     ("leave me alone", Say(None, "here", "leave me alone")),
     ("help me", Say(None, "here", "help me")),
+    ("me too", Say(None, "here", "me too")),
+    ("search the house", Say(None, "here", "search the house")),
     ("groups are nice", Say(None, "here", "groups are nice")),
     ("say hello to bob", Say(None, "here", "say hello to bob")),
     ("s il te plait", Say(None, "here", "s il te plait")),
