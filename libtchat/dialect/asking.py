@@ -1,0 +1,251 @@
+"""Learn what a client sends: type the course's commands with words of our own, and look for them in what comes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import field
+
+from libtchat.dialect.client import Learning, Shape, full
+from libtchat.dialect.dialect import Wire
+from libtchat.dialect.probe import Start, Tell, Tokens, Type, frames
+from libtchat.dialect.template import Meaning, common, generalise, holes, write
+from libtchat.dialect.vocabulary import ACTION_KEYS, ALSO_TYPED, COMMANDS, KEYS, KINDS, WRAPPERS, kind_of_name
+from libtchat.value import frozen
+
+__all__ = ["Requests", "learn_requests", "merge"]
+
+
+@frozen
+class Requests:
+    """What a client sends.
+
+    Attributes:
+        templates: a kind -> the message.
+        typed: a kind -> how it is typed.
+        own: a kind -> what the client calls it.
+        welcome: what its hello is to be answered with.
+        trouble: what went wrong, as sentences.
+    """
+
+    shape: Shape
+    templates: Mapping[str, Any] = field(factory=dict, hash=False)
+    typed: Mapping[str, str] = field(factory=dict, hash=False)
+    welcome: Any = field(default=None, hash=False)
+    trouble: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> dict[str, str]:
+        """What the client calls its requests."""
+        path = (*self.shape.path, self.shape.action)
+        return {kind: name for kind, template in self.templates.items() if isinstance(name := _at(template, path), str)}
+
+
+ORDER = ("users", "groups", "broadcast", "tell", "create", "join", "members", "messages", "text", "states")
+ORDER = (*ORDER, *("invite", "kick", "ban", "unban", "leave", "quit"))
+_MENU_LINE = re.compile(r"^\W*(\d{1,2}|[A-Za-z])\s*[\].):\-\u2013>=]+\s*(\S.*)$", re.MULTILINE)
+
+
+def learn_requests(me: str, prefix: str = "zr") -> Learning:
+    """Find what the client sends; returns Requests. *me*: the name it was started with."""
+    tokens = Tokens(prefix)
+    learner = _Asking(me, tokens)
+    seen = yield Start(None)
+    learner.take_hello(seen.sent)
+    yield from learner.choose_welcome()
+    yield from learner.type_all()
+    if len(learner.templates) < 6:
+        yield from learner.go_through_menu()
+    yield from learner.type_missing()
+    return learner.result()
+
+
+class _Asking:
+    def __init__(self, me: str, tokens: Tokens) -> None:
+        self.me, self.tokens = me, tokens
+        self.shape = Shape(me)
+        self.templates: dict[str, Any] = {}
+        self.typed: dict[str, str] = {}
+        self.actions: dict[str, str] = {}
+        self.welcome: Any = None
+        self.group = tokens.next()
+        self.alive = True
+        self.has_hello = False
+
+    def result(self) -> Requests:
+        trouble = [] if self.has_hello else ["it says no hello"]
+        return Requests(self.shape, self.templates, self.typed, self.welcome, tuple(trouble))
+
+    def take_hello(self, sent: str) -> None:
+        for value, text, end in frames(sent)[:1]:
+            self.has_hello = True
+            self.look_at(value, text, end)
+            self.keep("hello", value, {})
+
+    def look_at(self, value: Any, text: str, end: str) -> None:
+        """Learn the layout from a message."""
+        path = _action_path(value, self.me)
+        indent = re.match(r"\{\s*\n( +)", text)
+        colon = re.search(r'"(\s*:\s*)', text)
+        wire = Wire(len(indent[1]) if indent else 0, colon[1] if colon else ":", "\r\n" if "\r" in end else end[:1])
+        self.shape = Shape(self.me, path[:-1], path[-1], wire)
+
+    def keep(self, kind: str, value: Any, roles: Mapping[str, str]) -> None:
+        self.templates[kind] = generalise(value, {**roles, self.me: "me"})
+        action = _at(value, (*self.shape.path, self.shape.action))
+        if isinstance(action, str):
+            self.actions[kind] = action
+
+    def choose_welcome(self) -> Learning:
+        """Find an answer to hello that the client survives."""
+        names = dict.fromkeys(("server-hello", self.actions.get("hello", "client-hello"), "hello"))
+        for name in names:
+            message, spots = full("hello", name, self.shape, Tokens("zw"), copy="own")
+            seen = yield Start(message)
+            if seen.alive:
+                seen = yield Tell(())
+            if seen.alive:
+                self.welcome = message
+                return
+        yield Start(None)
+
+    def type_all(self) -> Learning:
+        for kind in ORDER:
+            yield from self.type_one(kind, KINDS[kind].typed)
+            if not self.alive and kind != ORDER[-1]:
+                yield Start(self.welcome)
+                self.alive = True
+
+    def type_one(self, kind: str, form: str) -> Learning:
+        roles = {self.tokens.next(): hole for hole in ("dest", "text", "reason")} | {self.group: "group"}
+        if kind == "create":
+            roles.pop(self.group)
+            self.group = self.tokens.next()
+            roles[self.group] = "group"
+        line = write(form, Meaning(kind, {hole: token for token, hole in roles.items()}))
+        seen = yield Type((line,))
+        self.alive = seen.alive
+        for value, text, end in frames(seen.sent):
+            if self.fits(kind, value, roles, line):
+                if not self.actions:
+                    self.look_at(value, text, end)
+                self.keep(kind, value, roles)
+                self.typed[kind] = form
+                return
+
+    def fits(self, kind: str, value: Any, roles: Mapping[str, str], line: str) -> bool:
+        """Tell whether *value* is what was asked for by *line*: not the line as a text, nor another request."""
+        found = {*holes(generalise(value, roles))}
+        action = _at(value, (*self.shape.path, self.shape.action)) if self.actions else None
+        if any(line in text and line != text.strip(";") for text in _texts(value)) and ";" in line.strip(";"):
+            return False
+        needed = {*holes(KINDS[kind].typed)} - {"reason"}
+        if needed:
+            return needed <= found
+        return not found and (action is None or action not in {self.actions[k] for k in self.actions if k != kind})
+
+    def type_missing(self) -> Learning:
+        """Try again what was not sent: as a member of a group, under other names."""
+        missing = [kind for kind in COMMANDS if kind not in self.templates and self.templates.keys() - {"hello"}]
+        if len(missing) == len(COMMANDS):
+            return
+        for kind in missing:
+            if any(" \u2192 " in how for how in self.typed.values()):
+                return
+            yield Start(self.welcome)
+            if "create" in self.templates and kind not in ("create", "quit"):
+                line = self.typed["create"].replace("{group}", self.group)
+                yield Type((line,))
+                for name in ("server-{}", "{}"):
+                    message, _ = full("create", name.format(self.actions["create"]), self.shape, Tokens("zw"), copy="own")
+                    seen = yield Tell((_with_group(message, self.shape, self.group),))
+                    if not seen.alive:
+                        yield Start(self.welcome)
+            _, _, fields = KINDS[kind].typed.partition(";")
+            for form in (KINDS[kind].typed, *(f"{word};{fields}" for word in ALSO_TYPED.get(kind, ()))):
+                yield from self.type_one(kind, form)
+                if kind in self.templates:
+                    break
+                if not self.alive:
+                    yield Start(self.welcome)
+
+    def go_through_menu(self) -> Learning:
+        """Choose each line of the menu, in a new run each, and answer its questions with words of our own."""
+        seen = yield Start(self.welcome)
+        screen = seen.screen
+        seen = yield Type(("",))
+        items = dict(_MENU_LINE.findall(screen + "\n" + seen.screen))
+        for key, label in items.items() or ((str(number), "") for number in range(1, 17)):
+            yield Start(self.welcome)
+            answers = tuple(self.tokens.next() for _ in range(4))
+            seen = yield Type((key, *answers))
+            for value, _, _ in frames(seen.sent):
+                self.take_chosen(key, label, value, answers[: max(0, seen.typed - 1)])
+
+    def take_chosen(self, key: str, label: str, value: Any, answers: tuple[str, ...]) -> None:
+        action = _at(value, (*self.shape.path, self.shape.action))
+        if not isinstance(action, str) or action == self.actions.get("hello"):
+            return
+        kind = next((kind for kind, row in KINDS.items() if row.action == action), None)
+        kind = kind or kind_of_name(action) or kind_of_name(label)
+        if kind is None or kind in self.templates:
+            return
+        roles = {token: hole for token, hole in _roles(value, answers)}
+        self.keep(kind, value, roles)
+        self.typed[kind] = " \u2192 ".join([key, *(f"{{{roles[token]}}}" for token in answers if token in roles)])
+
+
+def _roles(value: Any, answers: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Go through the *answers* found in *value*, each with the hole of the key it stands under."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if isinstance(part, str) and part in answers:
+                hole = next((hole for hole, keys in KEYS.items() if key in keys and hole != "who"), "text")
+                yield part, hole
+            else:
+                yield from _roles(part, answers)
+
+
+def _action_path(value: Any, me: str) -> tuple[str, ...]:
+    """Return where *value* says what it is."""
+    if isinstance(value, dict):
+        for key in ACTION_KEYS:
+            if isinstance(value.get(key), str):
+                return (key,)
+        for key in (*WRAPPERS, *value):
+            if isinstance(value.get(key), dict):
+                return (key, *_action_path(value[key], me))
+        for key, part in value.items():
+            if isinstance(part, str) and me not in part:
+                return (key,)
+    return ("action",)
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _with_group(message: Any, shape: Shape, group: str) -> Any:
+    body = _at(message, shape.path) if shape.path else message
+    body.update((key, group) for key in KEYS["group"] if key in body)
+    return message
+
+
+def merge(one: Requests, other: Requests) -> Requests:
+    """Return what two runs under different names have in common: what changes by itself is no part of a request."""
+    found = dict(one.templates)
+    for kind in found.keys() & other.templates.keys():
+        found[kind] = common(found[kind], other.templates[kind]) or found[kind]
+    return Requests(one.shape, found, one.typed, one.welcome, one.trouble)
