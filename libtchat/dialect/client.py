@@ -13,11 +13,11 @@ from attrs import define, evolve, field
 
 from libtchat.dialect.dialect import Dialect, Rule, Wire
 from libtchat.dialect.probe import Observation, Probe, Start, Tell, Tokens, pattern, shown, wrap
-from libtchat.dialect.template import Meaning, write
-from libtchat.dialect.vocabulary import FEW, KEYS, KINDS, LIST_KEYS, LISTS_OF, SUCCESS, kind_of_name, names_of
+from libtchat.dialect.template import Meaning, holes, write
+from libtchat.dialect.vocabulary import ANSWERS, FEW, KEYS, KINDS, LIST_KEYS, LISTS_OF, SUCCESS, kind_of_name, names_of
 from libtchat.value import frozen
 
-__all__ = ["Basics", "Finding", "Learning", "Shape", "learn_answers", "learn_basics"]
+__all__ = ["Basics", "Finding", "Learning", "Shape", "assemble", "full", "learn_answers", "learn_basics"]
 
 Learning = Generator[Probe, Observation, Any]
 
@@ -25,7 +25,10 @@ TEXT_KINDS = ("tell", "broadcast", "text")
 LIST_KINDS = ("users", "members", "groups", "messages", "states")
 EVENT_KINDS = ("create", "join", "leave", "invite", "kick", "ban", "unban", "text")
 WITH_DEST = ("invite", "kick", "ban", "unban")
-_MAX_NAMES_IF_DEADLY = 14
+_MAX_NAMES_IF_DEADLY = 16
+_LATER_NAMES = 10  # tried again in other copies
+_WIDE_NAMES = 6
+_MOST_IN_A_SENTENCE = 4  # a program that shows more shows the message as it came
 _NONSENSE = "zqnonsense"
 
 
@@ -75,6 +78,7 @@ class Finding:
     like: str = ""
     is_specific: bool = False
     only: str = ""
+    tried: str = ""
     mute: tuple[str, ...] = ()
     deadly: tuple[str, ...] = ()
 
@@ -146,7 +150,7 @@ def learn_basics(shape: Shape, own: Mapping[str, str], welcome: Any) -> Learning
             basics = evolve(basics, control=pattern(seen.screen, spots, _NONSENSE), control_keys=keys)
         else:
             basics = evolve(basics, control=None)
-        names = [(kind, name) for kind in TEXT_KINDS for name in names_of(kind, own.get(kind))[:8]]
+        names = [(kind, name) for kind in TEXT_KINDS for name in [*names_of(kind, own.get(kind))][:10]]
         names += [("say", name) for name in KINDS["say"].names] + [("error", "error")]
         for kind, name in names:
             if not seen.alive:
@@ -191,11 +195,16 @@ def learn_answers(
         words: further names of actions to try, found elsewhere.
     """
     prober = _Prober(basics, Tokens(prefix))
+    yield from prober.prepare()
     found = []
     for kind in kinds:
-        names = [*names_of(kind, own.get(kind))]
-        names[4:4] = [word for word in words if kind_of_name(word) == kind and word not in names]
-        found.append((yield from prober.learn(kind, names)))
+        affixes = names_of(kind, own.get(kind), tuple(prober.affixes))
+        names = [*affixes]
+        more = [word for word in words if kind_of_name(word) == kind and word not in names[:3]]
+        names = [*dict.fromkeys([*names[:3], *more, *names[3:]])]
+        finding = yield from prober.learn(kind, names)
+        prober.note(finding, affixes)
+        found.append(finding)
     return found
 
 
@@ -204,7 +213,25 @@ class _Prober:
     basics: Basics
     tokens: Tokens
     alive: bool = False
+    control: str = ""
+    behind: str = ""
     deadly: list[str] = field(factory=list)
+    affixes: dict[str, None] = field(factory=dict)
+
+    def prepare(self) -> Learning:
+        """See what the barrier looks like by itself, and behind what the program does not know."""
+        seen = yield from self.tell(None)
+        self.behind = seen
+        if self.basics.control is not None:
+            message, spots = full("say", _NONSENSE, self.basics.shape, self.tokens)
+            seen = yield from self.tell(message)
+            self.control = pattern(seen, spots, _NONSENSE) if self.alive else ""
+
+    def note(self, finding: Finding, affixes: Mapping[str, str]) -> None:
+        """Remember how the program makes its names."""
+        name = _action(finding.template, self.basics.shape)
+        if finding.is_specific and affixes.get(name, "{0}").count("{own}"):
+            self.affixes[affixes[name]] = None
 
     def learn(self, kind: str, names: Sequence[str]) -> Learning:
         self.deadly = []
@@ -215,7 +242,7 @@ class _Prober:
         for copy in copies:
             if (copy == "dest" and kind not in WITH_DEST) or (copy == "own" and kind not in EVENT_KINDS):
                 continue
-            for name in names:
+            for name in names if copy == copies[0] else names[:_LATER_NAMES]:
                 if name in self.deadly:
                     continue
                 found = yield from self.try_name(kind, name, copy)
@@ -225,12 +252,12 @@ class _Prober:
                     break
             if best.is_specific:
                 break
-        if not best.is_specific:
-            for name in names[:8]:
+        if not best.is_specific and self.basics.control is not None:
+            for name in names[:_WIDE_NAMES]:
                 if name not in self.deadly:
                     found = yield from self.try_name(kind, name, copies[0], "wide")
                     best = found if found.rank > best.rank else best
-        if best.template is not None:
+        if best.is_specific:
             best = yield from self.reduce(best)
         return evolve(best, deadly=tuple(self.deadly))
 
@@ -239,21 +266,23 @@ class _Prober:
         variants = ("", "objects", "text", "text-objects") if kind in LIST_KINDS else ("", "success")
         for variant in variants:
             message, spots = full(kind, name, self.basics.shape, self.tokens, wide + variant, copy)
-            seen = yield from self.tell(message)
-            if not seen.alive:
+            screen = yield from self.tell(message)
+            if not self.alive:
                 if variant == variants[-1] or self.basics.control is None:
                     self.deadly.append(name)
                     return best
                 continue
-            like = pattern(seen.screen, spots, name)
-            keys = tuple(dict.fromkeys(shown(seen.screen, spots)))
-            is_specific = bool(like) and like != self.basics.control
-            found = Finding(kind, self.template(kind, name, keys), _covers(kind, keys), like, is_specific, copy)
+            like = pattern(screen, spots, name)
+            keys = tuple(dict.fromkeys(shown(screen, spots)))
+            is_specific = bool(like) and like != self.control
+            found = Finding(kind, self.template(kind, name, keys), _covers(kind, keys), like, is_specific, copy, variant)
             if found.rank > best.rank and (keys or is_specific):
                 best = found
             if _is_enough(best) or (kind in LIST_KINDS and not is_specific):
                 break
-            if kind not in LIST_KINDS and (like or self.basics.control):
+            if variant == "objects" and "say" in best.shows:
+                return evolve(best, tried=variant)  # the readable sentence lists them
+            if kind not in LIST_KINDS and (like or self.control):
                 break  # the second variant is for those that show nothing
         return best
 
@@ -282,42 +311,59 @@ class _Prober:
 
     def reduce(self, found: Finding) -> Learning:
         """See whether the template alone is shown like the message with everything, and in whose copies."""
-        like = yield from self.play(found.template, found.kind, found.only)
-        if like is None or _holes_shown(like) < len(found.shows):
-            template = self.enrich(found.kind, found.template)
-            richer = yield from self.play(template, found.kind, found.only)
-            if richer is not None and (like is None or _holes_shown(richer) >= _holes_shown(like)):
-                found, like = evolve(found, template=template), richer
+        wanted = {*holes(found.template)} - {"event"}
+        template, like, missing = found.template, None, len(wanted) + 1
+        for richer in (0, 1, 2):
+            tried = self.enrich(found.kind, found.template, richer)
+            seen = yield from self.play(tried, found.kind, found.only)
+            lacks = len(wanted - _holes_shown(seen)) if seen and seen != self.control else len(wanted) + 1
+            if lacks < missing:
+                template, like, missing = tried, seen, lacks
+            if not missing:
+                break
         if like is None:
             return evolve(found, template=None, is_specific=False, shows=())
+        if template != found.template:
+            template = yield from self.prune(template, found, like)
         mute = []
         for copy in ("own", "dest", ""):
-            if copy == found.only or (copy == "dest" and found.kind not in WITH_DEST):
+            if copy == found.only or found.kind not in EVENT_KINDS or (copy == "dest" and found.kind not in WITH_DEST):
                 continue
-            if found.kind in EVENT_KINDS and copy != found.only:
-                if copy == "" and not found.only:
-                    continue
-                shows = yield from self.play(found.template, found.kind, copy)
-                if not shows or shows == self.basics.control:
-                    mute.append(copy)
-        return evolve(found, mute=tuple(mute), like=like or found.like)
+            shows = yield from self.play(template, found.kind, copy)
+            if not shows or shows == self.control:
+                mute.append(copy)
+        return evolve(found, template=template, mute=tuple(mute), like=like)
 
-    def enrich(self, kind: str, template: Any) -> Any:
-        """Add every spelling of each hole to a template: something that is not shown is looked at."""
-        body = template
+    def prune(self, template: Any, found: Finding, like: str) -> Learning:
+        """Take away one key after the other, as long as what is shown stays the same."""
+        for key in [*self.body(template)]:
+            if key not in self.body(found.template):
+                smaller = wrap({k: v for k, v in self.body(template).items() if k != key}, self.basics.shape.path)
+                if (yield from self.play(smaller, found.kind, found.only)) == like:
+                    template = smaller
+        return template
+
+    def body(self, template: Any) -> dict[str, Any]:
+        """Return *template* without what is around it."""
         for step in self.basics.shape.path:
-            body = body[step]
-        more = dict(body)
+            template = template[step]
+        body: dict[str, Any] = template
+        return body
+
+    def enrich(self, kind: str, template: Any, richer: int) -> Any:
+        """Add spellings of each hole to a template: something that is not shown is looked at."""
+        more = dict(self.body(template))
         for hole, keys in KEYS.items():
             if hole != "error":
-                for key in keys[: 6 if hole != "text" else 5]:
+                for key in keys[: (0, 2, 6)[richer]]:
                     more.setdefault(key, "{" + _hole(kind, hole, inside=False) + "}")
+        if richer == 2:
+            more |= {key: value for key, value in SUCCESS.items() if key not in more}
         return wrap(more, self.basics.shape.path)
 
     def play(self, template: Any, kind: str, copy: str) -> Learning:
         """Send what *template* makes of fresh words; return what is shown, None if the client dies or shows nothing."""
-        holes = ("who", "dest", "group", "text", "reason", "say")
-        values = {hole: self.tokens.next() for hole in holes}
+        values = {hole: self.tokens.next() for hole in ("who", "dest", "group", "text", "reason", "say")}
         spots = {token: hole for hole, token in values.items()}
         if copy == "own":
             values["who"] = self.basics.shape.me
@@ -327,23 +373,38 @@ class _Prober:
         spots |= dict.fromkeys(names, "list")
         events = None
         if kind in ("messages", "states"):
+            spots |= {names[0]: "who", names[1]: "text"}
             events = (Meaning("text", {"who": names[0], "text": names[1], "say": f"{names[0]}: {names[1]}"}),)
         message = write(template, Meaning(kind, values, names, events), lambda entry: entry.get("say"))
-        seen = yield from self.tell(message)
-        return pattern(seen.screen, spots) or None if seen.alive else None
+        screen = yield from self.tell(message)
+        return pattern(screen, spots) or None if self.alive else None
 
     def tell(self, message: Any) -> Learning:
-        """Send *message* and what shows that it was read; start the client before if it died."""
+        """Send *message* and what shows that it was read, starting the client before if it died; return what it shows."""
         if not self.alive:
             yield Start(self.basics.welcome)
         after, until = _barrier(self.basics, self.tokens)
-        seen = yield Tell((message, *after), until)
+        seen = yield Tell((() if message is None else (message,)) + after, until)
         self.alive = seen.alive
-        if not seen.alive and self.basics.control is not None and after:
+        if not seen.alive and self.basics.control is not None and after and message is not None:
             yield Start(self.basics.welcome)  # was it the message, or two of them in one read?
             seen = yield Tell((message,))
             self.alive = seen.alive
-        return seen
+            return seen.screen
+        return self.before(seen.screen, until) if until and message is not None else pattern(seen.screen, {until: "barrier"})
+
+    def before(self, screen: str, until: str) -> str:
+        """Return what of *screen* was shown before the barrier was."""
+        lines = [line for line in screen.splitlines() if line.strip()]
+        at = next((at for at, line in enumerate(lines) if until in line.casefold()), len(lines))
+        first = next((at for at, line in enumerate(self.behind.splitlines()) if "\u27e8barrier" in line), 0)
+        return "\n".join(lines[: max(0, at - first)])
+
+
+def _action(template: Any, shape: Shape) -> str:
+    for step in (*shape.path, shape.action):
+        template = template.get(step) if isinstance(template, dict) else None
+    return template if isinstance(template, str) else ""
 
 
 def _hole(kind: str, hole: str, *, inside: bool) -> str:
@@ -371,9 +432,61 @@ def _is_enough(found: Finding) -> bool:
     if not found.is_specific:
         return False
     if found.kind in LIST_KINDS:
-        return "list" in found.shows
+        return "list" in found.shows or ("say" in found.shows and "objects" in found.tried)
     return "say" in found.shows or {*KINDS[found.kind].shows[:2]} <= {*found.shows}
 
 
-def _holes_shown(like: str) -> int:
-    return len({part.partition("\u27e9")[0] for part in like.split("\u27e8")[1:]})
+def _holes_shown(like: str) -> set[str]:
+    return {part.partition("\u27e9")[0] for part in like.split("\u27e8")[1:]}
+
+
+def assemble(name: str, shape: Shape, requests: Mapping[str, Any], basics: Basics, findings: Iterable[Finding]) -> Dialect:
+    """Return the dialect that follows from everything learnt about a client."""
+    found = {finding.kind: finding for finding in findings}
+    notice = _notice(basics, found)
+    rules = []
+    for kind in ANSWERS:
+        finding = found.get(kind)
+        if kind == "say" or finding is None or finding.template is None or not finding.is_specific:
+            continue
+        if kind in ("connect", "disconnect") and "group" in holes(finding.template):
+            continue
+        if "" in finding.mute:
+            rules.append(Rule(kind, finding.template, finding.only))
+            rules += [Rule(kind, notice)] if notice else []
+        else:
+            rules.append(Rule(kind, finding.template))
+            if kind not in TEXT_KINDS and notice:
+                rules += [Rule(kind, notice, copy) for copy in finding.mute]
+    if notice:
+        rules.append(Rule("say", notice))
+    deadly = dict.fromkeys(action for finding in found.values() for action in finding.deadly)
+    fatal = ("unknown",) if basics.control is None else tuple(deadly)
+    return Dialect(name, "client", (*shape.path, shape.action), shape.wire, dict(requests), tuple(rules), fatal=fatal)
+
+
+def _notice(basics: Basics, found: Mapping[str, Finding]) -> Any:
+    """Return the template that shows any text: a notice of its own, the default branch, or a text of the server."""
+    say = found.get("say")
+    texts = [spot.partition(":")[2] for spot in basics.control_keys if spot.startswith("text:")]
+    is_dump = len(basics.control_keys) > _MOST_IN_A_SENTENCE
+    if say and say.template is not None and say.is_specific and "say" in say.shows and (is_dump or not texts):
+        return _as_notice(say.template)
+    if texts:
+        return wrap({texts[0]: "{say}", basics.shape.action: "notice"}, basics.shape.path)
+    for kind in ("broadcast", "tell", "text", "error", "hello"):
+        finding = found.get(kind)
+        if finding and finding.template is not None and {"text", "say"} & {*finding.shows}:
+            if finding.only:
+                continue
+            return _as_notice(finding.template)
+    return None
+
+
+def _as_notice(template: Any) -> Any:
+    if isinstance(template, dict):
+        return {key: _as_notice(part) for key, part in template.items()}
+    if isinstance(template, str):
+        fixed = {"{who}": "server", "{dest}": "{me}", "{group}": "-", "{text}": "{say}"}
+        return fixed.get(template, template)
+    return template

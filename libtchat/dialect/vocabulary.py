@@ -68,7 +68,10 @@ KINDS: Mapping[str, Kind] = {
     "join": Kind("join", "j;{group}", ("who", "group"), ("join", "joined", "join-group", "group-join", "user-joined")),
     "text": Kind(
         *("gbroadcast", "bg;{group};{text}", ("text", "who", "group")),
-        ("gbroadcast", "group-broadcast", "broadcast-group", "group-message", "gmessage", "bg", "groupBroadcast"),
+        (
+            *("gbroadcast", "group-broadcast", "broadcast-group", "group-message", "gmessage", "bg", "groupBroadcast"),
+            *("groupe-message", "message-groupe", "msg-group", "group-msg", "gmsg", "groupMessage", "message-group"),
+        ),
     ),
     "members": Kind(
         *("members", "members;{group}", ("list", "group")),
@@ -121,9 +124,10 @@ ANSWERS = tuple(name for name in KINDS if name != "quit")
 
 # {0} is a name of the kind, {own} the name that the program itself gives the request; the likeliest first.
 AFFIXES = (
-    *("server-{own}", "{own}", "server-{0}", "{0}", "client-{0}", "group-{0}", "server-group-{0}", "{own}-response"),
-    *("{own}-ok", "{own}-success", "{own}-reply", "{own}-ack", "ack-{own}", "server-{own}-response", "response-{own}"),
-    *("{own}ed", "server_{own}", "{own}_response", "{own}-group", "{own}-result", "res-{own}", "new-{own}"),
+    *("server-{own}", "{own}", "{own}-response", "server-{0}", "{0}", "{own}-ok", "{own}-success", "{own}-reply"),
+    *("{own}-ack", "ack-{own}", "server-{own}-response", "client-{0}", "group-{0}", "server-group-{0}", "{own}-result"),
+    *("response-{own}", "{own}ed", "server_{own}", "{own}_response", "{own}-group", "res-{own}", "new-{own}"),
+    *("{own}-notification", "notify-{own}", "on-{own}", "{own}Response", "server{Own}"),
 )
 
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -211,26 +215,29 @@ MENU_STEMS: tuple[tuple[str, str], ...] = (
 """A kind -> what its line in a menu, or the name of its action, may contain (any case); the first that fits counts."""
 
 
-def names_of(kind: str, own: str | None) -> tuple[str, ...]:
-    """Return what answers of *kind* may be called, the likeliest first.
+def names_of(kind: str, own: str | None, first: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return what answers of *kind* may be called, the likeliest first, each with the affix that made it.
 
     Args:
         own: what the program calls its request of this kind, None if it has none.
+        first: affixes that this program is known to use.
     """
     row = KINDS[kind]
     own = own or row.action or row.names[0]
     bare = own
     for prefix in ("client-", "client_", "server-", "req-", "request-"):
         bare = bare.removeprefix(prefix)
-    found: dict[str, None] = {}
-    for affix in AFFIXES:
-        if "{own}" in affix:
-            found[affix.replace("{own}", bare)] = None
-            if affix == "{own}":
-                found[own] = None
+    found: dict[str, str] = {}
+    for affix in dict.fromkeys((*first, *AFFIXES)):
+        name = affix.replace("{own}", bare).replace("{Own}", bare[:1].upper() + bare[1:])
+        if "{0}" in affix:
+            for each in row.names:
+                found.setdefault(affix.replace("{0}", each), affix)
         else:
-            found.update((affix.replace("{0}", name), None) for name in row.names)
-    return tuple(found)
+            found.setdefault(name, affix)
+        if affix == "{own}":
+            found.setdefault(own, affix)
+    return found
 
 
 def kind_of_name(name: str) -> str | None:
