@@ -125,6 +125,8 @@ class _Learner:
     fatal: dict[str, None] = field(factory=dict)
     remarks: list[str] = field(factory=list)
     invite_adds: bool = False
+    unknown: list[Any] = field(factory=list)
+    unknown_kinds: dict[str, str] = field(factory=dict)
 
     # -- asking
 
@@ -198,7 +200,7 @@ class _Learner:
         """Find out whether messages are wrapped: in the right layout the list of users names the one who asks."""
         self.names = {"a": self.tokens.next()}
         for path in ((), *((key,) for key in WRAPPERS)):
-            self.path, self.wire = path, Wire(indent=2 if path else 0, colon=": " if path else ":")
+            self.path, self.wire = path, Wire()
             seen = yield Connect("a", fresh=path != ())
             if seen.came and not path:
                 self.remarks.append(f"it speaks first: {seen.came[0][1][:80]!r}")
@@ -320,11 +322,7 @@ class _Learner:
         for at, frame in came:
             if at != "b":
                 continue
-            template = generalise(frame, texts)
-            if kind == "states" or not any(hole == "text" for hole in holes(template)):
-                template = _loosely(generalise(frame, {self.group: "group"}))
-            if not any(isinstance(part, list) for part in _parts(template)):
-                template = _loosely(generalise(frame, {self.group: "group"}))
+            template = _as_page(generalise(frame, texts), kind)
             if any(constants(template)) and not self.is_known(kind, template):
                 self.rules.append(Rule(kind, template))
                 self.acked.add(kind)
@@ -359,28 +357,38 @@ class _Learner:
     def provoke(self) -> ServerLearning:
         """Ask for what is refused, the most dangerous last; see what kills it."""
         nobody = self.tokens.next()
+        self.actions["say"] = "zqnonsense"
+        came = yield from self.fail("say", "a")
+        self.unknown = [generalise(frame, {self.names["a"]: "who"}) for at, frame in came if at == "a"]
+        if self.fatal.pop("say", 0) is None:
+            self.fatal["unknown"] = None
         yield from self.fail("join", "b", group=nobody)
         yield from self.fail("create", "b", group=self.group)
         yield from self.fail("text", "b", group=self.group, text=self.tokens.next())
         yield from self.fail("kick", "b", group=self.group, dest=self.names["a"], reason="x")
-        for word, kind, values in (
-            ("join-twice", "join", {"group": self.group}),
-            ("invite-nobody", "invite", {"group": self.group, "dest": nobody}),
-            ("group-nobody", "text", {"group": nobody, "text": "x"}),
-            ("tell-nobody", "tell", {"dest": nobody, "text": "x"}),
-        ):
-            if kind in self.fatal:
-                continue
-            yield from self.fail(kind, "a", **values)
-            if kind in self.fatal:
-                self.fatal.pop(kind)
-                self.fatal[word] = None
+        for word, kind, holes_ in _DEADLY:
+            values = {"group": self.group, "dest": nobody, "reason": "x", "text": "x"}
+            if word == "group-nobody":
+                values["group"] = nobody
+            if kind not in self.fatal:
+                yield from self.fail(kind, "a", **{hole: values[hole] for hole in holes_})
+                if kind in self.fatal:
+                    self.fatal.pop(kind)
+                    self.fatal[word] = None
 
     # -- what follows
 
     def result(self, name: str) -> ServerFinding:
         rules = _merged(self.rules)
-        rules += [rule for rule in _errors(self.errors, rules) if rule not in rules]
+        for rule in [rule for rule in rules if any(_is_like(rule.template, other) for other in self.unknown)]:
+            rules.remove(rule)
+            if not any(other.kind == rule.kind for other in rules):
+                self.done[rule.kind] = False
+                self.acked.add(rule.kind)  # it refuses, which is no silence
+                self.unknown_kinds[rule.kind] = "it does not know it"
+        for rule in _errors(self.errors, rules):
+            if not any(other.kind == "error" and match(other.template, _instance(rule.template)) for other in rules):
+                rules.append(rule)
         kinds = ("tell", "broadcast", "create", "join", "text", "leave", "invite", "kick", "ban", "unban")
         silent = tuple(kind for kind in kinds if kind not in self.acked)
         texts = [rule.template for rule in rules if rule.kind in ("tell", "broadcast", "text")]
@@ -393,10 +401,11 @@ class _Learner:
         requests = {
             kind: request_template(kind, self.actions.get(kind), self.path)
             for kind in KINDS
-            if KINDS[kind].action and kind not in self.fatal
+            if KINDS[kind].action and kind not in self.fatal and kind not in self.unknown_kinds
         }
         action = (*self.path, next((_action_key(rule.template, self.path) for rule in rules), "action"))
         lacks = {kind: _WHY.get(kind, "nobody is told anything") for kind, worked in self.done.items() if not worked}
+        lacks |= self.unknown_kinds
         lacks |= {kind: "it dies of it" for kind in self.fatal if kind in KINDS}
         dialect = Dialect(
             *(name, "server", action, self.wire, requests, tuple(rules), silent, tuple(self.fatal), self.invite_adds),
@@ -405,6 +414,13 @@ class _Learner:
         return ServerFinding(dialect, lacks, tuple(self.remarks))
 
 
+_DEADLY = (
+    ("join-twice", "join", ("group",)),
+    ("kick-nobody", "kick", ("group", "dest", "reason")),
+    ("invite-nobody", "invite", ("group", "dest")),
+    ("group-nobody", "text", ("group", "text")),
+    ("tell-nobody", "tell", ("dest", "text")),
+)
 _WHY = {
     "users": "the list does not name who is connected",
     "create": "the group is in no list afterwards",
@@ -438,6 +454,24 @@ def _loosely(template: Any) -> Any:
     if isinstance(template, list):
         return ["{event}"]
     if isinstance(template, str) and _SENTENCE.search(template):
+        return "{say}"
+    return template
+
+
+def _is_like(template: Any, unknown: Any) -> bool:
+    """Tell whether *template* says no more than what an action that there is not is answered with."""
+    if not unknown or not any(constants(unknown)):
+        return False
+    return bool(template == unknown or ("err" in str(unknown).lower() and _loosely(template) == _loosely(unknown)))
+
+
+def _as_page(template: Any, kind: str) -> Any:
+    """Return the template of a page: sentences that name somebody are its entries, or all of them in one text."""
+    if isinstance(template, dict):
+        return {key: _as_page(part, kind) for key, part in template.items()}
+    if isinstance(template, list) and isinstance(template[0], str):
+        return template if kind == "messages" and {"who", "text"} <= {*holes(template)} else ["{event}"]
+    if isinstance(template, str) and (_SENTENCE.search(template) or {"who", "text"} & {*holes(template)}):
         return "{say}"
     return template
 
