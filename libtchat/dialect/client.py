@@ -6,6 +6,7 @@ First the requests (`learn_requests`), then what all probes need (`learn_basics`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,10 @@ _LATER_NAMES = 10  # tried again in other copies
 _WIDE_NAMES = 6
 _MOST_IN_A_SENTENCE = 4  # a program that shows more shows the message as it came
 _NONSENSE = "zqnonsense"
+
+
+# What languages show of what is not there.
+_NOTHING = re.compile(r"\b(?:undefined|None|null|NaN|nil)\b")
 
 
 @frozen
@@ -312,11 +317,12 @@ class _Prober:
     def reduce(self, found: Finding) -> Learning:
         """See whether the template alone is shown like the message with everything, and in whose copies."""
         wanted = {*holes(found.template)} - {"event"}
-        template, like, missing = found.template, None, len(wanted) + 1
+        template, like, missing = found.template, None, len(wanted) + 2
         for richer in (0, 1, 2):
             tried = self.enrich(found.kind, found.template, richer)
             seen = yield from self.play(tried, found.kind, found.only)
             lacks = len(wanted - _holes_shown(seen)) if seen and seen != self.control else len(wanted) + 1
+            lacks += seen is not None and len(_NOTHING.findall(seen)) > len(_NOTHING.findall(found.like))
             if lacks < missing:
                 template, like, missing = tried, seen, lacks
             if not missing:

@@ -299,7 +299,7 @@ class Translator:
         return evolve(meaning, values=values)
 
     def _sentence(self, meaning: Meaning, raw: str) -> str:
-        if message_of(meaning, self.me, "", lambda _: 1, None) is None and raw:
+        if raw and (meaning.kind in ("error", "hello", "quit") or message_of(meaning, self.me, "", lambda _: 1, None) is None):
             return raw
         return sentence(meaning, self.me)
 
@@ -323,9 +323,15 @@ class Translator:
 
     def _made_up(self, meaning: Meaning, request: Request | None) -> list[Effect]:
         """Acknowledge what the server will not, and say that this is not its word."""
+        if self.client is not None and meaning.kind in ("tell", "broadcast", "text"):
+            return []  # its user sees what was typed
         own = evolve(meaning, values={**meaning.values, "who": self.me}, copy="own")
         line = sentence(own, self.me) + MADE_UP
-        return self._to_client(evolve(own, values={**own.values, "say": line}), _Asked(meaning, request, 0.0))
+        told = self._to_client(evolve(own, values={**own.values, "say": line}), _Asked(meaning, request, 0.0))
+        rule = self.client and self.client.rule(meaning.kind, "own")
+        if rule and "say" not in holes(rule.template):
+            told += self._to_client(Meaning("say", {"say": line}), None)
+        return told
 
     def _to_client(self, meaning: Meaning, asked: _Asked | None) -> list[Effect]:
         if self.client is None:
