@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import field
+from attrs import evolve, field
 
 from libtchat.dialect.client import Learning, Shape, full
 from libtchat.dialect.dialect import Wire
@@ -54,6 +54,7 @@ def learn_requests(me: str, prefix: str = "zr") -> Learning:
     learner = _Asking(me, tokens)
     seen = yield Start(None)
     learner.take_hello(seen.sent)
+    learner.shape = evolve(learner.shape, own_keys=_own_keys(learner.templates.values()))
     yield from learner.choose_welcome()
     yield from learner.type_all()
     if len(learner.templates) < 6:
@@ -76,7 +77,8 @@ class _Asking:
 
     def result(self) -> Requests:
         trouble = [] if self.has_hello else ["it says no hello"]
-        return Requests(self.shape, self.templates, self.typed, self.welcome, tuple(trouble))
+        shape = evolve(self.shape, own_keys=_own_keys(self.templates.values()))
+        return Requests(shape, self.templates, self.typed, self.welcome, tuple(trouble))
 
     def take_hello(self, sent: str) -> None:
         for value, text, end in frames(sent)[:1]:
@@ -195,6 +197,23 @@ class _Asking:
         roles = {token: hole for token, hole in _roles(value, answers)}
         self.keep(kind, value, roles)
         self.typed[kind] = " \u2192 ".join([key, *(f"{{{roles[token]}}}" for token in answers if token in roles)])
+
+
+def _own_keys(templates: Iterable[Any]) -> dict[str, tuple[str, ...]]:
+    """Return under which keys *templates* have each hole: a program reads what it writes."""
+    found: dict[str, dict[str, None]] = {}
+    for template in templates:
+        for key, hole in _holes_by_key(template):
+            found.setdefault("who" if hole == "me" else hole, {})[key] = None
+    return {hole: tuple(keys) for hole, keys in found.items()}
+
+
+def _holes_by_key(template: Any) -> Iterator[tuple[str, str]]:
+    for key, part in template.items() if isinstance(template, dict) else ():
+        if isinstance(part, str):
+            yield from ((key, hole) for hole in holes(part))
+        else:
+            yield from _holes_by_key(part)
 
 
 def _roles(value: Any, answers: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,8 @@ LIST_KINDS = ("users", "members", "groups", "messages", "states")
 EVENT_KINDS = ("create", "join", "leave", "invite", "kick", "ban", "unban", "text")
 WITH_DEST = ("invite", "kick", "ban", "unban")
 _MAX_NAMES_IF_DEADLY = 16
-_LATER_NAMES = 10  # tried again in other copies
+_MAX_NAMES = 36
+_LATER_NAMES = 8  # tried again in other copies
 _WIDE_NAMES = 6
 _MOST_IN_A_SENTENCE = 4  # a program that shows more shows the message as it came
 _NONSENSE = "zqnonsense"
@@ -37,14 +38,23 @@ _NONSENSE = "zqnonsense"
 _NOTHING = re.compile(r"\b(?:undefined|None|null|NaN|nil)\b")
 
 
+_USER = re.compile("\u27e8(?:who|dest)[^\u27e9]*\u27e9")
+_ANYBODY = "\u27e8user\u27e9"
+
+
 @frozen
 class Shape:
-    """How messages to a client are laid out: keys around them, and who it is."""
+    """How messages to a client are laid out: keys around them, who it is, and the keys it uses itself for each hole."""
 
     me: str
     path: tuple[str, ...] = ()
     action: str = "action"
     wire: Wire = Wire()
+    own_keys: Mapping[str, tuple[str, ...]] = field(factory=dict, hash=False)
+
+    def keys(self, hole: str) -> tuple[str, ...]:
+        """Return the keys that *hole* may stand under, those of the program's own requests first."""
+        return tuple(dict.fromkeys((*self.own_keys.get(hole, ()), *KEYS[hole])))
 
 
 @frozen
@@ -113,7 +123,8 @@ def full(kind: str, action: str, shape: Shape, tokens: Tokens, variant: str = ""
 
     def scalars(prefix: str = "") -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for hole, keys in KEYS.items():
+        for hole in KEYS:
+            keys = shape.keys(hole)
             if hole == "error" and kind != "error":
                 continue
             is_me = not prefix and ((hole == "who" and copy == "own") or (hole == "dest" and (copy == "dest" or kind == "tell")))
@@ -130,11 +141,13 @@ def full(kind: str, action: str, shape: Shape, tokens: Tokens, variant: str = ""
 
     body: dict[str, Any] = {shape.action: action, **scalars()}
     if kind in LIST_KINDS:
-        keys = KEYS["text"][: FEW["text"]] if variant.startswith("text") else LISTS_OF[kind]
+        keys = shape.keys("text")[: FEW["text"]] if variant.startswith("text") else LISTS_OF[kind]
         if is_wide and not variant.startswith("text"):
             keys = LIST_KEYS
         if "objects" in variant:
-            body = {shape.action: action, "from": word("who:from"), "group": word("group:group"), "msg": word("text:msg")}
+            few = (("who", 2), ("group", 1), ("text", 1))
+            body = {key: word(f"{hole}:{key}") for hole, count in few for key in shape.keys(hole)[:count]}
+            body[shape.action] = action
         body.update((key, entries(key, variant.removeprefix("text-"))) for key in keys)
     if variant == "success":
         body.update(SUCCESS)
@@ -207,7 +220,8 @@ def learn_answers(
         names = [*affixes]
         more = [word for word in words if kind_of_name(word) == kind and word not in names[:3]]
         names = [*dict.fromkeys([*names[:3], *more, *names[3:]])]
-        finding = yield from prober.learn(kind, names)
+        prober.affixes_of = {name: affix for name, affix in affixes.items() if name in names[:8]} | dict.fromkeys(names[8:], "")
+        finding = yield from prober.learn(kind, names[:_MAX_NAMES])
         prober.note(finding, affixes)
         found.append(finding)
     return found
@@ -222,6 +236,7 @@ class _Prober:
     behind: str = ""
     deadly: list[str] = field(factory=list)
     affixes: dict[str, None] = field(factory=dict)
+    affixes_of: Mapping[str, str] = field(factory=dict)
 
     def prepare(self) -> Learning:
         """See what the barrier looks like by itself, and behind what the program does not know."""
@@ -242,12 +257,16 @@ class _Prober:
         self.deadly = []
         if self.basics.control is None:
             names = names[:_MAX_NAMES_IF_DEADLY]
-        copies = {"invite": ("dest", "", "own"), "create": ("own", "")}.get(kind, ("", "dest", "own"))
+        copies: tuple[str, ...] = {"invite": ("dest", "", "own"), "create": ("own", "")}.get(kind, ("", "dest", "own"))
+        if self.basics.control is None:
+            copies = copies[:1]
+        is_told_all = any(spot.startswith("text:") for spot in self.basics.control_keys)
+        later = _LATER_NAMES // (3 if is_told_all else 1)
         best = Finding(kind)
         for copy in copies:
             if (copy == "dest" and kind not in WITH_DEST) or (copy == "own" and kind not in EVENT_KINDS):
                 continue
-            for name in names if copy == copies[0] else names[:_LATER_NAMES]:
+            for name in names if copy == copies[0] else names[:later]:
                 if name in self.deadly:
                     continue
                 found = yield from self.try_name(kind, name, copy)
@@ -257,7 +276,7 @@ class _Prober:
                     break
             if best.is_specific:
                 break
-        if not best.is_specific and self.basics.control is not None:
+        if not best.is_specific and self.basics.control is not None and not is_told_all:
             for name in names[:_WIDE_NAMES]:
                 if name not in self.deadly:
                     found = yield from self.try_name(kind, name, copies[0], "wide")
@@ -269,17 +288,19 @@ class _Prober:
     def try_name(self, kind: str, name: str, copy: str, wide: str = "") -> Learning:
         best = Finding(kind)
         variants = ("", "objects", "text", "text-objects") if kind in LIST_KINDS else ("", "success")
-        for variant in variants:
+        if kind not in LIST_KINDS and "{own}" not in self.affixes_of.get(name, "{own}"):
+            variants = ("",)
+        for variant in variants if self.basics.control is not None else variants[: len(variants) // 2]:
             message, spots = full(kind, name, self.basics.shape, self.tokens, wide + variant, copy)
             screen = yield from self.tell(message)
             if not self.alive:
-                if variant == variants[-1] or self.basics.control is None:
+                if variant in (variants[-1], variants[len(variants) // 2 - 1] if self.basics.control is None else variants[-1]):
                     self.deadly.append(name)
                     return best
                 continue
             like = pattern(screen, spots, name)
             keys = tuple(dict.fromkeys(shown(screen, spots)))
-            is_specific = bool(like) and like != self.control
+            is_specific = bool(like) and not self.is_default(like) and len(keys) <= max(5, 0.6 * len(spots))
             found = Finding(kind, self.template(kind, name, keys), _covers(kind, keys), like, is_specific, copy, variant)
             if found.rank > best.rank and (keys or is_specific):
                 best = found
@@ -290,6 +311,11 @@ class _Prober:
             if kind not in LIST_KINDS and (like or self.control):
                 break  # the second variant is for those that show nothing
         return best
+
+    def is_default(self, like: str) -> bool:
+        """Tell whether *like* is what is shown of anything, whoever it is about."""
+        me = self.basics.shape.me
+        return _USER.sub(_ANYBODY, like).replace(me, _ANYBODY) == _USER.sub(_ANYBODY, self.control).replace(me, _ANYBODY)
 
     def template(self, kind: str, name: str, keys: Sequence[str]) -> Any:
         """Return the smallest template that fills what was shown: of each hole the first key."""
@@ -321,7 +347,7 @@ class _Prober:
         for richer in (0, 1, 2):
             tried = self.enrich(found.kind, found.template, richer)
             seen = yield from self.play(tried, found.kind, found.only)
-            lacks = len(wanted - _holes_shown(seen)) if seen and seen != self.control else len(wanted) + 1
+            lacks = len(wanted - _holes_shown(seen)) if seen and not self.is_default(seen) else len(wanted) + 1
             lacks += seen is not None and len(_NOTHING.findall(seen)) > len(_NOTHING.findall(found.like))
             if lacks < missing:
                 template, like, missing = tried, seen, lacks
@@ -336,7 +362,7 @@ class _Prober:
             if copy == found.only or found.kind not in EVENT_KINDS or (copy == "dest" and found.kind not in WITH_DEST):
                 continue
             shows = yield from self.play(template, found.kind, copy)
-            if not shows or shows == self.control:
+            if not shows or self.is_default(shows):
                 mute.append(copy)
         return evolve(found, template=template, mute=tuple(mute), like=like)
 
@@ -359,9 +385,9 @@ class _Prober:
     def enrich(self, kind: str, template: Any, richer: int) -> Any:
         """Add spellings of each hole to a template: something that is not shown is looked at."""
         more = dict(self.body(template))
-        for hole, keys in KEYS.items():
+        for hole in KEYS:
             if hole != "error":
-                for key in keys[: (0, 2, 6)[richer]]:
+                for key in self.basics.shape.keys(hole)[: (0, 2, 6)[richer]]:
                     more.setdefault(key, "{" + _hole(kind, hole, inside=False) + "}")
         if richer == 2:
             more |= {key: value for key, value in SUCCESS.items() if key not in more}
@@ -479,7 +505,9 @@ def _notice(basics: Basics, found: Mapping[str, Finding]) -> Any:
     if say and say.template is not None and say.is_specific and "say" in say.shows and (is_dump or not texts):
         return _as_notice(say.template)
     if texts:
-        return wrap({texts[0]: "{say}", basics.shape.action: "notice"}, basics.shape.path)
+        others = [spot.partition(":") for spot in basics.control_keys if "[" not in spot and not spot.startswith("text:")]
+        fixed = {key: {"who": "server", "dest": "{me}"}.get(hole, "-") for hole, _, key in others if not is_dump}
+        return wrap({**fixed, texts[0]: "{say}", basics.shape.action: "notice"}, basics.shape.path)
     for kind in ("broadcast", "tell", "text", "error", "hello"):
         finding = found.get(kind)
         if finding and finding.template is not None and {"text", "say"} & {*finding.shows}:

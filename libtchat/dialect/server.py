@@ -244,6 +244,9 @@ class _Learner:
         """Learn how others are told that *who* came or went."""
         for _, frame in came:
             template = generalise(frame, {self.names[who]: "who"})
+            for rule in [rule for rule in self.rules if rule.kind == "hello" and rule.template == template]:
+                self.rules.remove(rule)  # everybody is told, not the one who said hello
+                self.acked.discard("hello")
             if template and "who" in holes(template) and not any(rule.template == template for rule in self.rules):
                 self.rules.append(Rule(kind, template))
 
@@ -389,7 +392,7 @@ class _Learner:
         for rule in _errors(self.errors, rules):
             if not any(other.kind == "error" and match(other.template, _instance(rule.template)) for other in rules):
                 rules.append(rule)
-        kinds = ("tell", "broadcast", "create", "join", "text", "leave", "invite", "kick", "ban", "unban")
+        kinds = ("hello", "tell", "broadcast", "create", "join", "text", "leave", "invite", "kick", "ban", "unban")
         silent = tuple(kind for kind in kinds if kind not in self.acked)
         texts = [rule.template for rule in rules if rule.kind in ("tell", "broadcast", "text")]
         typed = {

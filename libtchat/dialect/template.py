@@ -240,14 +240,14 @@ def generalise(found: Any, roles: Mapping[str, str], *, listed: frozenset[str] =
     Returns:
         The template; None for what says nothing.
     """
-    if isinstance(found, str):
+    if isinstance(found, str) and found:
         return _generalise_text(found, roles, listed)
     if isinstance(found, dict):
         parts = {key: generalise(value, roles, listed=listed) for key, value in found.items()}
         return {key: part for key, part in parts.items() if part is not None}
     if isinstance(found, list):
         return _generalise_list(found, roles, listed)
-    if found is None or (isinstance(found, int | float) and abs(found) >= _PASSING_NUMBER):
+    if found is None or found == "" or (isinstance(found, int | float) and abs(found) >= _PASSING_NUMBER):
         return None
     return found
 
@@ -276,8 +276,16 @@ def _generalise_list(found: list[Any], roles: Mapping[str, str], listed: frozens
     if any(isinstance(entry, str) and entry in listed for entry in found):
         return ["{list}"]
     entries = [generalise(entry, roles | dict.fromkeys(listed, "who")) for entry in found]
+    entries = [_without_constants(entry) for entry in entries if entry is not None]
     best = max(entries, key=lambda entry: len({*holes(entry)}), default=None)
     return [best] if best is not None and any(holes(best)) else None
+
+
+def _without_constants(entry: Any) -> Any:
+    """Return an entry's template without what is fixed in it: the next entry has something else there."""
+    if not isinstance(entry, dict):
+        return entry
+    return {key: part for key, part in entry.items() if any(holes(part))}
 
 
 def common(one: Any, other: Any) -> Any:

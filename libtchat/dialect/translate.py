@@ -254,6 +254,8 @@ class Translator:
         if "say" in meaning.values or meaning.kind in ("tell", "broadcast", "text") or meaning.list is not None:
             return {}
         text = text_of(_inner(found, self.server))
+        if not text and meaning.kind == "error" and self.server is not None:
+            text = str(self.server.action_of(found))  # some have an action for each
         return {"raw": text} if text else {}
 
     def _may_be(self, rule: Rule, values: Mapping[str, str]) -> bool:

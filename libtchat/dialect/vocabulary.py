@@ -54,18 +54,18 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "hello": Kind("client-hello", "", ("say", "who"), ("hello", "welcome", "login", "connect", "connection")),
-    "tell": Kind("client-send", "s;{dest};{text}", ("text", "who"), ("send", "message", "msg", "private", "whisper")),
-    "broadcast": Kind("client-broadcast", "b;{text}", ("text", "who"), ("broadcast", "all", "message", "chat")),
+    "tell": Kind("client-send", "s;{dest};{text}", ("text", "who"), ("send", "message", "msg", "private", "whisper", "privateMessage", "mp")),
+    "broadcast": Kind("client-broadcast", "b;{text}", ("text", "who"), ("broadcast", "all", "message", "chat", "publicMessage")),
     "users": Kind(
         *("client-list-clients", "ls;", ("list",)),
-        ("list-clients", "list", "clients", "users", "ls", "list-users", "listClients", "client-list"),
+        ("list-clients", "list", "clients", "users", "ls", "list-users", "listClients", "client-list", "clientsList"),
     ),
     "quit": Kind("client-quit", "q;", (), ("quit", "bye", "exit")),
     "create": Kind(
         *("cgroupe", "cg;{group}", ("group",)),
-        ("cgroupe", "cgroup", "create-group", "group-created", "create", "created", "creategroup", "createGroup"),
+        ("cgroupe", "cgroup", "create-group", "group-created", "create", "created", "creategroup", "createGroup", "groupCreated"),
     ),
-    "join": Kind("join", "j;{group}", ("who", "group"), ("join", "joined", "join-group", "group-join", "user-joined")),
+    "join": Kind("join", "j;{group}", ("who", "group"), ("join", "joined", "join-group", "group-join", "user-joined", "groupJoined")),
     "text": Kind(
         *("gbroadcast", "bg;{group};{text}", ("text", "who", "group")),
         (
@@ -75,11 +75,11 @@ KINDS: Mapping[str, Kind] = {
     ),
     "members": Kind(
         *("members", "members;{group}", ("list", "group")),
-        ("members", "list-members", "group-members", "membres", "member-list", "list-group-members", "clients"),
+        ("members", "list-members", "group-members", "membres", "member-list", "list-group-members", "clients", "membersList"),
     ),
     "messages": Kind(
         *("msgs", "messages;{group}", ("text", "who")),
-        ("msgs", "messages", "list-messages", "group-messages", "history", "historique", "list-msgs", "message-list"),
+        ("msgs", "messages", "list-messages", "group-messages", "history", "historique", "list-msgs", "message-list", "messagesList"),
     ),
     "groups": Kind(
         *("groups", "groups;", ("list",)),
@@ -157,11 +157,11 @@ LIST_KEYS: tuple[str, ...] = (
 """Where a list may stand."""
 
 LISTS_OF: Mapping[str, tuple[str, ...]] = {
-    "users": ("list", "clients", "users", "data", "names", "members"),
-    "members": ("list", "members", "data", "membres", "users", "clients"),
-    "groups": ("list", "groups", "data", "groupes", "group", "names"),
-    "messages": ("list", "messages", "data", "msgs", "history", "historique"),
-    "states": ("list", "states", "data", "events", "state", "etats"),
+    "users": ("list", "clients", "users", "data", "names", "liste", "tab", "members"),
+    "members": ("list", "members", "data", "membres", "users", "clients", "liste", "tab"),
+    "groups": ("list", "groups", "data", "groupes", "liste", "tab", "group", "names"),
+    "messages": ("list", "messages", "data", "msgs", "history", "historique", "liste", "tab"),
+    "states": ("list", "states", "data", "events", "state", "etats", "liste", "tab"),
 }
 """Where the list of a kind stands, the likeliest; all others are in LIST_KEYS."""
 

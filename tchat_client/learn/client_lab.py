@@ -50,6 +50,7 @@ class ClientLab:
         self._sent = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._wrote_at = 0.0
+        self._dialogue: list[tuple[str, str]] = []
         self.starts = 0
         self.probes = 0
 
@@ -117,6 +118,10 @@ class ClientLab:
         program = self._program
         assert program is not None
         deadline, asked_at = now() + START_SECONDS * self.setup.patience, -1
+        for question, answer in self._dialogue:  # the same as the first time, without waiting to see whether it is one
+            self._wait(lambda question=question: question in program.screen(), QUESTION_SECONDS)  # type: ignore[misc]
+            asked_at = program.size
+            program.type(answer)
         for _ in range(8):
             self._wait(lambda: bool(frames(self._sent)), QUESTION_SECONDS if program.size else 2.0, quiet=True)
             if frames(self._sent) or not program.is_alive or self._closed or now() > deadline:
@@ -127,7 +132,9 @@ class ClientLab:
                     break
                 continue
             asked_at = program.size
-            program.type(fill(self._answer(lines[-1]), self._values))
+            answer = fill(self._answer(lines[-1]), self._values)
+            self._dialogue.append((lines[-1], answer))
+            program.type(answer)
         if self._peer is None or not self._sent:
             self._wait(lambda: bool(frames(self._sent)), HELLO_SECONDS if self._peer is None else 0.2)
 
