@@ -265,7 +265,9 @@ async def ping(options: Options) -> int:
 
 
 @tchat.command()
-@click.option("--listen", metavar="HOST:PORT", multiple=True, required=True, help="Where clients come in (port 0: any).")
+@click.option(
+    "--listen", metavar="HOST:PORT", multiple=True, required=True, help="Where clients come in (port 0: any)."
+)
 @click.option("--to", metavar="HOST:PORT", multiple=True, required=True, help="The server, one for each --listen.")
 @click.option("--as", "servers", metavar="FILE", multiple=True, help="The server's dialect; - is ours.")
 @click.option("--tls", is_flag=True, help="Encrypt to the server, and check it.")
@@ -302,7 +304,9 @@ def bridge(
 @click.option("--name", metavar="NAME", help="What the dialect is called.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write it (NAME.toml; with --teams a directory).")
 @click.option("--teams", type=click.Path(path_type=Path), help="Learn all programs of this file.")
-@click.option("--hint", "hints", metavar="QUESTION=ANSWER", multiple=True, help="What to answer a question at the start.")
+@click.option(
+    "--hint", "hints", metavar="QUESTION=ANSWER", multiple=True, help="What to answer a question at the start."
+)
 @click.option("--env", "environment", metavar="KEY=VALUE", multiple=True, help="Set in the program's environment.")
 @click.option("--directory", metavar="DIR", help="Where the program runs.")
 @click.option("--source", type=click.Path(path_type=Path), help="Sources to take words from that are worth a try.")
@@ -339,10 +343,10 @@ def learn(
     from tchat_client.learn.run import Subject, learn_all, learn_one, teams_of
     from tchat_client.settings import parse_address
 
-    pairs = [dict(one.partition("=")[::2] for one in given) for given in (hints, environment)]
+    answers, variables = (dict(one.partition("=")[::2] for one in given) for given in (hints, environment))
 
     def setup(words: tuple[str, ...]) -> Setup:
-        return Setup(words, *pairs, directory, pty, patience)
+        return Setup(words, answers, variables, directory, pty, patience)
 
     if teams is not None:
         return learn_all(teams_of(teams, setup), out or Path("."), seconds, is_json=is_json)

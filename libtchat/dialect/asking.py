@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import evolve, field
 
-from libtchat.dialect.client import Learning, Shape, full
 from libtchat.dialect.dialect import Wire
 from libtchat.dialect.probe import Start, Tell, Tokens, Type, frames
+from libtchat.dialect.spread import Learning, Shape, full
 from libtchat.dialect.template import Meaning, common, generalise, holes, write
 from libtchat.dialect.vocabulary import ACTION_KEYS, ALSO_TYPED, COMMANDS, KEYS, KINDS, WRAPPERS, kind_of_name
 from libtchat.value import frozen
@@ -43,8 +43,10 @@ class Requests:
         return {kind: name for kind, template in self.templates.items() if isinstance(name := _at(template, path), str)}
 
 
-ORDER = ("users", "groups", "broadcast", "tell", "create", "join", "members", "messages", "text", "states")
-ORDER = (*ORDER, *("invite", "kick", "ban", "unban", "leave", "quit"))
+ORDER = (
+    *("users", "groups", "broadcast", "tell", "create", "join", "members", "messages", "text", "states"),
+    *("invite", "kick", "ban", "unban", "leave", "quit"),
+)
 _MENU_LINE = re.compile(r"^\W*(\d{1,2}|[A-Za-z])\s*[\].):\-\u2013>=]+\s*(\S.*)$", re.MULTILINE)
 
 
@@ -104,7 +106,7 @@ class _Asking:
         """Find an answer to hello that the client survives."""
         names = dict.fromkeys(("server-hello", self.actions.get("hello", "client-hello"), "hello"))
         for name in names:
-            message, spots = full("hello", name, self.shape, Tokens("zw"), copy="own")
+            message, _ = full("hello", name, self.shape, Tokens("zw"), copy="own")
             seen = yield Start(message)
             if seen.alive:
                 seen = yield Tell(())
@@ -161,7 +163,9 @@ class _Asking:
                 line = self.typed["create"].replace("{group}", self.group)
                 yield Type((line,))
                 for name in ("server-{}", "{}"):
-                    message, _ = full("create", name.format(self.actions["create"]), self.shape, Tokens("zw"), copy="own")
+                    message, _ = full(
+                        "create", name.format(self.actions["create"]), self.shape, Tokens("zw"), copy="own"
+                    )
                     seen = yield Tell((_with_group(message, self.shape, self.group),))
                     if not seen.alive:
                         yield Start(self.welcome)
@@ -194,7 +198,7 @@ class _Asking:
         kind = kind or kind_of_name(action) or kind_of_name(label)
         if kind is None or kind in self.templates:
             return
-        roles = {token: hole for token, hole in _roles(value, answers)}
+        roles = dict(_roles(value, answers))
         self.keep(kind, value, roles)
         self.typed[kind] = " \u2192 ".join([key, *(f"{{{roles[token]}}}" for token in answers if token in roles)])
 

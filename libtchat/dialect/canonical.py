@@ -49,9 +49,23 @@ from libtchat.wording import describe
 __all__ = ["KIND_OF", "is_same", "meaning_of_message", "meaning_of_request", "message_of", "request_of", "sentence"]
 
 KIND_OF: Mapping[type[Request], str] = {
-    **{Hello: "hello", Tell: "tell", Broadcast: "broadcast", ListUsers: "users", Quit: "quit", Create: "create"},
-    **{Join: "join", Say: "text", ListMembers: "members", ListMessages: "messages", ListGroups: "groups"},
-    **{Leave: "leave", Invite: "invite", Kick: "kick", Ban: "ban", Unban: "unban", ListStates: "states"},
+    Hello: "hello",
+    Tell: "tell",
+    Broadcast: "broadcast",
+    ListUsers: "users",
+    Quit: "quit",
+    Create: "create",
+    Join: "join",
+    Say: "text",
+    ListMembers: "members",
+    ListMessages: "messages",
+    ListGroups: "groups",
+    Leave: "leave",
+    Invite: "invite",
+    Kick: "kick",
+    Ban: "ban",
+    Unban: "unban",
+    ListStates: "states",
 }
 """A request -> its kind; the others have none: they are this protocol's own."""
 
@@ -76,8 +90,14 @@ _REQUESTS: Mapping[str, Callable[[Meaning, str], Request]] = {
 }
 
 _EVENTS: Mapping[type[Event], str] = {
-    **{Created: "create", Joined: "join", Left: "leave", Invited: "invite", Kicked: "kick", Banned: "ban"},
-    **{Unbanned: "unban", Said: "text"},
+    Created: "create",
+    Joined: "join",
+    Left: "leave",
+    Invited: "invite",
+    Kicked: "kick",
+    Banned: "ban",
+    Unbanned: "unban",
+    Said: "text",
 }
 _EVENT_CLASSES: Mapping[str, type[Any]] = {kind: made for made, kind in _EVENTS.items()}
 _FIELDS = {"who": "sender", "dest": "dest", "group": "group", "text": "msg", "reason": "reason"}
@@ -122,9 +142,13 @@ def meaning_of_message(message: Message, me: str) -> Meaning | None:
         return Meaning(_LISTS[type(message)], {**say, **group}, message.list)
     if isinstance(message, Messages | States):
         events = tuple(found for event in message.list if (found := meaning_of_message(event, me)) is not None)
-        return Meaning("messages" if isinstance(message, Messages) else "states", {**say, "group": message.group}, events=events)
+        return Meaning(
+            "messages" if isinstance(message, Messages) else "states", {**say, "group": message.group}, events=events
+        )
     if isinstance(message, PresenceNotice):
-        return Meaning(message.event if message.event in ("connect", "disconnect") else "say", {**say, "who": message.name})
+        return Meaning(
+            message.event if message.event in ("connect", "disconnect") else "say", {**say, "who": message.name}
+        )
     kinds: Mapping[type[Any], str] = {Welcome: "hello", Goodbye: "quit", Error: "error"}
     other = kinds.get(type(message))
     values = {**say, "who": getattr(message, "sender", None) or me} if other in ("hello", "quit") else say

@@ -1,4 +1,4 @@
-"""Tell from its first messages which dialect a client speaks: keys in their order, what is fixed, how it is laid out."""
+"""Tell from its first messages which dialect a client speaks: by keys in their order, what is fixed, the layout."""
 
 from __future__ import annotations
 
@@ -51,9 +51,12 @@ def _fits(dialect: Dialect, message: Any, text: str) -> bool:
 class Detector:
     """One connection: *candidates* are the dialects that all its messages so far fit, the most demanding first."""
 
-    candidates: list[Dialect] = field(converter=lambda found: sorted(found, key=_demand, reverse=True))
+    candidates: list[Dialect] = field(factory=list)
     count: int = 0
     why: str = "nothing said yet"
+
+    def __attrs_post_init__(self) -> None:
+        self.candidates = _by_demand(self.candidates)
 
     def take(self, message: Any, text: str) -> Dialect | None:
         """Take in a message; return the dialect to speak now, None for this protocol itself."""
@@ -68,13 +71,17 @@ class Detector:
         return self.candidates[0] if self.candidates else None
 
 
+def _by_demand(dialects: Sequence[Dialect]) -> list[Dialect]:
+    return sorted(dialects, key=_demand, reverse=True)
+
+
 def _demand(dialect: Dialect) -> tuple[bool, bool, int, str]:
-    """Order dialects by how little they bear: one that dies or is silent for the unknown comes before one that shows it."""
+    """Order dialects by how little they bear: who dies of the unknown comes before who shows it."""
     return ("unknown" in dialect.fatal, dialect.rule("say") is None, len(dialect.answers), dialect.name)
 
 
 def alike(dialects: Sequence[Dialect]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Go through pairs of clients that cannot be told apart at first: their names and the kinds in which they differ."""
+    """Go through pairs of clients that begin alike: their names and the kinds in which they differ."""
     for at, one in enumerate(dialects):
         for other in dialects[at + 1 :]:
             if _layout(one.wire) != _layout(other.wire):

@@ -182,14 +182,16 @@ class _Reader:
             self._check("requests", kind, template, ("hello", "quit", *COMMANDS))
         answers = tuple(self._answers(self._table(found, "answers")))
         wire = self._wire(self._table(found, "wire"))
-        return Dialect(name, side, action, wire, requests, answers, words["silent"], words["fatal"], adds, words["typed"])
+        return Dialect(
+            name, side, action, wire, requests, answers, words["silent"], words["fatal"], adds, words["typed"]
+        )
 
     def _wire(self, found: dict[str, Any]) -> Wire:
-        kinds = {"indent": int, "colon": str, "end": str}
+        kinds: dict[str, type] = {"indent": int, "colon": str, "end": str}
         for key, value in found.items():
-            if key not in kinds or type(value) is not kinds[key] or (key == "end" and value.strip()):
+            if key not in kinds or type(value) is not kinds[key] or (key == "end" and str(value).strip()):
                 raise self._error("", "wire", 'is like { indent = 0, colon = ":", end = "\\n" }')
-        if not 0 <= found.get("indent", 0) <= 16 or found.get("colon", ":").strip() != ":":
+        if not 0 <= found.get("indent", 0) <= 16 or str(found.get("colon", ":")).strip() != ":":
             raise self._error("", "wire", "has an indent of 0 to 16 and a colon with or without spaces")
         return Wire(**found)
 
@@ -201,14 +203,14 @@ class _Reader:
                 raise self._error("answers", copy, "is a table of kinds")
             for kind, templates in rules.items():
                 for template in templates if isinstance(templates, list) else [templates]:
-                    self._check(section, kind, template, ANSWERS + ("quit",))
+                    self._check(section, kind, template, (*ANSWERS, "quit"))
                     yield Rule(kind, template, copy)
 
     def _check(self, section: str, kind: str, template: Any, kinds: tuple[str, ...]) -> None:
         if kind not in kinds:
             raise self._error(section, kind, f"is no kind of message: there are {', '.join(kinds)}")
         if not isinstance(template, dict) or not template:
-            raise self._error(section, kind, "is a table such as { action = \"join\", group = \"{group}\" }")
+            raise self._error(section, kind, 'is a table such as { action = "join", group = "{group}" }')
         if unknown := unknown_holes(template):
             raise self._error(section, kind, f"has a hole {{{unknown[0]}}}: there are {', '.join(HOLES)}")
         if not any(constants(template)):

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 
+from libtchat.dialect.answers import action_key, as_page, errors_of, instance, is_like, merged
 from libtchat.dialect.dialect import Dialect, Rule, Wire
 from libtchat.dialect.probe import Tokens, frames, wrap
-from libtchat.dialect.template import Meaning, common, constants, generalise, holes, match, write
-from libtchat.dialect.vocabulary import ACTION_KEYS, KINDS, WRAPPERS
+from libtchat.dialect.template import Meaning, constants, generalise, holes, match, write
+from libtchat.dialect.vocabulary import KINDS, WRAPPERS
 from libtchat.value import frozen
 
 __all__ = ["Close", "Connect", "Send", "ServerFinding", "ServerSeen", "learn_server", "request_template"]
@@ -80,7 +80,6 @@ _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "messages": ("msgs", "messages"),
     "text": ("gbroadcast", "bgroup", "group-broadcast"),
 }
-_SENTENCE = re.compile(r"\S\s+\S")
 LISTS = ("users", "members", "groups")
 
 
@@ -325,7 +324,7 @@ class _Learner:
         for at, frame in came:
             if at != "b":
                 continue
-            template = _as_page(generalise(frame, texts), kind)
+            template = as_page(generalise(frame, texts), kind)
             if any(constants(template)) and not self.is_known(kind, template):
                 self.rules.append(Rule(kind, template))
                 self.acked.add(kind)
@@ -334,7 +333,7 @@ class _Learner:
     def moderate(self) -> ServerLearning:
         b = self.names["b"]
         for kind in ("kick", "ban"):
-            came = yield from self.act(kind, "a", group=self.group, dest=b, reason=self.tokens.next())
+            yield from self.act(kind, "a", group=self.group, dest=b, reason=self.tokens.next())
             if kind == "ban":
                 yield from self.fail("join", "b", group=self.group)
                 yield from self.act("unban", "a", group=self.group, dest=b)
@@ -382,15 +381,15 @@ class _Learner:
     # -- what follows
 
     def result(self, name: str) -> ServerFinding:
-        rules = _merged(self.rules)
-        for rule in [rule for rule in rules if any(_is_like(rule.template, other) for other in self.unknown)]:
+        rules = merged(self.rules)
+        for rule in [rule for rule in rules if any(is_like(rule.template, other) for other in self.unknown)]:
             rules.remove(rule)
             if not any(other.kind == rule.kind for other in rules):
                 self.done[rule.kind] = False
                 self.acked.add(rule.kind)  # it refuses, which is no silence
                 self.unknown_kinds[rule.kind] = "it does not know it"
-        for rule in _errors(self.errors, rules):
-            if not any(other.kind == "error" and match(other.template, _instance(rule.template)) for other in rules):
+        for rule in errors_of(self.errors, rules):
+            if not any(other.kind == "error" and match(other.template, instance(rule.template)) for other in rules):
                 rules.append(rule)
         kinds = ("hello", "tell", "broadcast", "create", "join", "text", "leave", "invite", "kick", "ban", "unban")
         silent = tuple(kind for kind in kinds if kind not in self.acked)
@@ -399,14 +398,14 @@ class _Learner:
             rule.kind
             for rule in rules
             if rule.kind not in ("tell", "broadcast", "text", "error")
-            and any(match(template, _instance(rule.template)) is not None for template in texts)
+            and any(match(template, instance(rule.template)) is not None for template in texts)
         }
         requests = {
             kind: request_template(kind, self.actions.get(kind), self.path)
             for kind in KINDS
             if KINDS[kind].action and kind not in self.fatal and kind not in self.unknown_kinds
         }
-        action = (*self.path, next((_action_key(rule.template, self.path) for rule in rules), "action"))
+        action = (*self.path, next((action_key(rule.template, self.path) for rule in rules), "action"))
         lacks = {kind: _WHY.get(kind, "nobody is told anything") for kind, worked in self.done.items() if not worked}
         lacks |= self.unknown_kinds
         lacks |= {kind: "it dies of it" for kind in self.fatal if kind in KINDS}
@@ -433,93 +432,3 @@ _WHY = {
     "tell": "the one it is for does not hear the text",
     "invite": "who is invited is not told",
 }
-
-
-def _action_key(found: Any, path: Sequence[str]) -> str:
-    for key in path:
-        found = found.get(key) if isinstance(found, dict) else None
-    if isinstance(found, dict):
-        return next((key for key in ACTION_KEYS if isinstance(found.get(key), str)), "action")
-    return "action"
-
-
-def _parts(template: Any) -> Iterator[Any]:
-    yield template
-    if isinstance(template, dict | list):
-        for part in template.values() if isinstance(template, dict) else template:
-            yield from _parts(part)
-
-
-def _loosely(template: Any) -> Any:
-    """Return *template* with a hole for every sentence and list in it: they will be others next time."""
-    if isinstance(template, dict):
-        return {key: _loosely(part) for key, part in template.items()}
-    if isinstance(template, list):
-        return ["{event}"]
-    if isinstance(template, str) and _SENTENCE.search(template):
-        return "{say}"
-    return template
-
-
-def _is_like(template: Any, unknown: Any) -> bool:
-    """Tell whether *template* says no more than what an action that there is not is answered with."""
-    if not unknown or not any(constants(unknown)):
-        return False
-    return bool(template == unknown or ("err" in str(unknown).lower() and _loosely(template) == _loosely(unknown)))
-
-
-def _as_page(template: Any, kind: str) -> Any:
-    """Return the template of a page: sentences that name somebody are its entries, or all of them in one text."""
-    if isinstance(template, dict):
-        return {key: _as_page(part, kind) for key, part in template.items()}
-    if isinstance(template, list) and isinstance(template[0], str):
-        return template if kind == "messages" and {"who", "text"} <= {*holes(template)} else ["{event}"]
-    if isinstance(template, str) and (_SENTENCE.search(template) or {"who", "text"} & {*holes(template)}):
-        return "{say}"
-    return template
-
-
-def _instance(template: Any) -> Any:
-    """Return a message that *template* would read."""
-    if isinstance(template, dict):
-        return {key: _instance(part) for key, part in template.items()}
-    if isinstance(template, list):
-        return [_instance(part) for part in template]
-    return re.sub(r"\{\w+\}", "x", template) if isinstance(template, str) else template
-
-
-def _merged(rules: Sequence[Rule]) -> list[Rule]:
-    """Join what was seen twice into what both have in common, and copies that are alike into one rule."""
-    found: list[Rule] = []
-    for rule in rules:
-        for at, other in enumerate(found):
-            if other.kind != rule.kind:
-                continue
-            both = common(other.template, rule.template)
-            if both == other.template == rule.template:
-                copy = other.copy if other.copy == rule.copy else ""
-            elif other.copy == rule.copy and both and _same_keys(both, other.template) and any(constants(both)):
-                copy = rule.copy
-            else:
-                continue
-            found[at] = Rule(rule.kind, both, copy)
-            break
-        else:
-            found.append(rule)
-    return found
-
-
-def _same_keys(one: Any, other: Any) -> bool:
-    return isinstance(one, dict) and {*holes(one)} == {*holes(other)}
-
-
-def _errors(seen: Sequence[tuple[Any, Mapping[str, str]]], rules: Sequence[Rule]) -> Iterator[Rule]:
-    """Make rules of refusals: any sentence, if something else shows that it is one; else just these sentences."""
-    for frame, roles in seen:
-        template = generalise(frame, roles)
-        loose = _loosely(template) if template else None
-        if not loose or any(match(rule.template, frame) is not None for rule in rules if rule.kind != "error"):
-            continue
-        others = [rule.template for rule in rules if rule.kind != "error"]
-        is_clear = "say" in holes(loose) and not any(match(loose, _instance(other)) is not None for other in others)
-        yield Rule("error", loose if is_clear else template)

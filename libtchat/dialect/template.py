@@ -85,7 +85,9 @@ def _write(template: Any, meaning: Meaning, sentence: Any) -> Any:
         if meaning.events is not None:
             lines = [evolved(entry, sentence) for entry in meaning.events]
         else:
-            lines = [Meaning("say", {**dict.fromkeys(("list", "who", "say", "event"), name)}) for name in meaning.list or ()]
+            lines = [
+                Meaning("say", {**dict.fromkeys(("list", "who", "say", "event"), name)}) for name in meaning.list or ()
+            ]
         written = [_write(template[0], line, sentence) for line in lines]
         return [entry for entry in written if entry is not _ABSENT]
     return template
@@ -94,7 +96,9 @@ def _write(template: Any, meaning: Meaning, sentence: Any) -> Any:
 def evolved(entry: Meaning, sentence: Any) -> Meaning:
     """Return *entry* with the line that says it under `say`, `event` and `list`, and under `text` if it has none."""
     line = sentence(entry) if sentence else entry.get("say")
-    return Meaning(entry.kind, {"text": line, **entry.values, "say": line, "event": line, "list": line}, copy=entry.copy)
+    return Meaning(
+        entry.kind, {"text": line, **entry.values, "say": line, "event": line, "list": line}, copy=entry.copy
+    )
 
 
 def _fill(template: str, meaning: Meaning) -> Any:
@@ -275,7 +279,7 @@ def _braced(text: str, roles: Mapping[str, str]) -> str:
 def _generalise_list(found: list[Any], roles: Mapping[str, str], listed: frozenset[str]) -> Any:
     if any(isinstance(entry, str) and entry in listed for entry in found):
         return ["{list}"]
-    entries = [generalise(entry, roles | dict.fromkeys(listed, "who")) for entry in found]
+    entries = [generalise(entry, {**roles, **dict.fromkeys(listed, "who")}) for entry in found]
     entries = [_without_constants(entry) for entry in entries if entry is not None]
     best = max(entries, key=lambda entry: len({*holes(entry)}), default=None)
     return [best] if best is not None and any(holes(best)) else None

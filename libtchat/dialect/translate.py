@@ -16,10 +16,10 @@ from attrs import define, evolve, field
 from libtchat.codec import Foreign, decode_request, encode, encode_request, read_message
 from libtchat.dialect.canonical import is_same, meaning_of_message, meaning_of_request, message_of, request_of, sentence
 from libtchat.dialect.detect import fitting_kind
-from libtchat.dialect.dialect import Dialect, Rule
+from libtchat.dialect.dialect import Dialect
+from libtchat.dialect.reading import read_answer
 from libtchat.dialect.template import Meaning, holes, match, write
 from libtchat.errors import Violation
-from libtchat.foreign import text_of
 from libtchat.reply import Error, Message, Pong, PublicMessage
 from libtchat.request import Hello, Ping, Request
 from libtchat.value import frozen
@@ -114,13 +114,22 @@ class Translator:
                 return self._request(Meaning(kind, one.values | _privacy(found)), None, now)
         request = decode_request(frame)
         if isinstance(request, Violation):
-            said = Error(request.code, request.request, request.group, request.dest, request.field, request.limit, id=request.id)
+            said = Error(
+                request.code, request.request, request.group, request.dest, request.field, request.limit, id=request.id
+            )
             return self._own(said)
         if isinstance(request, Ping):
             return self._own(Pong(self.ts, 1, "tchat bridge", request.id))
         meaning = meaning_of_request(request)
         if meaning is None:
-            return self._own(Error("unavailable", request.action, id=request.id, msg="the server behind this bridge has no such request"))
+            return self._own(
+                Error(
+                    "unavailable",
+                    request.action,
+                    id=request.id,
+                    msg="the server behind this bridge has no such request",
+                )
+            )
         return self._request(meaning, request, now)
 
     def _own(self, message: Message) -> list[Effect]:
@@ -193,7 +202,7 @@ class Translator:
         if self.server is None:
             return self._from_canonical(frame)
         found = _loads(frame)
-        meaning = self._read(found)
+        meaning = read_answer(self.server, found, self.me, [asked.meaning.kind for asked in self._asked])
         asked = self._answered(meaning)
         if asked is not None and asked.is_guard:
             return self._guarded(meaning, now)
@@ -222,64 +231,19 @@ class Translator:
             return []
         return self._pass_on(Meaning("join", {"group": meaning.get("group")}), None, now)
 
-    def _read(self, found: Any) -> Meaning:
-        """Return what the server says by *found*."""
-        assert self.server is not None
-        best: tuple[int, Meaning] | None = None
-        for rule in self.server.answers:
-            one = match(rule.template, found)
-            if one is None or not self._may_be(rule, one.values):
-                continue
-            copy = rule.copy or ("own" if is_same(one.values.get("who", ""), self.me) else "")
-            copy = copy or ("dest" if is_same(one.values.get("dest", ""), self.me) else "")
-            entries = None if one.entries is None else tuple(_entry(rule.kind, entry) for entry in one.entries)
-            names, events = one.list, entries
-            if rule.kind in ("users", "members", "groups"):
-                events = None
-                if names is None and entries is not None:
-                    names = tuple(e.get("who") or e.get("group") or e.get("say") or e.get("text") for e in entries)
-            meaning = Meaning(rule.kind, one.values, names, events, copy)
-            score = one.score * 4 + 2 * (rule.copy != "") + (rule.kind in [a.meaning.kind for a in self._asked])
-            if best is None or score > best[0]:
-                best = (score, meaning)
-        if best is None:
-            return self._unread(found)
-        kind = best[1].kind
-        if kind in self.server.typed:
-            return Meaning("say", {"say": text_of(_inner(found, self.server)) or sentence(best[1], self.me)})
-        return evolve(best[1], values={**best[1].values, **self._raw_say(found, best[1])})
-
-    def _raw_say(self, found: Any, meaning: Meaning) -> dict[str, str]:
-        """Return the server's own sentence, for what has no better one."""
-        if "say" in meaning.values or meaning.kind in ("tell", "broadcast", "text") or meaning.list is not None:
-            return {}
-        text = text_of(_inner(found, self.server))
-        if not text and meaning.kind == "error" and self.server is not None:
-            text = str(self.server.action_of(found))  # some have an action for each
-        return {"raw": text} if text else {}
-
-    def _may_be(self, rule: Rule, values: Mapping[str, str]) -> bool:
-        who, dest = values.get("who"), values.get("dest")
-        if rule.copy == "own" and who is not None and not is_same(who, self.me):
-            return False
-        if rule.copy == "own" and who is None and not any(a.meaning.kind == rule.kind for a in self._asked):
-            return False
-        return not (rule.copy == "dest" and dest is not None and not is_same(dest, self.me))
-
-    def _unread(self, found: Any) -> Meaning:
-        """Return what can be made of a message that no rule reads: its text, as an error if something was asked."""
-        assert self.server is not None
-        action = self.server.action_of(found)
-        text = text_of(_inner(found, self.server)) or json.dumps(found, ensure_ascii=False)
-        kinds = {rule.kind for rule in self.server.answers if self.server.action_of(rule.template) == action}
-        is_refusal = isinstance(action, str) and any(a.meaning.kind in kinds for a in self._asked if not a.is_guard)
-        return Meaning("error" if is_refusal else "say", {"say": text})
-
     def _answered(self, meaning: Meaning) -> _Asked | None:
         """Return what *meaning* answers, and wait for that no longer."""
-        is_answer = meaning.copy == "own" or meaning.kind in ("users", "members", "groups", "messages", "states", "hello", "quit")
+        is_answer = meaning.copy == "own" or meaning.kind in (
+            "users",
+            "members",
+            "groups",
+            "messages",
+            "states",
+            "hello",
+            "quit",
+        )
         for asked in self._asked:
-            if meaning.kind == "error" and not asked.is_guard or (is_answer and asked.meaning.kind == meaning.kind):
+            if (meaning.kind == "error" and not asked.is_guard) or (is_answer and asked.meaning.kind == meaning.kind):
                 self._asked.remove(asked)
                 return asked
         return None
@@ -301,7 +265,9 @@ class Translator:
         return evolve(meaning, values=values)
 
     def _sentence(self, meaning: Meaning, raw: str) -> str:
-        if raw and (meaning.kind in ("error", "hello", "quit") or message_of(meaning, self.me, "", lambda _: 1, None) is None):
+        if raw and (
+            meaning.kind in ("error", "hello", "quit") or message_of(meaning, self.me, "", lambda _: 1, None) is None
+        ):
             return raw
         return sentence(meaning, self.me)
 
@@ -337,7 +303,7 @@ class Translator:
 
     def _to_client(self, meaning: Meaning, asked: _Asked | None) -> list[Effect]:
         if self.client is None:
-            message = message_of(meaning, self.me, self.ts, self._seq, asked and asked.request)
+            message = message_of(meaning, self.me, self.ts, self._seq, asked.request if asked else None)
             if message is None:
                 message = PublicMessage("server", sentence(meaning, self.me), self.ts)
             return [ToClient(encode(message) + b"\r\n", _brief(meaning))]
@@ -413,25 +379,17 @@ def _loads(frame: bytes) -> Any:
         return {}
 
 
-def _inner(found: Any, dialect: Dialect | None) -> Mapping[str, Any]:
-    for key in dialect.action[:-1] if dialect else ():
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
 def _privacy(found: Any) -> dict[str, str]:
-    words = [value for key, value in found.items() if key in ("private", "isPrivate")] if isinstance(found, dict) else []
+    words = (
+        [value for key, value in found.items() if key in ("private", "isPrivate")] if isinstance(found, dict) else []
+    )
     return {"private": "yes"} if True in words else {}
-
-
-def _entry(kind: str, values: Mapping[str, str]) -> Meaning:
-    if kind == "messages" and {"who", "text"} <= values.keys():
-        return Meaning("text", values)
-    return Meaning("say", {"say": values.get("event") or values.get("say") or " ".join(values.values()), **values})
 
 
 def _brief(meaning: Meaning) -> str:
     """Return *meaning* for a trace."""
-    parts: Iterable[str] = (f"{hole}={value}" for hole, value in meaning.values.items() if hole not in ("say", "raw", "private"))
+    parts: Iterable[str] = (
+        f"{hole}={value}" for hole, value in meaning.values.items() if hole not in ("say", "raw", "private")
+    )
     names = "" if meaning.list is None else " [" + ", ".join(meaning.list) + "]"
     return " ".join([meaning.kind + (f".{meaning.copy}" if meaning.copy else ""), *parts]) + names

@@ -54,8 +54,15 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "hello": Kind("client-hello", "", ("say", "who"), ("hello", "welcome", "login", "connect", "connection")),
-    "tell": Kind("client-send", "s;{dest};{text}", ("text", "who"), ("send", "message", "msg", "private", "whisper", "privateMessage", "mp")),
-    "broadcast": Kind("client-broadcast", "b;{text}", ("text", "who"), ("broadcast", "all", "message", "chat", "publicMessage")),
+    "tell": Kind(
+        "client-send",
+        "s;{dest};{text}",
+        ("text", "who"),
+        ("send", "message", "msg", "private", "whisper", "privateMessage", "mp"),
+    ),
+    "broadcast": Kind(
+        "client-broadcast", "b;{text}", ("text", "who"), ("broadcast", "all", "message", "chat", "publicMessage")
+    ),
     "users": Kind(
         *("client-list-clients", "ls;", ("list",)),
         ("list-clients", "list", "clients", "users", "ls", "list-users", "listClients", "client-list", "clientsList"),
@@ -63,9 +70,24 @@ KINDS: Mapping[str, Kind] = {
     "quit": Kind("client-quit", "q;", (), ("quit", "bye", "exit")),
     "create": Kind(
         *("cgroupe", "cg;{group}", ("group",)),
-        ("cgroupe", "cgroup", "create-group", "group-created", "create", "created", "creategroup", "createGroup", "groupCreated"),
+        (
+            "cgroupe",
+            "cgroup",
+            "create-group",
+            "group-created",
+            "create",
+            "created",
+            "creategroup",
+            "createGroup",
+            "groupCreated",
+        ),
     ),
-    "join": Kind("join", "j;{group}", ("who", "group"), ("join", "joined", "join-group", "group-join", "user-joined", "groupJoined")),
+    "join": Kind(
+        "join",
+        "j;{group}",
+        ("who", "group"),
+        ("join", "joined", "join-group", "group-join", "user-joined", "groupJoined"),
+    ),
     "text": Kind(
         *("gbroadcast", "bg;{group};{text}", ("text", "who", "group")),
         (
@@ -75,11 +97,30 @@ KINDS: Mapping[str, Kind] = {
     ),
     "members": Kind(
         *("members", "members;{group}", ("list", "group")),
-        ("members", "list-members", "group-members", "membres", "member-list", "list-group-members", "clients", "membersList"),
+        (
+            "members",
+            "list-members",
+            "group-members",
+            "membres",
+            "member-list",
+            "list-group-members",
+            "clients",
+            "membersList",
+        ),
     ),
     "messages": Kind(
         *("msgs", "messages;{group}", ("text", "who")),
-        ("msgs", "messages", "list-messages", "group-messages", "history", "historique", "list-msgs", "message-list", "messagesList"),
+        (
+            "msgs",
+            "messages",
+            "list-messages",
+            "group-messages",
+            "history",
+            "historique",
+            "list-msgs",
+            "message-list",
+            "messagesList",
+        ),
     ),
     "groups": Kind(
         *("groups", "groups;", ("list",)),
@@ -139,7 +180,18 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         *("dest", "to", "target", "receiver", "recipient", "receiver_name", "destinataire", "cible", "kicked"),
         *("banned", "invited", "victim", "destination", "dst"),
     ),
-    "group": ("group", "groupe", "groupName", "group_name", "groupname", "room", "grp", "nomGroupe", "gname", "channel"),
+    "group": (
+        "group",
+        "groupe",
+        "groupName",
+        "group_name",
+        "groupname",
+        "room",
+        "grp",
+        "nomGroupe",
+        "gname",
+        "channel",
+    ),
     "text": (
         *("msg", "message", "content", "text", "description", "contenu", "texte", "body", "txt", "value", "mess"),
         *("info", "payload", "response", "reponse", "detail", "notice"),

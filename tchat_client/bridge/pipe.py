@@ -14,7 +14,7 @@ from attrs import define, evolve, field, frozen
 
 from libtchat.dialect.detect import Detector
 from libtchat.dialect.dialect import Dialect
-from libtchat.dialect.translate import Effect, End, ToClient, ToServer, Translator
+from libtchat.dialect.translate import Effect, End, ToClient, Translator
 from libtchat.framing import Framer
 from libtchat.limits import DEFAULT_LIMITS
 
@@ -183,7 +183,9 @@ class Pipe:
             for coroutine in (
                 self._read(self.reader, self._framer, self._from_client),
                 self._read(self._up_reader, Framer(_SERVER_LIMITS), self._from_server),
-                self._write(self._to_client, self.writer, 0.0 if self.route.dialect is None and client is None else GAP_SECONDS),
+                self._write(
+                    self._to_client, self.writer, 0.0 if self.route.dialect is None and client is None else GAP_SECONDS
+                ),
                 self._write(self._to_server, self._up_writer, GAP_SECONDS if self.route.dialect else 0.0),
             )
         ]

@@ -46,7 +46,9 @@ def read_dialects(paths: Sequence[Path], say: Callable[[str], None]) -> tuple[Di
     for path in paths:
         if path.is_dir():
             texts = sorted(path.glob("*.toml"))
-            found += [read_dialect(one, "client") for one in texts if 'side = "client"' in one.read_text("utf-8", "replace")]
+            found += [
+                read_dialect(one, "client") for one in texts if 'side = "client"' in one.read_text("utf-8", "replace")
+            ]
         else:
             found.append(read_dialect(path, "client"))
     for one, other, differ in alike(found):
@@ -84,7 +86,7 @@ async def run_bridge(routes: Sequence[Route], port_file: Path | None, traces: bo
             raise CannotConnect("cannot-listen", address=f"{host}:{port}", cause=cause) from None
         port = servers[-1].sockets[0].getsockname()[1]
         theirs = route.dialect.name if route.dialect else "tchat"
-        _log(f"listening on {host}:{port}, to {route.to[0]}:{route.to[1]} ({theirs}), {len(route.clients)} dialects of clients")
+        _log(f"listening on {host}:{port}, to {route.to[0]}:{route.to[1]} ({theirs}); dialects: {len(route.clients)}")
     if port_file is not None:
         ports = [str(server.sockets[0].getsockname()[1]) for server in servers]
         port_file.write_text("\n".join(ports) + "\n", "utf-8")
@@ -116,7 +118,9 @@ def make_routes(
         Misused: their numbers differ.
     """
     if not listen or len(listen) != len(to) or len(servers) > len(to):
-        raise Misused("dialect", detail="every --listen HOST:PORT has its --to HOST:PORT, and at most one --as FILE or --as -")
+        raise Misused(
+            "dialect", detail="every --listen HOST:PORT has its --to HOST:PORT, and at most one --as FILE or --as -"
+        )
     dialects = [*servers, *([None] * (len(to) - len(servers)))]
     routes = []
     for one, other, dialect in zip(listen, to, dialects, strict=True):

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from attrs import evolve, frozen
 
 from libtchat.dialect.asking import Requests, learn_requests, merge
-from libtchat.dialect.client import Basics, Finding, assemble, learn_answers, learn_basics
+from libtchat.dialect.client import assemble, learn_basics
 from libtchat.dialect.dialect import Dialect
+from libtchat.dialect.showing import learn_answers
+from libtchat.dialect.spread import Basics, Finding
 from libtchat.dialect.vocabulary import ANSWERS
 from tchat_client.learn.client_lab import ClientLab, LabError
 from tchat_client.learn.program import Setup, now
@@ -77,7 +79,9 @@ def _learn(setup: Setup, name: str, words: Sequence[str], is_late: Callable[[], 
             shares = [
                 pool.submit(
                     lab.run,
-                    learn_answers(_for(basics, lab.name), ANSWERS[at::RUNS], requests.own, words, ("za", "ze", "zi")[at]),
+                    learn_answers(
+                        _for(basics, lab.name), ANSWERS[at::RUNS], requests.own, words, ("za", "ze", "zi")[at]
+                    ),
                 )
                 for at, lab in enumerate(labs)
             ]

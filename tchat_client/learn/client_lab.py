@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from libtchat.dialect.client import Learning
 from libtchat.dialect.dialect import Wire
 from libtchat.dialect.probe import Observation, Probe, Start, Tell, Type, frames
+from libtchat.dialect.spread import Learning
 from libtchat.dialect.vocabulary import PROMPTS
 from tchat_client.learn.program import Program, Setup, fill, now
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field, frozen
@@ -19,7 +19,9 @@ __all__ = ["Program", "Setup", "plain"]
 
 MAX_OUTPUT_BYTES = 1 << 20
 _WIDE = (60, 500)  # rows, columns: nothing is to be wrapped
-_CONTROLS = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[\[(][0-9;?]*[ -/]*[@-~]?|\x1b[@-Z\\-_=>78]|[\x00-\x08\x0e-\x1f\x7f]")
+_CONTROLS = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[\[(][0-9;?]*[ -/]*[@-~]?|\x1b[@-Z\\-_=>78]|[\x00-\x08\x0e-\x1f\x7f]"
+)
 
 
 @frozen
@@ -88,7 +90,9 @@ class Program:
             self._start_in_terminal(words, common)
         else:
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, bufsize=0, **common)
+            self._process = subprocess.Popen(
+                words, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, bufsize=0, **common
+            )
             assert self._process.stdin is not None
             assert self._process.stdout is not None
             self._stdin, self._stdout = self._process.stdin.fileno(), self._process.stdout.fileno()

@@ -15,6 +15,8 @@ __all__ = ["of_client", "of_server", "render"]
 
 Report = dict[str, Any]
 
+_WHOSE = {"own": "of who did it", "dest": "of whom it was done to", "": "of the others"}
+
 
 def of_client(learnt: Learnt) -> Report:
     """Return the report on a client."""
@@ -33,9 +35,8 @@ def of_client(learnt: Learnt) -> Report:
             if not is_own:
                 row["why"] = _why(dialect, finding.deadly if finding else ())
             elif finding and finding.mute:
-                row["why"] = "in the copy " + " and ".join(
-                    {"own": "of who did it", "dest": "of whom it was done to", "": "of the others"}[copy] for copy in finding.mute
-                ) + " it shows nothing of it: a notice is shown"  # fmt: skip
+                whose = " and ".join(_WHOSE[copy] for copy in finding.mute)
+                row["why"] = f"in the copy {whose} it shows nothing of it: a notice is shown"
         rows.append(row)
     remarks = [*requests.trouble]
     remarks += ["it needs a terminal"] if learnt.pty else []
@@ -45,13 +46,17 @@ def of_client(learnt: Learnt) -> Report:
     elif learnt.basics.control_keys:
         remarks.append("what it has no word for it shows by its default branch")
     else:
-        remarks.append("what it has no word for is shown as a text of 'server', which a user of that name could type as well")
+        remarks.append("what it has no word for is a text of 'server', which a user of that name could type as well")
     return {"name": dialect.name, "side": "client", "rows": rows, "remarks": remarks, "fatal": list(dialect.fatal)}
 
 
 def _why(dialect: Dialect, deadly: tuple[str, ...]) -> str:
     how = "a notice is shown" if dialect.rule("say") else "nothing is shown"
-    return f"it dies of {', '.join(deadly[:3])}: {how}" if deadly and "unknown" not in dialect.fatal else f"no word for it: {how}"
+    return (
+        f"it dies of {', '.join(deadly[:3])}: {how}"
+        if deadly and "unknown" not in dialect.fatal
+        else f"no word for it: {how}"
+    )
 
 
 def of_server(finding: ServerFinding) -> Report:
@@ -85,7 +90,9 @@ def render(report: Mapping[str, Any]) -> str:
     for row in report["rows"]:
         parts = []
         if "typed" in row:
-            parts.append(f"typed {row['typed']}" if row["typed"] else "" if row["command"] == "hello" else "cannot be typed")
+            parts.append(
+                f"typed {row['typed']}" if row["typed"] else "" if row["command"] == "hello" else "cannot be typed"
+            )
         if row.get("sends"):
             parts.append(f"sends {_short(row['sends'])}" if report["side"] == "client" else "")
         if row.get("shows"):
@@ -96,7 +103,9 @@ def render(report: Mapping[str, Any]) -> str:
             parts.append(row["why"])
         lines.append(f"  {row['command']:<10} " + " | ".join(part for part in parts if part))
     lines += [f"  note: {remark}" for remark in report["remarks"]]
-    can = sum(bool(row.get("sends")) for row in report["rows"] if row["command"] in KINDS and KINDS[row["command"]].typed)
+    can = sum(
+        bool(row.get("sends")) for row in report["rows"] if row["command"] in KINDS and KINDS[row["command"]].typed
+    )
     lines.append(f"  {can} of {len(COMMANDS)} commands")
     return "\n".join(lines)
 

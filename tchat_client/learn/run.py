@@ -63,14 +63,20 @@ class NotLearnt(LinkError):
 
 
 def learn_all(subjects: list[Subject], directory: Path, seconds: float, *, is_json: bool) -> int:
-    """Learn all *subjects*, two at once, into `SIDE-NAME.toml` files in *directory*; return 1 if one cannot be learnt."""
+    """Learn all *subjects*, two at once, into `SIDE-NAME.toml` in *directory*; return 1 if one cannot be learnt."""
     directory.mkdir(parents=True, exist_ok=True)
 
     def learn(subject: Subject) -> dict[str, Any]:
         try:
             dialect, found = _learn(subject, seconds, lambda text: _say(f"{subject.name} ({subject.side}): {text}"))
         except LabError as error:
-            return {"name": subject.name, "side": subject.side, "rows": [], "remarks": [f"not learnt: {error}"], "failed": True}
+            return {
+                "name": subject.name,
+                "side": subject.side,
+                "rows": [],
+                "remarks": [f"not learnt: {error}"],
+                "failed": True,
+            }
         _write(directory / f"{subject.side}-{subject.name}.toml", dialect)
         return found
 

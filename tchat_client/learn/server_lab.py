@@ -103,7 +103,9 @@ class ServerLab:
         try:
             found = socket.create_connection(self.address, 3.0)
         except OSError as error:
-            raise LabError(f"cannot connect to {self.address[0]}:{self.address[1]}: {error.strerror or error}") from None
+            raise LabError(
+                f"cannot connect to {self.address[0]}:{self.address[1]}: {error.strerror or error}"
+            ) from None
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         found.setblocking(False)
         self._peers[probe.who] = peer = _Peer(found)
@@ -129,7 +131,9 @@ class ServerLab:
                 self._wait(lambda: False, 0.05)
                 if program.is_alive:
                     return
-                self._program = program = Program(setup, values, self._selector)  # it died of a connection without a word
+                self._program = program = Program(
+                    setup, values, self._selector
+                )  # it died of a connection without a word
                 program.start()
                 self._wait(lambda: False, 1.0)
                 return

@@ -1,6 +1,6 @@
-"""Play a chat between a foreign client and a foreign server, with the bridge between or without: what works?
+"""Play a chat between a foreign client and a foreign server with the bridge between: what works?
 
-`python tests/foreign/grid.py DIR` learns nothing: it takes the dialects from DIR (`client-NAME.toml`, `server-NAME.toml`).
+It learns nothing: `python tests/foreign/grid.py DIR` takes the dialects from DIR (`client-NAME.toml`, ...).
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class Peer:
 
     def send(self, **fields: str) -> None:
         with contextlib.suppress(OSError):
-            self.socket.sendall(json.dumps({"from": self.name, "sender": self.name, "name": self.name, **fields}).encode() + b"\n")
+            self.socket.sendall(
+                json.dumps({"from": self.name, "sender": self.name, "name": self.name, **fields}).encode() + b"\n"
+            )
             time.sleep(0.03)
 
     def hears(self, *words: str, since: int = 0, seconds: float = WAIT_SECONDS) -> bool:
@@ -122,7 +124,9 @@ class Chat:
         mark = os.urandom(3).hex().translate(str.maketrans("0123456789", "ghijklmnop"))
         self.name, self.group, self.other = f"alice{mark}", f"wob{mark}", f"web{mark}"
         self.bob, self.carol = Peer(peers_port, f"bob{mark}"), Peer(peers_port, f"carol{mark}")
-        words = [part.replace("{name}", self.name).replace("{host}", HOST).replace("{port}", str(port)) for part in client]
+        words = [
+            part.replace("{name}", self.name).replace("{host}", HOST).replace("{port}", str(port)) for part in client
+        ]
         self.screen = Screen(words, HOST=HOST, PORT=str(port))
         self.marks = 0
 
@@ -264,7 +268,9 @@ def play(client: Sequence[str], typed: dict[str, str], port: int, peers_port: in
 @contextlib.contextmanager
 def serving(command: Sequence[str]) -> Iterator[int]:
     port = free_port()
-    server = Screen([part.replace("{port}", str(port)).replace("{host}", HOST) for part in command], PORT=str(port), HOST=HOST)
+    server = Screen(
+        [part.replace("{port}", str(port)).replace("{host}", HOST) for part in command], PORT=str(port), HOST=HOST
+    )
 
     def answers() -> bool:
         with contextlib.suppress(OSError):
@@ -318,7 +324,9 @@ def main(directory: Path, only: Sequence[str]) -> None:
                 done, missed = play(row["command"], typed, inner, inner)
             total[0] += len(done)
             total[1] += len(done) + len(missed)
-            print(f"{row['name']:>12} on {name:<12} {len(done)}/{len(done) + len(missed)}  {' '.join(missed)}", flush=True)
+            print(
+                f"{row['name']:>12} on {name:<12} {len(done)}/{len(done) + len(missed)}  {' '.join(missed)}", flush=True
+            )
     print("total", total)
 
 
