@@ -16,6 +16,7 @@ _SENTENCE = re.compile(r"\S\s+\S")
 
 
 def action_key(found: Any, path: Sequence[str]) -> str:
+    """Return the key, inside *path*, that says what a message is."""
     for key in path:
         found = found.get(key) if isinstance(found, dict) else None
     if isinstance(found, dict):

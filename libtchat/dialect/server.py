@@ -280,24 +280,34 @@ class _Learner:
             self.last_text = text
 
     def create(self) -> ServerLearning:
+        """Make a group, under the name of the action that does it."""
+        answered: list[str] = []
         for action in (self.actions["create"],) if "create" in self.actions else _CREATE:
             self.actions["create"] = action
-            self.fatal.pop("create", None)
             group = self.tokens.next()
             came = yield from self.send("create", "a", group=group)
-            listed = yield from self.send("groups", "b")
+            if "create" in self.fatal:
+                self.fatal.pop("create")
+                continue
+            answered += [action] if any(at == "a" for at, _ in came) else []
             members = yield from self.send("members", "a", group=group)
-            if self.has_list(listed, "b", group) or self.has_list(members, "a", self.names["a"]):
-                self.group = group
-                self.groups.append(group)
+            is_there = self.has_list(members, "a", self.names["a"])
+            if not is_there:
+                is_there = self.has_list((yield from self.send("groups", "b")), "b", group)
+            if is_there:
                 self.done["create"] = True
-                self.learn("create", "a", came, group=group)
+                self.keep_group(group, came)
                 return
-        self.actions["create"] = _CREATE[0]
-        self.group = self.tokens.next()
-        self.groups.append(self.group)
-        came = yield from self.send("create", "a", group=self.group)
-        self.learn("create", "a", came, group=self.group)
+        self.actions["create"] = (answered or _CREATE)[0]
+        group = self.tokens.next()
+        came = yield from self.send("create", "a", group=group)
+        self.keep_group(group, came)
+
+    def keep_group(self, group: str, came: list[tuple[str, Any]]) -> None:
+        """Go on in *group*, whose creation was answered by what *came*."""
+        self.group = group
+        self.groups.append(group)
+        self.learn("create", "a", came, group=group)
 
     def act(self, kind: str, who: str, **values: str) -> ServerLearning:
         came = yield from self.send(kind, who, **values)

@@ -35,7 +35,7 @@ _LATER_NAMES = 8  # tried again in other copies
 _WIDE_NAMES = 6
 
 # In whose copy a kind is tried, the likeliest first, where that is not anybody's.
-_COPIES = {"invite": ("dest", "", "own"), "create": ("own", "")}
+_COPIES: Mapping[str, tuple[str, ...]] = {"invite": ("dest", "", "own"), "create": ("own", "")}
 
 # What languages show of what is not there.
 _NOTHING = re.compile(r"\b(?:undefined|None|null|NaN|nil)\b")
@@ -101,9 +101,9 @@ class _Prober:
         self.deadly = []
         if self.basics.control is None:
             names = names[:_MAX_NAMES_IF_DEADLY]
-        copies: tuple[str, ...] = _COPIES.get(kind, ("", "dest", "own"))
+        copies = _COPIES.get(kind, ("", "dest", "own"))
         if self.basics.control is None:
-            copies = (copies[0],)
+            copies = copies[:1]  # type: ignore[assignment]
         is_told_all = any(spot.startswith("text:") for spot in self.basics.control_keys)
         later = _LATER_NAMES // (3 if is_told_all else 1)
         best = Finding(kind)

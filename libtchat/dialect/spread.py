@@ -178,6 +178,7 @@ def _plain(value: Any) -> Any:
 
 
 def hole_of(kind: str, hole: str, *, inside: bool) -> str:
+    """Return which hole of *kind* a key of *hole* is: `text` is the sentence in what is no text of anybody's."""
     if hole in ("text", "error"):
         return "text" if (kind in TEXT_KINDS or (inside and kind == "messages")) and hole == "text" else "say"
     return hole
@@ -199,6 +200,7 @@ def covers(kind: str, keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_enough(found: Finding) -> bool:
+    """Tell whether nothing better than *found* needs to be looked for."""
     if not found.is_specific:
         return False
     if found.kind in LIST_KINDS:
