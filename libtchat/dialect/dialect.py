@@ -115,7 +115,7 @@ def _section(name: str, rules: Mapping[str, list[Any]]) -> list[str]:
     if not rules:
         return []
     lines = ["", f"[{name}]"]
-    for kind, templates in sorted(rules.items(), key=lambda item: [*KINDS].index(item[0])):
+    for kind, templates in sorted(rules.items(), key=lambda item: _ORDER[item[0]]):
         if len(templates) == 1:
             lines.append(f"{kind} = {_toml(templates[0])}")
         else:
@@ -151,6 +151,7 @@ def load(text: str, source: str = "dialect") -> Dialect:
     return _Reader(text, source).read(found)
 
 
+_ORDER = {kind: number for number, kind in enumerate(KINDS)}
 _TABLES = ("wire", "requests", "answers")
 _KNOWN = ("name", "side", "action", "silent", "fatal", "typed", "invite_adds", *_TABLES)
 
@@ -180,7 +181,8 @@ class _Reader:
         requests = self._table(found, "requests")
         for kind, template in requests.items():
             self._check("requests", kind, template, ("hello", "quit", *COMMANDS))
-        answers = tuple(self._answers(self._table(found, "answers")))
+        rules = self._answers(self._table(found, "answers"))
+        answers = tuple(sorted(rules, key=lambda rule: (COPIES.index(rule.copy), _ORDER[rule.kind])))
         wire = self._wire(self._table(found, "wire"))
         return Dialect(
             name, side, action, wire, requests, answers, words["silent"], words["fatal"], adds, words["typed"]
@@ -196,7 +198,7 @@ class _Reader:
         return Wire(**found)
 
     def _answers(self, found: dict[str, Any]) -> Iterator[Rule]:
-        for copy in ("own", "dest", ""):
+        for copy in COPIES:
             rules = found.get(copy, {}) if copy else {k: v for k, v in found.items() if k not in COPIES[1:]}
             section = "answers" + (f".{copy}" if copy else "")
             if not isinstance(rules, dict):

@@ -36,11 +36,11 @@ def read_answer(server: Dialect, found: Any, me: str, asked: Sequence[str]) -> M
             best = (score, _meaning(rule, one, me))
     if best is None:
         return _unread(server, found, asked)
-    meaning, own_words = best[1], text_of(_inner(found, server))
+    meaning, own_words = best[1], _sentence_of(_inner(found, server))
     if meaning.kind in server.typed:
         return Meaning("say", {"say": own_words or sentence(meaning, me)})
     if not own_words and meaning.kind == "error":
-        own_words = str(server.action_of(found))  # some have an action for each
+        own_words = str(server.action_of(found) or "")  # some have an action for each
     is_said = "say" in meaning.values or meaning.kind in ("tell", "broadcast", "text") or meaning.list is not None
     return meaning if is_said or not own_words else evolve(meaning, values={**meaning.values, "raw": own_words})
 
@@ -67,10 +67,16 @@ def _may_be(rule: Rule, values: Mapping[str, str], me: str, asked: Sequence[str]
 def _unread(server: Dialect, found: Any, asked: Sequence[str]) -> Meaning:
     """Return what can be made of a message that no rule reads: its text, as an error if something was asked."""
     action = server.action_of(found)
-    text = text_of(_inner(found, server)) or json.dumps(found, ensure_ascii=False)
+    text = _sentence_of(_inner(found, server)) or json.dumps(found, ensure_ascii=False)
     kinds = {rule.kind for rule in server.answers if server.action_of(rule.template) == action}
     is_refusal = isinstance(action, str) and any(kind in kinds for kind in asked)
     return Meaning("error" if is_refusal else "say", {"say": text})
+
+
+def _sentence_of(found: Mapping[str, Any]) -> str:
+    """Return the text that *found* has for people: under a key known for that, or what looks like one."""
+    texts = [part for part in found.values() if isinstance(part, str) and " " in part.strip()]
+    return text_of(found) or max(texts, key=len, default="")
 
 
 def _inner(found: Any, dialect: Dialect) -> Mapping[str, Any]:

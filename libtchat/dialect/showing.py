@@ -37,6 +37,8 @@ _WIDE_NAMES = 6
 # In whose copy a kind is tried, the likeliest first, where that is not anybody's.
 _COPIES: Mapping[str, tuple[str, ...]] = {"invite": ("dest", "", "own"), "create": ("own", "")}
 
+_LIST_VARIANTS = ("", "objects", "text", "text-objects")
+
 # What languages show of what is not there.
 _NOTHING = re.compile(r"\b(?:undefined|None|null|NaN|nil)\b")
 
@@ -103,7 +105,7 @@ class _Prober:
             names = names[:_MAX_NAMES_IF_DEADLY]
         copies = _COPIES.get(kind, ("", "dest", "own"))
         if self.basics.control is None:
-            copies = copies[:1]  # type: ignore[assignment]
+            copies = copies[:1]
         is_told_all = any(spot.startswith("text:") for spot in self.basics.control_keys)
         later = _LATER_NAMES // (3 if is_told_all else 1)
         best = Finding(kind)
@@ -131,7 +133,7 @@ class _Prober:
 
     def try_name(self, kind: str, name: str, copy: str, wide: str = "") -> Learning:
         best = Finding(kind)
-        variants = ("", "objects", "text", "text-objects") if kind in LIST_KINDS else ("", "success")
+        variants: tuple[str, ...] = _LIST_VARIANTS if kind in LIST_KINDS else ("", "success")
         if kind not in LIST_KINDS and "{own}" not in self.affixes_of.get(name, "{own}"):
             variants = ("",)
         for variant in variants if self.basics.control is not None else variants[: len(variants) // 2]:

@@ -153,7 +153,7 @@ class Translator:
             meaning, request = self._held[0]
             guard = self._guard(meaning)
             if guard is not None:
-                query = Meaning(guard, {"group": meaning.get("group")})
+                query = Meaning(guard, {"group": meaning.get("group")} if meaning.get("group") else {})
                 self._asked.append(_Asked(query, None, now, is_guard=True))
                 self._guarding, self._guard_until = guard, now + GUARD_SECONDS
                 effects += self._to_server(query, None)

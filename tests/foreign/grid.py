@@ -128,6 +128,9 @@ class Chat:
             part.replace("{name}", self.name).replace("{host}", HOST).replace("{port}", str(port)) for part in client
         ]
         self.screen = Screen(words, HOST=HOST, PORT=str(port))
+        if "{name}" not in " ".join(client):  # it asks
+            for answer in (self.name, HOST, str(port)):
+                self.screen.type(answer)
         self.marks = 0
 
     def close(self) -> None:
