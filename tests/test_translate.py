@@ -11,7 +11,7 @@ from libtchat.dialect.dialect import Dialect, Rule
 from libtchat.dialect.translate import ACK_SECONDS, GUARD_SECONDS, MADE_UP, Effect, End, ToClient, ToServer, Translator
 
 CLIENT = Dialect(
-    "c", "client",
+    "c", "client", ("do",),
     requests={
         "hello": {"who": "{me}", "do": "hi"},
         "join": {"who": "{me}", "room": "{group}", "do": "in"},
@@ -30,7 +30,7 @@ CLIENT = Dialect(
 )  # fmt: skip
 
 SERVER = Dialect(
-    "s", "server",
+    "s", "server", ("a",),
     requests={kind: {"a": kind, "me": "{me}", "g": "{group}", "d": "{dest}", "m": "{text}", "r": "{reason}"}
               for kind in ("hello", "join", "kick", "text", "members", "tell", "users")},
     answers=(

@@ -24,7 +24,8 @@ def read_answer(server: Dialect, found: Any, me: str, asked: Sequence[str]) -> M
     Args:
         asked: the kinds of the requests that wait for their answer.
     Returns:
-        The meaning; `raw` among its values is the server's own sentence, for what has no better one.
+        The meaning; `raw` among its values is the server's own sentence, for what has no better one, and `about` the
+        kind that an error is known to be about.
     """
     best: tuple[int, Meaning] | None = None
     for rule in server.answers:
@@ -39,6 +40,8 @@ def read_answer(server: Dialect, found: Any, me: str, asked: Sequence[str]) -> M
     meaning, own_words = best[1], _sentence_of(_inner(found, server))
     if meaning.kind in server.typed:
         return Meaning("say", {"say": own_words or sentence(meaning, me)})
+    if meaning.kind == "error":
+        meaning = evolve(meaning, values={**meaning.values, "about": _about(server, found, asked)})
     if not own_words and meaning.kind == "error":
         own_words = str(server.action_of(found) or "")  # some have an action for each
     is_said = "say" in meaning.values or meaning.kind in ("tell", "broadcast", "text") or meaning.list is not None
@@ -66,11 +69,17 @@ def _may_be(rule: Rule, values: Mapping[str, str], me: str, asked: Sequence[str]
 
 def _unread(server: Dialect, found: Any, asked: Sequence[str]) -> Meaning:
     """Return what can be made of a message that no rule reads: its text, as an error if something was asked."""
-    action = server.action_of(found)
     text = _sentence_of(_inner(found, server)) or json.dumps(found, ensure_ascii=False)
-    kinds = {rule.kind for rule in server.answers if server.action_of(rule.template) == action}
-    is_refusal = isinstance(action, str) and any(kind in kinds for kind in asked)
-    return Meaning("error" if is_refusal else "say", {"say": text})
+    about = _about(server, found, asked)
+    return Meaning("error", {"say": text, "about": about}) if about else Meaning("say", {"say": text})
+
+
+def _about(server: Dialect, found: Any, asked: Sequence[str]) -> str:
+    """Return which of the kinds *asked* for a refusal is about, by its action; "" if that does not say it."""
+    action = server.action_of(found)
+    rules = [rule for rule in server.answers if rule.kind != "error" and server.action_of(rule.template) == action]
+    kinds = {rule.kind for rule in rules} if isinstance(action, str) else set()
+    return next((kind for kind in asked if kind in kinds), "")
 
 
 def _sentence_of(found: Mapping[str, Any]) -> str:

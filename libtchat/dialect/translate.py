@@ -74,6 +74,7 @@ _GUARDS: Mapping[str, tuple[tuple[str, ...], str, str]] = {
         *("groups", "group"),
     ),
 }
+_ANSWERED_ALONE = ("users", "members", "groups", "messages", "states", "hello", "quit")
 _ENTRIES = ("who", "dest", "group", "text", "reason", "say", "event")
 
 
@@ -233,20 +234,16 @@ class Translator:
 
     def _answered(self, meaning: Meaning) -> _Asked | None:
         """Return what *meaning* answers, and wait for that no longer."""
-        is_answer = meaning.copy == "own" or meaning.kind in (
-            "users",
-            "members",
-            "groups",
-            "messages",
-            "states",
-            "hello",
-            "quit",
-        )
-        for asked in self._asked:
-            if (meaning.kind == "error" and not asked.is_guard) or (is_answer and asked.meaning.kind == meaning.kind):
-                self._asked.remove(asked)
-                return asked
-        return None
+        waiting = [asked for asked in self._asked if asked.meaning.kind == meaning.kind]
+        if meaning.kind == "error":
+            waiting = [asked for asked in self._asked if not asked.is_guard and asked.meaning.kind != "hello"]
+            waiting = [a for a in waiting if a.meaning.kind == meaning.get("about")] or waiting or self._asked
+        elif meaning.copy != "own" and meaning.kind not in _ANSWERED_ALONE:
+            return None
+        if not waiting:
+            return None
+        self._asked.remove(waiting[0])
+        return waiting[0]
 
     def _completed(self, meaning: Meaning, asked: _Asked | None) -> Meaning:
         """Add what follows: who did it, in one's own copy; to whom, in the victim's; what was asked for."""
@@ -260,6 +257,7 @@ class Translator:
                 if hole in asked.meaning.values and (meaning.copy == "own" or hole == "group"):
                     values.setdefault(hole, asked.meaning.values[hole])
         raw = values.pop("raw", "")
+        values.pop("about", None)
         if "say" not in values:
             values["say"] = self._sentence(evolve(meaning, values=values), raw)
         return evolve(meaning, values=values)

@@ -165,7 +165,7 @@ ANSWERS = tuple(name for name in KINDS if name != "quit")
 
 # {0} is a name of the kind, {own} the name that the program itself gives the request; the likeliest first.
 AFFIXES = (
-    *("server-{own}", "{own}", "{own}-response", "server-{0}", "{0}", "{own}-ok", "{own}-success", "{own}-reply"),
+    *("server-{own}", "{own}", "{own}-response", "{own}-ok", "{own}-success", "{own}-reply", "server-{0}", "{0}"),
     *("{own}-ack", "ack-{own}", "server-{own}-response", "client-{0}", "group-{0}", "server-group-{0}", "{own}-result"),
     *("response-{own}", "{own}ed", "server_{own}", "{own}_response", "{own}-group", "res-{own}", "new-{own}"),
     *("{own}-notification", "notify-{own}", "on-{own}", "{own}Response", "server{Own}"),
