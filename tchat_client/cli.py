@@ -110,6 +110,7 @@ _COMMON: Mapping[str, Callable[[Callable[..., int]], Callable[..., int]]] = {
     "password_file": click.option(
         *("--password-file", "password_file"), metavar="FILE", help="The password of your name (or TCHAT_PASSWORD)."
     ),
+    "dialect": click.option("--dialect", metavar="FILE", help="The server speaks this dialect: see tchat learn."),
     "timeout": click.option("--timeout", metavar="TIME", default="10s", help="How long to wait for an answer."),
     "config": click.option("--config", metavar="FILE", envvar="TCHAT_CONFIG", help="Another configuration file."),
     "trace": click.option("--trace", is_flag=True, help="Show every message in and out."),
@@ -389,7 +390,12 @@ def _link(options: Options, state: State, watcher: Watcher | None = None) -> Lin
     tls = _tls_context(options.ca) if options.uses_tls else None
     token = state.token(options.address, options.name) if options.name else None
     times = Times(answer_seconds=options.timeout, connect_seconds=options.timeout)
-    return Link(options.address, options.name, tls, token, options.password, watcher or Watcher(), times)
+    dialect = None
+    if options.dialect is not None:
+        from tchat_client.bridge.serve import read_dialect
+
+        dialect = read_dialect(Path(options.dialect), "server")
+    return Link(options.address, options.name, tls, token, options.password, watcher or Watcher(), times, dialect)
 
 
 def _tls_context(ca: str | None) -> SSLContext:

@@ -35,6 +35,7 @@ class Options:
     is_json: bool
     is_plain: bool
     joins: tuple[str, ...]
+    dialect: str | None = None
 
 
 def read_options(
@@ -52,6 +53,7 @@ def read_options(
     host: str | None,
     joins: tuple[str, ...],
     plain: bool,
+    dialect: str | None,
 ) -> Options:
     """Put together what was asked for: the command line, then the environment, then the config file."""
     found: dict[str, Any] = read_config(None if config is None else Path(config))
@@ -75,6 +77,7 @@ def read_options(
         is_json=json,
         is_plain=plain or bool(found.get("plain")),
         joins=joins or tuple(found.get("join") or ()),
+        dialect=dialect,
     )
 
 

@@ -12,6 +12,7 @@ import ssl
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tchat_server import descriptor, journal
 from tchat_server.admin import Admin, Probe
 from tchat_server.log import EventLog, LogRefused
 from tchat_server.log.memory import MemoryLog
+from tchat_server.peer import PeerProtocol
 from tchat_server.server import Server
 from tchat_server.settings import MEMORY, Settings, server_options, settings_from
 from tchat_server.storage import Encoder
@@ -124,6 +126,18 @@ def own(db: Path, group: str, name: str) -> None:
     click.echo(f"{name} owns {event.group} (event {event.seq})")
 
 
+def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]:
+    if settings.dialects is None:
+        return PeerProtocol
+    from libtchat.dialect.dialect import DialectError
+    from tchat_server.foreign import ForeignPeer, read_dialects
+
+    try:
+        return partial(ForeignPeer, read_dialects(settings.dialects))
+    except (DialectError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -138,7 +152,8 @@ async def serve(settings: Settings) -> None:
     encoder = Encoder()
     log = _open_log(settings, encoder)
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
-    server = Server(hub, log, encoder, limits=settings.limits, trace=journal.trace if settings.trace else None)
+    trace = journal.trace if settings.trace else None
+    server = Server(hub, log, encoder, limits=settings.limits, trace=trace, make_peer=_make_peer(settings))
     watchdog = Watchdog(server)
     loop.set_exception_handler(server.fail)
     stop = asyncio.Event()

@@ -50,6 +50,7 @@ class Server:
         encoder: shared with the log.
         clock: seconds since the epoch, UTC.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
+        make_peer: makes the end of a connection of this server, its host and its address.
     """
 
     def __init__(
@@ -61,9 +62,11 @@ class Server:
         limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
         trace: Callable[[str, str, bytes], None] | None = None,
+        make_peer: Callable[[Server, str, str], PeerProtocol] = PeerProtocol,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
         self._encoder, self._clock, self.trace = encoder, clock, trace
+        self._make_peer = make_peer
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._crowd = Crowd(limits, self.metrics)
         self._dirty: list[PeerProtocol] = []
@@ -91,7 +94,7 @@ class Server:
         )
         sock.setblocking(False)
         _keep_alive(sock, self.limits)
-        self._listeners.append(Listener(sock, tls, self._crowd, partial(PeerProtocol, self), self._refusal))
+        self._listeners.append(Listener(sock, tls, self._crowd, partial(self._make_peer, self), self._refusal))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 

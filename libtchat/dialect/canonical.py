@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,7 +47,16 @@ from libtchat.request import (
 )
 from libtchat.wording import describe
 
-__all__ = ["KIND_OF", "is_same", "meaning_of_message", "meaning_of_request", "message_of", "request_of", "sentence"]
+__all__ = [
+    "KIND_OF",
+    "answer_in_words",
+    "is_same",
+    "meaning_of_message",
+    "meaning_of_request",
+    "message_of",
+    "request_of",
+    "sentence",
+]
 
 KIND_OF: Mapping[type[Request], str] = {
     Hello: "hello",
@@ -197,6 +207,35 @@ def message_of(meaning: Meaning, me: str, ts: str, seq: Callable[[str], int], as
             request = None if asked is None else asked.action
             return Error("failed", request, getattr(asked, "group", None), id=id, msg=meaning.get("say"))
     return None
+
+
+_TEXT_LINE = re.compile(r"(\S+?)\s*[:>]+\s*(.*)", re.DOTALL)
+
+
+def answer_in_words(meaning: Meaning, me: str, ts: str, asked: Request | None) -> list[Message]:
+    """Return messages that say *meaning* where it is but a sentence: lines, and what ends the waiting for an answer."""
+    lines = [
+        line for entry in meaning.events or (meaning,) for line in sentence(entry, me).splitlines() if line.strip()
+    ]
+    id, group = getattr(asked, "id", None), meaning.get("group") or getattr(asked, "group", None) or "?"
+    told: list[Message] = [PublicMessage("server", line, ts) for line in lines]
+    if asked is None:
+        return told
+    match meaning.kind:
+        case "messages":
+            found = [(one[1], one[2]) if (one := _TEXT_LINE.fullmatch(line)) else ("server", line) for line in lines]
+            events = tuple(Said(who, group, text, at, ts) for at, (who, text) in enumerate(found, 1))
+            ends = {"first": 1, "last": len(events)} if events else {}
+            return [Messages(group, events, False, id=id, **ends)]
+        case "states":
+            return [*told, States(group, (), False, id=id)]
+        case "users":
+            return [*told, Users((), id=id)]
+        case "groups":
+            return [*told, Groups((), id=id)]
+        case "members":
+            return [*told, Members(group, 0, (), (), id=id)]
+    return told
 
 
 def _page(kind: str, meaning: Meaning, me: str, ts: str, id: str | None) -> Message | None:

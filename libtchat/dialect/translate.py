@@ -14,13 +14,21 @@ from typing import Any
 from attrs import define, evolve, field
 
 from libtchat.codec import Foreign, decode_request, encode, encode_request, read_message
-from libtchat.dialect.canonical import is_same, meaning_of_message, meaning_of_request, message_of, request_of, sentence
+from libtchat.dialect.canonical import (
+    answer_in_words,
+    is_same,
+    meaning_of_message,
+    meaning_of_request,
+    message_of,
+    request_of,
+    sentence,
+)
 from libtchat.dialect.detect import fitting_kind
 from libtchat.dialect.dialect import Dialect
 from libtchat.dialect.reading import read_answer
 from libtchat.dialect.template import Meaning, holes, match, write
 from libtchat.errors import Violation
-from libtchat.reply import Error, Message, Pong, PublicMessage
+from libtchat.reply import Error, Message, Pong
 from libtchat.request import Hello, Ping, Request
 from libtchat.value import frozen
 
@@ -301,10 +309,10 @@ class Translator:
 
     def _to_client(self, meaning: Meaning, asked: _Asked | None) -> list[Effect]:
         if self.client is None:
-            message = message_of(meaning, self.me, self.ts, self._seq, asked.request if asked else None)
-            if message is None:
-                message = PublicMessage("server", sentence(meaning, self.me), self.ts)
-            return [ToClient(encode(message) + b"\r\n", _brief(meaning))]
+            request = asked.request if asked else None
+            message = message_of(meaning, self.me, self.ts, self._seq, request)
+            messages = answer_in_words(meaning, self.me, self.ts, request) if message is None else [message]
+            return [ToClient(encode(each) + b"\r\n", _brief(meaning)) for each in messages]
         values = {"reason": "", **meaning.values, "me": self.me, "say": sentence(meaning, self.me)}
         filled = evolve(meaning, values={hole: value.replace("\0", "") for hole, value in values.items()})
         for rule in (self.client.rule(meaning.kind, meaning.copy), self.client.rule("say")):
@@ -346,6 +354,8 @@ class Translator:
             self._asked.remove(asked)
             if self._patience(asked) == ACK_SECONDS:
                 effects += self._made_up(asked.meaning, asked.request)
+            elif asked.request is not None:
+                effects += self._refuse(asked.meaning, asked.request, "the server did not answer")
         if self._guarding and now >= self._guard_until:
             self._guarding = ""
             self._asked = [asked for asked in self._asked if not asked.is_guard]

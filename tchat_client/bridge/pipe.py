@@ -76,15 +76,23 @@ class Pipe:
         self._detector = Detector([*self.route.clients])
         self._translator = Translator(None, self.route.dialect, self.route.joins_invited)
 
+    async def open(self) -> None:
+        """Connect to the server; raises what `asyncio.open_connection` does."""
+        self._up_reader, self._up_writer = await asyncio.open_connection(*self.route.to, ssl=self.route.tls)
+
     async def run(self) -> None:
-        """Serve the client until either side has gone."""
-        host, port = self.route.to
+        """Connect to the server, and serve the client until either side has gone."""
         try:
-            self._up_reader, self._up_writer = await asyncio.open_connection(host, port, ssl=self.route.tls)
+            await self.open()
         except OSError as error:
+            host, port = self.route.to
             self.log(f"{self.peer}: cannot connect to {host}:{port}: {error.strerror or error}")
             self.writer.close()
             return
+        await self.serve()
+
+    async def serve(self) -> None:
+        """Serve the client over the open connection."""
         try:
             held, frames = await self._first_frames()
             if not frames and not self._translates(None):

@@ -37,7 +37,8 @@ class Screen:
             env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         )  # fmt: skip
         self.text = ""
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -57,6 +58,11 @@ class Screen:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, 9)
         self.process.wait()
+        self.reader.join(5)
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            with contextlib.suppress(OSError):
+                stream.close()
 
 
 def wait(holds: Callable[[], bool], seconds: float) -> bool:
@@ -76,12 +82,22 @@ class Peer:
         self.socket = socket.create_connection((HOST, port), 5)
         self.lines: queue.Queue[str] = queue.Queue()
         self.heard: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
         self.send(action="client-hello")
 
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.reader.join(5)
+
     def _read(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            for line in self.socket.makefile("r", encoding="utf-8", errors="replace"):
+        with (
+            contextlib.suppress(OSError, ValueError),
+            self.socket.makefile("r", encoding="utf-8", errors="replace") as lines,
+        ):
+            for line in lines:
                 self.heard.append(line)
 
     def send(self, **fields: str) -> None:
@@ -136,7 +152,7 @@ class Chat:
     def close(self) -> None:
         self.screen.stop()
         for peer in (self.bob, self.carol):
-            peer.socket.close()
+            peer.close()
 
     def mark(self) -> str:
         self.marks += 1
