@@ -218,23 +218,13 @@ def answer_in_words(meaning: Meaning, me: str, ts: str, asked: Request | None) -
         line for entry in meaning.events or (meaning,) for line in sentence(entry, me).splitlines() if line.strip()
     ]
     id, group = getattr(asked, "id", None), meaning.get("group") or getattr(asked, "group", None) or "?"
-    told: list[Message] = [PublicMessage("server", line, ts) for line in lines]
-    if asked is None:
-        return told
-    match meaning.kind:
-        case "messages":
-            found = [(one[1], one[2]) if (one := _TEXT_LINE.fullmatch(line)) else ("server", line) for line in lines]
-            events = tuple(Said(who, group, text, at, ts) for at, (who, text) in enumerate(found, 1))
-            ends = {"first": 1, "last": len(events)} if events else {}
-            return [Messages(group, events, False, id=id, **ends)]
-        case "states":
-            return [*told, States(group, (), False, id=id)]
-        case "users":
-            return [*told, Users((), id=id)]
-        case "groups":
-            return [*told, Groups((), id=id)]
-        case "members":
-            return [*told, Members(group, 0, (), (), id=id)]
+    if asked is not None and meaning.kind == "messages":
+        found = [(one[1], one[2]) if (one := _TEXT_LINE.fullmatch(line)) else ("server", line) for line in lines]
+        events = tuple(Said(who, group, text, at, ts) for at, (who, text) in enumerate(found, 1))
+        ends = {"first": 1, "last": len(events)} if events else {}
+        return [Messages(group, events, False, id=id, **ends)]
+    told: list[Message] = [PublicMessage("server", line, ts) for line in lines or ["nothing"]]
+    told[-1] = PublicMessage("server", (lines or ["nothing"])[-1], ts, id)
     return told
 
 

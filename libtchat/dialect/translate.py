@@ -365,9 +365,12 @@ class Translator:
         return effects
 
     def lost(self) -> list[Effect]:
-        """The server has gone: tell the client."""
+        """The server has gone: tell the client, goodbye if it asked for that."""
+        quitting = next((asked for asked in self._asked if asked.meaning.kind == "quit"), None)
+        if quitting is not None and self.client is None:
+            return [*self._to_client(Meaning("quit", {"who": self.me}, copy="own"), quitting), End()]
         said = Meaning("say", {"say": "the server has closed the connection"})
-        return [*self._to_client(said, None), End()]
+        return [*([] if quitting else self._to_client(said, None)), End()]
 
 
 class _Lf:
