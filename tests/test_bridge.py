@@ -128,7 +128,8 @@ def test_our_client_talks_to_a_foreign_server(tmp_path: Path) -> None:
             "en",
         ]
         ran = subprocess.run(
-            [*command, f"{HOST}:{port}"], input="cg;wob\nbg;wob;hello\nmessages;wob\nmembers;wob\nstates;wob\nj;nix\nls;\nq;\n",
+            [*command, f"{HOST}:{port}"],
+            input="cg;wob\nbg;wob;hello\nmessages;wob\nmembers;wob\nstates;wob\nj;nix\nls;\nq;\n",
             capture_output=True, text=True, timeout=60, env={"XDG_STATE_HOME": str(tmp_path), "PATH": "/usr/bin"},
         )  # fmt: skip
     for shown in ("created wob", "hello", "wob: 1 member: al", "no such group", "created by al"):
