@@ -80,6 +80,8 @@ class ForeignPeer(PeerProtocol):
                 self._translator.client = dialect or self._translator.client
             elif dialect is not None:
                 self._translator, self._held = Translator(dialect, None), b""
+            if self._translator is not None:
+                self._translator.others = self._detector.others
         return self._translator is not None
 
     def _do(self, effects: Sequence[Effect]) -> None:

@@ -217,3 +217,15 @@ def test_any_frame_from_either_side_is_borne(frame: bytes) -> None:
             translator.from_client(frame, 0.0)
             translator.from_server(frame, 0.0)
             translator.tick(100.0)
+
+
+def test_a_client_that_may_speak_two_dialects_is_told_in_both() -> None:
+    rules = (
+        Rule("join", {"do": "came", "room": "{group}", "qui": "{who}"}),
+        Rule("text", {"do": "dit", "t": "{text}"}),
+    )
+    both = Both(others=(Dialect("d", "client", ("do",), requests=CLIENT.requests, answers=rules),))
+    both.asks(who="al", do="hi")
+    joined = both.says(a="join", m="bob joined wob")
+    assert joined == [("client", {"do": "came", "who": "bob", "room": "wob", "qui": "bob"})]
+    assert [message["do"] for _, message in both.says(a="text", m="wob | bob : hi")] == ["said", "dit"]

@@ -9,10 +9,10 @@ from typing import Any
 from attrs import evolve, field
 
 from libtchat.dialect.dialect import Wire
-from libtchat.dialect.probe import Start, Tell, Tokens, Type, frames
+from libtchat.dialect.probe import Start, Tell, Tokens, Type, action_path, frames, texts_of, value_at
 from libtchat.dialect.spread import Learning, Shape, full
 from libtchat.dialect.template import Meaning, common, generalise, holes, write
-from libtchat.dialect.vocabulary import ACTION_KEYS, ALSO_TYPED, COMMANDS, KEYS, KINDS, WRAPPERS, kind_of_name
+from libtchat.dialect.vocabulary import ALSO_TYPED, COMMANDS, KEYS, KINDS, kind_of_name
 from libtchat.value import frozen
 
 __all__ = ["Requests", "learn_requests", "merge"]
@@ -40,13 +40,17 @@ class Requests:
     def own(self) -> dict[str, str]:
         """What the client calls its requests."""
         path = (*self.shape.path, self.shape.action)
-        return {kind: name for kind, template in self.templates.items() if isinstance(name := _at(template, path), str)}
+        return {
+            kind: name for kind, template in self.templates.items() if isinstance(name := value_at(template, path), str)
+        }
 
 
 ORDER = (
     *("users", "groups", "broadcast", "tell", "create", "join", "members", "messages", "text", "states"),
     *("invite", "kick", "ban", "unban", "leave", "quit"),
 )
+_FEW = 6  # with fewer it is no client of commands
+_SHORTEST_LINE = 8  # what is longer is no word that could be there by chance
 _MENU_LINE = re.compile(r"^\W*(\d{1,2}|[A-Za-z])\s*[\].):\-\u2013>=]+\s*(\S.*)$", re.MULTILINE)
 
 
@@ -59,8 +63,10 @@ def learn_requests(me: str, prefix: str = "zr") -> Learning:
     learner.shape = evolve(learner.shape, own_keys=_own_keys(learner.templates.values()))
     yield from learner.choose_welcome()
     yield from learner.type_all()
-    if len(learner.templates) < 6:
+    if len(learner.templates) < _FEW:
         yield from learner.go_through_menu()
+    if not learner.typed:
+        yield from learner.find_style()
     yield from learner.type_missing()
     return learner.result()
 
@@ -73,6 +79,7 @@ class _Asking:
         self.typed: dict[str, str] = {}
         self.actions: dict[str, str] = {}
         self.welcome: Any = None
+        self.style = ""
         self.group = tokens.next()
         self.alive = True
         self.has_hello = False
@@ -90,7 +97,7 @@ class _Asking:
 
     def look_at(self, value: Any, text: str, end: str) -> None:
         """Learn the layout from a message."""
-        path = _action_path(value, self.me)
+        path = action_path(value, self.me)
         indent = re.match(r"\{\s*\n( +)", text)
         colon = re.search(r'"(\s*:\s*)', text)
         wire = Wire(len(indent[1]) if indent else 0, colon[1] if colon else ":", "\r\n" if "\r" in end else end[:1])
@@ -98,29 +105,48 @@ class _Asking:
 
     def keep(self, kind: str, value: Any, roles: Mapping[str, str]) -> None:
         self.templates[kind] = generalise(value, {**roles, self.me: "me"})
-        action = _at(value, (*self.shape.path, self.shape.action))
+        action = value_at(value, (*self.shape.path, self.shape.action))
         if isinstance(action, str):
             self.actions[kind] = action
 
     def choose_welcome(self) -> Learning:
-        """Find an answer to hello that the client survives."""
-        names = dict.fromkeys(("server-hello", self.actions.get("hello", "client-hello"), "hello"))
+        """Find an answer to hello after which the client does what is typed; else one that it survives."""
+        names = dict.fromkeys(("server-hello", self.actions.get("hello", "client-hello"), "hello", "welcome"))
+        survived: list[Any] = []
         for name in names:
             message, _ = full("hello", name, self.shape, Tokens("zw"), copy="own")
             seen = yield Start(message)
             if seen.alive:
-                seen = yield Tell(())
-            if seen.alive:
-                self.welcome = message
-                return
-        yield Start(None)
+                seen = yield Type((KINDS["users"].typed,))
+                survived += [message] if seen.alive else []
+                if seen.alive and frames(seen.sent):
+                    break
+        self.welcome = survived[-1] if survived and frames(seen.sent) else (survived or [None])[0]
+        yield Start(self.welcome)
 
     def type_all(self) -> Learning:
         for kind in ORDER:
-            yield from self.type_one(kind, KINDS[kind].typed)
+            yield from self.type_one(kind, self.form(KINDS[kind].typed))
             if not self.alive and kind != ORDER[-1]:
                 yield Start(self.welcome)
                 self.alive = True
+
+    def form(self, typed: str) -> str:
+        """Return a command of the course as this client takes it."""
+        return self.style.replace("{}", typed.replace(";", " ").strip()) if self.style else typed
+
+    def find_style(self) -> Learning:
+        """See whether commands are typed with spaces, or after a slash, instead of the course's way."""
+        for style in ("{}", "/{}"):
+            self.style = style
+            for kind in ("users", "broadcast", "tell"):
+                yield Start(self.welcome)
+                for word in (KINDS[kind].typed.partition(";")[0], *ALSO_TYPED[kind][:1]):
+                    yield from self.type_one(kind, self.form(word + ";" + KINDS[kind].typed.partition(";")[2]))
+                    if kind in self.templates:
+                        yield from self.type_all()
+                        return
+        self.style = ""
 
     def type_one(self, kind: str, form: str) -> Learning:
         roles = {self.tokens.next(): hole for hole in ("dest", "text", "reason")} | {self.group: "group"}
@@ -142,8 +168,8 @@ class _Asking:
     def fits(self, kind: str, value: Any, roles: Mapping[str, str], line: str) -> bool:
         """Tell whether *value* is what was asked for by *line*: not the line as a text, nor another request."""
         found = {*holes(generalise(value, roles))}
-        action = _at(value, (*self.shape.path, self.shape.action)) if self.actions else None
-        if any(line in text and line != text.strip(";") for text in _texts(value)) and ";" in line.strip(";"):
+        action = value_at(value, (*self.shape.path, self.shape.action)) if self.actions else None
+        if len(line) > _SHORTEST_LINE and any(line in text for text in texts_of(value)):
             return False
         needed = {*holes(KINDS[kind].typed)} - {"reason"}
         if needed:
@@ -155,27 +181,31 @@ class _Asking:
         missing = [kind for kind in COMMANDS if kind not in self.templates and self.templates.keys() - {"hello"}]
         if len(missing) == len(COMMANDS):
             return
+        if any(" \u2192 " in how for how in self.typed.values()):
+            return
         for kind in missing:
-            if any(" \u2192 " in how for how in self.typed.values()):
-                return
             yield Start(self.welcome)
-            if "create" in self.templates and kind not in ("create", "quit"):
-                line = self.typed["create"].replace("{group}", self.group)
-                yield Type((line,))
-                for name in ("server-{}", "{}"):
-                    message, _ = full(
-                        "create", name.format(self.actions["create"]), self.shape, Tokens("zw"), copy="own"
-                    )
-                    seen = yield Tell((_with_group(message, self.shape, self.group),))
-                    if not seen.alive:
+            yield from self.type_one(kind, self.form(KINDS[kind].typed))  # some wait for an answer before they go on
+            if kind not in self.templates:
+                yield from self.enter_group(kind)
+                _, _, fields = KINDS[kind].typed.partition(";")
+                for word in (KINDS[kind].typed.partition(";")[0], *ALSO_TYPED.get(kind, ())):
+                    yield from self.type_one(kind, self.form(f"{word};{fields}"))
+                    if kind in self.templates:
+                        break
+                    if not self.alive:
                         yield Start(self.welcome)
-            _, _, fields = KINDS[kind].typed.partition(";")
-            for form in (KINDS[kind].typed, *(f"{word};{fields}" for word in ALSO_TYPED.get(kind, ()))):
-                yield from self.type_one(kind, form)
-                if kind in self.templates:
-                    break
-                if not self.alive:
-                    yield Start(self.welcome)
+
+    def enter_group(self, kind: str) -> Learning:
+        """Make a group and say that it is made: some send nothing about a group that they are not in."""
+        if "create" not in self.templates or kind in ("create", "quit"):
+            return
+        yield Type((self.typed["create"].replace("{group}", self.group),))
+        for name in ("server-{}", "{}"):
+            message, _ = full("create", name.format(self.actions["create"]), self.shape, Tokens("zw"), copy="own")
+            seen = yield Tell((_with_group(message, self.shape, self.group),))
+            if not seen.alive:
+                yield Start(self.welcome)
 
     def go_through_menu(self) -> Learning:
         """Choose each line of the menu, in a new run each, and answer its questions with words of our own."""
@@ -191,7 +221,7 @@ class _Asking:
                 self.take_chosen(key, label, value, answers[: max(0, seen.typed - 1)])
 
     def take_chosen(self, key: str, label: str, value: Any, answers: tuple[str, ...]) -> None:
-        action = _at(value, (*self.shape.path, self.shape.action))
+        action = value_at(value, (*self.shape.path, self.shape.action))
         if not isinstance(action, str) or action == self.actions.get("hello"):
             return
         kind = next((kind for kind, row in KINDS.items() if row.action == action), None)
@@ -231,37 +261,8 @@ def _roles(value: Any, answers: tuple[str, ...]) -> Iterator[tuple[str, str]]:
                 yield from _roles(part, answers)
 
 
-def _action_path(value: Any, me: str) -> tuple[str, ...]:
-    """Return where *value* says what it is."""
-    if isinstance(value, dict):
-        for key in ACTION_KEYS:
-            if isinstance(value.get(key), str):
-                return (key,)
-        for key in (*WRAPPERS, *value):
-            if isinstance(value.get(key), dict):
-                return (key, *_action_path(value[key], me))
-        for key, part in value.items():
-            if isinstance(part, str) and me not in part:
-                return (key,)
-    return ("action",)
-
-
-def _at(value: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _texts(part)
-
-
 def _with_group(message: Any, shape: Shape, group: str) -> Any:
-    body = _at(message, shape.path) if shape.path else message
+    body = value_at(message, shape.path) if shape.path else message
     body.update((key, group) for key in KEYS["group"] if key in body)
     return message
 

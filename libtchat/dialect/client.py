@@ -23,8 +23,10 @@ __all__ = ["assemble", "learn_basics"]
 def learn_basics(shape: Shape, own: Mapping[str, str], welcome: Any) -> Learning:
     """Find what a nonsense action does and what is surely shown; returns Basics."""
     tokens = Tokens("zp")
-    for path in dict.fromkeys((shape.path, ())):
-        basics = Basics(evolve(shape, path=path), welcome)
+    layouts = dict.fromkeys(((shape.path, shape.action), ((), shape.action), ((), "type"), ((), "event")))
+    first: Basics | None = None
+    for path, action in layouts:
+        basics = Basics(evolve(shape, path=path, action=action), welcome)
         seen = yield Start(welcome)
         message, spots = full("say", NONSENSE, basics.shape, tokens)
         seen = yield Tell((message,))
@@ -45,7 +47,9 @@ def learn_basics(shape: Shape, own: Mapping[str, str], welcome: Any) -> Learning
             texts = [spot for spot in keys if spot.startswith("text:")]
             if seen.alive and keys:
                 return evolve(basics, barrier=(message, (texts or [*keys])[0].partition(":")[2]))
-    return basics
+        first = first or basics
+    assert first is not None
+    return first
 
 
 def assemble(

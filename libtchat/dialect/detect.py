@@ -58,6 +58,13 @@ class Detector:
     def __attrs_post_init__(self) -> None:
         self.candidates = _by_demand(self.candidates)
 
+    @property
+    def others(self) -> tuple[Dialect, ...]:
+        """What else the client may speak; nothing, if that could end the first candidate."""
+        if not self.candidates or "unknown" in self.candidates[0].fatal:
+            return ()
+        return tuple(self.candidates[1:])
+
     def take(self, message: Any, text: str) -> Dialect | None:
         """Take in a message; return the dialect to speak now, None for this protocol itself."""
         self.count += 1

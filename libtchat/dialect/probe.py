@@ -13,9 +13,24 @@ from typing import Any
 
 from attrs import define, field
 
+from libtchat.dialect.vocabulary import ACTION_KEYS, WRAPPERS
 from libtchat.value import frozen
 
-__all__ = ["Observation", "Probe", "Start", "Tell", "Tokens", "Type", "frames", "pattern", "shown", "wrap"]
+__all__ = [
+    "Observation",
+    "Probe",
+    "Start",
+    "Tell",
+    "Tokens",
+    "Type",
+    "action_path",
+    "frames",
+    "pattern",
+    "shown",
+    "texts_of",
+    "value_at",
+    "wrap",
+]
 
 
 @frozen
@@ -122,3 +137,34 @@ def shown(screen: str, spots: Mapping[str, str]) -> Iterator[str]:
     """Go through what stands on the screen of *spots*, in their order."""
     low = screen.casefold()
     return (spot for token, spot in spots.items() if token in low)
+
+
+def action_path(value: Any, me: str) -> tuple[str, ...]:
+    """Return where *value* says what it is."""
+    if isinstance(value, dict):
+        for key in ACTION_KEYS:
+            if isinstance(value.get(key), str):
+                return (key,)
+        for key in (*WRAPPERS, *value):
+            if isinstance(value.get(key), dict):
+                return (key, *action_path(value[key], me))
+        for key, part in value.items():
+            if isinstance(part, str) and me not in part:
+                return (key,)
+    return ("action",)
+
+
+def value_at(value: Any, path: Iterable[str]) -> Any:
+    """Return what stands at *path* in *value*, None if nothing does."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """Go through all texts in *value*."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from texts_of(part)

@@ -196,47 +196,54 @@ class _Learner:
     # -- the steps
 
     def find_layout(self) -> ServerLearning:
-        """Find out whether messages are wrapped: in the right layout the list of users names the one who asks."""
-        self.names = {"a": self.tokens.next()}
+        """Find out whether messages are wrapped: in the right layout the list of users names somebody."""
+        self.names = {"a": self.tokens.next(), "b": self.tokens.next()}
         for path in ((), *((key,) for key in WRAPPERS)):
-            self.path, self.wire = path, Wire()
-            seen = yield Connect("a", fresh=path != ())
-            if seen.came and not path:
-                self.remarks.append(f"it speaks first: {seen.came[0][1][:80]!r}")
-            seen = yield Send("a", self.request("hello", "a", {}), self.wire)
-            hello = [(at, frame) for at, text in seen.came for frame, _, _ in frames(text)]
-            if not seen.alive or "a" in seen.closed:
+            self.path = path
+            hellos, is_alive = yield from self.say_hello(fresh=path != ())
+            if not is_alive:
                 continue
             seen = yield Send("a", self.request("users", "a", {}), self.wire)
-            users = [(at, frame) for at, text in seen.came for frame, _, _ in frames(text)]
-            if self.has_list(users, "a", self.names["a"]) and seen.alive:
-                self.learn("hello", "a", hello)
-                self.find_barrier(users[-1][1])
+            users = [frame for at, text in seen.came if at == "a" for frame, _, _ in frames(text)]
+            naming = [frame for frame in users if any(name in str(frame) for name in self.names.values())]
+            if naming and seen.alive:
+                self.learn("hello", "a", hellos)
+                self.find_barrier(naming[-1])
                 return
-        self.path, self.wire = (), Wire()
-        yield Connect("a", fresh=True)
-        seen = yield Send("a", self.request("hello", "a", {}), self.wire)
-        self.learn("hello", "a", [(at, frame) for at, text in seen.came for frame, _, _ in frames(text)])
-        self.remarks.append("its list of users does not name who asks: what is acknowledged is guessed by waiting")
+        self.path = ()
+        hellos, _ = yield from self.say_hello(fresh=True)
+        self.learn("hello", "a", hellos)
+        self.remarks.append("its list of users names nobody: what is acknowledged is guessed by waiting")
+
+    def say_hello(self, *, fresh: bool) -> ServerLearning:
+        """Open both connections; return what a was told for its hello, and whether that can go on."""
+        hellos: list[tuple[str, Any]] = []
+        for who in self.names:
+            seen = yield Connect(who, fresh=fresh and who == "a")
+            if seen.came and not fresh and who == "a":
+                self.remarks.append(f"it speaks first: {seen.came[0][1][:80]!r}")
+            seen = yield Send(who, self.request("hello", who, {}), self.wire)
+            if not seen.alive or who in seen.closed:
+                return hellos, False
+            if who == "a":
+                hellos = [(at, frame) for at, text in seen.came for frame, _, _ in frames(text)]
+        return hellos, True
 
     def find_barrier(self, frame: Any) -> None:
         """Take the answer to `ls;` as what tells that all before was answered."""
-        me = self.names["a"]
-        template = generalise(frame, {me: "list"}, listed=frozenset((me,)))
+        names = dict.fromkeys(self.names.values(), "list")
+        template = generalise(frame, names, listed=frozenset(names))
         self.barrier = template if any(constants(template)) else None
 
     def meet(self) -> ServerLearning:
-        for who in ("b", "c"):
-            self.names[who] = self.tokens.next()
-            yield Connect(who)
-            others = {at: name for at, name in self.names.items() if at != who}
-            came = yield from self.send("hello", who)
-            self.learn("hello", who, [(at, frame) for at, frame in came if at == who])
-            if who == "c":
-                self.keep_presence("connect", who, [(at, frame) for at, frame in came if at in others])
+        self.names["c"] = self.tokens.next()
+        yield Connect("c")
+        came = yield from self.send("hello", "c")
+        self.learn("hello", "c", [(at, frame) for at, frame in came if at == "c"])
+        self.keep_presence("connect", "c", [(at, frame) for at, frame in came if at != "c"])
         seen = yield Send("b", self.request("users", "b", {}), self.wire)
         came = [(at, frame) for at, text in seen.came for frame, _, _ in frames(text)]
-        self.done["users"] = self.has_list(came, "b", *self.names.values())
+        self.done["users"] = self.has_list(came, "b", self.names["a"], self.names["c"])
         self.learn("users", "b", came)
 
     def keep_presence(self, kind: str, who: str, came: list[tuple[str, Any]]) -> None:

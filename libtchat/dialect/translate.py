@@ -94,6 +94,7 @@ class Translator:
         client: the client's dialect, None if it speaks this protocol.
         server: the server's, likewise.
         joins_invited: a client that is invited joins at once: for those that cannot type it.
+        others: what the client may speak as well: it is told in all their words, where that kills none.
         ts: the time now, for messages of this protocol.
         me: the client's name, "" before its hello.
     """
@@ -101,6 +102,7 @@ class Translator:
     client: Dialect | None
     server: Dialect | None
     joins_invited: bool = False
+    others: tuple[Dialect, ...] = ()
     ts: str = ""
     me: str = ""
     _asked: list[_Asked] = field(factory=list)
@@ -311,15 +313,23 @@ class Translator:
         if self.client is None:
             request = asked.request if asked else None
             message = message_of(meaning, self.me, self.ts, self._seq, request)
-            messages = answer_in_words(meaning, self.me, self.ts, request) if message is None else [message]
-            return [ToClient(encode(each) + b"\r\n", _brief(meaning)) for each in messages]
+            own = answer_in_words(meaning, self.me, self.ts, request) if message is None else [message]
+            return [ToClient(encode(each) + b"\r\n", _brief(meaning)) for each in own]
         values = {"reason": "", **meaning.values, "me": self.me, "say": sentence(meaning, self.me)}
         filled = evolve(meaning, values={hole: value.replace("\0", "") for hole, value in values.items()})
-        for rule in (self.client.rule(meaning.kind, meaning.copy), self.client.rule("say")):
-            if rule is not None and self._can_write(rule.template, filled):
-                message = write(rule.template, filled, lambda entry: sentence(entry, self.me))
-                return [ToClient(_Lf(self.client).write(message), _brief(meaning))]
-        return []
+        messages: list[Any] = []
+        for dialect in (self.client, *self.others):
+            message = self._in_words_of(dialect, filled)
+            if message is not None and not _joined(messages, message):
+                messages.append(message)
+        return [ToClient(_Lf(self.client).write(message), _brief(meaning)) for message in messages]
+
+    def _in_words_of(self, dialect: Dialect, meaning: Meaning) -> Any:
+        """Return the message of *dialect* for *meaning*, its notice if it has no better word, None if not even that."""
+        for rule in (dialect.rule(meaning.kind, meaning.copy), dialect.rule("say")):
+            if rule is not None and self._can_write(rule.template, meaning):
+                return write(rule.template, meaning, lambda entry: sentence(entry, self.me))
+        return None
 
     def _can_write(self, template: Any, meaning: Meaning) -> bool:
         """Tell whether *meaning* has what the holes of *template* want, so that nothing is shown as missing."""
@@ -381,6 +391,16 @@ class _Lf:
 
     def write(self, message: Any) -> bytes:
         return self._wire.write(message)
+
+
+def _joined(messages: list[Any], message: Any) -> bool:
+    """Put *message* into one of *messages* that it agrees with, key for key; tell whether there was one."""
+    for other in messages:
+        shared = other.keys() & message.keys()
+        if shared and all(other[key] == message[key] for key in shared) and isinstance(message, dict):
+            other.update(message)
+            return True
+    return False
 
 
 def _loads(frame: bytes) -> Any:

@@ -184,6 +184,7 @@ class Pipe:
     async def _translate(self, frames: Sequence[bytes]) -> None:
         client = self._detector.candidates[0] if self._detector.candidates and frames else None
         self._translator.client = client
+        self._translator.others = self._detector.others
         for frame in frames:
             self._from_client(frame, is_first=frame is frames[0])
         tasks = [
@@ -226,7 +227,8 @@ class Pipe:
 
     def _from_client(self, frame: bytes, *, is_first: bool = False) -> None:
         if not is_first and len(self._detector.candidates) > 1:
-            self._translator.client = self._take(frame)
+            self._translator.client = self._take(frame) or self._translator.client
+            self._translator.others = self._detector.others
         self._note("client >", frame)
         self._do(self._at(lambda now: self._translator.from_client(frame, now)))
 
