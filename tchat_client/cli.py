@@ -269,7 +269,8 @@ async def ping(options: Options) -> int:
 @click.option(
     "--listen", metavar="HOST:PORT", multiple=True, required=True, help="Where clients come in (port 0: any)."
 )
-@click.option("--to", metavar="HOST:PORT", multiple=True, required=True, help="The server, one for each --listen.")
+@click.option("--to", metavar="HOST:PORT", multiple=True, help="The server, one for each --listen.")
+@click.option("--run", metavar="CMD", help="Start the server too, instead of --to: 'node server.js {port}'.")
 @click.option("--as", "servers", metavar="FILE", multiple=True, help="The server's dialect; - is ours.")
 @click.option("--tls", is_flag=True, help="Encrypt to the server, and check it.")
 @click.option("--ca", metavar="FILE", help="Who may vouch for the server (PEM).")
@@ -281,6 +282,7 @@ async def ping(options: Options) -> int:
 def bridge(
     listen: tuple[str, ...],
     to: tuple[str, ...],
+    run: str | None,
     servers: tuple[str, ...],
     tls: bool,
     ca: str | None,
@@ -291,12 +293,15 @@ def bridge(
     dialects: tuple[Path, ...],
 ) -> int:
     """Let clients of the dialects in FILEs, or ours, talk to a server of any dialect."""
+    from tchat_client.bridge.child import running
     from tchat_client.bridge.serve import make_routes, read_dialect, read_dialects, run_bridge
 
     theirs = [None if one == "-" else read_dialect(Path(one), "server") for one in servers]
     clients = read_dialects(dialects, _print_error)
-    routes = make_routes(listen, to, theirs, clients, _tls_context(ca) if tls or ca else None, join_invited)
-    return asyncio.run(run_bridge(routes, port_file, trace))
+    with running(run) as started:
+        to = (*to, started) if started else to
+        routes = make_routes(listen, to, theirs, clients, _tls_context(ca) if tls or ca else None, join_invited)
+        return asyncio.run(run_bridge(routes, port_file, trace))
 
 
 @tchat.command(context_settings={"ignore_unknown_options": True})

@@ -186,3 +186,21 @@ def test_a_bridge_ends_when_it_is_told_to() -> None:
     bridge.process.send_signal(signal.SIGTERM)
     assert bridge.process.wait(5) == 0
     bridge.stop()
+
+
+def test_a_bridge_starts_the_server_behind_it(tmp_path: Path) -> None:
+    ports = tmp_path / "port"
+    bridge = Screen(
+        [sys.executable, "-m", "tchat_client", "bridge", "--listen", f"{HOST}:0", "--as", file("server-select"),
+         "--run", f"{sys.executable} {HERE / 'select_server.py'} {{host}} {{port}}", "--port-file", str(ports)]
+    )  # fmt: skip
+    try:
+        assert wait(lambda: ports.exists() and ports.read_text().strip() != "", 10), bridge.text
+        peer = Peer(int(ports.read_text()), "al")
+        heard = peer.asks("al", action="client-list-clients")
+        peer.close()
+        assert heard
+    finally:
+        bridge.process.send_signal(signal.SIGTERM)
+        bridge.process.wait(5)
+        bridge.stop()

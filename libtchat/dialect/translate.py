@@ -318,9 +318,11 @@ class Translator:
         values = {"reason": "", **meaning.values, "me": self.me, "say": sentence(meaning, self.me)}
         filled = evolve(meaning, values={hole: value.replace("\0", "") for hole, value in values.items()})
         messages: list[Any] = []
+        deadly = {word for dialect in (self.client, *self.others) for word in dialect.fatal}
         for dialect in (self.client, *self.others):
             message = self._in_words_of(dialect, filled)
-            if message is not None and not _joined(messages, message):
+            is_safe = message is not None and dialect.action_of(message) not in deadly
+            if is_safe and not _joined(messages, message):
                 messages.append(message)
         return [ToClient(_Lf(self.client).write(message), _brief(meaning)) for message in messages]
 

@@ -6,8 +6,9 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
+import between
 import clients
 import grid
 import matrix
@@ -86,10 +87,23 @@ def test_matrix(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return _complain("cannot read %s: %s" % (options.teams, error), USAGE)
     cells = matrix.play_all(teams, options.timeout, lambda line: print(line, file=sys.stderr))
+    if options.bridge:
+        try:
+            behind = teams._replace(servers=between.bridged(teams.servers, options.bridge))
+        except ValueError as error:
+            return _complain(str(error), USAGE)
+        print(grid.as_json(cells) if options.json else grid.as_text(cells))
+        points = _points(cells)
+        cells = matrix.play_all(behind, options.timeout, lambda line: print(line + " (bridge)", file=sys.stderr))
+        print(between.difference(points, _points(cells)))
     if options.html:
         options.html.write_text(grid.as_html(cells), "utf-8")
     print(grid.as_json(cells) if options.json else grid.as_text(cells))
     return FAILED if any(cell.missed for cell in cells) else DONE
+
+
+def _points(cells: List[matrix.Cell]) -> Dict[str, int]:
+    return {"%s on %s" % (cell.client, cell.server): len(cell.done) for cell in cells}
 
 
 def check(options: argparse.Namespace) -> int:
@@ -175,6 +189,9 @@ def _parser() -> argparse.ArgumentParser:
         "matrix", parents=[common], help="every client on every server", description="Every client on every server."
     )
     pairs.add_argument("teams", type=Path, metavar="TEAMS.toml", help="[[server]] and [[client]] with name and command")
+    pairs.add_argument(
+        "--bridge", type=Path, metavar="DIR", help="once more, with tchat bridge and the dialects in DIR"
+    )
     pairs.set_defaults(run=test_matrix)
 
     recorded = commands.add_parser("check", help="check recorded messages", description="Check recorded messages.")

@@ -20,6 +20,7 @@ from tchat_client.learn.program import Program, Setup, now
 __all__ = ["ServerLab"]
 
 START_SECONDS = 10.0
+TRIES = 3
 PACE_SECONDS = 0.025
 QUIET_SECONDS = 0.3
 AFTER_SECONDS = 0.12
@@ -113,7 +114,19 @@ class ServerLab:
         self._wait(lambda: False, 0.05)
 
     def _start(self, setup: Setup) -> None:
+        """Start the server; on another port if somebody else took the one that was free."""
         self.starts += 1
+        for attempt in range(TRIES):
+            problem = self._start_once(setup)
+            if not problem:
+                return
+            if self._program is not None:
+                self._program.stop()
+            if self._is_fixed or attempt == TRIES - 1:
+                raise LabError(problem)
+
+    def _start_once(self, setup: Setup) -> str:
+        """Start the server; return what went wrong, "" if nothing."""
         if not self._is_fixed:
             with socket.create_server((HOST, 0)) as free:
                 self.address = (HOST, int(free.getsockname()[1]))
@@ -128,20 +141,18 @@ class ServerLab:
         while now() < deadline and program.is_alive:
             try:
                 socket.create_connection(self.address, 1.0).close()
-                self._wait(lambda: False, 0.05)
-                if program.is_alive:
-                    return
-                self._program = program = Program(
-                    setup, values, self._selector
-                )  # it died of a connection without a word
-                program.start()
-                self._wait(lambda: False, 1.0)
-                return
             except OSError:
                 self._wait(lambda: False, 0.05)
+                continue
+            self._wait(lambda: False, 0.05)
+            if not program.is_alive:  # it died of a connection without a word
+                self._program = program = Program(setup, values, self._selector)
+                program.start()
+                self._wait(lambda: False, 1.0)
+            return ""
         said = program.screen().strip().splitlines()
         ends = "does not listen" if program.is_alive else "ends at once"
-        raise LabError(f"the server {ends}" + (f"; it said: {said[-1].strip()[:200]}" if said else ""))
+        return f"the server {ends}" + (f"; it said: {said[-1].strip()[:200]}" if said else "")
 
     def _send(self, probe: Send) -> None:
         peer = self._peers.get(probe.who)
