@@ -17,6 +17,7 @@ __all__ = ["running"]
 
 HOST = "127.0.0.1"
 START_SECONDS = 10.0
+TRIES = 3
 
 
 @contextlib.contextmanager
@@ -31,26 +32,41 @@ def running(command: str | None) -> Iterator[str | None]:
     if command is None:
         yield None
         return
+    for attempt in range(TRIES):
+        process, port = _start(command)
+        try:
+            if _comes(process, port):
+                yield f"{HOST}:{port}"
+                return
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if attempt == TRIES - 1:
+            raise _cannot(command, "it does not listen")
+
+
+def _start(command: str) -> tuple[subprocess.Popen[bytes], int]:
     with socket.create_server((HOST, 0)) as free:
         port = int(free.getsockname()[1])
     words = shlex.split(command)
     for hole, value in (("port", str(port)), ("host", HOST)):
         words = [word.replace(f"{{{hole}}}", value).replace(f"{{server-{hole}}}", value) for word in words]
+    quiet = subprocess.DEVNULL
     try:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        return subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True), port
     except OSError as error:
         raise _cannot(words[0], error.strerror or str(error)) from None
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise _cannot(command, "it does not listen")
-            time.sleep(0.05)
-        yield f"{HOST}:{port}"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+
+
+def _comes(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the server listens; it may have found its port taken by somebody else meanwhile."""
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if _listens(port):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _listens(port: int) -> bool:

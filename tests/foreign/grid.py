@@ -286,24 +286,28 @@ def play(client: Sequence[str], typed: dict[str, str], port: int, peers_port: in
 
 @contextlib.contextmanager
 def serving(command: Sequence[str]) -> Iterator[int]:
-    port = free_port()
-    server = Screen(
-        [part.replace("{port}", str(port)).replace("{host}", HOST) for part in command], PORT=str(port), HOST=HOST
-    )
-
-    def answers() -> bool:
-        with contextlib.suppress(OSError):
-            socket.create_connection((HOST, port), 1).close()
-            return True
-        return False
-
+    """Start a server on a free port; on another one if somebody else took that."""
+    for attempt in range(4):
+        port = free_port()
+        words = [part.replace("{port}", str(port)).replace("{host}", HOST) for part in command]
+        server = Screen(words, PORT=str(port), HOST=HOST)
+        if wait(lambda: server.process.poll() is not None or listens(port), 10) and server.process.poll() is None:  # noqa: B023
+            break
+        server.stop()
+        assert attempt < 3, server.text
     try:
-        assert wait(answers, 10), server.text
         yield port
     finally:
         if server.process.poll() is not None or os.environ.get("SHOW"):
             print("  server said:", server.text[-600:])
         server.stop()
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection((HOST, port), 1).close()
+        return True
+    return False
 
 
 @contextlib.contextmanager
