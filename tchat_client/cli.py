@@ -318,6 +318,7 @@ def bridge(
 @click.option("--source", type=click.Path(path_type=Path), help="Sources to take words from that are worth a try.")
 @click.option("--no-source", is_flag=True, help="Take no words from the file that CMD names.")
 @click.option("--pty", is_flag=True, help="Give it a terminal.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="The port that the program has in itself.")
 @click.option("--patience", type=float, default=1.0, help="Wait so many times longer for everything.")
 @click.option("--seconds", type=float, default=180.0, show_default=True, help="Give up after.")
 @click.option("--json", "is_json", is_flag=True, help="The report as JSON.")
@@ -334,6 +335,7 @@ def learn(
     source: Path | None,
     no_source: bool,
     pty: bool,
+    port: int | None,
     patience: float,
     seconds: float,
     is_json: bool,
@@ -352,7 +354,7 @@ def learn(
     answers, variables = (dict(one.partition("=")[::2] for one in given) for given in (hints, environment))
 
     def setup(words: tuple[str, ...]) -> Setup:
-        return Setup(words, answers, variables, directory, pty, patience)
+        return Setup(words, answers, variables, directory, pty, patience, port or 0)
 
     if teams is not None:
         return learn_all(teams_of(teams, setup), out or Path("."), seconds, is_json=is_json)
@@ -362,7 +364,8 @@ def learn(
         address = parse_address(command[0])
         subject = Subject(side, name or "server", None, (address.host, address.port))
     else:
-        subject = Subject(side, name or side, setup(command), None, source, not no_source)
+        at = ("127.0.0.1", port) if port and side == "server" else None
+        subject = Subject(side, name or side, setup(command), at, source, not no_source)
     return learn_one(subject, out or Path(f"{subject.name}.toml"), seconds, is_json=is_json)
 
 

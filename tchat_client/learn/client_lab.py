@@ -40,7 +40,7 @@ class ClientLab:
     def __init__(self, setup: Setup, name: str, stop: Callable[[], bool] = lambda: False) -> None:
         self.setup, self.name = setup, name
         self._should_stop = stop
-        self._listener = socket.create_server((HOST, 0))
+        self._listener = self._listen(setup.port)
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -53,6 +53,13 @@ class ClientLab:
         self._dialogue: list[tuple[str, str]] = []
         self.starts = 0
         self.probes = 0
+
+    @staticmethod
+    def _listen(port: int) -> socket.socket:
+        try:
+            return socket.create_server((HOST, port))
+        except OSError as error:
+            raise LabError(f"cannot listen on port {port}: {error.strerror or error}") from None
 
     def __enter__(self) -> ClientLab:
         return self
@@ -103,7 +110,8 @@ class ClientLab:
         if self._peer is None:
             lines = program.screen().strip().splitlines()
             said = f"; it said: {lines[-1].strip()[:200]}" if lines else ""
-            raise LabError(f"it {'does not connect' if program.is_alive else 'ends without connecting'}{said}")
+            hint = "" if self.setup.port else "; if it has a port of its own, say so: --port N"
+            raise LabError(f"it {'does not connect' if program.is_alive else 'ends without connecting'}{said}{hint}")
         if probe.welcome is not None:
             self._write(probe.welcome)
             self._wait(lambda: False, 0.06)

@@ -33,6 +33,7 @@ class Setup:
         hints: what to answer to a question at the start: a part of it -> the answer, with the same holes.
         directory: where it runs; None is here.
         pty: it gets a terminal.
+        port: the one it uses whatever its command says, 0 if it takes ours.
         patience: times every wait is multiplied by, on a slow machine.
     """
 
@@ -42,6 +43,7 @@ class Setup:
     directory: str | None = None
     pty: bool = False
     patience: float = 1.0
+    port: int = 0
 
     def words(self, values: Mapping[str, str]) -> list[str]:
         """Return the command to start."""
