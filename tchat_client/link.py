@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from socket import gaierror
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
 
@@ -25,6 +26,9 @@ from libtchat.wire.redaction import Redactor, redact
 from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
 from tchat_client.introduction import Introduction
 from tchat_client.patience import patience
+
+if TYPE_CHECKING:
+    from libtchat.dialect.dialect import Dialect
 
 __all__ = [
     "Address",
@@ -123,6 +127,7 @@ class Link:
     Attributes:
         name: who to say hello as, None to be a guest.
         mirror: what is known, over all connections.
+        dialect: the server's, None if it speaks this protocol or something near.
         round_trip_seconds: of the last ping, None before one was answered.
         is_ours: the server speaks this protocol, version 1 or later.
         follows: keep the mirror complete, members and all, and the connection alive.
@@ -136,6 +141,7 @@ class Link:
     password: str | None = None
     watcher: Watcher = field(factory=Watcher)
     times: Times = field(factory=Times)
+    dialect: Dialect | None = None
     mirror: Mirror = field(factory=Mirror)
     round_trip_seconds: float | None = None
     follows: bool = False
@@ -288,6 +294,10 @@ class Link:
         seconds = self.times.connect_seconds
         try:
             async with asyncio.timeout(seconds):
+                if self.dialect is not None:
+                    from tchat_client.bridge.inside import open_translated
+
+                    return await open_translated(self.address.host, self.address.port, self.tls, self.dialect)
                 return await asyncio.open_connection(self.address.host, self.address.port, ssl=self.tls)
         except TimeoutError:
             cause = LinkError("cause.timeout", seconds=f"{seconds:g}")

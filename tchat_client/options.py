@@ -36,6 +36,7 @@ class Options:
     is_plain: bool
     shows_all: bool
     joins: tuple[str, ...]
+    dialect: str | None = None
 
 
 def read_options(
@@ -54,6 +55,7 @@ def read_options(
     joins: tuple[str, ...],
     plain: bool,
     shows_all: bool,
+    dialect: str | None,
 ) -> Options:
     """Put together what was asked for: the command line, then the environment, then the config file."""
     found: dict[str, Any] = read_config(None if config is None else Path(config))
@@ -78,6 +80,7 @@ def read_options(
         is_plain=plain or bool(found.get("plain")),
         shows_all=shows_all or bool(found.get("all")),
         joins=joins or tuple(found.get("join") or ()),
+        dialect=dialect,
     )
 
 

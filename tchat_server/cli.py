@@ -12,6 +12,7 @@ import ssl
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import click
 from libtchat.hub.hub import Hub
 from libtchat.message.limits import Limits
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
+from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
 from tchat_server.ops import descriptor
@@ -129,6 +131,18 @@ def own(db: Path, group: str, name: str) -> None:
     click.echo(f"{name} owns {event.group} (event {event.seq})")
 
 
+def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]:
+    if settings.dialects is None:
+        return PeerProtocol
+    from libtchat.dialect.dialect import DialectError
+    from tchat_server.foreign import ForeignPeer, read_dialects
+
+    try:
+        return partial(ForeignPeer, read_dialects(settings.dialects))
+    except (DialectError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+
+
 async def serve(settings: Settings, outlet: Outlet) -> None:
     """Serve until SIGINT or SIGTERM, or until the terminal one was started on is closed.
 
@@ -147,7 +161,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     log = _open_log(settings)
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
     trace = journal.tracer(outlet, settings.limits) if settings.trace else None
-    server = Server(hub, log, limits=settings.limits, trace=trace, site=_site(settings))
+    server = Server(hub, log, limits=settings.limits, trace=trace, site=_site(settings), make_peer=_make_peer(settings))
     watchdog = Watchdog(server)
     loop.set_exception_handler(server.fail)
     stop = asyncio.Event()

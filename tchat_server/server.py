@@ -60,6 +60,7 @@ class Server:
         log: where events are kept.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
         site: what is served to who speaks HTTP, if anything.
+        make_peer: makes the end of a connection of this server, its host and its address.
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class Server:
         limits: Limits = DEFAULT_LIMITS,
         trace: Callable[[str, str, bytes], None] | None = None,
         site: Site | None = None,
+        make_peer: Callable[[Server, str, str], PeerProtocol] = PeerProtocol,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
         self._clock, self.trace = log.clock, trace
         self._answers = Answers(log)
+        self._make_peer = make_peer
         self.meet: Callable[[PeerProtocol, bytes], None] | None = None
         if site is not None:
             self.meet = Web(site, limits, trace).meet
@@ -106,7 +109,7 @@ class Server:
         )
         sock.setblocking(False)
         _keep_alive(sock, self.limits)
-        self._listeners.append(Listener(sock, tls, self._crowd, partial(PeerProtocol, self), self._refusal))
+        self._listeners.append(Listener(sock, tls, self._crowd, partial(self._make_peer, self), self._refusal))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 

@@ -23,6 +23,7 @@ Durability = Literal["full", "normal"]
 _Address = tuple[str, int]
 _F = TypeVar("_F", bound=Callable[..., Any])
 _File = click.Path(dir_okay=False, path_type=Path)
+_Directory = click.Path(file_okay=False, path_type=Path)
 
 _LIMITS = {
     "max_peers": "Connections in all; fewer if the process may not open so many files.",
@@ -74,6 +75,7 @@ class Settings:
     web: bool
     allow_host: tuple[str, ...]
     allow_origin: tuple[str, ...]
+    dialects: Path | None = None
 
 
 class AddressType(click.ParamType[_Address]):
@@ -158,6 +160,7 @@ _OPTIONS = [
     click.option("--admin-listen", type=AddressType(), help="Address of /healthz, /readyz and /metrics (HTTP)."),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"),
     click.option("--log-format", type=_choice(LogFormat), default="text"),
+    click.option("--dialects", type=_Directory, help="Directory of dialects that clients may speak: see tchat learn."),
     click.option("--trace", is_flag=True, help="Print every message in and out on standard error."),
 ]
 

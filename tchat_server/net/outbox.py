@@ -59,6 +59,7 @@ class Outbox:
         is_straight: lines may be appended to `chunks` as they are; otherwise they go through `put`.
         chunks: bytes for the next flush. Who puts the first there calls `flush_soon`, or flushes.
         is_blocked: the carrier takes no bytes now.
+        translate: makes of a line those of another dialect, if the peer speaks one; set it before `suit`.
         count: how many chunks were written.
     """
 
@@ -77,6 +78,7 @@ class Outbox:
         "is_blocked",
         "is_straight",
         "sender",
+        "translate",
     )  # fmt: skip
 
     def __init__(self, carrier: Carrier, sender: Sender, turns: Turns, rota: Rota, limits: Limits) -> None:
@@ -86,6 +88,7 @@ class Outbox:
         self.is_blocked = self._is_closing = False
         self.chunks: list[bytes] = []
         self.count = 0
+        self.translate: Callable[[bytes], Sequence[bytes]] | None = None
         self._rewrite: Callable[[bytes], bytes] | None = None
         self._work: Work | None = None
         self._spacing: Spacing | None = None
@@ -208,6 +211,12 @@ class Outbox:
     def _pass_on(self, lines: Sequence[Outgoing]) -> None:
         if self._rewrite is not None:
             lines = [(message, self._rewrite(line)) for message, line in lines]
+        if self.translate is not None:
+            lines = [(message, theirs) for message, line in lines for theirs in self.translate(line)]
+        self.send(lines)
+
+    def send(self, lines: Sequence[Outgoing]) -> None:
+        """Send *lines*, which are as this peer reads already, before what waits for jobs."""
         if self._spacing is not None:
             self._spacing.put(lines)
             if self.is_blocked:
@@ -218,6 +227,7 @@ class Outbox:
 
     def _choose_way(self) -> None:
         self.is_straight = self._work is None and self._spacing is None and self._rewrite is None
+        self.is_straight = self.is_straight and self.translate is None
 
     def _write_spaced(self, line: bytes) -> None:
         self.count += 1

@@ -21,8 +21,22 @@ CONFORMANCE = "spec/conformance"
 
 # Who stands on whom, from the ground: a room imports rooms of storeys below its own. No exception.
 STOREYS: dict[str, tuple[str, ...]] = {
-    "libtchat": ("guess message sorted_map", "group commands paging rate", "effect wire", "hub mirror", "__init__"),
-    "tchat_server": ("clock password ops", "settings net store", "lifetime server", "watchdog", "cli", "__main__"),
+    "libtchat": (
+        "guess message sorted_map",
+        "group commands paging rate",
+        "effect wire",
+        "hub mirror",
+        "dialect",
+        "__init__",
+    ),
+    "tchat_server": (
+        "clock password ops",
+        "settings net store",
+        "foreign lifetime server",
+        "watchdog",
+        "cli",
+        "__main__",
+    ),
     "tchat_client": (
         *(
             "errors private reading sanitise",
@@ -45,6 +59,12 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.hub": (
         *("line refusal retries throttle", "presence", "entry identity", "entrance", "ledger", "login query", "hub"),
     ),
+    "libtchat.dialect": (
+        *("vocabulary", "probe template", "dialect", "answers canonical detect spread"),
+        *("asking reading showing", "client server translate"),
+    ),
+    "tchat_client.learn": ("program source", "client_lab server_lab", "client server report", "run"),
+    "tchat_client.bridge": ("child pipe", "inside", "serve"),
     "tchat_server.net": (
         *("ending flow http linger tls", "admission site spacing toll", "listener websocket work", "outbox", "peer"),
         *("web",),
@@ -66,7 +86,20 @@ STOREY = {
 # The standard library as far as it computes: no I/O, clock, thread, random or log.
 PURE = {
     *("__future__", "collections", "enum", "functools", "itertools", "math", "operator", "typing"),
-    *("array", "bisect", "datetime", "difflib", "hashlib", "hmac", "json", "re", "string", "unicodedata", "zlib"),
+    *(
+        "array",
+        "bisect",
+        "datetime",
+        "difflib",
+        "hashlib",
+        "hmac",
+        "json",
+        "re",
+        "string",
+        "tomllib",
+        "unicodedata",
+        "zlib",
+    ),
 }
 LAZY = {("libtchat.__init__", "importlib")}  # its names are imported when they are first used
 IMPURE_CALLS = {"open", "print", "input", "eval", "exec", "__import__", "now", "utcnow", "today"}
@@ -102,6 +135,9 @@ CATCHES_ANYTHING = {
 MAX_LINES = 300
 LONG = {
     "libtchat.commands": "a row with its help and its parser for each of eighteen commands",
+    "libtchat.dialect.server": "one learner: what is asked, step by step, and what is read from it",
+    "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
+    "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
     "libtchat.hub.ledger": "deciding and deciding again are two halves of one thing",
     "libtchat.mirror": "one page of the client's view, live and caught up",
