@@ -22,7 +22,14 @@ CONFORMANCE = "spec/conformance"
 # Who stands on whom, from the ground: a room imports rooms of storeys below its own. No exception.
 STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat": ("guess message sorted_map", "group commands rate", "effect wire", "hub mirror", "__init__"),
-    "tchat_server": ("clock password ops", "settings net store", "lifetime server", "watchdog", "cli", "__main__"),
+    "tchat_server": (
+        "clock password ops supervisor",
+        "settings net store",
+        "lifetime server",
+        "watchdog",
+        "cli",
+        "__main__",
+    ),
     "tchat_client": (
         *(
             "errors private sanitise",
@@ -45,9 +52,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.hub": (
         *("line refusal retries throttle", "presence", "identity outcome", "entrance", "ledger", "login query", "hub"),
     ),
-    "tchat_server.net": ("ending flow tls", "admission spacing toll", "listener work", "outbox", "peer"),
+    "tchat_server.net": ("ending flow tls", "admission spacing toll", "listener work", "outbox", "peer", "delivery"),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
-    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers"),
+    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers pages"),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
         *("log", "maintenance"),
@@ -105,7 +112,6 @@ LONG = {
     "tchat_client.language": "the words, twice: English and French",
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
     "tchat_client.render": "how each of a dozen notices looks, one function each",
-    "tchat_server.server": "the shell: one effect, one function",
 }
 
 

@@ -209,7 +209,7 @@ def test_a_fault_of_ours_in_delivering_costs_who_it_was_for(greeting: bytes, tmp
             other.rest()
             assert alice.get()["action"] == "server-send"
             assert bob.ask(action="ping")["action"] == "ping"
-        assert "AssertionError" in server.log()
+        assert server.logs("AssertionError")
     finally:
         assert server.stop() == 0
 
@@ -242,7 +242,7 @@ def test_a_fault_of_ours_in_writing_ends_the_server_with_the_reason_and_tells_no
     "fault",
     [
         "from tchat_server.store.sqlite import reader; reader.read = lambda *_, **__: 1 // 0",
-        "from tchat_server.store import answers as storage; storage.codec.encode_page = lambda *_, **__: 1 // 0",
+        "from tchat_server.store import pages; pages.codec.encode_page = lambda *_, **__: 1 // 0",
     ],
 )
 def test_a_fault_of_ours_in_reading_costs_who_asked_and_nobody_else(fault: str, tmp_path: Path) -> None:
