@@ -73,6 +73,7 @@ class Delivery:
                 self._refused(audience, message.code)
         if run:
             self._put(audience, run)
+        self._charge(payer, owed)
 
     def soon(self, peer: PeerProtocol) -> None:
         """Write what waits for *peer* at the next `flush`."""

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from live import Server
 from logs import TS, Book, create, on_loop, page, say
 
 from libtchat.hub.hub import Hub
 from libtchat.message.event import Event, Said
+from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.names import Key
 from libtchat.message.reply import Message, Welcome
 from libtchat.wire import codec
@@ -149,6 +151,18 @@ async def test_who_waits_for_a_backlog_of_questions_only_is_read_again(monkeypat
     peer.data_received(PING + b"\n")
     await asyncio.sleep(0.01)
     assert transport.written.count(b"\n") == 11
+
+
+@on_loop
+async def test_who_alone_has_much_carried_pays_for_it() -> None:
+    server = shell.Server(Hub(), MemoryLog(), limits=attrs.evolve(DEFAULT_LIMITS, delivered_burst_bytes=10_000))
+    peer, _ = connect(server)
+    peer.data_received(b'{"action":"cgroupe","sender":"alice","group":"wob"}\n')
+    await asyncio.sleep(0.01)
+    assert not peer.turns.is_held
+    peer.data_received(b'{"action":"gbroadcast","sender":"alice","group":"wob","msg":"%b"}\n' % (b"x" * 8000) * 4)
+    await asyncio.sleep(0.01)
+    assert peer.turns.is_held
 
 
 @pytest.mark.parametrize("is_blocked", [True, False])
