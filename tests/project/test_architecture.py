@@ -33,9 +33,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client": (
         *(
             "errors private sanitise",
-            "history language patience",
-            "render link",
-            "completion settings report",
+            "address history language patience",
+            "render link settings",
+            "completion report",
             "options script session",
         ),
         *("piped prompt", "cli", "__main__"),
