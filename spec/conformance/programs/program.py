@@ -105,7 +105,8 @@ class Program:
 
     def _quote(self) -> str:
         """What it said last, and the last line before that sounds like an error."""
-        said = [line.strip() for line in self._said.decode("utf-8", "replace").splitlines() if line.strip()]
+        said = [line.strip() for line in self._said.decode("utf-8", "replace").splitlines()]
+        said = [line for line in said if line and not line.startswith("at ")]  # a stack says too much
         errors = [line for line in said[:-KEPT_LINES] if "error" in line.lower()][-1:]
         lines = errors + said[-KEPT_LINES:]
         return say("it-said", text=" / ".join(lines)) if lines else ""

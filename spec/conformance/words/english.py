@@ -87,9 +87,11 @@ WORDS: Dict[str, str] = {
     "request-of": "`{action}` of case {case}",
     "bytes-of": "the bytes of case {case}",
     "ended-by": "the server ended at `{action}`",
+    "ended-by-bytes": "the server ended at these bytes",
     "down-since": "{what} since {since}",
-    "restarted": "it was started again",
-    "came-back": "it came back",
+    "restarted": "the server ended {n} time[|s] and was started again",
+    "came-back": "the server was not there {n} time[|s], and came back",
+    "ended-among": "it ended in {since}, and in none of them when they ran alone",
     "start-it": "; let the tester start it, and it is started again for the next case: server -- CMD ... {{host}} "
     "{{port}}",
     "hasty": "stopped at the first failure",

@@ -87,9 +87,11 @@ WORDS: Dict[str, str] = {
     "request-of": "`{action}` du cas {case}",
     "bytes-of": "les octets du cas {case}",
     "ended-by": "le serveur s'est arrêté à `{action}`",
+    "ended-by-bytes": "le serveur s'est arrêté à ces octets",
     "down-since": "{what} depuis {since}",
-    "restarted": "il a été relancé",
-    "came-back": "il est revenu",
+    "restarted": "le serveur s'est arrêté {n} fois et a été relancé",
+    "came-back": "le serveur n'était plus là {n} fois, et il est revenu",
+    "ended-among": "il s'est arrêté dans {since}, et dans aucun d'eux joué seul",
     "start-it": " ; laisser le testeur le lancer, et il est relancé pour le cas suivant : server -- CMD ... {{host}} "
     "{{port}}",
     "hasty": "arrêté au premier échec",
