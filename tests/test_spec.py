@@ -309,7 +309,7 @@ def test_a_scenario_file_validates(path: Path) -> None:
     validator("scenario", "scenario-file").validate(json.loads(path.read_text("utf-8")))
 
 
-@pytest.mark.parametrize("name", ["framing", "codec"])
+@pytest.mark.parametrize("name", ["framing", "codec", "receive"])
 def test_a_vector_file_validates(name: str) -> None:
     path = SPEC / "vectors" / f"{name}.json"
     validator("scenario", f"{name}-file").validate(json.loads(path.read_text("utf-8")))

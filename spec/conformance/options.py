@@ -44,7 +44,17 @@ def parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     recorded.add_argument("file", metavar="FILE", help=say("help-file"))
     recorded.add_argument("--side", choices=("server", "client"), default="server", help=say("help-side"))
 
-    for name, command in (("server", server), ("client", client), ("matrix", pairs), ("check", recorded)):
+    about = say("help-lines")
+    plain = commands.add_parser("lines", parents=[spoken], help=about, description=about)
+    plain.add_argument("name", metavar="NAME", help=say("help-name"))
+
+    for name, command in (
+        ("lines", plain),
+        ("server", server),
+        ("client", client),
+        ("matrix", pairs),
+        ("check", recorded),
+    ):
         command.set_defaults(run=runs[name])
     return found
 

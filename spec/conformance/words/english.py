@@ -236,12 +236,16 @@ WORDS: Dict[str, str] = {
     "not-seconds": "not between 0 and 600 seconds: {text}",
     "not-port": "not a port: {text}",
     "not-jobs": "not between 1 and 64: {text}",
+    "needs-json": "it uses values of earlier answers",
+    "no-lines": "there are no vectors and no cases named {name}",
     # help
     "what-for": "Does a program keep to the tchat protocol, version 1?",
     "help-server": "test a server",
     "help-client": "test a client: CMD is started with {{name}}, {{host}} and {{port}} replaced, and typed to",
     "help-matrix": "every client on every server",
     "help-check": "check recorded messages",
+    "help-lines": "vectors or cases as plain lines, for languages without JSON",
+    "help-name": "a file of vectors (framing, receive, codec), or a topic, an id, a pattern of cases",
     "help-words": "where it listens (several places: the peers are spread), and which cases: a topic, an id, a "
     "pattern, an R- id",
     "help-case": "a topic, an id, a pattern, or an R- id",
