@@ -497,3 +497,10 @@ def test_a_damaged_message_is_refused_by_schema_and_decoder(name: str, data: st.
     assert not validator("server", name).is_valid(found)
     with pytest.raises(ProtocolError):
         decode_message(json.dumps(found).encode())
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_requires_only_what_it_lists(name: str) -> None:
+    """As ajv asks in strict mode."""
+    for schema in schemas_in(SCHEMAS[name]):
+        assert set(schema.get("required", ())) <= set(schema.get("properties", ())), schema
