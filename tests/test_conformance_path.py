@@ -443,3 +443,15 @@ def test_a_permission_is_shown_and_is_no_failure(right: str) -> None:
     text = run("server", right, "framing/commas", "--strict").stdout
     assert "information: R-in-commas: no: a frame with more than 1024 commas is bad-json" in text
     assert "Result: conformant" in text
+
+
+def test_a_port_that_somebody_takes_meanwhile_is_no_fault_of_the_server(tmp_path: Path) -> None:
+    """The first start finds its port in use, as it may happen; the second is on another."""
+    mark = tmp_path / "tried"
+    code = (
+        f"import os, sys; m = {str(mark)!r}\n"
+        "if not os.path.exists(m): open(m, 'w').close(); sys.exit('OSError: Address already in use')\n"
+        f"os.execv(sys.executable, [sys.executable, {BROKEN[1]!r}, sys.argv[1]])"
+    )
+    done = run("server", "talk/quit", "--", sys.executable, "-c", code, "{port}")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -21,6 +22,8 @@ START_SECONDS = 10.0
 READER_SECONDS = 1.0
 KEPT_BYTES = 4000
 KEPT_LINES = 3
+_ERROR = re.compile(r"Error\b|Exception\b|error:")
+_IN_USE = re.compile(rb"EADDRINUSE|in use", re.IGNORECASE)
 
 
 class Unfit(Exception):
@@ -43,20 +46,33 @@ class Program:
     """A server's command, in which `{host}` and `{port}` are replaced; it may be started again and again."""
 
     def __init__(self, command: Sequence[str], port: int = 0) -> None:
-        self.port = port or free_port()
-        self.command = replace(command, {"host": HOST, "port": str(self.port)})
+        self._given, self._is_fixed = list(command), bool(port)
+        self._take(port or free_port())
         self._names_port = any("{port}" in part for part in command)
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._reader: Optional[threading.Thread] = None
         self._said = b""
 
+    def _take(self, port: int) -> None:
+        self.port = port
+        self.command = replace(self._given, {"host": HOST, "port": str(port)})
+
     def start(self) -> None:
-        """Start the program and wait until it listens.
+        """Start the program and wait until it listens; on another port if somebody has just taken the one chosen.
 
         Raises:
             OSError: there is no such program.
             Absent: it does not listen; the text says why.
         """
+        try:
+            self._start()
+        except Absent:
+            if self._is_fixed or not _IN_USE.search(self._said):
+                raise
+            self._take(free_port())
+            self._start()
+
+    def _start(self) -> None:
         if listens(self.port):
             raise Absent(say("port-in-use", port=self.port))
         self._said = b""
@@ -107,7 +123,7 @@ class Program:
         """What it said last, and the last line before that sounds like an error."""
         said = [line.strip() for line in self._said.decode("utf-8", "replace").splitlines()]
         said = [line for line in said if line and not line.startswith("at ")]  # a stack says too much
-        errors = [line for line in said[:-KEPT_LINES] if "error" in line.lower()][-1:]
+        errors = [line for line in said[:-KEPT_LINES] if _ERROR.search(line)][-1:]
         lines = errors + said[-KEPT_LINES:]
         return say("it-said", text=" / ".join(lines)) if lines else ""
 
