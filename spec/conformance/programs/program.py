@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import socket
 import subprocess
 import threading
@@ -18,7 +19,9 @@ from programs.family import end, family, spawn
 __all__ = ["HOST", "Absent", "Program", "Unfit", "free_port", "listens", "replace"]
 
 HOST = "127.0.0.1"
+PORTS = range(20000, 32000)
 START_SECONDS = 10.0
+SETTLE_SECONDS = 0.05
 READER_SECONDS = 1.0
 KEPT_BYTES = 4000
 KEPT_LINES = 3
@@ -82,7 +85,9 @@ class Program:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if listens(self.port):
-                return
+                time.sleep(SETTLE_SECONDS)
+                if not self.has_ended:  # else it is somebody else who listens
+                    return
             if self._process.poll() is not None and not family(self._process):
                 break
             time.sleep(0.03)
@@ -122,7 +127,7 @@ class Program:
     def _quote(self) -> str:
         """What it said last, and the last line before that sounds like an error."""
         said = [line.strip() for line in self._said.decode("utf-8", "replace").splitlines()]
-        said = [line for line in said if line and not line.startswith("at ")]  # a stack says too much
+        said = [line for line in said if line.strip("^~ ") and not line.startswith("at ")]  # a stack says too much
         errors = [line for line in said[:-KEPT_LINES] if _ERROR.search(line)][-1:]
         lines = errors + said[-KEPT_LINES:]
         return say("it-said", text=" / ".join(lines)) if lines else ""
@@ -138,9 +143,11 @@ class Program:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.create_server((HOST, 0)) as free:
-        return int(free.getsockname()[1])
+    """Return a port that nobody listens on now, of those that a system does not give away by itself."""
+    while True:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with contextlib.suppress(OSError), socket.create_server((HOST, port)):
+            return port
 
 
 def listens(port: int) -> bool:

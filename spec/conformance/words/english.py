@@ -125,7 +125,7 @@ WORDS: Dict[str, str] = {
     "client-begins": "does not begin with client-hello but with {what}",
     "client-from": "has {what} in from of client-hello",
     "client-no-name": "has no name in client-hello",
-    "client-hurries": "sends {action} {ms} ms after the request before, which is not answered yet; expected 50 ms",
+    "client-hurries": "sends requests {ms} ms apart, without waiting for an answer; expected 50 ms",
     "client-same-id": "uses the id {what} twice",
     "client-ends-badly": "ends badly: {what}",
     # the report

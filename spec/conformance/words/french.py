@@ -125,7 +125,7 @@ WORDS: Dict[str, str] = {
     "client-begins": "ne commence pas par client-hello mais par {what}",
     "client-from": "a {what} dans le from de client-hello",
     "client-no-name": "n'a pas de name dans client-hello",
-    "client-hurries": "envoie {action} {ms} ms après la requête d'avant, encore sans réponse ; attendu 50 ms",
+    "client-hurries": "envoie des requêtes à {ms} ms d'écart, sans attendre de réponse ; attendu 50 ms",
     "client-same-id": "emploie deux fois l'id {what}",
     "client-ends-badly": "finit mal : {what}",
     # le rapport
