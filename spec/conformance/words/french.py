@@ -1,10 +1,10 @@
-"""The tester's French: the same keys and values as the English table, and the words of argparse."""
+"""The tester's French: the same keys and values as the English table."""
 
 from __future__ import annotations
 
 from typing import Dict
 
-__all__ = ["ARGPARSE", "WORDS"]
+__all__ = ["WORDS"]
 
 WORDS: Dict[str, str] = {
     # petits mots
@@ -270,22 +270,4 @@ WORDS: Dict[str, str] = {
     "help-scores": "joue aussi tout le test sur chaque programme",
     "help-file": "un message par ligne, après < ou > ; - est l'entrée standard",
     "help-side": "de qui sont les autres lignes",
-}
-
-ARGPARSE: Dict[str, str] = {
-    "usage: ": "usage : ",
-    "positional arguments": "arguments",
-    "options": "options",
-    "optional arguments": "options",
-    "show this help message and exit": "montre cette aide et finit",
-    "%(prog)s: error: %(message)s\n": "%(prog)s : erreur : %(message)s\n",
-    "the following arguments are required: %s": "il manque : %s",
-    "unrecognized arguments: %s": "arguments inconnus : %s",
-    "expected one argument": "un argument attendu",
-    "expected at most one argument": "au plus un argument attendu",
-    "not allowed with argument %s": "ne va pas avec l'argument %s",
-    "ambiguous option: %(option)s could match %(matches)s": "option ambiguë : %(option)s peut être %(matches)s",
-    "argument %(argument_name)s: %(message)s": "argument %(argument_name)s : %(message)s",
-    "invalid choice: %(value)r (choose from %(choices)s)": "choix inconnu : %(value)r (possibles : %(choices)s)",
-    "invalid %(type)s value: %(value)r": "valeur impossible : %(value)r",
 }
