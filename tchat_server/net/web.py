@@ -103,7 +103,7 @@ class Web:
                     peer.eof_received()
 
         peer.connection, peer.transport = connection, framed
-        peer.take_with(take, some)
+        peer.take_with(take, connection.end_of_turn)
         if rest:
             peer.turns.feed(rest)
 
