@@ -105,7 +105,7 @@ class Web:
 
         peer.connection = connection
         peer.carry_with(framed)
-        peer.take_with(take, some)
+        peer.take_with(take, connection.end_of_turn)
         if rest:
             peer.turns.feed(rest)
 

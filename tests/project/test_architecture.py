@@ -147,6 +147,7 @@ LONG = {
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
     "tchat_server.cli": "one function per subcommand, and what each failure is told as",
     "tchat_server.server": "the shell: one effect, one function",
+    "tchat_server.net.websocket": "one WebSocket: its frames and its transport",
     "tchat_client.render": "how each of a dozen notices looks, one function each",
 }
 
