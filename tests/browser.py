@@ -108,6 +108,8 @@ class Person:
 
     def opens(self, name: str) -> None:
         """Choose a conversation."""
+        if self.page.locator("#menu").is_visible():
+            self.page.click("#menu")
         self.page.click(f"#list button:has(span:text-is('{name}'))")
         self.is_in(name)
 

@@ -20,8 +20,9 @@ export class Link {
   }
 
   open() {
-    this.#tell("status", "connecting");
     clearTimeout(this.retry);
+    this.retry = null;
+    this.#tell("status", "connecting");
     const socket = new this.Socket(this.url, SUBPROTOCOL);
     this.socket = socket;
     socket.onopen = () => {
@@ -32,6 +33,11 @@ export class Link {
     };
     socket.onmessage = ({ data }) => socket === this.socket && this.#take(data);
     socket.onclose = ({ code }) => socket === this.socket && this.#lost(code);
+  }
+
+  /** Try again at once, if it is waited for the next try. */
+  wake() {
+    if (this.retry) this.open();
   }
 
   /** Send a request; returns it as it went, null if there is no connection. */
@@ -55,6 +61,7 @@ export class Link {
   quit() {
     this.isOver = true;
     clearTimeout(this.retry);
+    this.retry = null;
     if (this.isOpen) this.send("client-quit", {}, true);
     else this.socket?.close();
   }

@@ -1,0 +1,30 @@
+// A conversation, and what is in it.
+
+import { mentions, told } from "./text.js";
+
+/** A group, a user, or everybody ("*"). `entries` rise by seq where they have one. */
+export class Chat {
+  constructor(id, kind, name) {
+    Object.assign(this, { id, kind, name, entries: [], seqs: new Set(), unread: 0, mentions: 0, hasMore: false, read: 0 });
+    Object.assign(this, { isLoaded: false, isLoading: false, hasOlder: kind === "group", marker: 0, waiting: [] });
+  }
+
+  get first() {
+    return this.entries.find((entry) => entry.seq)?.seq ?? null;
+  }
+
+  get last() {
+    return this.entries.findLast((entry) => entry.seq)?.seq ?? 0;
+  }
+}
+
+const TEXTS = ["gbroadcast", "server-send", "server-broadcast"];
+
+/** What *message* is in a conversation: {kind: "text" or "event", seq, ts, who, text, missed, mine, mention}. */
+export function entryOf(message, mirror, missed = false) {
+  const { action, seq, sender, msg, ts = new Date().toISOString() } = message;
+  const isText = TEXTS.includes(action);
+  const mine = mirror.isMe(sender);
+  const mention = isText && !mine && mentions(msg, mirror.name);
+  return { kind: isText ? "text" : "event", seq, ts, who: sender, text: isText ? msg : told(message, mirror), missed, mine, mention };
+}

@@ -1,0 +1,225 @@
+// The conversations: which there are, which is open and what of it is read. What the server says goes where it belongs.
+
+import { Chat, entryOf } from "./chat.js";
+import { isEvent, key } from "./protocol.js";
+import { clean, mentions, refusal, say } from "./text.js";
+
+const MOST_LOADED = 1000, PAGE = 100;
+const ANSWERS = ["members", "groups", "server-list-clients"];
+
+/** *store* keeps what was read; *page* is told opened(chat), changed(), alerted(chat, entry), and settled(id). */
+export class Talk {
+  constructor(link, log, store, page) {
+    Object.assign(this, { link, log, store, page, chat: null, answers: new Map() });
+    this.everybody = new Chat("*", "all", "");
+    this.chats = new Map([["*", this.everybody]]);
+  }
+
+  get mirror() {
+    return this.link.mirror;
+  }
+
+  /** Those that are listed: everybody, the groups one is in, and whom one wrote with. */
+  get listed() {
+    return [...this.chats.values()].filter((it) => it.kind !== "group" || it === this.chat || this.mirror.view(it.name).isMember);
+  }
+
+  get total() {
+    return this.listed.reduce((sum, it) => sum + it.unread, 0);
+  }
+
+  group(name, seq = 0) {
+    const id = `#${key(name)}`;
+    if (!this.chats.has(id)) {
+      const made = new Chat(id, "group", name);
+      made.read = Number(this.store.get(this.#readKey(made))) || seq;
+      this.chats.set(id, made);
+    }
+    return this.chats.get(id);
+  }
+
+  direct(name) {
+    const id = `@${key(name)}`;
+    if (!this.chats.has(id)) this.chats.set(id, new Chat(id, "user", name));
+    return this.chats.get(id);
+  }
+
+  /** Open the group that was used last; count what is unread in the others. */
+  begin() {
+    for (const view of this.mirror.groups.values()) {
+      if (!view.isMember) continue;
+      const it = this.group(view.name, view.seq);
+      if (view.seq > it.read) this.#count(it);
+    }
+    const last = this.chats.get(`#${this.store.get(this.#lastKey)}`);
+    this.open(last ?? this.listed.find(({ kind }) => kind === "group") ?? this.everybody);
+  }
+
+  open(it) {
+    if (this.chat) this.chat.marker = 0;
+    this.chat = it;
+    it.marker = it.unread && it.kind === "group" ? it.read : 0;
+    if (it.kind === "group") this.store.set(this.#lastKey, key(it.name));
+    this.page.opened(it);
+    this.log.show(it);
+    if (it.kind === "group" && !it.isLoaded) this.older(it);
+    this.seen();
+    this.page.changed();
+  }
+
+  /** Open the next conversation of the list, or the one before. */
+  step(by) {
+    const order = this.listed;
+    this.open(order[(order.indexOf(this.chat) + by + order.length) % order.length]);
+  }
+
+  close(it) {
+    this.chats.delete(it.id);
+    if (it === this.chat) this.open(this.everybody);
+  }
+
+  /** What is shown of the current conversation is read, if anybody looks. */
+  seen() {
+    const it = this.chat;
+    if (!it || document.hidden) return;
+    Object.assign(it, { unread: 0, mentions: 0, hasMore: false });
+    if (it.kind === "group" && it.last > it.read) {
+      it.read = it.last;
+      this.store.set(this.#readKey(it), it.read);
+    }
+  }
+
+  /** Another tab of the same user has read: *name* and *value* are what it stored. */
+  readElsewhere(name, value) {
+    for (const it of this.chats.values()) {
+      if (it === this.chat || name !== this.#readKey(it) || value < this.mirror.view(it.name).seq) continue;
+      Object.assign(it, { read: value, unread: 0, mentions: 0, hasMore: false });
+    }
+    this.page.changed();
+  }
+
+  /** Ask for a page of what came before; again while the last read line is not among it. */
+  older(it, then) {
+    if (!it.hasOlder || it.kind !== "group") return then?.();
+    if (it.isLoading) return then && it.waiting.push(then);
+    const before = it.first;
+    const asked = this.#ask("states", { group: it.name, all: true, limit: PAGE, ...(before && { before }) }, (page) => {
+      const wasLoaded = it.isLoaded;
+      const isPage = page.action === "states";
+      Object.assign(it, { isLoading: false, isLoaded: true, hasOlder: isPage && page.more });
+      this.log.prepend(it, isPage ? page.list.map((event) => entryOf(event, this.mirror)) : []);
+      const isSought = it.marker > 0 && it === this.chat && it.entries.length <= MOST_LOADED;
+      if (isSought && it.first > it.marker) this.older(it);
+      else if (it === this.chat && (!wasLoaded || (isSought && before > it.marker))) this.log.show(it);
+      this.seen();
+      for (const next of [then, ...it.waiting.splice(0)]) next?.();
+    });
+    it.isLoading = Boolean(asked);
+  }
+
+  /** Something the client itself says. */
+  note(text, it = this.chat, kind = "note") {
+    this.log.add(it ?? this.everybody, { kind, ts: new Date().toISOString(), text: clean(text) });
+  }
+
+  problem(text) {
+    this.note(text, this.chat, "problem");
+  }
+
+  heard(notices) {
+    for (const notice of notices) {
+      const { kind, message, request, group, count } = notice;
+      if (kind === "heard" && this.answers.has(message.id)) {
+        const then = this.answers.get(message.id);
+        this.answers.delete(message.id);
+        then(message);
+      } else if (kind === "heard") this.#take(message, notice);
+      else if (kind === "no-answer") this.page.unanswered(request);
+      else this.note(say(kind, { group, count }), this.chats.get(`#${key(group)}`));
+    }
+    this.page.changed();
+  }
+
+  /** The connection is gone, and with it the answers to the page's own questions. */
+  lost() {
+    this.answers.clear();
+    for (const it of this.chats.values()) it.isLoading = false;
+  }
+
+  #take(message, { request, missed, quiet }) {
+    if (request) this.page.settled(request.id);
+    const { action, from, to, event } = message;
+    if (isEvent(message)) return this.#happened(message, request, missed);
+    if (action === "server-send") return this.#spoke(this.direct(this.mirror.isMe(from) ? to : from), entryOf(message, this.mirror));
+    if (action === "server-broadcast") {
+      if (!event) this.#spoke(this.everybody, entryOf(message, this.mirror));
+      else this.note(say(event, { name: message.name }), this.everybody);
+    } else if (!quiet && this.chat) this.#answered(message, request);
+  }
+
+  #answered(message, request) {
+    const { action, list = [], group, msg, mine } = message;
+    if (action === "error") {
+      const why = refusal(message, request, this.mirror.name);
+      this.problem(request ? `${request.action}: ${why}` : why);
+    } else if (action === "states" || action === "msgs") {
+      const told = list.map((event) => [event, entryOf(event, this.mirror)]);
+      const lines = told.map(([{ seq }, { kind, who, text }]) => `${seq}. ${kind === "text" ? `${who}: ${text}` : text}`);
+      this.note(lines.join("\n") || say(`${action}.none`, { group }));
+    } else if (action === "register") this.note(say("register", { name: message.from }));
+    else if (ANSWERS.includes(action)) {
+      const text = list.length ? say(action, { count: list.length, names: list.join(", ") }) : say(`${action}.none`);
+      this.note(mine?.length ? `${text}; ${say("groups.mine", { names: mine.join(", ") })}` : text);
+    } else if (action !== "server-hello") this.note(clean(msg ?? JSON.stringify(message)));
+  }
+
+  #happened(event, request, missed) {
+    const it = this.group(event.group, event.seq - 1);
+    if (it.seqs.has(event.seq)) return;
+    const { mirror } = this;
+    const { isMember } = mirror.view(event.group);
+    const isMine = mirror.isMe(event.sender);
+    if (event.action === "cgroupe" || (event.action === "join" && isMine)) it.hasOlder = event.seq > 1;
+    const entry = entryOf(event, mirror, missed);
+    if (mirror.isMe(event.dest) && !isMember && it !== this.chat) this.note(entry.text);
+    this.#spoke(it, entry);
+    if (request && ["cgroupe", "join"].includes(event.action) && it !== this.chat) this.open(it);
+    if (!isMember && event.action === "leave" && isMine) this.close(it);
+  }
+
+  #spoke(it, entry) {
+    this.log.add(it, entry);
+    const isUnseen = document.hidden || it !== this.chat;
+    if (!isUnseen) return this.seen();
+    if (entry.kind !== "text" || entry.mine) return;
+    if (it === this.chat && !it.unread) it.marker = it.read;
+    it.unread++;
+    if (!entry.mention && it.kind !== "user") return;
+    it.mentions++;
+    this.page.alerted(it, entry);
+  }
+
+  #count(it) {
+    it.unread = 1; // until it is known how many
+    this.#ask("msgs", { group: it.name, after: it.read }, ({ list = [], more }) => {
+      if (it === this.chat) return;
+      const texts = list.filter(({ sender }) => !this.mirror.isMe(sender));
+      const count = texts.filter(({ msg }) => mentions(msg, this.mirror.name)).length;
+      Object.assign(it, { unread: texts.length, mentions: count, hasMore: Boolean(more) });
+    });
+  }
+
+  #ask(action, fields, then) {
+    const asked = this.link.send(action, fields, true);
+    if (asked) this.answers.set(asked.id, then);
+    return asked;
+  }
+
+  #readKey(it) {
+    return `read.${key(this.mirror.name)}.${it.id}`;
+  }
+
+  get #lastKey() {
+    return `last.${key(this.mirror.name)}`;
+  }
+}
