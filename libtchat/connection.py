@@ -60,14 +60,20 @@ class Connection:
         self.mid_frame, self.spaced = framer.mid_frame, not framer.ends_with_newline
         return self._read(frames)
 
-    def receive_text(self, text: bytes) -> Sequence[Request | Violation]:
-        """Feed one whole message of a transport that keeps them apart, as WebSocket does (R-ws-request).
+    def receive_texts(self, texts: Sequence[bytes]) -> Sequence[Request | Violation]:
+        """Feed whole messages of a transport that keeps them apart, as WebSocket does (R-ws-request).
 
         Returns:
-            One request or violation; nothing for an action that begins with `ack-`.
+            One request or violation for each; nothing for an action that begins with `ack-`.
         """
-        self.spaced = False
-        return self._read((text,))
+        lines = b"\n".join(texts)
+        requests = decode_lines(lines, self._limits) if lines.count(b"\n") == len(texts) - 1 else None
+        if requests is not None and len(requests) == len(texts):
+            if self.spells:
+                for request in requests:
+                    self._learn(request.action)
+            return requests
+        return self._read(texts)
 
     def _read(self, frames: Iterable[bytes | FrameFault]) -> Sequence[Request | Violation]:
         items: list[Request | Violation] = []

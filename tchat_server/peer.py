@@ -43,6 +43,7 @@ class Owner(Protocol):
 
     def connected(self, peer: PeerProtocol) -> PeerId: ...
     def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None: ...
+    def left(self, peer: PeerProtocol) -> None: ...
     def lost(self, peer: PeerProtocol) -> None: ...
     def wrote(self, peer: PeerProtocol) -> None: ...
 
@@ -205,6 +206,10 @@ class PeerProtocol(Accepted):
         self.since = asyncio.get_running_loop().time()
         if self._work is None and not self._spacing:
             self._close()
+
+    def leave(self) -> None:
+        """Be gone for everybody else: the goodbye is written, though the socket may stay for a while."""
+        self._owner.left(self)
 
     def abort(self, cause: str) -> None:
         """Close at once; what waits is lost."""

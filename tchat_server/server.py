@@ -165,6 +165,11 @@ class Server:
         if "handle" in context and error is not None and not self.failed.done():
             self.failed.set_exception(error)
 
+    def left(self, peer: PeerProtocol) -> None:
+        """Let a peer be gone for the hub, though its socket is still there."""
+        self.hub.disconnected(peer.id, self._clock())
+        self._tick_soon()
+
     def lost(self, peer: PeerProtocol) -> None:
         """Forget a connection that is gone."""
         self._not_read.discard(peer)

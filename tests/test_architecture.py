@@ -98,12 +98,13 @@ def modules() -> Iterator[tuple[str, Path]]:
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             yield ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts), path
-    for path in sorted((ROOT / CONFORMANCE).glob("*.py")):
-        yield f"{CONFORMANCE}.{path.stem}", path
+    for path in sorted((ROOT / CONFORMANCE).rglob("*.py")):
+        parts = path.relative_to(ROOT / CONFORMANCE).with_suffix("").parts
+        yield ".".join([CONFORMANCE, *(parts[:-1] if parts[-1] == "__init__" else parts)]), path
 
 
 MODULES = dict(modules())
-TOOLS = {path.stem for name, path in MODULES.items() if name.startswith(CONFORMANCE)}
+TOOLS = {name.split(".")[1] for name in MODULES if name.startswith(CONFORMANCE)}
 
 
 def faults(module: str, source: str) -> list[str]:

@@ -304,13 +304,13 @@ async def test_public_groups_are_listed_by_key_page_by_page(opened: Opener) -> N
     await log.append([book.part(create(name)) for name in names])
     await log.append([book.part(create("hidden", private=True))])
     await log.append([book.part(("alice", Leave(None, "zoo")))])
-    shown = sorted(names, key=group_key)
+    shown = sorted(set(names) - {"Zoo"}, key=group_key)  # nobody is left in Zoo
 
     async def listed(after: str | None, limit: int, max_bytes: int = 10_000) -> NamePage:
         return await log.public_groups(after=group_key(after) if after else None, limit=limit, max_bytes=max_bytes)
 
     for limit in range(1, len(names) + 2):
-        for at in range(len(names) + 1):
+        for at in range(len(shown) + 1):
             assert await listed(shown[at - 1] if at else None, limit) == NamePage(
                 tuple(shown[at : at + limit]), at + limit < len(shown)
             )
@@ -403,7 +403,7 @@ def test_whatever_happens_users_are_told_what_the_fold_of_the_events_says(
             assert (await log.load_user(user_key(user))).memberships == expected_memberships(book, user)
         for key, group in book.groups.items():
             assert await state_of(log, key) == group
-        shown = tuple(group.name for _, group in sorted(book.groups.items()) if not group.private)
+        shown = tuple(group.name for _, group in sorted(book.groups.items()) if group.members and not group.private)
         assert await log.public_groups(after=None, limit=10, max_bytes=1000) == NamePage(shown)
         await log.close()
 

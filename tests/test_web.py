@@ -9,16 +9,22 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from live import ROOT, TIMEOUT_SECONDS, Bystanders, Server, fresh, serving
 from test_client_tls import secure
 from test_robustness import memory_while_somebody_does_not_read
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
+
+from libtchat.limits import DEFAULT_LIMITS
+from tchat_server.net.websocket import WebSocketConnection
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = {
@@ -265,6 +271,62 @@ def written(frame: dict[str, Any]) -> bytes:
         else struct.pack("!BH" if size < 65536 else "!BQ", 0xFE + (size > 65535), size)
     )
     return bytes.fromhex(frame["head"]) + length + bytes(4) + data
+
+
+TEXTS = st.sampled_from(
+    [
+        b'{"action":"ping"}',
+        b'{"action":"ping","id":"\xc3\xa9"}',
+        b"\x81\x85abcd" * 30,
+        b"{}",
+        b"",
+        b" " * 130 + b"{}",
+        b"\xff",
+    ]
+)
+
+
+@st.composite
+def some_frames(draw: st.DrawFn) -> bytes:
+    """Frames of every kind, their masks random, whole or the last one in part."""
+    written = b""
+    for _ in range(draw(st.integers(1, 6))):
+        text, kind = draw(TEXTS), draw(st.sampled_from(["text", "text", "text", "fragments", "ping", "binary", "bad"]))
+        match kind:
+            case "text":
+                frames = [Frame(Opcode.TEXT, text)]
+            case "fragments":
+                cut = draw(st.integers(0, len(text)))
+                parts = [Frame(Opcode.TEXT, text[:cut], False), Frame(Opcode.CONT, text[cut:])]
+                frames = [parts[0], Frame(Opcode.PING, b"\x81\x81"), parts[1]]
+            case "ping":
+                frames = [Frame(Opcode.PING, text[:125])]
+            case "binary":
+                frames = [Frame(Opcode.BINARY, text)]
+            case _:
+                frames = []
+                written += masked("c182", b"{}")
+        written += b"".join(frame.serialize(mask=True) for frame in frames)
+    return written[: len(written) - draw(st.integers(0, 5))]
+
+
+@given(data=some_frames(), cuts=st.lists(st.integers(0, 400), max_size=6))
+def test_frames_mean_the_same_however_they_are_cut(data: bytes, cuts: list[int]) -> None:
+    def heard(pieces: list[bytes]) -> tuple[list[Any], bytes, bool]:
+        pongs: list[bytes] = []
+        connection = WebSocketConnection(
+            DEFAULT_LIMITS, heard=None, reply=pongs.append, hurry=lambda: None, clock=lambda: 0.0
+        )
+        items = [item for piece in pieces for item in connection.receive(piece)]
+        if connection.closing:  # whether a ping behind the fault is still answered is nobody's concern
+            return items, b"closed", False
+        return items, b"".join(pongs), connection.mid_frame
+
+    edges = [0, *sorted(cuts), len(data)]
+    pieces = [data[start:end] for start, end in pairwise(edges)]
+    whole = heard([data])
+    assert heard(pieces) == whole
+    assert heard([bytes([byte]) for byte in data]) == whole
 
 
 # ---- how it ends

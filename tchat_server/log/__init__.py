@@ -124,7 +124,7 @@ class EventLog(Protocol):
         """Read a page as `libtchat.effect.Read` says, at least one entry if there is one. Raises LogUnavailable."""
 
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
-        """List public groups by key. Raises LogUnavailable."""
+        """List the public groups that have members, by key. Raises LogUnavailable."""
 
     async def close(self) -> None:
         """Finish what was begun and release the storage."""

@@ -115,9 +115,10 @@ class MemoryLog:
         return Ready(Page.cut(nearest, ascending=after is not None, limit=limit, max_bytes=max_bytes))
 
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Ready[NamePage]:
-        """List public groups by key."""
+        """List the public groups that have members, by key (R-groups)."""
         start = 0 if after is None else bisect_right(self._public, after)
-        names = (self._logs[self._public[i]].group.name for i in range(start, len(self._public)))
+        groups = (self._logs[self._public[i]].group for i in range(start, len(self._public)))
+        names = (group.name for group in groups if group.members)
         return Ready(NamePage.cut(names, limit=limit, max_bytes=max_bytes))
 
     async def close(self) -> None:

@@ -41,6 +41,11 @@ __all__ = [
 KIND_NUMBERS = {Kinds.MESSAGES: (0,), Kinds.STATES: (1,), Kinds.ALL: (0, 1)}
 """The `kind` column's values for what a page may show."""
 
+_PUBLIC_GROUPS = """
+SELECT name FROM groups WHERE private = 0 AND key > ?
+AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')
+ORDER BY key LIMIT ?
+"""
 _FORWARD = "SELECT seqs, lines FROM entries WHERE group_id = ? AND kind = ? AND last_seq > ? ORDER BY last_seq"
 # From the row that holds the seq below the cursor, which may be in its middle, down.
 _BACKWARD = """
@@ -226,10 +231,8 @@ def read(
 
 
 def public_groups(connection: sqlite3.Connection, after: Key | None, limit: int, max_bytes: int) -> NamePage:
-    """List public groups by key."""
-    rows = connection.execute(
-        "SELECT name FROM groups WHERE private = 0 AND key > ? ORDER BY key LIMIT ?", (after or "", limit + 1)
-    )
+    """List the public groups that have members, by key (R-groups)."""
+    rows = connection.execute(_PUBLIC_GROUPS, (after or "", limit + 1))
     return NamePage.cut((name for (name,) in rows), limit=limit, max_bytes=max_bytes)
 
 

@@ -67,6 +67,7 @@ CREATE TABLE standings (
     invitation BLOB,                     -- the event as it was sent
     PRIMARY KEY (user, group_id)
 ) WITHOUT ROWID;
+CREATE INDEX members_by_group ON standings (group_id) WHERE standing = 'member';
 CREATE TABLE retries (                   -- in the order of time, which is how they are forgotten
     number INTEGER PRIMARY KEY,
     user TEXT NOT NULL,

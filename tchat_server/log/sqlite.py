@@ -110,7 +110,7 @@ class SqliteLog:
         )
 
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
-        """List public groups by key."""
+        """List the public groups that have members, by key."""
         return self._ask(partial(reader.public_groups, after=after, limit=limit, max_bytes=max_bytes))
 
     async def close(self) -> None:

@@ -94,7 +94,7 @@ class Web:
             hurry=partial(peer.turns.hold_for, Hold.RATE, _TOO_FAST_SECONDS),
             clock=asyncio.get_running_loop().time,
         )
-        framed = FramedTransport(transport, connection, lambda: peer.cause, peer.turns.drain)
+        framed = FramedTransport(transport, connection, lambda: peer.cause, peer.turns.drain, peer.leave)
 
         def take(data: bytes) -> None:
             if not peer.cause:
