@@ -1,7 +1,7 @@
 """Make docs/page-*.png: the page in a real browser, in a real, short session.
 
 `python docs/pictures.py` starts a server, lets a few people talk on plain sockets, opens the page as one of them and
-takes the pictures: on a desktop, in the dark, in French on a phone, and with the wire. It needs Chromium and Playwright.
+takes the pictures: on a desktop, in the dark, in French on a phone, and with the wire. Needs Chromium and Playwright.
 """
 
 from __future__ import annotations

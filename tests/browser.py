@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from live import ROOT, Server
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
 
 AXE = ROOT / "tests" / "page" / "node_modules" / "axe-core" / "axe.min.js"
 MILLISECONDS = 15_000
@@ -49,13 +49,19 @@ def _lack(text: str) -> None:
 @contextmanager
 def browsing() -> Iterator[Browser]:
     """Run a browser that sees nothing but this machine."""
-    path = chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
-        try:
-            yield browser
-        finally:
-            browser.close()
+    chromium()
+    with sync_playwright() as playwright, launched(playwright.chromium) as browser:
+        yield browser
+
+
+@contextmanager
+def launched(kind: BrowserType) -> Iterator[Browser]:
+    """Run one more browser, with processes of its own."""
+    browser = kind.launch(executable_path=chromium(), args=list(_ARGUMENTS))
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 class Person:
@@ -73,9 +79,10 @@ class Person:
         self.problems: list[str] = []
         self.page = self.tab()
 
-    def tab(self) -> Page:
-        """Open the page once more."""
+    def tab(self, *, script: str = "") -> Page:
+        """Open the page once more; *script* runs before it."""
         page = self.context.new_page()
+        page.add_init_script(script)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("console", self._console)
         page.goto(f"http://127.0.0.1:{self.server.port}/")
@@ -129,14 +136,16 @@ class Person:
         assert self.problems == []
 
 
-def pids_of(kind: str, name: str) -> list[int]:
-    """Return the processes of a browser's *kind* that this test process started, told by their command line."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except OSError:
-            continue
-        if f"--type={kind}" in words and name in words:
-            found.append(int(path.parent.name))
-    return found
+@contextmanager
+def asleep(browser: Browser) -> Iterator[None]:
+    """Stop the processes that run a browser's pages, as a laptop does that is closed."""
+    found = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    pids = [process["id"] for process in found if process["type"] == "renderer"]
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)

@@ -57,6 +57,26 @@ def test_every_sentence_the_page_asks_for_is_there_and_none_is_idle() -> None:
     assert set(re.findall(r'"(p\.[\w-]+)"', text)) == known
 
 
+def test_all_modules_are_asked_for_at_once() -> None:
+    """A browser that finds them one behind another waits for the network each time."""
+    index = (PAGE / "index.html").read_text("utf-8")
+    named = re.findall(r'<(?:link rel="modulepreload" href|script type="module" src)="([\w.]+)"', index)
+    assert sorted(named) == sorted(path.name for path in PAGE.glob("*.js"))
+
+
+def test_the_brain_knows_no_page() -> None:
+    """What protocol.js needs, needs nothing of a browser."""
+    found, new = set(), {"protocol.js"}
+    while new:
+        found |= new
+        new = {
+            name for file in new for name in re.findall(r'from "\./([\w.]+)"', (PAGE / file).read_text("utf-8"))
+        } - found
+    assert found == {"protocol.js", "names.js", "request.js", "command.js", "mirror.js", "words.js"}
+    source = "".join((PAGE / name).read_text("utf-8") for name in found - {"words.js"})
+    assert not re.search(r"\b(document|window|localStorage|WebSocket|Date|setTimeout|navigator|fetch)\b[.(]", source)
+
+
 def test_commands_have_the_same_forms(ask: Ask) -> None:
     assert ask("forms") == [[command.name, command.form, command.takes] for command in COMMANDS]
 

@@ -7,6 +7,7 @@ import { Link } from "./link.js";
 import { Log, Search } from "./log.js";
 import { SIGNS, showPeople, showPlaces } from "./places.js";
 import { checkUser, key } from "./protocol.js";
+import { store } from "./store.js";
 import { Talk } from "./talk.js";
 import { choose, clean, language, make, refusal, say } from "./text.js";
 import { Wire } from "./wire.js";
@@ -15,10 +16,6 @@ import { LANGUAGES } from "./words.js";
 const $ = (id) => document.getElementById(id);
 const NAMES = { en: "English", fr: "Français" };
 const REDRAW_MS = 60;
-const store = {
-  get: (name) => localStorage.getItem(`tchat.${name}`) ?? "",
-  set: (name, value) => localStorage.setItem(`tchat.${name}`, value),
-};
 
 let link, talk, isStale = false, ticking;
 const log = new Log($("log"), $("down"), (chat) => talk.older(chat));
@@ -97,7 +94,8 @@ function leaveAll() {
 
 // ---- what a conversation asks of the page
 
-function opened(it) {
+function opened(it, before) {
+  composer.turn(it, before);
   if ($("chat").classList.contains("places")) panel("places", false);
   const to = it.name || say("p.everybody");
   $("title").textContent = clean(to);
@@ -128,6 +126,10 @@ function alerted(it, entry) {
   const title = clean(it.kind === "group" ? `${entry.who} · ${it.name}` : entry.who);
   const shown = new Notification(title, { body: clean(entry.text).slice(0, 200), tag: it.id, icon: "icon.svg" });
   shown.onclick = () => (window.focus(), talk.open(it), shown.close());
+}
+
+function tellNotify(permission) {
+  $("notify").textContent = say(permission === "granted" ? "p.notify-on" : "p.notify-off");
 }
 
 /** The same id again: it is done once, whatever happened. */
@@ -199,10 +201,7 @@ const CLICKS = {
   create: () => doing.ask("cgroupe", "p.create", {}, [["group", "p.group-name", "text"], ["private", "p.is-private", "checkbox"]]),
   protect: () => register({}),
   "leave-all": leaveAll,
-  async notify() {
-    const permission = await globalThis.Notification?.requestPermission();
-    $("notify").textContent = say(permission === "granted" ? "p.notify-on" : "p.notify-off");
-  },
+  notify: async () => tellNotify(await globalThis.Notification?.requestPermission()),
   find: () => seek($("search").hidden),
   "search-close": () => seek(false),
   further: lookFurther,
@@ -259,6 +258,7 @@ for (const select of document.querySelectorAll("select.language")) {
   };
 }
 choose(store.get("language") || navigator.language.slice(0, 2));
+if (globalThis.Notification?.permission === "granted") tellNotify("granted");
 $("name").value = store.get("name");
 if (store.get("name")) enter(store.get("name"), "");
 else $("name").focus();

@@ -5,7 +5,7 @@ import { mentions, told } from "./text.js";
 /** A group, a user, or everybody ("*"). `entries` rise by seq where they have one. */
 export class Chat {
   constructor(id, kind, name) {
-    Object.assign(this, { id, kind, name, entries: [], seqs: new Set(), unread: 0, mentions: 0, hasMore: false, read: 0 });
+    Object.assign(this, { id, kind, name, entries: [], seqs: new Set(), draft: "", unread: 0, mentions: 0, hasMore: false, read: 0 });
     Object.assign(this, { isLoaded: false, isLoading: false, hasOlder: kind === "group", marker: 0, waiting: [] });
   }
 

@@ -24,6 +24,13 @@ export class Composer {
     this.#offer(isAtEnd && this.talk() ? options(line, this.talk()).slice(0, MOST_SHOWN) : []);
   }
 
+  /** The line that was begun in another conversation waits there. */
+  turn(chat, before) {
+    if (!before) return;
+    before.draft = this.input.value;
+    this.#put(chat.draft);
+  }
+
   submit() {
     const line = this.input.value;
     const talk = this.talk();

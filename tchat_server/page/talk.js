@@ -4,13 +4,13 @@ import { Chat, entryOf } from "./chat.js";
 import { isEvent, key } from "./protocol.js";
 import { clean, mentions, refusal, say } from "./text.js";
 
-const MOST_LOADED = 1000, PAGE = 100;
+const MOST_LOADED = 1000, MOST_KEPT = 200, PAGE = 100;
 const ANSWERS = ["members", "groups", "server-list-clients"];
 
-/** *store* keeps what was read; *page* is told opened(chat), changed(), alerted(chat, entry), and settled(id). */
+/** *store* keeps what was read; *page* is told opened(chat, before), changed(), alerted(chat, entry), and settled(id). */
 export class Talk {
   constructor(link, log, store, page) {
-    Object.assign(this, { link, log, store, page, chat: null, answers: new Map() });
+    Object.assign(this, { link, log, store, page, chat: null, answers: new Map(), kept: [] });
     this.everybody = new Chat("*", "all", "");
     this.chats = new Map([["*", this.everybody]]);
   }
@@ -46,6 +46,7 @@ export class Talk {
 
   /** Open the group that was used last; count what is unread in the others. */
   begin() {
+    this.#recollect();
     for (const view of this.mirror.groups.values()) {
       if (!view.isMember) continue;
       const it = this.group(view.name, view.seq);
@@ -55,12 +56,14 @@ export class Talk {
     this.open(last ?? this.listed.find(({ kind }) => kind === "group") ?? this.everybody);
   }
 
-  open(it) {
+  /** Show a conversation. *isAnswer*: the person asked for it in the line that is typed, and may type on. */
+  open(it, isAnswer = false) {
+    const before = isAnswer ? null : this.chat;
     if (this.chat) this.chat.marker = 0;
     this.chat = it;
     it.marker = it.unread && it.kind === "group" ? it.read : 0;
     if (it.kind === "group") this.store.set(this.#lastKey, key(it.name));
-    this.page.opened(it);
+    this.page.opened(it, before);
     this.log.show(it);
     if (it.kind === "group" && !it.isLoaded) this.older(it);
     this.seen();
@@ -148,12 +151,12 @@ export class Talk {
 
   #take(message, { request, missed, quiet }) {
     if (request) this.page.settled(request.id);
-    const { action, from, to, event } = message;
+    const { action, event } = message;
     if (isEvent(message)) return this.#happened(message, request, missed);
-    if (action === "server-send") return this.#spoke(this.direct(this.mirror.isMe(from) ? to : from), entryOf(message, this.mirror));
-    if (action === "server-broadcast") {
-      if (!event) this.#spoke(this.everybody, entryOf(message, this.mirror));
-      else this.note(say(event, { name: message.name }), this.everybody);
+    if (event) this.note(say(event, { name: message.name }), this.everybody);
+    else if (action === "server-send" || action === "server-broadcast") {
+      this.#keep(message);
+      this.#spoke(this.#placeOf(message), entryOf(message, this.mirror));
     } else if (!quiet && this.chat) this.#answered(message, request);
   }
 
@@ -183,8 +186,23 @@ export class Talk {
     const entry = entryOf(event, mirror, missed);
     if (mirror.isMe(event.dest) && !isMember && it !== this.chat) this.note(entry.text);
     this.#spoke(it, entry);
-    if (request && ["cgroupe", "join"].includes(event.action) && it !== this.chat) this.open(it);
+    if (request && ["cgroupe", "join"].includes(event.action) && it !== this.chat) this.open(it, true);
     if (!isMember && event.action === "leave" && isMine) this.close(it);
+  }
+
+  /** The server keeps no texts between two users, nor those to everybody: this tab does, until it is closed. */
+  #keep(message) {
+    this.kept = [...this.kept, message].slice(-MOST_KEPT);
+    this.store.set(this.#keptKey, JSON.stringify(this.kept), true);
+  }
+
+  #recollect() {
+    this.kept = JSON.parse(this.store.get(this.#keptKey, true) || "[]");
+    for (const message of this.kept) this.log.add(this.#placeOf(message), entryOf(message, this.mirror));
+  }
+
+  #placeOf({ action, from, to }) {
+    return action === "server-send" ? this.direct(this.mirror.isMe(from) ? to : from) : this.everybody;
   }
 
   #spoke(it, entry) {
@@ -217,6 +235,10 @@ export class Talk {
 
   #readKey(it) {
     return `read.${key(this.mirror.name)}.${it.id}`;
+  }
+
+  get #keptKey() {
+    return `kept.${key(this.mirror.name)}`;
   }
 
   get #lastKey() {
