@@ -23,6 +23,8 @@ from live import ROOT, Client, Server, fresh, serving
 from playwright.sync_api import Browser, expect
 from serving import environment
 
+from tchat_client.page_words import PAGE as WORDS
+
 PAGE = ROOT / "tchat_server" / "page"
 
 
@@ -506,37 +508,55 @@ def test_in_french(browser: Browser, server: Server) -> None:
         person.page.fill("#text", "memebrs;")
         person.page.press("#text", "Enter")
         person.sees("vouliez-vous dire members;[groupe] ?")
-        english = [it.inner_text() for it in person.page.locator("button:visible").all()]
-        assert not {"Send", "Create a group", "Leave"} & set(english)
+        person.page.click("#me")
+        person.page.click("#find")
+        person.page.click("#show-wire")
+        said = person.page.evaluate(
+            "() => [...document.querySelectorAll('body, body *')].flatMap((it) =>"
+            " [it.children.length ? '' : it.textContent, it.ariaLabel, it.title, it.placeholder])"
+        )
+        assert "Se déconnecter" in said
+        english = {english for english, french in WORDS.values() if english != french}
+        assert english & set(said) == set()
+        person.page.select_option("#self select", "en")
+        person.sees(f"you created {group}")
+        expect(person.page.locator("#people h2")).to_contain_text("Members")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_serious_finding_on_any_part_of_the_page(browser: Browser, server: Server, scheme: str) -> None:
-    person = Person(browser, server, color_scheme=scheme)
-    assert person.findings() == []
-    with server.client(fresh("bob")) as bob:
-        name = fresh("ada")
+def test_a_checker_of_accessibility_finds_nothing(browser: Browser, server: Server, scheme: str) -> None:
+    with server.client(fresh("bob")) as bob, server.client(fresh("eve")) as eve, server.client(fresh("zoe")) as zoe:
+        person = Person(browser, server, color_scheme=scheme)
+        page = person.page
+        assert person.findings() == []
+        name, group = fresh("ada"), fresh("room")
         person.enter(name)
-        group = group_of(bob)
-        person.type(f"j;{group}")
-        bob.get()
+        person.type(f"cg;{group}")
+        person.is_in(group)
+        for other in (bob, eve):
+            other.ask(action="join", group=group)
         for text in (f"hello {name}", "see https://example.org/", "two\nlines"):
             bob.ask(action="gbroadcast", group=group, msg=text)
-        person.type("mine")
-        person.page.fill("#text", "nonsense;")
-        person.page.press("#text", "Enter")
+        zoe.ask(action="client-send", to=name, msg="unread")
+        for line in ("mine", f"ban;;{eve.name};why", f"invite;;{zoe.name}", "/help"):
+            person.type(line)
+        page.fill("#text", "nonsense;")
+        page.press("#text", "Enter")
         person.sees("unknown command")
+        expect(page.locator("#people h2")).to_have_count(3)
         assert person.findings() == []
-        person.page.fill("#text", "mem")
-        person.page.click("#show-wire")
-        person.page.click("#find")
+        for opens in ("#me", "#others summary", "#find", "#show-wire"):
+            page.click(opens)
+            page.fill("#text", "/m")
+            page.press("#text", "ArrowDown")
+            assert person.findings() == [], opens
+        page.click("#show-wire")
+        page.hover("#people li:first-child")
         assert person.findings() == []
-        person.page.click("#create")
+        page.click("#create")
         assert person.findings() == []
-        person.page.keyboard.press("Escape")
-        bob.ask(action="leave", group=group)
-        person.sees("left")
-    person.close()
+        page.keyboard.press("Escape")
+        person.close()
 
 
 def test_with_the_keyboard_alone(browser: Browser, server: Server) -> None:
@@ -558,14 +578,38 @@ def test_with_the_keyboard_alone(browser: Browser, server: Server) -> None:
         reached = set()
         for _ in range(40):
             keys.press("Tab")
-            reached.add(person.page.evaluate("() => document.activeElement.id || document.activeElement.ariaLabel"))
-        assert {"find", "show-wire", "create", "log", "text", f"Write {bob.name}"} <= reached, reached
+            reached.add(focused(person))
+        assert {"find", "show-wire", "create", "me", "log", "text", f"Write {bob.name}"} <= reached, reached
         person.page.focus("#create")
         keys.press("Enter")
         keys.type(fresh("keys"))
         keys.press("Enter")
         person.sees("you created")
+        keys.press("Alt+ArrowUp")
+        person.is_in("Everybody")
+        keys.type(f"/use {group}")
+        keys.press("Enter")
+        person.is_in(group)
+        bob.ask(action="leave", group=group)  # she is the owner now
+        bob.ask(action="join", group=group)
+        kick = f"Kick {bob.name}"
+        person.page.get_by_role("button", name=kick).wait_for(state="attached")
+        while focused(person) != kick:
+            keys.press("Tab")
+        keys.press("Enter")
+        keys.type("with the keyboard")
+        keys.press("Enter")
+        person.sees(f"you kicked {bob.name}: with the keyboard")
+        person.page.focus("#show-wire")
+        keys.press("Enter")
+        expect(person.page.locator("#wire")).to_be_visible()
+        keys.press("Escape")
+        expect(person.page.locator("#wire")).to_be_hidden()
         person.close()
+
+
+def focused(person: Person) -> str:
+    return str(person.page.evaluate("() => document.activeElement.id || document.activeElement.ariaLabel"))
 
 
 def test_at_360_pixels(browser: Browser, server: Server) -> None:

@@ -103,6 +103,7 @@ function opened(it, before) {
   $("log").ariaLabel = say("p.log", { to });
   $("text").placeholder = $("text").ariaLabel = say("p.text", { to });
   $("needle").placeholder = $("needle").ariaLabel = say("p.search-in", { to });
+  if (matchMedia("(hover: hover)").matches) $("text").focus(); // elsewhere a keyboard would cover half of it
 }
 
 /** Redraw the lists and the title soon; once, however much happened. */

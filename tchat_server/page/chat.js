@@ -26,5 +26,6 @@ export function entryOf(message, mirror, missed = false) {
   const isText = TEXTS.includes(action);
   const mine = mirror.isMe(sender);
   const mention = isText && !mine && mentions(msg, mirror.name);
-  return { kind: isText ? "text" : "event", seq, ts, who: sender, text: isText ? msg : told(message, mirror), missed, mine, mention };
+  const text = () => (isText ? msg : told(message, mirror)); // in the language of the moment
+  return { kind: isText ? "text" : "event", seq, ts, who: sender, missed, mine, mention, get text() { return text(); } };
 }

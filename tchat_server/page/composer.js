@@ -105,7 +105,6 @@ export class Composer {
       make("li", { id: `option-${at}`, role: "option", ariaSelected: "false", onclick: () => this.#take(at) },
         make("code", {}, form ?? text), about ? make("small", {}, about) : null)));
     this.box.hidden = !offered.length;
-    this.input.ariaExpanded = String(offered.length > 0);
     this.input.removeAttribute("aria-activedescendant");
   }
 

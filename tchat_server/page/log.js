@@ -4,8 +4,19 @@ import { clean, face, language, make, nick, say, spoken } from "./text.js";
 
 const MOST_LINES = 3000, SLACK = 100, NEAR_END = 60, TOGETHER_MS = 5 * 60_000;
 
-const day = (ts) => new Date(ts).toLocaleDateString(language(), { weekday: "long", day: "numeric", month: "long", year: "numeric" });
-const hour = (ts) => new Date(ts).toLocaleTimeString(language(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const DAY = { weekday: "long", day: "numeric", month: "long", year: "numeric" };
+const HOUR = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const WHOLE = { dateStyle: "long", timeStyle: "medium" };
+const formats = new Map(); // to make one costs more than to use it a thousand times
+
+function format(ts, options) {
+  const name = language() + JSON.stringify(options);
+  if (!formats.has(name)) formats.set(name, new Intl.DateTimeFormat(language(), options));
+  return formats.get(name).format(new Date(ts));
+}
+
+const day = (ts) => format(ts, DAY);
+const isSameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
 
 /** Shows one chat in *box*; `wantOlder` is called when its beginning comes into sight. */
 export class Log {
@@ -66,7 +77,7 @@ export class Log {
     else {
       const first = chat.entries[known.length];
       const old = this.box.firstElementChild; // the rule of its day
-      if (known.length && day(known.at(-1).ts) === day(first.ts) && old?.classList.contains("rule")) old.remove();
+      if (known.length && isSameDay(known.at(-1).ts, first.ts) && old?.classList.contains("rule")) old.remove();
       this.box.prepend(this.#drawn(known));
     }
     this.box.scrollTop = this.box.scrollHeight - fromEnd;
@@ -117,7 +128,7 @@ export class Log {
     const { marker } = this.chat;
     for (const entry of entries) {
       const isNew = marker > 0 && entry.seq > marker && !(before?.seq > marker);
-      const isNewDay = !before || day(before.ts) !== day(entry.ts);
+      const isNewDay = !before || !isSameDay(before.ts, entry.ts);
       if (isNewDay) rows.append(rule(day(entry.ts)));
       if (isNew) rows.append(rule(say("p.new"), "new"));
       rows.append((entry.row = row(entry, isNewDay || isNew || !belongs(entry, before))));
@@ -143,7 +154,7 @@ function belongs(entry, before) {
 function row(entry, isFirst) {
   const { kind, who, text, ts, missed } = entry;
   const flags = ["mine", "mention", "missed"].filter((flag) => entry[flag]).join(" ");
-  const time = make("time", { dateTime: ts, title: missed ? say("p.missed") : new Date(ts).toLocaleString(language()) }, hour(ts));
+  const time = make("time", { dateTime: ts, title: missed ? say("p.missed") : format(ts, WHOLE) }, format(ts, HOUR));
   const made = (more, ...children) => make("div", { className: `line ${kind} ${flags} ${more}` }, ...children);
   if (kind !== "text") return made(text.includes("\n") ? "list" : "", time, make("span", {}, text));
   const said = make("span", { className: "said", dir: "auto" }, spoken(text));

@@ -23,7 +23,7 @@ function fill(box, ...children) {
 
 export function showPlaces({ mirror, listed, chat }, doing) {
   const views = [...mirror.groups.values()];
-  const of = (kind) => listed.filter((it) => it.kind === kind).sort(by).map((it) => place(it, chat, doing));
+  const of = (kind) => listed.filter((it) => it.kind === kind).map((it) => place(it, chat, doing));
   const title = (word) => make("li", {}, make("h2", {}, say(word)));
   const invited = views.filter((view) => view.isInvited && !view.isMember).sort(by);
   const direct = of("user");
@@ -41,11 +41,12 @@ export function showPlaces({ mirror, listed, chat }, doing) {
 function place(it, chat, doing) {
   const name = clean(it.name) || say("p.everybody");
   const count = `${it.unread}${it.hasMore ? "+" : ""}`;
-  const label = it.unread ? `${name}, ${count} ${say("unread")}` : name;
+  const label = [name, it.unread && `${count} ${say("unread")}`, it.mentions && `@${it.mentions}`].filter(Boolean).join(", ");
+  const badge = (kind, text) => make("span", { className: `badge ${kind}`, ariaHidden: "true" }, text);
   const sign = make("span", { className: "sign", ariaHidden: "true" }, SIGNS[it.kind]);
   const made = make("button", { type: "button", onclick: () => doing.open(it), ariaLabel: label }, sign, make("span", {}, name));
-  if (it.mentions) made.append(make("span", { className: "badge at" }, `@${it.mentions}`));
-  if (it.unread > it.mentions) made.append(make("span", { className: "badge" }, count));
+  if (it.mentions) made.append(badge("at", `@${it.mentions}`));
+  if (it.unread > it.mentions) made.append(badge("", count));
   made.classList.toggle("unread", it.unread > 0);
   made.ariaCurrent = String(it === chat);
   return make("li", {}, made);

@@ -19,9 +19,10 @@ export class Talk {
     return this.link.mirror;
   }
 
-  /** Those that are listed: everybody, the groups one is in, and whom one wrote with. */
+  /** Those that are listed, in order: everybody ("all"), the groups ("group") one is in, whom one wrote with ("user"). */
   get listed() {
-    return [...this.chats.values()].filter((it) => it.kind !== "group" || it === this.chat || this.mirror.view(it.name).isMember);
+    const isListed = (it) => it.kind !== "group" || it === this.chat || this.mirror.view(it.name).isMember;
+    return [...this.chats.values()].filter(isListed).sort((a, b) => (a.kind + key(a.name) < b.kind + key(b.name) ? -1 : 1));
   }
 
   get total() {
