@@ -50,6 +50,9 @@ def take(directory: Path) -> None:
                 _play(person, server)
                 if name == "wire":
                     person.page.click("#show-wire")
+                    person.type("it keeps everything that was acknowledged")
+                    person.sees("it keeps everything")
+                    person.type("invite;;nobody")
                 person.page.wait_for_timeout(300)
                 person.page.screenshot(path=directory / f"page-{name}.png")
                 person.close()
