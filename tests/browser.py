@@ -89,7 +89,9 @@ class Person:
         return page
 
     def _console(self, message: Any) -> None:
-        if message.type == "error" and "WebSocket" not in message.text:  # a server that is away is no fault of the page
+        if (
+            message.type == "error" and "ERR_CONNECTION" not in message.text and "WebSocket" not in message.text
+        ):  # a server that is away is no fault of the page
             self.problems.append(message.text)
 
     def enter(self, name: str, password: str = "") -> None:
@@ -105,9 +107,9 @@ class Person:
         self.page.press("#text", "Enter")
         expect(self.page.locator("#text")).to_have_value("", timeout=MILLISECONDS)
 
-    def sees(self, text: str, times: int = 1) -> None:
+    def sees(self, text: str, times: int = 1, *, within: int = MILLISECONDS) -> None:
         """Wait until the log shows *text* so many times."""
-        expect(self.page.locator("#log .line").filter(has_text=text)).to_have_count(times, timeout=MILLISECONDS)
+        expect(self.page.locator("#log .line").filter(has_text=text)).to_have_count(times, timeout=within)
 
     def is_in(self, name: str) -> None:
         """Wait until *name* is the conversation that is open."""
@@ -132,7 +134,7 @@ class Person:
 
     def close(self) -> None:
         self.context.close()
-        assert self.problems == []
+        assert self.problems == [], self.problems
 
 
 @contextmanager

@@ -233,7 +233,7 @@ def test_a_tab_that_sleeps_costs_its_buffer_and_comes_back(browser: Browser, tmp
             assert server.logs("does not read")
             assert server.rss_kib() - before < 3 * 8 * sent + 20_000  # the group's own history, and little else
             bob.ask(action="gbroadcast", group=group, msg="are you still there?")
-        person.sees("are you still there?")
+        person.sees("are you still there?", within=60_000)
         shown = person.page.evaluate("() => document.querySelectorAll('#log .line.text').length")
         assert shown == sent + 1
 
@@ -333,6 +333,20 @@ def test_a_mention_is_notified_when_nobody_looks(browser: Browser, server: Serve
         bob.ask(action="client-send", to=name, msg="for you")
         person.page.wait_for_function("() => told.length > 1")
         assert person.page.evaluate("() => told") == [[f"{bob.name} · {group}", f"{name}, come"], [bob.name, "for you"]]
+        person.close()
+
+
+def test_a_server_that_is_away_is_waited_for_at_the_door(browser: Browser, tmp_path: Path) -> None:
+    with serving(tmp_path) as first:
+        person = Person(browser, first)
+        first.kill()
+        for name in ("ada", "eve"):
+            person.page.fill("#name", name)
+            person.page.press("#name", "Enter")
+            expect(person.page.locator("#refused")).to_contain_text("Next try")
+        with serving(tmp_path, "--listen", f"127.0.0.1:{first.port}") as second, second.client("bob") as bob:
+            expect(person.page.locator("#chat")).to_be_visible(timeout=40_000)
+            assert bob.ask(action="client-list-clients")["list"] == ["bob", "eve"]
         person.close()
 
 
@@ -448,6 +462,52 @@ def test_two_hundred_texts_a_second_arrive_while_one_types(browser: Browser, ser
         person.sees(words.strip())
         person.sees("flood ", times=sent)
         assert sorted(took)[len(took) // 2] < 0.1, sorted(took)
+
+
+def test_history_is_read_on_as_fast_as_the_server_lets_one(browser: Browser, tmp_path: Path) -> None:
+    database = ("--db", str(tmp_path / "tchat.db"))
+    with serving(tmp_path, *database) as fast, fast.client("bob") as bob:
+        bob.ask(action="cgroupe", group="wob")
+        for number in range(2_000):
+            bob.send(action="gbroadcast", group="wob", msg=f"text number {number}.")
+        for _ in range(2_000):
+            bob.get()
+    with (
+        serving(tmp_path, *database, "--rate", "3", "--request-burst", "6") as slow,
+        people(browser, slow, "ada") as (person,),
+    ):
+        person.type("j;wob")
+        person.sees("text number 1999.")
+        person.page.click("#find")
+        person.page.fill("#needle", "number 17.")
+        person.page.click("#further")
+        expect(person.page.locator("#found")).to_have_text("1 found", timeout=60_000)
+        person.sees("text number 17.")
+        person.page.click("#show-wire")
+        expect(person.page.locator("#objects li").filter(has_text='"code":"rate-limited"')).not_to_have_count(0)
+
+
+def test_what_is_below_is_unread_until_one_gets_there(browser: Browser, server: Server) -> None:
+    with server.client(fresh("bob")) as bob, people(browser, server, fresh("ada")) as (person,):
+        group = group_of(bob)
+        person.type(f"j;{group}")
+        person.is_in(group)
+        bob.get()
+        for number in range(60):
+            bob.ask(action="gbroadcast", group=group, msg=f"number {number}.")
+        person.sees("number 59.")
+        log = person.page.locator("#log")
+        log.evaluate("(it) => it.scrollTo(0, 0)")
+        expect(person.page.locator("#down")).to_be_visible()
+        bob.ask(action="gbroadcast", group=group, msg="far below")
+        expect(person.page.locator("#down")).to_contain_text("(1)")
+        expect(person.page).to_have_title(re.compile(r"^\(1\) "))
+        assert log.evaluate("(it) => it.scrollTop") < 300
+        person.page.click("#down")
+        expect(person.page).to_have_title(re.compile(r"^(?!\()"))
+        expect(person.page.locator("#down")).to_be_hidden()
+        person.type("mine brings me to the end")
+        person.sees("mine brings me")
 
 
 # ---- what others try

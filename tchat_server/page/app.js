@@ -18,7 +18,7 @@ const NAMES = { en: "English", fr: "Français" };
 const REDRAW_MS = 60;
 
 let link, talk, isStale = false, ticking;
-const log = new Log($("log"), $("down"), (chat) => talk.older(chat));
+const log = new Log($("log"), $("down"), (chat) => talk.older(chat), () => talk.seen());
 const search = new Search();
 const late = new Late($("late"));
 const wire = new Wire($("objects"), () => link.mirror);
@@ -26,6 +26,10 @@ const wire = new Wire($("objects"), () => link.mirror);
 // ---- coming in
 
 function enter(name, password) {
+  if (link) {
+    link.watcher = {}; // what becomes of the try before is of no interest
+    link.quit();
+  }
   const url = new URL("/tchat", location);
   url.protocol = url.protocol.replace("http", "ws");
   const token = name ? store.get(`token.${key(name)}`) : "";
@@ -172,7 +176,7 @@ function panel(name, isOn = !$("chat").classList.contains(name)) {
     $(button).ariaExpanded = String(each === name && isOn);
   }
   $("wire").hidden = !(name === "wired" && isOn);
-  $("objects").scrollTop = $("objects").scrollHeight;
+  wire.show(!$("wire").hidden);
 }
 
 function look() {
@@ -198,7 +202,7 @@ const CLICKS = {
   "show-people": () => panel("people"),
   "show-wire": () => panel("wired"),
   "wire-close": () => (panel("wired", false), $("show-wire").focus()),
-  "wire-clear": () => $("objects").replaceChildren(),
+  "wire-clear": () => wire.clear(),
   create: () => doing.ask("cgroupe", "p.create", {}, [["group", "p.group-name", "text"], ["private", "p.is-private", "checkbox"]]),
   protect: () => register({}),
   "leave-all": leaveAll,

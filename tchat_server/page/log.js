@@ -18,25 +18,28 @@ function format(ts, options) {
 const day = (ts) => format(ts, DAY);
 const isSameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
 
-/** Shows one chat in *box*; `wantOlder` is called when its beginning comes into sight. */
+/** Shows one chat in *box*; `wantOlder` is called when its beginning comes into sight, `atEnd` when its end does. */
 export class Log {
-  constructor(box, down, wantOlder) {
-    Object.assign(this, { box, down, wantOlder, chat: null, fresh: [], below: 0, isDue: false });
+  constructor(box, down, wantOlder, atEnd) {
+    Object.assign(this, { box, down, wantOlder, atEnd, chat: null, fresh: [], below: 0, isDue: false, isFollowing: true });
     box.addEventListener("scroll", () => {
       if (box.scrollTop < 200 && this.chat?.hasOlder && !this.chat.isLoading) wantOlder(this.chat);
-      if (this.isAtEnd()) this.#below(0);
-      else down.hidden = false;
+      if (!this.#follow()) return (down.hidden = false);
+      this.#below(0);
+      this.atEnd();
     }, { passive: true });
-    new ResizeObserver(() => this.wasAtEnd && this.toEnd()).observe(box); // a panel or a keyboard takes of its height
+    new ResizeObserver(() => this.isFollowing && this.toEnd()).observe(box); // a panel or a keyboard takes of its height
     down.onclick = () => this.toEnd();
   }
 
-  isAtEnd() {
-    return (this.wasAtEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < NEAR_END);
+  /** Find out whether the end is in sight: asking costs a layout, `isFollowing` does not. */
+  #follow() {
+    return (this.isFollowing = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < NEAR_END);
   }
 
   toEnd() {
     this.box.scrollTop = this.box.scrollHeight;
+    this.isFollowing = true;
     this.#below(0);
   }
 
@@ -48,7 +51,7 @@ export class Log {
     this.toEnd();
     const marker = this.box.querySelector(".new");
     if (marker) this.box.scrollTop = marker.offsetTop - this.box.offsetTop - this.box.clientHeight / 4;
-    this.isAtEnd();
+    this.#follow();
     requestAnimationFrame(() => (this.box.ariaLive = "polite"));
   }
 
@@ -86,14 +89,13 @@ export class Log {
   #draw() {
     this.isDue = false;
     if (!this.fresh.length) return;
-    const wasAtEnd = this.isAtEnd();
     const others = this.fresh.filter((entry) => !entry.mine).length;
     const rows = this.#rowsOf(this.fresh, this.chat.entries.at(-this.fresh.length - 1));
     this.box.querySelector(".empty")?.remove();
     this.box.append(rows);
     const isMine = this.fresh.some((entry) => entry.mine && !entry.missed);
     this.fresh = [];
-    if (wasAtEnd || isMine) {
+    if (this.isFollowing || isMine) {
       this.#trim();
       this.toEnd();
     } else this.#below(this.below + others);
@@ -139,7 +141,7 @@ export class Log {
 
   #below(count) {
     this.below = count;
-    this.down.hidden = this.isAtEnd() && !count;
+    this.down.hidden = this.isFollowing && !count;
     this.down.textContent = `↓ ${say("p.down")}${count ? ` (${count})` : ""}`;
   }
 }

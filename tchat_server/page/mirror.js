@@ -53,7 +53,7 @@ export function evolve(group, event) {
 export class Mirror {
   constructor(name = "") {
     Object.assign(this, { name, groups: new Map(), users: new Map(), online: new Set(), listed: new Map() });
-    this.pending = new Map();
+    Object.assign(this, { pending: new Map(), presence: 0 }); // presence: another number when `online` is another set
   }
 
   view(name) {
@@ -93,6 +93,7 @@ export class Mirror {
     const lost = [...this.pending.values()].filter((each) => !each.quiet);
     this.pending.clear();
     this.online.clear();
+    this.presence++;
     for (const view of this.groups.values()) view.isAsking = false;
     return lost.map(({ request: asked }) => ({ kind: "no-answer", request: asked }));
   }
@@ -258,14 +259,16 @@ export class Mirror {
   #meet(name, isOnline = null) {
     if (!name) return;
     this.users.set(key(name), name);
-    if (isOnline === true) this.online.add(key(name));
-    else if (isOnline === false) this.online.delete(key(name));
+    if (isOnline === null || isOnline === this.online.has(key(name))) return;
+    this.presence++;
+    if (isOnline) this.online.add(key(name));
+    else this.online.delete(key(name));
   }
 
   #learnMembers(page, after) {
     const view = this.view(page.group);
     page.list.forEach((name) => this.#meet(name));
-    page.online.forEach((name) => this.online.add(key(name)));
+    page.online.forEach((name) => this.#meet(name, true));
     if (!view.isMember || (after !== null && after !== view.membersAfter)) return;
     const known = after === null ? null : view.group;
     if (after !== null && (known === null || known.seq !== page.seq)) {

@@ -1,8 +1,9 @@
 // The two lists beside a conversation: where one can go, and who is there.
 
 import { key } from "./protocol.js";
-import { clean, face, make, nick, say } from "./text.js";
+import { clean, face, language, make, nick, say } from "./text.js";
 
+let drawn = []; // of which state the people are shown
 const $ = (id) => document.getElementById(id);
 const by = (a, b) => (key(a.name) < key(b.name) ? -1 : 1);
 const button = (word, onclick, label = say(word)) => make("button", { onclick, type: "button", ariaLabel: label }, say(word));
@@ -62,6 +63,10 @@ function invitation(name, doing) {
 
 export function showPeople({ mirror, chat }, doing) {
   const group = chat.kind === "group" ? mirror.view(chat.name).group : null;
+  const { owner, members, invited, banned } = group ?? {};
+  const state = [chat, owner, members, invited, banned, mirror, mirror.presence, language()];
+  if (state.every((value, at) => value === drawn[at])) return; // as after most texts
+  drawn = state;
   if (!group) return fill($("people"));
   const named = { group: chat.name };
   const me = key(mirror.name);

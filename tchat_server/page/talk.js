@@ -82,10 +82,11 @@ export class Talk {
     if (it === this.chat) this.open(this.everybody);
   }
 
-  /** What is shown of the current conversation is read, if anybody looks. */
+  /** What is shown of the current conversation is read, if anybody looks at its end. */
   seen() {
     const it = this.chat;
-    if (!it || document.hidden) return;
+    if (!it || document.hidden || !this.log.isFollowing) return;
+    if (it.unread) this.page.changed();
     Object.assign(it, { unread: 0, mentions: 0, hasMore: false });
     if (it.kind === "group" && it.last > it.read) {
       it.read = it.last;
@@ -105,20 +106,28 @@ export class Talk {
   /** Ask for a page of what came before; again while the last read line is not among it. */
   older(it, then) {
     if (!it.hasOlder || it.kind !== "group") return then?.();
-    if (it.isLoading) return then && it.waiting.push(then);
+    if (then) it.waiting.push(then);
+    if (it.isLoading) return;
     const before = it.first;
     const asked = this.#ask("states", { group: it.name, all: true, limit: PAGE, ...(before && { before }) }, (page) => {
-      const wasLoaded = it.isLoaded;
-      const isPage = page.action === "states";
-      Object.assign(it, { isLoading: false, isLoaded: true, hasOlder: isPage && page.more });
-      this.log.prepend(it, isPage ? page.list.map((event) => entryOf(event, this.mirror)) : []);
-      const isSought = it.marker > 0 && it === this.chat && it.entries.length <= MOST_LOADED;
-      if (isSought && it.first > it.marker) this.older(it);
-      else if (it === this.chat && (!wasLoaded || (isSought && before > it.marker))) this.log.show(it);
-      this.seen();
-      for (const next of [then, ...it.waiting.splice(0)]) next?.();
+      it.isLoading = false;
+      if (page.action === "states") return this.#came(it, page, before);
+      if (page.retry_after) return setTimeout(() => this.older(it), page.retry_after * 1000);
+      it.waiting.length = 0; // the reason is said where it came from
+      this.problem(refusal(page, { group: it.name }, this.mirror.name));
     });
     it.isLoading = Boolean(asked);
+  }
+
+  #came(it, { list, more }, before) {
+    const wasLoaded = it.isLoaded;
+    Object.assign(it, { isLoaded: true, hasOlder: more });
+    this.log.prepend(it, list.map((event) => entryOf(event, this.mirror)));
+    const isSought = it.marker > 0 && it === this.chat && it.entries.length <= MOST_LOADED;
+    if (isSought && it.first > it.marker) this.older(it);
+    else if (it === this.chat && (!wasLoaded || (isSought && before > it.marker))) this.log.show(it);
+    this.seen();
+    for (const next of it.waiting.splice(0)) next();
   }
 
   /** Something the client itself says. */
@@ -147,7 +156,7 @@ export class Talk {
   /** The connection is gone, and with it the answers to the page's own questions. */
   lost() {
     this.answers.clear();
-    for (const it of this.chats.values()) it.isLoading = false;
+    for (const it of this.chats.values()) Object.assign(it, { isLoading: false, waiting: [] });
   }
 
   #take(message, { request, missed, quiet }) {
@@ -208,14 +217,14 @@ export class Talk {
 
   #spoke(it, entry) {
     this.log.add(it, entry);
-    const isUnseen = document.hidden || it !== this.chat;
-    if (!isUnseen) return this.seen();
+    const isOpen = it === this.chat && !document.hidden;
+    if (isOpen && (this.log.isFollowing || entry.mine)) return this.seen();
     if (entry.kind !== "text" || entry.mine) return;
-    if (it === this.chat && !it.unread) it.marker = it.read;
+    if (it === this.chat && !it.unread && document.hidden) it.marker = it.read;
     it.unread++;
     if (!entry.mention && it.kind !== "user") return;
     it.mentions++;
-    this.page.alerted(it, entry);
+    if (!isOpen) this.page.alerted(it, entry);
   }
 
   #count(it) {

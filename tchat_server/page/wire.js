@@ -3,24 +3,36 @@
 import { fault, isEvent } from "./protocol.js";
 import { clean, language, make, say, told } from "./text.js";
 
-const MOST = 300;
+const MOST = 300, NEAR_END = 60;
 const SECRET = /("(?:password|token)":")(?:[^"\\]|\\.)*/g;
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?/g;
 
 export class Wire {
   constructor(box, mirror) {
-    Object.assign(this, { box, mirror });
+    Object.assign(this, { box, mirror, entries: [], isShown: false });
   }
 
   add = (direction, text, about) => {
-    const isAtEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 60;
-    const time = new Date().toLocaleTimeString(language(), { hourCycle: "h23" });
-    const meaning = make("span", {}, this.#understood(direction, about));
-    const arrow = make("b", {}, direction === "out" ? "→" : "←");
-    this.box.append(make("li", { className: direction }, make("small", {}, arrow, meaning, make("time", {}, time)), coloured(text)));
+    const meaning = this.#understood(direction, about);
+    const entry = { direction, text, meaning, at: new Date() };
+    this.entries = [...this.entries.slice(1 - MOST), entry];
+    if (!this.isShown) return; // what nobody looks at costs next to nothing
+    const isAtEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < NEAR_END;
+    this.box.append(row(entry));
     while (this.box.childElementCount > MOST) this.box.firstChild.remove();
     if (isAtEnd) this.box.scrollTop = this.box.scrollHeight;
   };
+
+  show(isOn) {
+    this.isShown = isOn;
+    this.box.replaceChildren(...(isOn ? this.entries.map(row) : []));
+    this.box.scrollTop = this.box.scrollHeight;
+  }
+
+  clear() {
+    this.entries = [];
+    this.show(this.isShown);
+  }
 
   #understood(direction, { message, quiet, asked, waited, notices = [] }) {
     if (!message) return direction === "out" ? say("p.wire-yours") : say("p.wire-unknown");
@@ -47,6 +59,12 @@ export class Wire {
     const wrong = fault(found);
     return wrong ? say("p.wire-fault", wrong) : "";
   }
+}
+
+function row({ direction, text, meaning, at }) {
+  const time = at.toLocaleTimeString(language(), { hourCycle: "h23" });
+  const arrow = make("b", {}, direction === "out" ? "→" : "←");
+  return make("li", { className: direction }, make("small", {}, arrow, make("span", {}, meaning), make("time", {}, time)), coloured(text));
 }
 
 /** JSON with its keys dim and its action strong; secrets are left out. */
