@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: serve test fuzz soak lint bench page clean
+.PHONY: serve test fuzz soak hostile lint bench page clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
@@ -17,6 +17,9 @@ fuzz: $(STAMP)  ## look for bytes that do harm, for SECONDS
 
 soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
 	PYTHONPATH=tests $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
+
+hostile: $(STAMP)  ## attacks beside honest clients, in full (an hour); ONLY="name name": some of them
+	cd tests && $(CURDIR)/$(BIN)/python -m hostile $(ONLY)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

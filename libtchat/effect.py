@@ -55,10 +55,14 @@ class Kinds(StrEnum):
 
 @frozen
 class Send:
-    """Write *message* to each of *peers*; the same tuple object while an audience is unchanged."""
+    """Write *message* to each of *peers*; the same tuple object while an audience is unchanged.
+
+    *source* is the peer that said it, if somebody did: what it costs to carry is its cost.
+    """
 
     peers: tuple[PeerId, ...]
     message: Message
+    source: PeerId | None = None
 
 
 @frozen

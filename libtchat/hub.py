@@ -250,9 +250,10 @@ class Hub:
         for outcome in self._line.leaving():
             if outcome.events:
                 self._ledger.keep(outcome)
-                audience = outcome.audience
+                audience, peer = outcome.audience, outcome.peer
+                source = None if peer is None else peer.id
                 for event in outcome.events:
-                    effects.append(Send(audience, event))
+                    effects.append(Send(audience, event, source))
             elif outcome.effects is not None:
                 effects.extend(outcome.effects)
             elif outcome.peer is not None:

@@ -48,6 +48,10 @@ class Limits:
     # how often
     request_burst: int = 100
     requests_per_second: float = 50.0
+    burst_bytes: int = 256 * 1024
+    bytes_per_second: float = 64.0 * 1024
+    delivered_burst_bytes: int = 4 * 1024 * 1024
+    delivered_bytes_per_second: float = 2.0 * 1024 * 1024
     broadcast_burst: int = 10
     broadcasts_per_second: float = 1.0
     password_burst: int = 5
@@ -63,6 +67,7 @@ class Limits:
     keepalive_interval_seconds: int = 10
     keepalive_probes: int = 3
     spacing_seconds: float = 0.020
+    max_spaced_bytes: int = 256 * 1024
     max_waiting_notices: int = 32
     max_presence_users: int = 200
 

@@ -86,10 +86,10 @@ class Queries:
                 if target is None:
                     raise Refused(ErrorCode.USER_NOT_FOUND, f"{to} is not connected")
                 audience = self._presence.earlier(tuple(dict.fromkeys((*target.peers, *session.peers))), arrivals)
-                yield Send(audience, reply.DirectMessage(session.name, target.name, msg, self._ledger.ts, id))
+                yield Send(audience, reply.DirectMessage(session.name, target.name, msg, self._ledger.ts, id), peer.id)
             case Broadcast(msg=msg, id=id):
                 audience = self._presence.earlier(self._presence.everybody(), arrivals)
-                yield Send(audience, reply.PublicMessage(session.name, msg, self._ledger.ts, id))
+                yield Send(audience, reply.PublicMessage(session.name, msg, self._ledger.ts, id), peer.id)
             case Register(id=id):
                 yield Send(me, reply.Registered(session.name, id))
             case ListUsers(after=after, id=id):

@@ -26,17 +26,32 @@ class Bucket:
         """
         if not self.per_second:
             return 0.0
-        if now > self._at:
-            self._missing = max(0.0, self._missing - (now - self._at) * self.per_second)
-        self._at = now
+        self._refill(now)
         if self._missing + 1 <= self.burst:
             self._missing += 1
             return 0.0
         return (self._missing + 1 - self.burst) / self.per_second
 
+    def spend(self, now: float, amount: float) -> float:
+        """Take *amount* tokens, whether or not they are there: for what is known only when it is done.
+
+        Returns:
+            0 if they were there (always, when `per_second` is 0); else the seconds until the debt is paid.
+        """
+        if not self.per_second:
+            return 0.0
+        self._refill(now)
+        self._missing += amount
+        return max(0.0, (self._missing - self.burst) / self.per_second)
+
     def full(self, now: float) -> bool:
         """Tell whether nothing is missing any more, so that a new bucket would behave the same."""
         return self._missing <= (now - self._at) * self.per_second
+
+    def _refill(self, now: float) -> None:
+        if now > self._at:
+            self._missing = max(0.0, self._missing - (now - self._at) * self.per_second)
+        self._at = now
 
 
 @define

@@ -6,10 +6,10 @@ It knows bytes, buffers and time; what the bytes mean is `libtchat.connection`'s
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from libtchat import codec
 from libtchat.connection import Connection
@@ -17,32 +17,34 @@ from libtchat.effect import PeerId
 from libtchat.errors import ErrorCode
 from libtchat.limits import Limits
 from libtchat.presence import Item
-from libtchat.reply import Error, Message, PresenceNotice
+from libtchat.reply import Error
 from tchat_server.listener import Accepted
-from tchat_server.turn import Hold, Turns
+from tchat_server.spacing import Line, Spacing
+from tchat_server.toll import Toll
+from tchat_server.turn import GONE, Hold, Rota, Turns
+from tchat_server.work import Job, Work
 
 __all__ = ["Line", "Owner", "PeerProtocol"]
+
+logger = logging.getLogger("tchat_server")
 
 _MAX_JOBS = 64
 """How many answers may wait for storage before their peer is not read any more."""
 
-Line = tuple[Message | None, bytes]
-"""A message and the line that goes out for it, CR LF included; None: a page, whose bytes were never a message here."""
-
-_WRITTEN: Line = (None, b"")
-"""Stands in the queue of spaced lines for the one that was written last, until the gap behind it is over."""
+_FAULT = "internal error"
 
 
 class Owner(Protocol):
     """What a connection tells the server."""
 
     limits: Limits
+    rota: Rota
     trace: Callable[[str, str, bytes], None] | None
     meet: Callable[[PeerProtocol, bytes], None] | None
     """Takes the first bytes of a connection, if they may be another protocol's."""
 
     def connected(self, peer: PeerProtocol) -> PeerId: ...
-    def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None: ...
+    def received(self, peer: PeerProtocol, items: Sequence[Item], size: int) -> None: ...
     def left(self, peer: PeerProtocol) -> None: ...
     def lost(self, peer: PeerProtocol) -> None: ...
     def wrote(self, peer: PeerProtocol) -> None: ...
@@ -59,6 +61,7 @@ class PeerProtocol(Accepted):
         out: bytes for the next flush.
         cause: why it ends, for the log.
         turns: when it is read.
+        toll: what it pays for bytes.
         since: when it connected, its unfinished frame began, or it began to close; the event loop's time.
     """
 
@@ -66,9 +69,7 @@ class PeerProtocol(Accepted):
         "_drained",
         "_owner",
         "_spacing",
-        "_waiting",
         "_work",
-        "_worker",
         "address",
         "cause",
         "connection",
@@ -82,6 +83,7 @@ class PeerProtocol(Accepted):
         "lines_out",
         "out",
         "since",
+        "toll",
         "transport",
         "turns",
         "was_opened",
@@ -89,6 +91,7 @@ class PeerProtocol(Accepted):
 
     transport: asyncio.Transport
     turns: Turns
+    toll: Toll
     id: PeerId
 
     def __init__(self, owner: Owner, host: str, address: str) -> None:
@@ -100,10 +103,8 @@ class PeerProtocol(Accepted):
         self.out: list[bytes] = []
         self.since = 0.0
         self.frames_in = self.lines_out = 0
-        self._work: deque[Line | Callable[[], Awaitable[bytes]]] | None = None
-        self._worker: asyncio.Task[None] | None = None
-        self._spacing: deque[Line] | None = None
-        self._waiting = 0  # bytes of the lines in both
+        self._work: Work | None = None
+        self._spacing: Spacing | None = None
         self._drained: asyncio.Future[None] | None = None
 
     # --- from asyncio ---
@@ -112,7 +113,9 @@ class PeerProtocol(Accepted):
         self.was_opened = True
         self.transport = cast(asyncio.Transport, transport)
         meet = self._owner.meet
-        self.turns = Turns(self.transport, self._take if meet is None else partial(meet, self))
+        take = self._take if meet is None else partial(meet, self)
+        self.turns = Turns(self.transport, partial(self.guard, take), self._owner.rota)
+        self.toll = Toll(self._owner.limits, self.turns)
         self.since = asyncio.get_running_loop().time()
         self.id = self._owner.connected(self)
 
@@ -121,8 +124,12 @@ class PeerProtocol(Accepted):
 
     def speak(self, data: bytes) -> None:
         """Take *data*, and all that comes, as this protocol."""
-        self.turns.give_to(self._take)
+        self.take_with(self._take)
         self._take(data)
+
+    def take_with(self, take: Callable[[bytes], None], end: Callable[[bytes, int], int] | None = None) -> None:
+        """Have *take* read what comes from now on; see `Turns.give_to`."""
+        self.turns.give_to(partial(self.guard, take), end)
 
     def _take(self, data: bytes) -> None:
         if self.cause:
@@ -141,21 +148,26 @@ class PeerProtocol(Accepted):
         self.frames_in += len(items)
         if connection.spaced or connection.spells or not self.is_plain:
             self._choose_path()
-        self._owner.received(self, items)
+        self.toll.received(len(data))
+        self._owner.received(self, items, len(data))
 
     def eof_received(self) -> bool:
         self.has_ended = True
         if not self.cause:
-            self._owner.received(self, (None,))
+            self.guard(self._owner.received, self, (None,), 0)
         if self.transport.is_closing():
             return False
         return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections
 
     def connection_lost(self, error: Exception | None) -> None:
         self.turns.end()
-        if self._worker is not None:
-            self._worker.cancel()
+        if self._work is not None:
+            self._work.cancel()
         self.cause = self.cause or (f"lost: {error}" if error else "closed by the peer")
+        self.transport = GONE  # whatever still waits somewhere to be written, it is written to nobody
+        self.out.clear()
+        if self._spacing is not None:
+            self._spacing.end()
         self._owner.lost(self)
 
     def pause_writing(self) -> None:
@@ -163,6 +175,8 @@ class PeerProtocol(Accepted):
 
     def resume_writing(self) -> None:
         self.is_blocked = False
+        if self._spacing is not None:
+            self.guard(self._spacing.go_on)
         if self._drained is not None:
             drained, self._drained = self._drained, None
             drained.set_result(None)
@@ -172,19 +186,17 @@ class PeerProtocol(Accepted):
     def deliver(self, lines: Sequence[Line]) -> None:
         """Send *lines* after whatever waits already: a page being read, or the gap between two spaced lines."""
         if self._work is not None:
-            self._work.extend(lines)
-            self._waiting += _size(lines)
-            self._check_room(self._waiting)
+            self._work.put(lines)
+            self._check_room(self._work.size)
         else:
             self._pass_on(lines)
 
-    def work(self, job: Callable[[], Awaitable[bytes]]) -> None:
+    def work(self, job: Job) -> None:
         """Send the line *job* gives once it is done; later lines wait for it."""
         if self._work is None:
-            self._work = deque()
+            self._work = Work(self._may_work, self._pass_on, partial(self.guard, self._worked))
             self.is_plain = False
-            self._worker = asyncio.get_running_loop().create_task(self._do_work())
-        self._work.append(job)
+        self._work.add(job)
         if len(self._work) >= _MAX_JOBS:
             self.turns.hold(Hold.JOBS)
 
@@ -202,8 +214,7 @@ class PeerProtocol(Accepted):
         """Write what waits, then close. Nothing more is read."""
         if self.cause:
             return
-        self.cause = cause
-        self.since = asyncio.get_running_loop().time()
+        self._end(cause)
         if self._work is None and not self._spacing:
             self._close()
 
@@ -211,32 +222,50 @@ class PeerProtocol(Accepted):
         """Be gone for everybody else: the goodbye is written, though the socket may stay for a while."""
         self._owner.left(self)
 
+    def guard(self, act: Callable[..., None], *args: Any) -> None:
+        """Call *act*: a fault of ours in what is done for this connection costs this connection, and nobody else."""
+        try:
+            act(*args)
+        except Exception:
+            logger.exception("internal error, peer %s", self.address)
+            if self.cause:
+                self.abort(_FAULT)
+            else:
+                self._end(_FAULT)
+                self.guard(self._break_off)
+
     def abort(self, cause: str) -> None:
         """Close at once; what waits is lost."""
         self.cause = self.cause or cause
         self.transport.abort()
+
+    def _end(self, cause: str) -> None:
+        self.cause, self.since = cause, asyncio.get_running_loop().time()
+
+    def _break_off(self) -> None:
+        if self._work is not None:
+            self._work.cancel()
+        self.out.append(codec.encode(Error(ErrorCode.INTERNAL)) + b"\r\n")
+        self._close()
 
     def _close(self) -> None:
         if self.out:
             self.flush()
         self.transport.close()
 
-    async def _do_work(self) -> None:
-        work = self._work
-        assert work is not None
-        while work:
-            item = work[0]
-            if isinstance(item, tuple):
-                self._waiting -= len(item[1])
-            else:
-                if self.is_blocked:
-                    await self._writable()
-                item = (None, await item())
-            work.popleft()
-            self._pass_on((item,))
-            if len(work) < _MAX_JOBS:
-                self.turns.release(Hold.JOBS)
+    async def _may_work(self) -> None:
+        if self._work is not None and len(self._work) < _MAX_JOBS:
+            self.turns.release(Hold.JOBS)
+        if self.is_blocked:
+            await self._writable()
+        await self._owner.rota.turn()
+
+    def _worked(self, worker: asyncio.Task[None]) -> None:
+        if worker.cancelled():
+            return
+        worker.result()
         self._work = None
+        self.turns.release(Hold.JOBS)
         self._choose_path()
         if self.cause and not self._spacing:
             self._close()
@@ -245,7 +274,9 @@ class PeerProtocol(Accepted):
         if self.connection.spells:
             lines = [(message, self.connection.rewrite(line)) for message, line in lines]
         if self._spacing is not None:
-            self._space(lines)
+            self._spacing.put(lines)
+            if self.is_blocked:
+                self._check_room(self._spacing.size + self.transport.get_write_buffer_size())
             return
         self.out.extend(line for _, line in lines)
         self._owner.wrote(self)
@@ -254,52 +285,31 @@ class PeerProtocol(Accepted):
         connection = self.connection
         if connection.spaced:
             if self._spacing is None:
-                self._spacing = deque()
+                self._spacing = Spacing(
+                    self._owner.limits,
+                    partial(self.guard, self._write_spaced),
+                    lambda: not self.is_blocked,
+                    partial(self.guard, self._spaced_out),
+                )
         elif self._spacing is not None:
-            queue, self._spacing = [line for line in self._spacing if line is not _WRITTEN], None
-            self._waiting -= _size(queue)
-            self.out.extend(line for _, line in queue)
+            lines, self._spacing = self._spacing.end(), None
+            self.out.extend(lines)
             self._owner.wrote(self)
         self.is_plain = self._work is None and self._spacing is None and not connection.spells
 
-    def _space(self, lines: Sequence[Line]) -> None:
-        """Put lines into the queue that lets one go every 20 ms (R-pace)."""
-        queue, limits = self._spacing, self._owner.limits
-        assert queue is not None
-        is_idle = not queue
-        for message, line in lines:
-            if not (isinstance(message, PresenceNotice) and len(queue) > limits.max_waiting_notices):
-                queue.append((message, line))
-                self._waiting += len(line)
-        if self._check_room(self._waiting) and is_idle and queue:
-            self._let_one_go()
-
-    def _let_one_go(self) -> None:
-        queue = self._spacing
-        if not queue or self.transport.is_closing():
-            if self.cause and self._work is None:
-                self._close()
-            return
-        if self.is_blocked:
-            self._writable().add_done_callback(lambda _: self._let_one_go())
-            return
-        self._waiting -= len(queue[0][1])
-        self.transport.write(queue[0][1])
-        queue[0] = _WRITTEN
+    def _write_spaced(self, line: bytes) -> None:
         self.lines_out += 1
-        asyncio.get_running_loop().call_later(self._owner.limits.spacing_seconds, self._after_gap)
+        self.transport.write(line)
 
-    def _after_gap(self) -> None:
-        if self._spacing:
-            self._spacing.popleft()
-            self._let_one_go()
+    def _spaced_out(self) -> None:
+        if self.cause and self._work is None:
+            self._close()
 
     def _check_room(self, waiting: int) -> bool:
         if waiting <= self._owner.limits.max_out_bytes:
             return True
         if not self.cause:
-            self.cause = f"does not read: {waiting} bytes wait"
-            self.since = asyncio.get_running_loop().time()
+            self._end(f"does not read: {waiting} bytes wait")
             self.transport.write(codec.encode(Error(ErrorCode.UNAVAILABLE)) + b"\r\n")
         if self.is_blocked:
             self.transport.abort()
@@ -312,7 +322,3 @@ class PeerProtocol(Accepted):
         if self._drained is None:
             self._drained = asyncio.get_running_loop().create_future()
         return self._drained
-
-
-def _size(lines: Sequence[Line]) -> int:
-    return sum(len(line) for _, line in lines)

@@ -26,9 +26,10 @@ from tchat_server.log import EventLog, LogUnavailable, Ready
 from tchat_server.metrics import Metrics
 from tchat_server.net.site import Site
 from tchat_server.net.web import Web
-from tchat_server.peer import Line, PeerProtocol
+from tchat_server.peer import PeerProtocol
+from tchat_server.spacing import Line
 from tchat_server.storage import Encoder, answer, reading
-from tchat_server.turn import Hold
+from tchat_server.turn import Hold, Rota
 
 __all__ = ["Server"]
 
@@ -36,6 +37,12 @@ logger = logging.getLogger("tchat_server")
 
 _MAX_BACKLOG = 4096
 """Events and answers that may wait for storage before sockets are not read any more."""
+
+_MAX_BACKLOG_BYTES = 256 * 1024
+"""Bytes that may be taken while an append is out, as above: they all leave in one tick."""
+
+_CHEAP_BYTES = 4096
+"""What costs less to carry is not counted."""
 
 _SLOW_LOG_SECONDS = 5.0
 _LISTEN_BACKLOG = 1024
@@ -75,6 +82,8 @@ class Server:
         self._crowd = Crowd(limits, self.metrics)
         self._dirty: list[PeerProtocol] = []
         self._not_read: set[PeerProtocol] = set()
+        self.rota = Rota()
+        self._taken_bytes = 0
         self._tick_is_due = False
         self._is_appending = False
         self._is_stopping = False
@@ -116,8 +125,8 @@ class Server:
             await asyncio.sleep(0.01)
         line = self._encoder.line(Goodbye())
         for peer in list(self._peers.values()):
-            peer.deliver([(None, line)])
-            peer.finish("the server stops")
+            peer.guard(peer.deliver, [(None, line)])
+            peer.guard(peer.finish, "the server stops")
         self._flush()
         while self._peers and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
@@ -137,26 +146,18 @@ class Server:
         self.metrics.connections_total += 1
         return id
 
-    def received(self, peer: PeerProtocol, items: Sequence[Item]) -> None:
-        """Pass what a peer sent to the hub."""
+    def received(self, peer: PeerProtocol, items: Sequence[Item], size: int) -> None:
+        """Pass what a peer sent, in *size* bytes, to the hub."""
         self.metrics.frames_in_total += len(items)
-        self._faults_cost_only(peer, self.hub.handle, peer.id, items, self._clock())
+        if self._is_appending:
+            self._taken_bytes += size
+        self.hub.handle(peer.id, items, self._clock())
         if items:
             peer.has_spoken = True
-            if self.hub.backlog > _MAX_BACKLOG:
+            if self._has_much():
                 peer.turns.hold(Hold.BACKLOG)
                 self._not_read.add(peer)
         self._tick_soon()
-
-    def _faults_cost_only(self, peer: PeerProtocol | None, act: Callable[..., None], *args: Any) -> None:
-        """Call *act*, and let a fault of ours in what a peer asked for cost that peer, and nobody else."""
-        try:
-            act(*args)
-        except Exception:
-            logger.exception("internal error, peer %s", "that is gone" if peer is None else peer.address)
-            if peer is not None:
-                peer.deliver([(None, self._encoder.line(Error(ErrorCode.INTERNAL)))])
-                peer.finish("internal error")
 
     def fail(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         """Take what the event loop could not: a fault in a tick ends the server, for it may have cost lines."""
@@ -215,15 +216,20 @@ class Server:
         while effects := self.hub.drain():
             self._carry_out(effects)
         self._flush()
-        if self._not_read and self.hub.backlog <= _MAX_BACKLOG:
+        if self._not_read and not self._has_much():
             for peer in self._not_read:
                 peer.turns.release(Hold.BACKLOG)
             self._not_read.clear()
+
+    def _has_much(self) -> bool:
+        return self.hub.backlog > _MAX_BACKLOG or self._taken_bytes > _MAX_BACKLOG_BYTES
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         """Carry out effects in order; a run of messages for one audience is joined once and shared."""
         audience: tuple[PeerId, ...] = ()
         run: list[Line] = []
+        payer: PeerId | None = None
+        owed = 0
         encode = self._encoder.line
         for effect in effects:
             if isinstance(effect, Send):
@@ -232,7 +238,15 @@ class Server:
                         self._deliver(audience, run)
                     audience, run = effect.peers, []
                 message = effect.message
-                run.append((message, encode(message)))
+                line = encode(message)
+                run.append((message, line))
+                source = effect.source
+                if source is None and len(audience) == 1:
+                    source = audience[0]
+                if source != payer:
+                    self._carried(payer, owed)
+                    payer, owed = source, 0
+                owed += len(line) * len(audience)
                 if isinstance(message, Error):
                     self._refused(effect.peers, message.code)
                 continue
@@ -244,16 +258,20 @@ class Server:
                     self._append(effect)
                 case Read() | ReadGroups() | Resend():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.work(self._job(peer, effect))
+                        peer.guard(peer.work, self._job(peer, effect))
                 case Ask():
                     self._ask(effect)
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.finish(effect.code or ("closed by the peer" if peer.has_ended else "quit"))
+                        peer.guard(peer.finish, effect.code or ("closed by the peer" if peer.has_ended else "quit"))
                 case _:
                     assert_never(effect)
         if run:
             self._deliver(audience, run)
+
+    def _carried(self, payer: PeerId | None, size: int) -> None:
+        if size > _CHEAP_BYTES and payer is not None and (peer := self._peers.get(payer)) is not None:
+            peer.toll.carried(size)
 
     def _deliver(self, audience: tuple[PeerId, ...], run: list[Line]) -> None:
         self.metrics.deliveries_total += len(run) * len(audience)
@@ -270,13 +288,13 @@ class Server:
                     dirty.append(peer)
                 peer.out.append(chunk)
             else:
-                peer.deliver(run)
+                peer.guard(peer.deliver, run)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for peer in dirty:
             if peer.out:
-                peer.flush()
+                peer.guard(peer.flush)
 
     # --- what takes time ---
 
@@ -309,7 +327,7 @@ class Server:
         self._tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
 
     def _settle(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
-        self._is_appending = False
+        self._is_appending, self._taken_bytes = False, 0
         metrics = self.metrics
         metrics.appends_total += 1
         metrics.append_seconds_total += time.monotonic() - self._appending_since
@@ -322,7 +340,7 @@ class Server:
     def _ask(self, ask: Ask) -> None:
         found = answer(ask.question, self.log)
         if isinstance(found, Ready):
-            self._faults_cost_only(self._peers.get(ask.peer), self.hub.answered, ask, found.value, self._clock())
+            self._answered(ask, found.value)
             return
         if (peer := self._peers.get(ask.peer)) is not None:
             peer.turns.hold(Hold.QUESTION)
@@ -334,11 +352,14 @@ class Server:
         except LogUnavailable as error:
             logger.warning("storage: %s", error)
             known = None
-        peer = self._peers.get(ask.peer)
-        self._faults_cost_only(peer, self.hub.answered, ask, known, self._clock())
+        self._answered(ask, known)
         self._tick_soon()
-        if peer is not None:
+        if (peer := self._peers.get(ask.peer)) is not None:
             peer.turns.release(Hold.QUESTION)
+
+    def _answered(self, ask: Ask, known: Answer) -> None:
+        if (peer := self._peers.get(ask.peer)) is not None:
+            peer.guard(self.hub.answered, ask, known, self._clock())
 
     def _refused(self, peers: Iterable[PeerId], code: str) -> None:
         """Count an error; who was too fast is not read from for a while: what it floods with waits on its side."""
@@ -352,12 +373,14 @@ class Server:
 
         async def job() -> bytes:
             try:
-                return await line() + b"\r\n"
+                found = await line() + b"\r\n"
+                peer.toll.carried(len(found))
+                return found
             except (LogUnavailable, TchatError) as error:  # the latter: what was read is damaged
                 logger.warning("storage: %s", error)
                 action = effect.action if isinstance(effect, Read) else None
                 return self._encoder.line(Error(ErrorCode.UNAVAILABLE, action))
-            except Exception:  # as in _faults_cost_only
+            except Exception:  # as in PeerProtocol.guard, but in its place in the line
                 logger.exception("internal error, peer %s", peer.address)
                 peer.finish("internal error")
                 return self._encoder.line(Error(ErrorCode.INTERNAL))

@@ -19,6 +19,7 @@ from typing import Any
 Json = dict[str, Any]
 TIMEOUT_SECONDS = 20.0
 ROOT = Path(__file__).parent.parent
+NO_RATES = ["--rate", "0", "--bytes-per-second", "0", "--delivered-bytes-per-second", "0"]
 _names = itertools.count(1)
 
 
@@ -131,7 +132,7 @@ class Server:
 
     Args:
         directory: an empty one, for its files.
-        options: of the command; `--db :memory:` and `--rate 0` unless given.
+        options: of the command; `--db :memory:` and no rates unless given.
         prelude: Python to run in the server's process before anything of tchat is imported, to plan a fault.
     """
 
@@ -140,7 +141,7 @@ class Server:
         port_file.unlink(missing_ok=True)
         self.log_file, self.out_file = directory / "log", directory / "out"
         defaults = [] if "--db" in options else ["--db", ":memory:"]
-        defaults += [] if "--rate" in options else ["--rate", "0"]
+        defaults += [] if "--rate" in options else NO_RATES
         if open_files:
             prelude += f"\nimport resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({open_files}, {open_files}))"
         code = f"import sys; sys.argv[0] = 'tchat-server'\n{prelude}\nfrom tchat_server.cli import main; main()"

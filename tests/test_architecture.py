@@ -71,7 +71,7 @@ ASYNCIO_CALLS = {name for name in dir(asyncio.Protocol) if not name.startswith("
 
 # Where anything at all may be caught: the shell's guards around one connection's items, and what is read for them.
 CATCHES_ANYTHING = {
-    ("tchat_server.server", "_faults_cost_only"),
+    ("tchat_server.peer", "guard"),
     ("tchat_server.server", "job"),
     ("tchat_server.log.reader", "_answer"),
 }

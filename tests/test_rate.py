@@ -27,6 +27,15 @@ def test_a_long_rest_gives_one_burst_and_no_more() -> None:
     assert [bucket.take(1e6) for _ in range(3)] == [0, 0, 1]
 
 
+def test_what_is_spent_beyond_the_burst_is_a_debt() -> None:
+    bucket = Bucket(10, 2.0)
+    assert bucket.spend(100.0, 10) == 0
+    assert bucket.spend(100.0, 6) == 3
+    assert bucket.spend(101.0, 0) == 2
+    assert bucket.spend(103.0, 1) == 0.5
+    assert Bucket(1, 0.0).spend(0.0, 1e9) == 0
+
+
 def test_no_rate_is_no_limit() -> None:
     bucket = Bucket(1, 0.0)
     assert not any(bucket.take(0.0) for _ in range(100))

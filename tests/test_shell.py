@@ -168,6 +168,44 @@ def test_a_fault_of_ours_costs_one_peer_or_ends_the_server_but_never_goes_unnoti
         server.stop()
 
 
+@pytest.mark.parametrize("greeting", [b"\n", b""], ids=["at once", "spaced"])
+def test_a_fault_of_ours_in_delivering_costs_who_it_was_for(greeting: bytes, tmp_path: Path) -> None:
+    prelude = (
+        "from tchat_server.peer import PeerProtocol\n"
+        "flush, write_spaced = PeerProtocol.flush, PeerProtocol._write_spaced\n"
+        "def check(self, data):\n"
+        "    assert b'planned' not in data or self.host != '127.0.0.9'\n"
+        "PeerProtocol.flush = lambda self: (check(self, b''.join(self.out)), flush(self))\n"
+        "PeerProtocol._write_spaced = lambda self, line: (check(self, line), write_spaced(self, line))\n"
+    )
+    server = Server(tmp_path, prelude=prelude)
+    try:
+        with server.client("alice") as alice, server.client("bob") as bob, server.client(source="127.0.0.9") as other:
+            other.write(json.dumps({"action": "client-hello", "from": "faulty"}).encode() + greeting)
+            assert other.get()["action"] == "server-hello"
+            alice.send(action="client-send", to="faulty", msg="planned")
+            other.rest()
+            assert alice.get()["action"] == "server-send"
+            assert bob.ask(action="ping")["action"] == "ping"
+        assert "AssertionError" in server.log()
+    finally:
+        assert server.stop() == 0
+
+
+@on_loop
+async def test_nothing_is_written_to_who_is_gone() -> None:
+    peer, transport = connect(make_server())
+    peer.data_received(PING + b"\n")
+    peer.connection_lost(None)
+    await asyncio.sleep(0.01)
+    peer.deliver([(None, b"late\r\n")])
+    peer.flush()
+    peer.finish("late")
+    peer.abort("late")
+    await asyncio.sleep(0.05)
+    assert transport.written == b""
+
+
 def test_a_fault_of_ours_in_writing_ends_the_server_with_the_reason_and_tells_nothing(tmp_path: Path) -> None:
     prelude = "from tchat_server.log import session\nsession.Session.append = lambda *_: 1 // 0\n"
     server = Server(tmp_path, "--db", str(tmp_path / "t.db"), prelude=prelude)

@@ -187,6 +187,8 @@ def test_the_limits_are_those_of_the_library() -> None:
         [limits.max_members, limits.max_invited_and_banned],
         [limits.request_burst, limits.requests_per_second],
         [limits.broadcast_burst, limits.broadcasts_per_second],
+        [limits.burst_bytes, limits.bytes_per_second],
+        [limits.delivered_burst_bytes // 1024**2, limits.delivered_bytes_per_second // 1024**2],
         [limits.max_out_bytes // 1024**2],
     ]
 

@@ -19,9 +19,9 @@ from libtchat.value import frozen
 from tchat_server.net.http import Refused, Request, Response, end_of_head, read_head
 from tchat_server.net.linger import Lingering
 from tchat_server.net.site import WEBSOCKET_PATH, Site
-from tchat_server.net.websocket import SILENT, FramedTransport, WebSocketConnection, end_of_turn
+from tchat_server.net.websocket import SILENT, FramedTransport, WebSocketConnection
 from tchat_server.peer import PeerProtocol
-from tchat_server.turn import Hold
+from tchat_server.turn import Hold, some
 
 __all__ = ["SUBPROTOCOL", "Web"]
 
@@ -43,7 +43,7 @@ class Web:
         data = held + data
         speaks_http = is_http(data)
         if speaks_http is None:
-            peer.turns.give_to(partial(self.meet, peer, held=data))
+            peer.take_with(partial(self.meet, peer, held=data))
         elif speaks_http:
             peer.connection.mid_frame = True  # so it must end in time
             self._read_request(peer, data)
@@ -57,7 +57,7 @@ class Web:
         try:
             end = end_of_head(data)
             if not end:
-                peer.turns.give_to(partial(self._read_request, peer, held=data), len)
+                peer.take_with(partial(self._read_request, peer, held=data), some)
                 return
             request = read_head(data[:end])
             with_body = request.method != "HEAD"
@@ -69,7 +69,7 @@ class Web:
             response = self.site.file(request)
         except Refused as refused:
             response = Response.of(refused)
-        peer.turns.give_to(_ignore, len)
+        peer.take_with(_ignore, some)
         peer.transport = Lingering(peer.transport)
         peer.transport.write(response.write(with_body=with_body))
         peer.finish(f"http: {response.status.value} {shown}")
@@ -103,7 +103,7 @@ class Web:
                     peer.eof_received()
 
         peer.connection, peer.transport = connection, framed
-        peer.turns.give_to(take, end_of_turn)
+        peer.take_with(take, connection.end_of_turn)
         if rest:
             peer.turns.feed(rest)
 

@@ -29,7 +29,7 @@ try:
 except ImportError:
     from websockets.utils import apply_mask
 
-__all__ = ["SILENT", "FramedTransport", "WebSocketConnection", "end_of_turn"]
+__all__ = ["SILENT", "FramedTransport", "WebSocketConnection"]
 
 SILENT = logging.Logger("websockets", logging.CRITICAL + 1)
 """What the package would log is the peer's doing, and told by the cause of its end."""
@@ -43,14 +43,10 @@ _CLOSE_CODES = {
 _LIMIT_PASSED = 1008
 
 _WHOLE_TEXT, _MASKED = 0x81, 0x80
-_TURN_BYTES = 16 * 1024
+_TURN_FRAMES = 64
+_MID_FRAME_BYTES = 1024
 _KEPT_BYTES = 256 * 1024
 """More than is told to many in one tick; it bounds what is kept."""
-
-
-def end_of_turn(data: bytes) -> int:
-    """Return where a turn ends in *data*: so early that the smallest frames don't keep the others waiting."""
-    return min(len(data), _TURN_BYTES)
 
 
 class WebSocketConnection(Connection):
@@ -108,6 +104,22 @@ class WebSocketConnection(Connection):
             self._take_frames(items)
             self.mid_frame = bool(self._parts) or not _is_between_frames(protocol)
         return items
+
+    def end_of_turn(self, data: bytes, most: int) -> int:
+        """Return where a turn ends in *data*: behind so many frames, or bytes; see `tchat_server.turn`."""
+        size = min(len(data), most)
+        if not _is_between_frames(self._protocol):
+            return min(size, _MID_FRAME_BYTES)  # nobody knows how many frames that is
+        at = 0
+        for _ in range(_TURN_FRAMES):
+            if at + 2 > size:
+                break
+            length = data[at + 1] & ~_MASKED
+            extra = {126: 2, 127: 8}.get(length, 0)
+            if extra:
+                length = int.from_bytes(data[at + 2 : at + 2 + extra])
+            at += 6 + extra + length
+        return min(at, size) or size
 
     def close(self, cause: str) -> bytes:
         """Return the close frame to send for this cause, empty if it was sent already."""

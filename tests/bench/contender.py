@@ -73,6 +73,8 @@ def _tchat(name: str, code: str, db: str | None, missing: str = "", protocol: Pr
             "--port-file": str(directory / "port"),
             "--db": db or str(directory / "tchat.db"),
             "--rate": "0",
+            "--bytes-per-second": "0",
+            "--delivered-bytes-per-second": "0",
             "--log-level": "warning",
         }
         return [sys.executable, "-c", code, *(word for option in options.items() for word in option)]

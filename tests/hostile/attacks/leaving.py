@@ -1,0 +1,89 @@
+"""Who comes, asks, and is gone before the answers are: the storm that ended the server in a second."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from hostile.harness import NO_UVLOOP, Attack, Field
+from live import Client
+
+GROUP = "storm"
+THREADS = 4
+TEXTS = 8
+
+
+def prepare(field: Field) -> None:
+    owner = field.client("storm.owner", host=1)
+    owner.ask(action="cgroupe", group=GROUP)
+    for _ in range(TEXTS):
+        owner.ask(action="gbroadcast", group=GROUP, msg="x" * 8000)
+    field.stack.callback(owner.sock.close)
+    field.notes["owner"] = owner
+
+
+def storm(field: Field, *, connections: int, seconds: float) -> None:
+    """Connect, ask, and go at once in one of four ways, so many times or as long as *seconds*."""
+    until = time.monotonic() + seconds
+    with ThreadPoolExecutor(THREADS) as pool:
+        counts = list(pool.map(lambda n: come_and_go(field, range(n, connections, THREADS), until), range(THREADS)))
+    field.notes["connections"] = sum(counts)
+
+
+def come_and_go(field: Field, numbers: range, until: float) -> int:
+    for done, number in enumerate(numbers):
+        if time.monotonic() > until or field.server.process.poll() is not None:
+            return done
+        with suppress(ConnectionResetError, BrokenPipeError):
+            client = Client(field.server.port, source=f"127.0.{number % 200}.{number % 50 + 2}")
+            client.write(asking(number))
+            leave(client, number // 2)
+    return len(numbers)
+
+
+def asking(number: int) -> bytes:
+    hello = {"action": "client-hello", "from": f"s{number}"}
+    after = [{"action": "groups"}] if number % 2 else [{"action": "join", "group": GROUP}] + [msgs] * 5
+    return b"".join(json.dumps(message).encode() + b"\n" for message in (hello, *after))
+
+
+msgs = {"action": "msgs", "group": GROUP}
+
+
+def leave(client: Client, number: int) -> None:
+    match number % 4:
+        case 0:
+            client.sock.close()
+        case 1:
+            client.reset()
+        case 2:
+            client.line()
+            client.reset()
+        case _:
+            client.line()
+            client.sock.close()
+
+
+QUICK, LONG = {"connections": 4_000, "seconds": 4.0}, {"connections": 200_000, "seconds": 1200.0}
+
+ATTACKS = (
+    Attack(
+        "disconnect-storm-uvloop",
+        "hello, `groups` or `join` and pages, then gone with the answers unread, again and again",
+        storm,
+        QUICK,
+        LONG,
+        prepare=prepare,
+    ),
+    Attack(
+        "disconnect-storm-asyncio",
+        "the same on asyncio's own loop",
+        storm,
+        QUICK,
+        LONG,
+        prepare=prepare,
+        prelude=NO_UVLOOP,
+    ),
+)
