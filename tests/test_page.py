@@ -524,15 +524,18 @@ MARKUP = (
 
 
 def test_what_tries_to_be_markup_is_text(browser: Browser, server: Server) -> None:
-    with server.client(fresh("eve")) as eve, people(browser, server, fresh("ada")) as (person,):
+    with server.client(fresh("eve")) as eve, people(browser, server, fresh("jean-luc_2")) as (person,):
         group = group_of(eve)
         person.type(f"j;{group}")
         eve.get()
         for text in MARKUP:
             eve.ask(action="gbroadcast", group=group, msg=text)
-        eve.ask(action="client-send", to=person.page.locator("#me b").inner_text(), msg=MARKUP[0])
+        name = person.page.locator("#me b").inner_text()
+        eve.ask(action="client-send", to=name, msg=MARKUP[0])
         eve.ask(action="ban", group=group, dest=fresh("nobody"), reason=MARKUP[0])
+        eve.ask(action="gbroadcast", group=group, msg=f"(@{name.upper()})")
         person.sees("<script>document.title='pwned'</script>")
+        expect(person.page.locator(".line.mention")).to_have_count(1)
         person.sees("<b>bold</b> &lt;i&gt; &amp;")
         person.sees("banned")
         log = person.page.locator("#log")

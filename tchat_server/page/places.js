@@ -104,8 +104,8 @@ function person(it, name, { isOn, isMe, isOwner, hasDot }, acts) {
   const state = say(isOn ? "p.online" : "p.away");
   const roles = [isMe && say("p.you"), isOwner && say("p.owner")].filter(Boolean).join(", ");
   return make("li", { className: isOn ? "" : "away" },
-    face(name),
-    hasDot ? make("span", { className: `dot ${isOn ? "on" : ""}`, role: "img", ariaLabel: state, title: state }) : null,
+    make("span", { className: "picture" }, face(name),
+      hasDot ? make("span", { className: `dot ${isOn ? "on" : ""}`, role: "img", ariaLabel: state, title: state }) : null),
     make("span", { className: "who" }, nick(name), roles ? make("span", { className: "dim" }, roles) : null),
     acts.length ? make("span", { className: "acts" }, ...acts) : null);
 }

@@ -63,7 +63,7 @@ export const face = (name) =>
   make("span", { className: `face ${colour(name)}`, ariaHidden: "true" }, (/[\p{L}\p{N}]/u.exec(name)?.[0] ?? "?").toUpperCase());
 
 export const mentions = (text, me) =>
-  me !== "" && new RegExp(`(?<![\\p{L}\\p{N}_])${me.replace(/[.-]/g, "\\$&")}(?![\\p{L}\\p{N}_])`, "iu").test(text);
+  me !== "" && new RegExp(`(?<![\\p{L}\\p{N}_])${me.replaceAll(".", "\\.")}(?![\\p{L}\\p{N}_])`, "iu").test(text);
 
 /** Say what an event is, to *mirror*'s user. */
 export function told(event, mirror) {
