@@ -11,6 +11,16 @@ export function randomId() {
   return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** What cannot be done with one message is told to the browser's console; the next ones are not to suffer. */
+function attempt(act) {
+  try {
+    return act();
+  } catch (error) {
+    (globalThis.reportError ?? console.error)(error);
+    return null;
+  }
+}
+
 /** Stays connected as one user, keeps `mirror` complete, and tells *watcher* what happens:
  *  heard(notices), status(state, seconds), refused(error), wire(direction, text, about), unconfirmed(request), token(token). */
 export class Link {
@@ -82,7 +92,7 @@ export class Link {
     const waited = this.askedAt?.has(message.id) ? Date.now() - this.askedAt.get(message.id) : null;
     const asked = this.mirror.pending.get(message.id);
     this.askedAt?.delete(message.id);
-    const notices = this.mirror.apply(message);
+    const notices = attempt(() => this.mirror.apply(message)) ?? [];
     this.#tell("wire", "in", text, { message, asked, waited, notices });
     if (asked?.request.action === "client-hello") this.#greeted(message);
     if (message.action === "server-quit" && !this.isOver) this.failures = Math.max(this.failures, 1);
@@ -159,6 +169,6 @@ export class Link {
   }
 
   #tell(what, ...about) {
-    this.watcher[what]?.(...about);
+    attempt(() => this.watcher[what]?.(...about));
   }
 }
