@@ -71,11 +71,11 @@ class Person:
         problems: what the page threw, or wrote to the console as an error.
     """
 
-    def __init__(self, browser: Browser, server: Server, **options: Any) -> None:
+    def __init__(self, browser: Browser, server: Server, *, scheme: str = "http", **options: Any) -> None:
         defaults = {"viewport": {"width": 1200, "height": 760}, "locale": "en-GB", "timezone_id": "UTC"}
         self.context = browser.new_context(**{**defaults, **options})
         self.context.set_default_timeout(MILLISECONDS)
-        self.server = server
+        self.address = f"{scheme}://127.0.0.1:{server.port}/"
         self.problems: list[str] = []
         self.page = self.tab()
 
@@ -85,7 +85,7 @@ class Person:
         page.add_init_script(script)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("console", self._console)
-        page.goto(f"http://127.0.0.1:{self.server.port}/")
+        page.goto(self.address)
         return page
 
     def _console(self, message: Any) -> None:

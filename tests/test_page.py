@@ -22,6 +22,7 @@ from browser import MILLISECONDS, Person, asleep, browsing, launched
 from live import ROOT, Client, Server, fresh, serving
 from playwright.sync_api import Browser, expect
 from serving import environment
+from test_client_tls import secure
 
 from tchat_client.page_words import PAGE as WORDS
 
@@ -397,6 +398,16 @@ def test_a_name_in_use_a_wrong_password_and_a_guest(browser: Browser, server: Se
         expect(person.page.locator("#refused")).to_contain_text("wrong password")
         person.page.click("#guest")
         expect(person.page.locator("#me b")).to_have_text(re.compile(r"^guest-\d+$"))
+        person.close()
+
+
+def test_over_tls_it_is_the_same_page(browser: Browser, tmp_path: Path) -> None:
+    with serving(tmp_path, *secure(tmp_path)) as server:
+        person = Person(browser, server, scheme="https", ignore_https_errors=True)
+        person.enter("ada")
+        person.type("cg;wob")
+        person.type("nobody on the way reads this")
+        person.sees("nobody on the way reads this")
         person.close()
 
 
