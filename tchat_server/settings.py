@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -88,6 +89,24 @@ class AddressType(click.ParamType[_Address]):
         return host.strip("[]") or "127.0.0.1", int(port)
 
 
+class PatternType(click.ParamType[str]):
+    """Text of one form, in lower case; *example* shows it."""
+
+    def __init__(self, name: str, pattern: str, example: str) -> None:
+        self.name, self._pattern, self._example = name, re.compile(pattern), example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the form."""
+        text = str(value).casefold()
+        if not self._pattern.fullmatch(text):
+            self.fail(f"{value!r} is no {self.name}, for example {self._example}", param, ctx)
+        return text
+
+
+_HOST = PatternType("host name", r"[\w-]+(\.[\w-]+)*", "chat.example.org")
+_ORIGIN = PatternType("origin", r"https?://(\[[0-9a-f:.]+\]|[\w-]+(\.[\w-]+)*)(:\d{1,5})?", "https://chat.example.org")
+
+
 def _choice(kind: Any) -> click.Choice[str]:
     return click.Choice(get_args(kind))
 
@@ -148,9 +167,15 @@ _OPTIONS = [
     click.option(
         "--web/--no-web", default=True, help="Serve the page and WebSocket to who speaks HTTP on the same port."
     ),
-    click.option("--allow-host", metavar="NAME", multiple=True, help="Name browsers know this server by; repeatable."),
     click.option(
-        "--allow-origin", metavar="URL", multiple=True, help="Site whose pages may use WebSocket; repeatable."
+        "--allow-host", type=_HOST, metavar="NAME", multiple=True, help="Name browsers know this server by; repeatable."
+    ),
+    click.option(
+        "--allow-origin",
+        type=_ORIGIN,
+        metavar="URL",
+        multiple=True,
+        help="Site whose pages may use WebSocket; repeatable.",
     ),
     click.option("--admin-listen", type=AddressType(), help="Address of /healthz, /readyz and /metrics (HTTP)."),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"),

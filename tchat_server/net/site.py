@@ -117,7 +117,8 @@ def packaged_site(listen: Iterable[str], hosts: Iterable[str], origins: Iterable
     }
     if "/index.html" in files:
         files["/"] = files["/index.html"]
-    names = {"localhost", socket.gethostname(), *listen, *hosts}
+    machine = socket.gethostname()
+    names = {"localhost", machine, f"{machine}.local", *listen, *hosts}
     return Site(files, frozenset(name.lower() for name in names), frozenset(origins))
 
 
