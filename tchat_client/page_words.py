@@ -72,6 +72,7 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.invites": ("Invitation", "Invitation"),
     "p.leave": ("Leave", "Quitter"),
     "p.invite": ("Invite", "Inviter"),
+    "p.more": ("and {count} more", "et {count} de plus"),
     "p.whom": ("Who", "Qui"),
     "p.kick": ("Kick", "Exclure"),
     "p.ban": ("Ban", "Bannir"),

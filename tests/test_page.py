@@ -521,6 +521,23 @@ def test_what_is_below_is_unread_until_one_gets_there(browser: Browser, server: 
         person.sees("mine brings me")
 
 
+def test_a_large_group_is_shown_in_part(browser: Browser, server: Server) -> None:
+    with server.client(fresh("owner")) as owner, people(browser, server, fresh("ada")) as (person,):
+        group = group_of(owner)
+        for _ in range(340):
+            with Client(server.port) as member:
+                member.hello(fresh("m"))
+                member.ask(action="join", group=group)
+        person.type(f"j;{group}")
+        person.is_in(group)
+        expect(person.page.locator("#people h2")).to_contain_text("(342)", timeout=MILLISECONDS)
+        expect(person.page.locator("#people li")).to_have_count(301)
+        assert (
+            person.page.locator("#people li").first.inner_text().endswith(("you", "owner"))
+        )  # who is there comes first
+        expect(person.page.locator("#people li").last).to_have_text("and 42 more")
+
+
 # ---- what others try
 
 

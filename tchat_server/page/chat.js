@@ -2,11 +2,21 @@
 
 import { mentions, told } from "./text.js";
 
+const MOST_ENTRIES = 3000, SLACK = 100;
+
 /** A group, a user, or everybody ("*"). `entries` rise by seq where they have one. */
 export class Chat {
   constructor(id, kind, name) {
     Object.assign(this, { id, kind, name, entries: [], seqs: new Set(), draft: "", unread: 0, mentions: 0, hasMore: false, read: 0 });
     Object.assign(this, { isLoaded: false, isLoading: false, hasOlder: kind === "group", marker: 0, waiting: [] });
+  }
+
+  /** Let the oldest entries go when there are too many; true if some went. A group's can be had again. */
+  trim() {
+    if (this.entries.length <= MOST_ENTRIES + SLACK) return false;
+    for (const { seq } of this.entries.splice(0, this.entries.length - MOST_ENTRIES)) this.seqs.delete(seq);
+    this.hasOlder = this.kind === "group";
+    return true;
   }
 
   get first() {

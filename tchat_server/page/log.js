@@ -2,7 +2,7 @@
 
 import { clean, face, language, make, nick, say, spoken } from "./text.js";
 
-const MOST_LINES = 3000, SLACK = 100, NEAR_END = 60, TOGETHER_MS = 5 * 60_000;
+const NEAR_END = 60, QUIET_MS = 300, MOST_READ_OUT = 20, TOGETHER_MS = 5 * 60_000;
 
 const DAY = { weekday: "long", day: "numeric", month: "long", year: "numeric" };
 const HOUR = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
@@ -46,20 +46,18 @@ export class Log {
   /** Show *chat* from its marker on, else its end. */
   show(chat) {
     Object.assign(this, { chat, fresh: [] });
-    this.box.ariaLive = "off"; // what was there already is not announced
     this.#rebuild();
     this.toEnd();
     const marker = this.box.querySelector(".new");
     if (marker) this.box.scrollTop = marker.offsetTop - this.box.offsetTop - this.box.clientHeight / 4;
     this.#follow();
-    requestAnimationFrame(() => (this.box.ariaLive = "polite"));
   }
 
   /** Add what has just happened; drawn with the next frame, however much comes at once. */
   add(chat, entry) {
     chat.entries.push(entry);
     if (entry.seq) chat.seqs.add(entry.seq);
-    if (chat !== this.chat) return;
+    if (chat !== this.chat) return void chat.trim();
     this.fresh.push(entry);
     if (this.isDue) return;
     this.isDue = true;
@@ -75,6 +73,7 @@ export class Log {
     chat.entries.unshift(...known);
     for (const { seq } of known) chat.seqs.add(seq);
     if (chat !== this.chat) return;
+    this.#hush();
     const fromEnd = this.box.scrollHeight - this.box.scrollTop;
     if (isEmpty || chat.marker) this.#rebuild();
     else {
@@ -86,9 +85,17 @@ export class Log {
     this.box.scrollTop = this.box.scrollHeight - fromEnd;
   }
 
+  /** What was said before, or is too much at once, is not read out. */
+  #hush() {
+    this.box.ariaLive = "off";
+    clearTimeout(this.hushed);
+    this.hushed = setTimeout(() => (this.box.ariaLive = "polite"), QUIET_MS);
+  }
+
   #draw() {
     this.isDue = false;
     if (!this.fresh.length) return;
+    if (this.fresh.length > MOST_READ_OUT) this.#hush();
     const others = this.fresh.filter((entry) => !entry.mine).length;
     const rows = this.#rowsOf(this.fresh, this.chat.entries.at(-this.fresh.length - 1));
     this.box.querySelector(".empty")?.remove();
@@ -96,21 +103,14 @@ export class Log {
     const isMine = this.fresh.some((entry) => entry.mine && !entry.missed);
     this.fresh = [];
     if (this.isFollowing || isMine) {
-      this.#trim();
+      if (this.chat.trim()) this.#rebuild();
       this.toEnd();
     } else this.#below(this.below + others);
   }
 
-  #trim() {
-    const chat = this.chat;
-    if (chat.entries.length <= MOST_LINES + SLACK) return;
-    for (const { seq } of chat.entries.splice(0, chat.entries.length - MOST_LINES)) chat.seqs.delete(seq);
-    chat.hasOlder = chat.kind === "group";
-    this.#rebuild();
-  }
-
   #rebuild() {
     const { chat } = this;
+    this.#hush();
     this.box.replaceChildren(this.#drawn(chat.entries));
     if (!chat.entries.length) {
       this.box.append(make("p", { className: "empty" }, say(chat.kind === "all" ? "p.lobby" : "p.nothing")));

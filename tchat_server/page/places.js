@@ -5,6 +5,7 @@ import { clean, face, language, make, nick, say } from "./text.js";
 
 let drawn = []; // of which state the people are shown
 const $ = (id) => document.getElementById(id);
+const MOST_SHOWN = 300; // of ten thousand; each command takes any name
 const by = (a, b) => (key(a.name) < key(b.name) ? -1 : 1);
 const button = (word, onclick, label = say(word)) => make("button", { onclick, type: "button", ariaLabel: label }, say(word));
 /** What stands before the name of a conversation of each kind. */
@@ -82,8 +83,13 @@ export function showPeople({ mirror, chat }, doing) {
     invited: (it, name) => (isOwner ? [send("p.take-back", "kick", name)] : []),
     banned: (it, name) => (isOwner ? [send("p.unban", "unban", name)] : []),
   };
-  const list = (kind) => make("ul", {}, ...[...group[kind]].sort(([a], [b]) => order(a, b, mirror, kind)).map(([it, name]) =>
-    person(it, name, { isOn: mirror.online.has(it), isMe: it === me, isOwner: it === group.owner, hasDot: kind === "members" }, acts[kind](it, name))));
+  const row = (kind) => ([it, name]) =>
+    person(it, name, { isOn: mirror.online.has(it), isMe: it === me, isOwner: it === owner, hasDot: kind === "members" }, acts[kind](it, name));
+  const list = (kind) => {
+    const all = [...group[kind]].sort(([a], [b]) => order(a, b, mirror, kind));
+    const more = all.length - MOST_SHOWN;
+    return make("ul", {}, ...all.slice(0, MOST_SHOWN).map(row(kind)), more > 0 ? make("li", { className: "small" }, say("p.more", { count: more })) : null);
+  };
   const some = (kind, word) => (group[kind].size ? [make("h2", {}, say(word)), list(kind)] : []);
   fill(
     $("people"),

@@ -146,6 +146,7 @@ export const WORDS = {
 "p.invites":["Invitation","Invitation"],
 "p.leave":["Leave","Quitter"],
 "p.invite":["Invite","Inviter"],
+"p.more":["and {count} more","et {count} de plus"],
 "p.whom":["Who","Qui"],
 "p.kick":["Kick","Exclure"],
 "p.ban":["Ban","Bannir"],
