@@ -28,17 +28,30 @@ PICTURES: Mapping[str, Mapping[str, Any]] = {
 }
 """name -> how the browser is set up."""
 
-TALK = (
-    ("bob", "hi everybody, has anyone got the framing right?"),
-    ("léa", "@camille had it working yesterday"),
-    ("bob", "ours stops at a quote inside a string :("),
-    ("camille", "count the braces, but not those inside strings; the rule is in the text"),
-    ("camille", 'a string ends at the first " that has no \\ before it\nso one flag is enough, and one for the escape'),
-    ("bob", "ah. so simple. see https://www.rfc-editor.org/rfc/rfc8259#section-7"),
-    ("dora", "thanks, camille! ours passes 84 of 84 now"),
-    ("léa", "next: what happens when the server is killed?"),
-)
-"""Who says what in the group."""
+TALK = {
+    "en": (
+        ("bob", "hi everybody, has anyone got the framing right?"),
+        ("léa", "@camille had it working yesterday"),
+        ("bob", "ours stops at a quote inside a string :("),
+        ("camille", "count the braces, but not those inside strings; the rule is in the text"),
+        (
+            "camille",
+            'a string ends at the first " that has no \\ before it\nso one flag is enough, and one for the escape',
+        ),
+        ("bob", "ah. so simple. see https://www.rfc-editor.org/rfc/rfc8259#section-7"),
+        ("dora", "thanks, camille! ours passes 84 of 84 now"),
+        ("léa", "next: what happens when the server is killed?"),
+    ),
+    "fr": (
+        ("bob", "salut ! quelqu'un a réussi le découpage des trames ?"),
+        ("léa", "@camille, chez toi ça marchait hier"),
+        ("bob", "le nôtre s'arrête à un guillemet dans une chaîne :("),
+        ("camille", "compte les accolades, mais pas celles des chaînes ; la règle est dans le texte"),
+        ("bob", "ah. tout simple. voir https://www.rfc-editor.org/rfc/rfc8259#section-7"),
+        ("dora", "merci camille ! le nôtre passe tous les cas"),
+    ),
+}
+"""language -> who says what in the group."""
 
 
 def take(directory: Path) -> None:
@@ -47,7 +60,7 @@ def take(directory: Path) -> None:
         for name, options in PICTURES.items():
             with tempfile.TemporaryDirectory(prefix="tchat-") as made, serving(Path(made)) as server:
                 person = Person(browser, server, **options)
-                _play(person, server)
+                _play(person, server, "fr" if options.get("locale") == "fr-FR" else "en")
                 if name == "wire":
                     person.page.click("#show-wire")
                     person.type("it keeps everything that was acknowledged")
@@ -58,7 +71,7 @@ def take(directory: Path) -> None:
                 person.close()
 
 
-def _play(person: Person, server: Server) -> None:
+def _play(person: Person, server: Server, language: str = "en") -> None:
     others = {name: server.client(name) for name in ("bob", "léa", "dora")}
     bob, lea, dora = others.values()
     lea.ask(action="cgroupe", group="cinema")
@@ -70,7 +83,7 @@ def _play(person: Person, server: Server) -> None:
         client.ask(action="join", group="wob")
         person.sees(f"{name} ")
     lea.send(action="invite", group="projet-5", dest="camille")
-    for name, text in TALK:
+    for name, text in TALK[language]:
         if name == "camille":
             person.type(text)
         else:

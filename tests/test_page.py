@@ -384,6 +384,20 @@ def test_two_tabs_and_a_terminal_are_one_user(browser: Browser, server: Server) 
             person.sees("from the second tab")
 
 
+def test_who_logs_out_leaves_nothing_to_come_in_with(browser: Browser, server: Server) -> None:
+    with people(browser, server, fresh("ada")) as (person,):
+        name = person.page.locator("#me b").inner_text()
+        person.type("register;correct horse")
+        person.sees("is protected by your password")
+        person.page.click("#me")
+        person.page.click("#leave-all")
+        expect(person.page.locator("#name")).to_be_visible(timeout=MILLISECONDS)
+        person.page.fill("#name", name)
+        person.page.press("#name", "Enter")
+        expect(person.page.locator("#refused")).to_contain_text("protected by a password")
+        person.enter(name, "correct horse")
+
+
 def test_a_name_in_use_a_wrong_password_and_a_guest(browser: Browser, server: Server) -> None:
     with server.client(fresh("held")) as other:
         person = Person(browser, server)
@@ -766,6 +780,11 @@ def test_the_wire_shows_every_object_and_sends_one_s_own(browser: Browser, serve
         expect(objects.filter(has_text='"token":"***"')).to_have_count(1)
         person.page.fill("#object", '{"action":"kick","group":"wob"}')
         expect(person.page.locator("#object-fault")).to_contain_text("bad-request dest")
+        person.type("s;nobody.there;hello?")
+        answer = objects.filter(has_text='"code":"user-not-found"')
+        expect(answer.locator("small")).to_contain_text(
+            re.compile(r"answers client-send, after \d+ ms · there is nobody")
+        )
         person.page.fill("#object", '{"action":"ping","id":"mine"}')
         expect(person.page.locator("#object-fault")).to_have_text("")
         person.page.click("#own button")

@@ -91,6 +91,7 @@ function wait(at) {
 
 function leaveAll() {
   store.set("name", "");
+  store.set(`token.${key(link.mirror.name)}`, ""); // whoever sits down here next is somebody else
   link.quit();
   setTimeout(() => location.reload(), 300);
   return true;

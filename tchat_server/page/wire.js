@@ -1,7 +1,7 @@
 // The wire: every object out and in, and what was understood by it.
 
 import { fault, isEvent } from "./protocol.js";
-import { clean, language, make, say, told } from "./text.js";
+import { clean, language, make, refusal, say, told } from "./text.js";
 
 const MOST = 300, NEAR_END = 60;
 const SECRET = /("(?:password|token)":")(?:[^"\\]|\\.)*/g;
@@ -43,7 +43,8 @@ export class Wire {
       parts.push(say("p.wire-seq", { group, seq }));
       if (action !== "gbroadcast") parts.push(told(message, this.mirror()));
       if (!notices.length) parts.push(say(this.mirror().view(group).held.has(seq) ? "p.wire-held" : "p.wire-repeat"));
-    } else if (message.event || message.code) parts.push(clean(message.msg).slice(0, 120));
+    } else if (message.code) parts.push(refusal(message, asked?.request, this.mirror().name));
+    else if (message.event) parts.push(say(message.event, { name: message.name }));
     return parts.join(" · ") || message.action;
   }
 
