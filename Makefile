@@ -1,25 +1,46 @@
-# Every target sets up what it needs in .venv; nothing else is touched.
+# Every target sets up what it needs in .venv; nothing else is touched. PYTHON=python3.13 takes another Python.
 PYTHON ?= python3
-BIN := .venv/bin
-STAMP := .venv/.installed
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest --numprocesses auto
+# What runs in seconds: the library, and the specification's data against it.
+QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
+  tests/project/test_architecture.py
 
-.PHONY: serve test fuzz soak hostile lint bench page clean
+.PHONY: serve test check quick versions fuzz soak hostile lint bench page clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
 
 test: $(STAMP) lint  ## everything CI checks
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+check: $(STAMP) lint quick  ## what is worth running before each commit: lint, types, the quick tests
+
+quick: $(STAMP)
+	$(PYTEST) $(QUICK)
+
+versions: $(STAMP)  ## the quick tests on each other Python from 3.11 on that is found here, also among pyenv's
+	@for version in 3.11 3.12 3.13 3.14 3.15; do \
+	  for python in python$$version "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$version.*/bin/python; do \
+	    "$$python" -c '' 2>/dev/null || continue; \
+	    [ "$$version" = "$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" ] && break; \
+	    echo "Python $$version"; \
+	    $(MAKE) --no-print-directory quick PYTHON="$$python" VENV=.venv-$$version || exit 1; \
+	    break; \
+	  done; \
+	done
 
 fuzz: $(STAMP)  ## look for bytes that do harm, for SECONDS
-	PYTHONPATH=tests $(BIN)/python -m fuzz.fuzz --seconds $(or $(SECONDS),60)
-	PYTHONPATH=tests $(BIN)/python -m fuzz.cost || echo "some frame cost more than promised: see above"
+	PYTHONPATH=tests/support $(BIN)/python -m fuzz.fuzz --seconds $(or $(SECONDS),60)
+	PYTHONPATH=tests/support $(BIN)/python -m fuzz.cost || echo "some frame cost more than promised: see above"
 
 soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
-	PYTHONPATH=tests $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
+	PYTHONPATH=tests/support $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
 
 hostile: $(STAMP)  ## attacks beside honest clients, in full (an hour); ONLY="name name": some of them
-	cd tests && $(CURDIR)/$(BIN)/python -m hostile $(ONLY)
+	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(ONLY)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -36,10 +57,10 @@ page: $(STAMP)  ## write the words of `tchat` again for the page in the browser
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "tchat needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -m venv .venv || \
+	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "no venv module here: install it first (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent
-sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests")]
+sys.path.insert(0, str(DOCS.parent / "tests" / "support"))
 
 from browser import Person, browsing  # noqa: E402
 from live import Client, Server, serving  # noqa: E402

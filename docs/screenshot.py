@@ -16,10 +16,10 @@ from html import escape
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-sys.path.insert(0, str(DOCS.parent))
+sys.path.insert(0, str(DOCS.parent / "tests" / "support"))
 
-from tests.serving import serving  # noqa: E402
-from tests.test_tmux import Terminal  # noqa: E402
+from serving import serving  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 __all__ = ["draw", "play", "write"]
 

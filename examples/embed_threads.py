@@ -1,5 +1,6 @@
 """A whole chat server on threads and blocking sockets: one hub behind a lock, events kept in a dictionary."""
 
+import itertools
 import secrets
 import socketserver
 import sys
@@ -17,21 +18,22 @@ from libtchat.effect import (
     Close,
     Effect,
     HashPassword,
-    Kinds,
     Loaded,
     LoadGroup,
     LoadUser,
+    NumberGuest,
+    PageKind,
     PeerId,
     Read,
     ReadGroups,
     Resend,
     SaveUser,
     Send,
-    User,
+    StoredUser,
 )
-from libtchat.event import Event, Said
-from libtchat.names import Key
-from libtchat.query import fill
+from libtchat.message.event import Event, Said
+from libtchat.message.names import Key
+from libtchat.paging import fill
 
 
 class Chat:
@@ -43,6 +45,7 @@ class Chat:
         self.peers: dict[PeerId, Handler] = {}
         self.events: dict[Key, list[Event]] = {}
         self.names: dict[Key, str] = {}
+        self.guests = itertools.count(1)
 
     def tick(self) -> None:
         """Carry out what the hub wants, until it wants nothing more."""
@@ -78,9 +81,11 @@ class Chat:
             case LoadGroup():
                 return Loaded()  # what is not loaded was never created: nothing outlives this process
             case LoadUser():
-                return User()
+                return StoredUser()
             case HashPassword() | SaveUser() | CheckPassword():
                 return None  # no passwords here: `unavailable`
+            case NumberGuest():
+                return next(self.guests)
         raise AssertionError(question)
 
     def page(self, read: Read) -> bytes:
@@ -94,8 +99,8 @@ class Chat:
         lines = [encode(event) for event in page]
         return encode_page(read.action, read.group, lines, more=more, first=ends[0], last=ends[1], id=read.id)
 
-    def shows(self, kinds: Kinds, event: Event) -> bool:
-        return kinds is Kinds.ALL or (kinds is Kinds.MESSAGES) == isinstance(event, Said)
+    def shows(self, kinds: PageKind, event: Event) -> bool:
+        return kinds is PageKind.ALL or (kinds is PageKind.MESSAGES) == isinstance(event, Said)
 
     def write(self, peer: PeerId, line: bytes) -> None:
         if (handler := self.peers.get(peer)) is not None:

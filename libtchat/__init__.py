@@ -2,21 +2,22 @@
 
 Most programs need one of these: `Hub` and `Connection` to be a server, `Mirror` and `ServerConnection` to be a
 client, `Group` with `decide` and `evolve` to keep groups in a server of their own, or the codec alone. Requests are
-in `libtchat.request`, events in `libtchat.event`, other server messages in `libtchat.reply`, what a hub tells its
-shell in `libtchat.effect`. A name is imported when it is first used, so a program pays for what it needs.
+in `libtchat.message.request`, events in `libtchat.message.event`, other server messages in `libtchat.message.reply`,
+what a hub tells its shell in `libtchat.effect`. A name is imported when it is first used, so a program pays for what
+it needs.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from libtchat.codec import decode_message, decode_request, encode, encode_page, encode_request
-    from libtchat.connection import Connection, ServerConnection
-    from libtchat.errors import ErrorCode, Refused, TchatError, Violation
     from libtchat.group import Group, decide, evolve, fold
-    from libtchat.hub import Hub
-    from libtchat.limits import Limits
+    from libtchat.hub.hub import Hub
+    from libtchat.message.errors import ErrorCode, Refused, TchatError, Violation
+    from libtchat.message.limits import Limits
     from libtchat.mirror import Mirror
+    from libtchat.wire.codec import decode_message, decode_request, encode, encode_page, encode_request
+    from libtchat.wire.connection import Connection, ServerConnection
 
 __all__ = [
     "Connection",
@@ -40,13 +41,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "codec": ("decode_message", "decode_request", "encode", "encode_page", "encode_request"),
-    "connection": ("Connection", "ServerConnection"),
-    "errors": ("ErrorCode", "Refused", "TchatError", "Violation"),
     "group": ("Group", "decide", "evolve", "fold"),
-    "hub": ("Hub",),
-    "limits": ("Limits",),
+    "hub.hub": ("Hub",),
+    "message.errors": ("ErrorCode", "Refused", "TchatError", "Violation"),
+    "message.limits": ("Limits",),
     "mirror": ("Mirror",),
+    "wire.codec": ("decode_message", "decode_request", "encode", "encode_page", "encode_request"),
+    "wire.connection": ("Connection", "ServerConnection"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -55,3 +56,7 @@ def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'libtchat' has no attribute {name!r}")
     return getattr(import_module(f"libtchat.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

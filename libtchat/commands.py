@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 
-from libtchat.errors import CommandError, ErrorCode, Refused
-from libtchat.limits import DEFAULT_LIMITS
-from libtchat.names import check_group_name, check_user_name, is_guest, user_key
-from libtchat.request import (
+from libtchat.guess import ELSEWHERE, NO_WORDS, is_meant_to_register, nearest
+from libtchat.message.errors import CommandError, ErrorCode, Refused
+from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.names import check_group_name, check_user_name, is_guest, user_key
+from libtchat.message.request import (
     Ban,
     Broadcast,
     Create,
@@ -37,22 +37,29 @@ from libtchat.request import (
     Tell,
     Unban,
 )
-from libtchat.value import frozen
+from libtchat.message.value import frozen
 
 __all__ = [
     "COMMANDS",
     "PROBLEMS",
+    "Clear",
     "Command",
     "Field",
     "Help",
     "Kind",
     "LocalAction",
+    "Me",
     "Mistyped",
+    "More",
+    "Mute",
     "Place",
     "Raw",
+    "Search",
     "Trace",
+    "Unmute",
     "Use",
     "find",
+    "may_hold_secret",
     "parse",
     "place",
     "unparse",
@@ -64,6 +71,7 @@ class Kind(StrEnum):
 
     GROUP = "group"
     USER = "user"
+    NAME = "name"
     TEXT = "text"
     REASON = "reason"
     PASSWORD = "password"
@@ -103,7 +111,45 @@ class Trace:
     on: bool
 
 
-LocalAction = Help | Use | Raw | Trace
+@frozen
+class More:
+    """Show what is older than what was shown."""
+
+
+@frozen
+class Search:
+    """Show the texts of the current group that have *text* in them."""
+
+    text: str
+
+
+@frozen
+class Clear:
+    """Empty the screen."""
+
+
+@frozen
+class Mute:
+    """Show no texts of the group or user *name*."""
+
+    name: str
+
+
+@frozen
+class Unmute:
+    """Show the texts of the group or user *name* again."""
+
+    name: str
+
+
+@frozen
+class Me:
+    """Say to the current group what one does."""
+
+    text: str
+
+
+LocalAction = Help | Use | Raw | Trace | More | Search | Clear | Mute | Unmute | Me
 """What a typed line asks of the client itself."""
 
 
@@ -285,6 +331,29 @@ COMMANDS: tuple[Command, ...] = (
         help="make a group the current one: plain text goes there, and an empty group means it",
         example="/use wob",
     ),
+    Command(*("more", More, ()), help="show what is older, or search further back", example="/more"),
+    Command(
+        *("search", Search, (Field("text", "word", Kind.TEXT),)),
+        help="find the texts of the current group that have a word in them",
+        example="/search lunch",
+    ),
+    Command(*("clear", Clear, ()), help="empty the screen", example="/clear"),
+    Command(
+        *("mute", Mute, (Field("name", "group or user", Kind.NAME),)),
+        help="show no texts of a group or of a user",
+        example="/mute bob",
+    ),
+    Command(
+        *("unmute", Unmute, (Field("name", "group or user", Kind.NAME),)),
+        help="show the texts of a group or of a user again",
+        example="/unmute bob",
+    ),
+    Command(
+        *("me", Me, (Field("text", "text", Kind.TEXT),)),
+        help="tell the current group what you do",
+        example="/me waves",
+        who="members",
+    ),
     Command(
         *("raw", Raw, (Field("text", "JSON object", Kind.JSON),)),
         help="send a message as it is, for people who implement the protocol",
@@ -302,6 +371,10 @@ PROBLEMS: Mapping[str, tuple[ErrorCode, str]] = {
     "unknown": (ErrorCode.UNKNOWN_ACTION, "unknown command '{word}': /help lists them, bg;;{line} sends it as text"),
     "near": (ErrorCode.UNKNOWN_ACTION, "unknown command '{word}', did you mean {suggestion}?"),
     "bare": (ErrorCode.UNKNOWN_ACTION, "for the command type {form}, to say it type bg;;{word}"),
+    "spaced": (ErrorCode.UNKNOWN_ACTION, "for the command type {typed}, to say it type bg;;{line}"),
+    "register": (ErrorCode.BAD_REQUEST, "nothing was sent: type register; alone, and the password is asked for"),
+    "irc": (ErrorCode.UNKNOWN_ACTION, "no command '{word}' here: {form} does that"),
+    "no-irc": (ErrorCode.UNKNOWN_ACTION, "there is no '{word}' here: /help lists what there is"),
     "fields": (ErrorCode.BAD_REQUEST, "{name} takes {takes}, for example {example}"),
     "no-fields": (ErrorCode.BAD_REQUEST, "{name} takes nothing more: {example}"),
     "no-group": (ErrorCode.BAD_REQUEST, "no current group yet: join one (j;wob) or choose one (/use wob)"),
@@ -352,6 +425,8 @@ class Place:
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.also)}
 _BY_TYPE = {command.makes: command for command in COMMANDS}
 _SLASH = re.compile(r"/([^\s;]*)(;|\s+|$)(.*)", re.DOTALL)
+_QUOTED_SECRET = re.compile(r"passw|token", re.IGNORECASE)
+_SAID = frozenset({"help me"})  # a command with its field, and yet it is said
 _SEMICOLON = re.compile(r"\s*([\w-]+)\s*(;)(.*)", re.DOTALL)
 
 
@@ -360,12 +435,18 @@ def find(name: str) -> Command | None:
     return _BY_NAME.get(name.removeprefix("/").casefold())
 
 
-def parse(line: str, current_group: str | None) -> Request | LocalAction:
+def may_hold_secret(line: str) -> bool:
+    """Tell whether *line* may hold a password, typed rightly or wrongly: it is then kept nowhere."""
+    return is_meant_to_register(line) or _QUOTED_SECRET.search(line) is not None
+
+
+def parse(line: str, current_group: str | None, known: Collection[str] = ()) -> Request | LocalAction:
     """Return what *line* means; a line that is no command is a text to the current group.
 
     Args:
         line: one typed line, without its line end; it may hold line ends of its own as part of a text.
         current_group: what an empty group means, None if there is none yet.
+        known: names of groups and users, to tell `s bob hi` from a sentence.
     Returns:
         A request without `sender` and `id`, or an action for the client itself. `register;` gives a Register
         with an empty password: the caller asks for it.
@@ -374,7 +455,7 @@ def parse(line: str, current_group: str | None) -> Request | LocalAction:
     """
     typed = _SLASH.match(line) or _SEMICOLON.match(line)
     if typed is None:
-        return _plain(line, current_group)
+        return _plain(line, current_group, known)
     word, separator, rest = typed.groups()
     command = find(word)
     if command is None:
@@ -426,10 +507,12 @@ def place(line: str) -> Place:
     return Place(command, field, words[-1].lstrip(), tuple(words[:-1]), typed[2] != ";")
 
 
-def _plain(line: str, current_group: str | None) -> Say:
+def _plain(line: str, current_group: str | None, known: Collection[str]) -> Say:
     text = line.strip()
     if not text:
         raise Mistyped("empty")
+    if len(text.split(None, 1)) == 2:
+        _refuse_spaced(text, current_group, known)
     bare = find(text) or _nearly(text)
     if bare is not None:
         raise Mistyped("bare", form=bare.form, word=text)
@@ -438,16 +521,47 @@ def _plain(line: str, current_group: str | None) -> Say:
     return Say(None, current_group, _text(_BY_TYPE[Say], _TEXT, line))
 
 
+def _refuse_spaced(text: str, current_group: str | None, known: Collection[str]) -> None:
+    """Raise Mistyped if *text* is a command typed with spaces, which must not go to a group: `kick wob bob spam`."""
+    if is_meant_to_register(text):
+        raise Mistyped("register")
+    word, rest = text.split(None, 1)
+    command = find(word)
+    if command is None or word.startswith("/") or not command.fields or command.makes in (Me, Search):
+        return
+    if text.casefold() in _SAID:
+        return
+    words = _cut(command, rest, is_slash=True)
+    names = {current_group, *known}
+    is_sentence = command.fields[-1].kind in (Kind.TEXT, Kind.REASON) and " " in words[-1]
+    if command.fields[-1].kind is Kind.TEXT and len(words) < len(command.fields):
+        return
+    if (is_sentence or command.makes is Tell) and word.casefold() not in NO_WORDS and not names & {*words}:
+        return
+    try:
+        for field, value in zip(command.fields, words, strict=False):
+            if value:
+                _check(command, field, value)
+    except Mistyped:
+        return
+    raise Mistyped("spaced", typed=";".join([command.name, *words]), line=text)
+
+
 def _nearly(text: str) -> Command | None:
     """Return the command that a one-word text is most likely meant to be: `memebrs` without its `;`."""
-    near = get_close_matches(text.casefold(), _BY_NAME, n=1, cutoff=0.8) if 5 <= len(text) <= 12 else []
-    return _BY_NAME[near[0]] if near else None
+    near = nearest(text, _BY_NAME, cutoff=0.8) if 5 <= len(text) <= 12 else None
+    return None if near is None else _BY_NAME[near]
 
 
 def _unknown(word: str, line: str) -> Mistyped:
-    near = get_close_matches(word.casefold(), _BY_NAME, n=1)
-    if near:
-        return Mistyped("near", word=word, suggestion=_BY_NAME[near[0]].form)
+    if is_meant_to_register(word):
+        return Mistyped("register")
+    if word.casefold() in ELSEWHERE:
+        ours = ELSEWHERE[word.casefold()]
+        return Mistyped("no-irc", word=word) if ours is None else Mistyped("irc", word=word, form=_BY_NAME[ours].form)
+    near = nearest(word, _BY_NAME)
+    if near is not None:
+        return Mistyped("near", word=word, suggestion=_BY_NAME[near].form)
     return Mistyped("unknown", word=word, line=line)
 
 
@@ -512,6 +626,11 @@ def _user(command: Command, field: Field, text: str) -> object:
         raise Mistyped("name", value=text, word=field.word, limit=limit) from None
 
 
+def _name(command: Command, field: Field, text: str) -> object:
+    """Return the name of a group or a user: what is a user's name can be a group's, guests apart."""
+    return _user(command, field, text) if is_guest(user_key(text.strip())) else _group(command, field, text)
+
+
 def _text(command: Command, field: Field, text: str) -> str:
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise Mistyped("text", word=field.word)
@@ -564,6 +683,7 @@ def _clip(text: str, most: int = 80) -> str:
 _CHECKS: Mapping[Kind, Callable[[Command, Field, str], object]] = {
     Kind.GROUP: _group,
     Kind.USER: _user,
+    Kind.NAME: _name,
     Kind.TEXT: _text,
     Kind.REASON: _text,
     Kind.PASSWORD: _text,

@@ -1,4 +1,4 @@
-"""What the hub tells the shell to do, and what the shell answers: values only.
+"""What crosses the border of the hub: what a shell hands in, what the hub tells it to do, what it answers. Values only.
 
 A shell carries the effects out in their order. `Send`, `Read`, `Resend` and `ReadGroups` to one peer keep their
 order on the wire: what comes after a read waits for it.
@@ -7,14 +7,15 @@ order on the wire: what comes after a read waits for it.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NewType
+from typing import Literal, NewType
 
-from libtchat.errors import ErrorCode
-from libtchat.event import Event, Invited
 from libtchat.group import Group, Standing
-from libtchat.names import Key, UserKey
-from libtchat.reply import Groups, Message
-from libtchat.value import frozen
+from libtchat.message.errors import ErrorCode, Violation
+from libtchat.message.event import Event, Invited
+from libtchat.message.names import Key, UserKey
+from libtchat.message.reply import Groups, Message
+from libtchat.message.request import Request
+from libtchat.message.value import frozen
 
 __all__ = [
     "Answer",
@@ -23,29 +24,42 @@ __all__ = [
     "CheckPassword",
     "Close",
     "Effect",
+    "FindRetry",
+    "FindUser",
     "HashPassword",
-    "Kinds",
+    "Item",
+    "Known",
     "LoadGroup",
     "LoadUser",
     "Loaded",
     "Membership",
+    "NumberGuest",
+    "PageKind",
     "Part",
     "PeerId",
+    "PresenceScope",
     "Question",
     "Read",
     "ReadGroups",
     "Resend",
+    "Retried",
     "Retry",
     "SaveUser",
     "Send",
-    "User",
+    "StoredUser",
 ]
 
 PeerId = NewType("PeerId", int)
 """One connection. Never used twice by one hub."""
 
+Item = Request | Violation | None
+"""What a shell hands in, made of a peer's bytes; None: nothing more will come."""
 
-class Kinds(StrEnum):
+PresenceScope = Literal["auto", "all", "groups", "none"]
+"""Who hears that a user came or went: everybody, those who share a group, nobody; auto: everybody while few are."""
+
+
+class PageKind(StrEnum):
     """Which events a page shows."""
 
     MESSAGES = "messages"
@@ -101,7 +115,7 @@ class Read:
     peer: PeerId
     key: Key
     group: str
-    kinds: Kinds
+    kinds: PageKind
     after: int | None
     before: int
     limit: int
@@ -120,7 +134,7 @@ class Resend:
 
 @frozen
 class ReadGroups:
-    """Answer *peer* with *reply*, completed by `libtchat.query.fill` with the public groups above key *after*."""
+    """Answer *peer* with *reply*, completed by `libtchat.paging.fill` with the public groups above key *after*."""
 
     peer: PeerId
     reply: Groups
@@ -144,9 +158,28 @@ class LoadGroup:
 
 @frozen
 class LoadUser:
-    """Load what is stored of a user. Answer: User."""
+    """Load what is stored of a user. Answer: StoredUser."""
 
     key: UserKey
+
+
+@frozen
+class FindUser:
+    """Find whether a user is known, and to how many groups it is invited. Answer: Known."""
+
+    key: UserKey
+
+
+@frozen
+class FindRetry:
+    """Find what a user's request with this id made, if it is remembered. Answer: Retried.
+
+    *moved*: see `libtchat.hub.retries.Retries`; nothing for the log.
+    """
+
+    key: UserKey
+    id: str
+    moved: int
 
 
 @frozen
@@ -173,12 +206,21 @@ class CheckPassword:
     password_hash: str | None
 
 
-Question = LoadGroup | LoadUser | SaveUser | HashPassword | CheckPassword
+@frozen
+class NumberGuest:
+    """Find a number for a guest, one that none had before. Answer: int, 1 or more."""
+
+
+Question = LoadGroup | LoadUser | FindUser | FindRetry | SaveUser | HashPassword | CheckPassword | NumberGuest
 
 
 @frozen
 class Ask:
-    """Answer *question* with `Hub.answered`; the peer's later requests wait for it, nobody else's."""
+    """Answer *question* with `Hub.answered`, also when the peer is gone meanwhile.
+
+    The peer's later requests wait for it, nobody else's. A `SaveUser` that is out may be asked again for another peer,
+    who waits for the same outcome: it is stored once, and its answer is everybody's.
+    """
 
     peer: PeerId
     question: Question
@@ -216,25 +258,41 @@ class Retry:
 
 
 @frozen
-class User:
-    """A user as stored; all fields empty if nothing is.
+class Known:
+    """What an invitation or a ban must know of its target: the name as displayed, None if nobody knows the user.
 
-    Attributes:
-        name: as displayed: registered, or as some group knows it.
-        password_hash: None if the name is not protected.
-        memberships: every group that knows the user, also as banned.
-        created: how many groups the user created.
-        retries: ids of the last `retry_seconds`, oldest first.
+    *invitations* are those that wait for the user's answer.
     """
 
     name: str | None = None
+    invitations: int = 0
+
+
+@frozen
+class Retried:
+    """The accepted request that bore an id, None if none is remembered."""
+
+    retry: Retry | None = None
+
+
+@frozen
+class StoredUser:
+    """A user as stored; all fields empty if nothing is.
+
+    Attributes:
+        password_hash: None if the name is not protected.
+        memberships: every group whose member the user is, or is invited to.
+        created: how many groups the user created.
+        has_retries: ids of the user's may be remembered (see `FindRetry`).
+    """
+
     password_hash: str | None = None
     memberships: tuple[Membership, ...] = ()
     created: int = 0
-    retries: tuple[Retry, ...] = ()
+    has_retries: bool = False
 
 
-Answer = Loaded | User | str | bool | None
+Answer = Loaded | StoredUser | Known | Retried | str | bool | int | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
 Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import TypeVar, assert_never
+from typing import assert_never
 
-from libtchat.errors import ErrorCode, Refused
-from libtchat.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
-from libtchat.limits import DEFAULT_LIMITS, Limits
-from libtchat.names import UserKey, check_any_user_name, check_group_name, user_key
-from libtchat.request import (
+from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
+from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.names import UserKey, check_any_user_name, check_group_name, user_key
+from libtchat.message.request import (
     Ban,
     Create,
     GroupRequest,
@@ -28,11 +28,10 @@ from libtchat.request import (
     Say,
     Unban,
 )
-from libtchat.value import frozen
+from libtchat.message.value import frozen
+from libtchat.sorted_map import with_entry, without
 
 __all__ = ["Group", "GroupQuery", "Standing", "admit", "decide", "evolve", "fold", "outsiders", "say", "subject"]
-
-_V = TypeVar("_V")
 
 GroupQuery = ListMembers | ListMessages | ListStates
 
@@ -53,7 +52,8 @@ class Group:
     Attributes:
         seq: the last event's, so also how many events there are.
         owner: None exactly when there is no member.
-        members: names as displayed, the longest-standing first.
+        members: names as displayed, the longest-standing first. This mapping and the next two are values too: a change
+            makes another one (see `libtchat.sorted_map`).
         invited: the invitation of each invited user, as it was sent.
     """
 
@@ -222,16 +222,16 @@ def evolve(group: Group | None, event: Event) -> Group:
     members, invited, banned = group.members, group.invited, group.banned
     match event:
         case Joined(sender=name):
-            members, invited = _with(members, user_key(name), name), _without(invited, user_key(name))
+            members, invited = with_entry(members, user_key(name), name), without(invited, user_key(name))
         case Left(sender=name) | Kicked(dest=name):
-            members, invited = _without(members, user_key(name)), _without(invited, user_key(name))
+            members, invited = without(members, user_key(name)), without(invited, user_key(name))
         case Invited(dest=name):
-            invited = _with(invited, user_key(name), event)
+            invited = with_entry(invited, user_key(name), event)
         case Banned(dest=name):
-            members, invited = _without(members, user_key(name)), _without(invited, user_key(name))
-            banned = _with(banned, user_key(name), name)
+            members, invited = without(members, user_key(name)), without(invited, user_key(name))
+            banned = with_entry(banned, user_key(name), name)
         case Unbanned(dest=name):
-            banned = _without(banned, user_key(name))
+            banned = without(banned, user_key(name))
         case Said():
             pass
         case _:
@@ -328,12 +328,5 @@ def _successor(group: Group, leaver: UserKey) -> str | None:
     """Return the longest-standing other member's name if *leaver* is the owner and there is one."""
     if leaver != group.owner:
         return None
-    return next((name for key, name in group.members.items() if key != leaver), None)
-
-
-def _with(mapping: Mapping[UserKey, _V], key: UserKey, value: _V) -> Mapping[UserKey, _V]:
-    return {**mapping, key: value}
-
-
-def _without(mapping: Mapping[UserKey, _V], key: UserKey) -> Mapping[UserKey, _V]:
-    return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping
+    others = (user for user in group.members if user != leaver)
+    return next((group.members[user] for user in others), None)

@@ -8,17 +8,17 @@ asked for by `states` with `all` and `after` until nothing is; what comes live m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from libtchat.event import EVENTS, Created, Event, Invited, Joined, Left, Said
 from libtchat.group import Group, evolve
-from libtchat.limits import DEFAULT_LIMITS
-from libtchat.names import Key, UserKey, group_key, user_key
-from libtchat.reply import (
+from libtchat.message.event import EVENTS, Created, Event, Invited, Joined, Left, Said
+from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.names import Key, UserKey, group_key, user_key
+from libtchat.message.reply import (
     DirectMessage,
     Error,
+    Foreign,
     Goodbye,
     Groups,
     Members,
@@ -32,7 +32,7 @@ from libtchat.reply import (
     Users,
     Welcome,
 )
-from libtchat.request import (
+from libtchat.message.request import (
     REQUESTS,
     Broadcast,
     Hello,
@@ -48,10 +48,7 @@ from libtchat.request import (
     Request,
     Tell,
 )
-from libtchat.value import frozen
-
-if TYPE_CHECKING:
-    from libtchat.codec import Foreign
+from libtchat.message.value import frozen
 
 __all__ = ["CaughtUp", "Gone", "Heard", "Mirror", "Missing", "NoAnswer", "Notice", "View"]
 

@@ -32,6 +32,10 @@ class Bucket:
             return 0.0
         return (self._missing + 1 - self.burst) / self.per_second
 
+    def give(self) -> None:
+        """Give one token back."""
+        self._missing = max(0.0, self._missing - 1)
+
     def spend(self, now: float, amount: float) -> float:
         """Take *amount* tokens, whether or not they are there: for what is known only when it is done.
 
@@ -69,3 +73,8 @@ class Buckets:
             self._buckets = {k: b for k, b in self._buckets.items() if not b.full(now)}
             self._sweep_at = max(1024, 2 * len(self._buckets))
         return self._buckets.setdefault(key, Bucket(self.burst, self.per_second)).take(now)
+
+    def give(self, key: Hashable) -> None:
+        """Give one token back to *key*'s bucket."""
+        if (bucket := self._buckets.get(key)) is not None:
+            bucket.give()

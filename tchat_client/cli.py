@@ -15,15 +15,17 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from attrs import evolve
 
-from libtchat.errors import CommandError
-from tchat_client.failure import ClosedPipe, HelloRefused, LinkError, Misused, Refusal
+from libtchat.message.errors import CommandError
+from tchat_client.errors import ClosedPipe, HelloRefused, LinkError, Misused, Refusal
 
 if TYPE_CHECKING:
+    from tchat_client.lasting import Lasting
     from tchat_client.link import Link, Watcher
     from tchat_client.options import Options
     from tchat_client.render import Renderer
-    from tchat_client.script import Output, Script
+    from tchat_client.script import Output
     from tchat_client.settings import State
 
 __all__ = ["main"]
@@ -86,7 +88,8 @@ def _options(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., 
         host = given.pop("host", None)
         if "group" in given:
             given["group"] = _group(given["group"])
-        options = read_options(**common, host=host, joins=joins, plain=given.pop("plain", False))
+        chat = {"plain": given.pop("plain", False), "shows_all": given.pop("all", False)}
+        options = read_options(**common, host=host, joins=joins, **chat)
         try:
             return asyncio.run(command(options, **given))
         except BrokenPipeError:
@@ -126,16 +129,17 @@ def tchat() -> None:
 @tchat.command(_DEFAULT, short_help="Open a session (the default).")
 @click.argument("host", metavar="[HOST[:PORT]]", required=False)
 @click.option("--join", metavar="GROUP", multiple=True, help="Join a group first; may be repeated.")
+@click.option("--all", is_flag=True, help="Show the texts of every group in full, not of the current one.")
 @click.option("--plain", is_flag=True, help="No prompt, one line per event: for screen readers, dumb terminals.")
 @_options
 async def chat(options: Options) -> int:
     """Open a session with the server at HOST:PORT; with a pipe as input run its lines and end."""
     from tchat_client.piped import read_lines, run_lines, run_piped
-    from tchat_client.session import Session
+    from tchat_client.reader import Reader
 
     state, renderer = _state(), _renderer(options)
     link = _link(options, state)
-    session = Session(link, renderer, state, _print, options.traces)
+    session = Reader(link, renderer, state, _print, options.traces, shows_all=options.shows_all)
     joins = [f"j;{group}" for group in options.joins]
     if not sys.stdin.isatty():
         return await run_piped(link, session, _chained(joins, read_lines()), is_json=options.is_json)
@@ -153,16 +157,21 @@ async def chat(options: Options) -> int:
 @_options
 async def send(options: Options, group: str, text: str | None, each: str | None) -> int:
     """Send TEXT, or what is piped in, to GROUP."""
+    from tchat_client.lasting import Lasting, say_each
     from tchat_client.piped import read_lines
-    from tchat_client.script import say_each
+    from tchat_client.script import say
 
     if text not in (None, "-") and each is not None:
         raise Misused("text-twice")
     reads = text in (None, "-")
     if reads and text is None and sys.stdin.isatty():
         raise Misused("no-text")
-    texts = _texts(read_lines()) if each == "line" else _chained([_text(_whole_input() if reads else text or "")], None)
-    return await _script(options, lambda link, output: say_each(link, output, group, texts))
+    if each == "line":
+        output, texts = _output(options), _texts(read_lines())
+        watcher = Lasting(_state(), _tracer(options), output, _teller(options))
+        return await _lasting(options, watcher, lambda link: say_each(link, output, group, texts))
+    whole = _text(_whole_input() if reads else text or "")
+    return await _script(options, lambda link, output: say(link, output, group, whole))
 
 
 @tchat.command("do")
@@ -171,7 +180,7 @@ async def send(options: Options, group: str, text: str | None, each: str | None)
 async def do(options: Options, line: str) -> int:
     """Do one command of the course, such as 'kick;wob;bob;spam'."""
     from libtchat.commands import Help, LocalAction, find, parse, unparse
-    from libtchat.request import Quit, Register
+    from libtchat.message.request import Quit, Register
     from tchat_client.script import ask
 
     meaning = parse(line, None)
@@ -179,7 +188,10 @@ async def do(options: Options, line: str) -> int:
         for row in _renderer(options).help(None if meaning.command is None else find(meaning.command)):
             _print(row)
         return 0
-    if isinstance(meaning, LocalAction | Quit) or (isinstance(meaning, Register) and not meaning.password):
+    if isinstance(meaning, Register):
+        meaning = Register(None, _new_password(options, meaning.password))
+        options = evolve(options, password=None)  # the name has none yet
+    if isinstance(meaning, LocalAction | Quit):
         raise Misused("interactive-only", form=unparse(meaning))
     request = meaning
 
@@ -217,7 +229,7 @@ _count = click.option("-n", "--count", type=click.IntRange(1), default=100, show
 @_options
 async def messages(options: Options, group: str, count: int) -> int:
     """Show the last texts of GROUP."""
-    from libtchat.request import ListMessages
+    from libtchat.message.request import ListMessages
     from tchat_client.script import read_page
 
     return await _script(options, lambda link, output: read_page(link, output, ListMessages, group, count))
@@ -229,7 +241,7 @@ async def messages(options: Options, group: str, count: int) -> int:
 @_options
 async def states(options: Options, group: str, count: int) -> int:
     """Show what happened in GROUP: who came, went, was invited, kicked, banned."""
-    from libtchat.request import ListStates
+    from libtchat.message.request import ListStates
     from tchat_client.script import read_page
 
     return await _script(options, lambda link, output: read_page(link, output, ListStates, group, count))
@@ -242,14 +254,14 @@ async def states(options: Options, group: str, count: int) -> int:
 @_options
 async def tail(options: Options, group: str, count: int | None, duration: str | None) -> int:
     """Show what happens in GROUP as it happens."""
-    from tchat_client.script import Tail
-    from tchat_client.script import tail as follow
+    from tchat_client.lasting import Tail
+    from tchat_client.lasting import tail as follow
     from tchat_client.settings import parse_duration
 
     seconds = None if duration is None else parse_duration(duration)
-    output = _output(options)
-    watcher = Tail(_state(), _tracer(options), output, group, count)
-    return await _script(options, lambda link, _: follow(link, watcher, seconds), watcher=watcher, output=output)
+    watcher = Tail(_state(), _tracer(options), _output(options), _teller(options))
+    watcher.follow(group, count)
+    return await _lasting(options, watcher, lambda link: follow(link, watcher, seconds))
 
 
 @tchat.command()
@@ -261,19 +273,12 @@ async def ping(options: Options) -> int:
     return await _script(options, measure)
 
 
-async def _script(
-    options: Options,
-    work: Callable[[Link, Output], Awaitable[None]],
-    *,
-    watcher: Script | None = None,
-    output: Output | None = None,
-) -> int:
+async def _script(options: Options, work: Callable[[Link, Output], Awaitable[None]]) -> int:
     """Connect, do *work*, say goodbye."""
     from tchat_client.script import Script
 
-    state = _state()
-    output = output or _output(options)
-    watcher = watcher or Script(state, _tracer(options))
+    state, output = _state(), _output(options)
+    watcher = Script(state, _tracer(options))
     watcher.link = link = _link(options, state, watcher)
     await link.open()
     try:
@@ -282,6 +287,37 @@ async def _script(
     finally:
         await link.quit()
     return 0
+
+
+async def _lasting(options: Options, watcher: Lasting, work: Callable[[Link], Awaitable[None]]) -> int:
+    """Do *work* over as many connections as it takes, and say goodbye."""
+    from tchat_client.lasting import last
+
+    watcher.link = link = _link(options, _state(), watcher)
+    try:
+        await last(link, work(link))
+    finally:
+        await link.quit()
+    return 0
+
+
+def _new_password(options: Options, typed: str) -> str:
+    """Return the password to register: never one that was typed where `ps` and the shell's history show it."""
+    if typed:
+        raise Misused("password-seen")
+    if options.password:
+        return options.password
+    if not sys.stdin.isatty():
+        raise Misused("no-password")
+    from getpass import getpass
+
+    say = options.language.text
+    first = getpass(say("password.new", name=options.name))
+    if getpass(say("password.again")) != first:
+        raise Misused("password.differ")
+    if not first:
+        raise Misused("no-password")
+    return first
 
 
 def _link(options: Options, state: State, watcher: Watcher | None = None) -> Link:
@@ -324,6 +360,17 @@ def _output(options: Options) -> Output:
 def _tracer(options: Options) -> Callable[[str, str], None] | None:
     renderer = _renderer(options)
     return (lambda direction, text: _print_error(renderer.trace(direction, text))) if options.traces else None
+
+
+def _teller(options: Options) -> Callable[[str, str], None]:
+    """Return what tells what happened to the connection, on standard error."""
+    from tchat_client.sanitise import json_line
+
+    def tell(code: str, text: str) -> None:
+        as_json = {"action": "notice", "code": code, "msg": text}
+        _print_error(json_line(as_json) if options.is_json else options.language.text("error-prefix", text=text))
+
+    return tell
 
 
 def _group(name: str) -> str:
@@ -390,7 +437,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = EXIT_CLOSED_PIPE
     except OSError as error:
-        from tchat_client.complaint import complain
+        from tchat_client.report import complain
 
         code = EXIT_REFUSED
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -404,11 +451,11 @@ def _run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except click.ClickException as problem:
-        from tchat_client.complaint import complain
+        from tchat_client.report import complain
 
         complain(arguments, "usage", problem.format_message())
         return EXIT_USAGE
     except (LinkError, HelloRefused, Refusal, CommandError) as problem:
-        from tchat_client.complaint import tell
+        from tchat_client.report import tell
 
         return tell(arguments, problem)

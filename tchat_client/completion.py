@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from libtchat.commands import COMMANDS, Command, Kind, Place, place
+from libtchat.message.names import Key, group_key, user_key
+from libtchat.message.request import Invite, Join, Tell, Unban
 from libtchat.mirror import Mirror
-from libtchat.names import Key, group_key, user_key
-from libtchat.request import Invite, Join, Tell, Unban
-from tchat_client.render import clean
+from tchat_client.sanitise import clean
 
 __all__ = ["candidates"]
 
@@ -50,6 +50,8 @@ def _values(here: Place, command: Command, kind: Kind, mirror: Mirror) -> list[s
             return _followed(here, command, _groups(command, mirror))
         case Kind.USER:
             return _followed(here, command, _users(command, mirror, group))
+        case Kind.NAME:
+            return sorted({*_groups(command, mirror), *mirror.users.values()})
         case Kind.TEXT | Kind.REASON:
             return _members(mirror, group)
         case Kind.COMMAND:

@@ -7,10 +7,13 @@ JSON and logs are never translated.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 
 from libtchat.commands import COMMANDS, PROBLEMS
-from libtchat.value import frozen
+from libtchat.message.value import frozen
+from tchat_client.sanitise import clean
 
 __all__ = ["LANGUAGES", "Language", "choose"]
 
@@ -26,15 +29,28 @@ class Language:
         return key in self.sentences
 
     def text(self, key: str, **values: object) -> str:
-        """Return the sentence *key* with *values* in it; what it names and is not given becomes `?`."""
+        """Return the sentence *key* with *values* in it, cleaned; what it names and is not given becomes `?`."""
         if values.get("count") == 1 and key + ".one" in self.sentences:
             key += ".one"
-        return self.sentences[key].format_map(_Values(values))
+        shown = {name: value if isinstance(value, int | float) else clean(str(value)) for name, value in values.items()}
+        sentence = self.sentences[key]
+        if self.code == "fr":
+            sentence = _OF_A_NAME.sub(lambda of: _elided(of, shown), sentence)
+        return sentence.format_map(_Values(shown))
 
 
 class _Values(dict[str, object]):
     def __missing__(self, key: str) -> str:
         return "?"
+
+
+_OF_A_NAME = re.compile(r"\bde \{(\w+)\}")
+
+
+def _elided(of: re.Match[str], values: Mapping[str, object]) -> str:
+    """Return the piece of a French sentence, `de {name}` or `d'{name}`: as the name begins."""
+    first = unicodedata.normalize("NFD", str(values.get(of[1], "")))[:1].casefold()
+    return f"d'{{{of[1]}}}" if first and first in "aeiouyœæ" else of[0]
 
 
 _ENGLISH: Mapping[str, str] = {
@@ -73,6 +89,7 @@ _ENGLISH: Mapping[str, str] = {
     "server-list-clients": "{count} connected: {names}",
     "server-list-clients.one": "1 connected: {names}",
     "server-quit": "goodbye",
+    "server-stops": "the server stops",
     "members": "{count} members: {names}",
     "members.one": "1 member: {names}",
     "members.none": "no members",
@@ -101,9 +118,14 @@ _ENGLISH: Mapping[str, str] = {
     "error.name-in-use": "the name {name} is in use: choose another one with --name",
     "error.auth-required": "the name {name} is protected by a password",
     "error.auth-failed": "wrong password for {name}",
+    "unprotected": "the name {name} has no password: go without TCHAT_PASSWORD and --password-file; "
+    "register; gives it one",
+    "error.auth-required.asked": "only names with a password are served here: register; gives {name} one",
+    "error.forbidden.register": "the name {name} has a password already",
     "error.forbidden": "only the owner of {group} may do this",
     "error.self-target": "you cannot do this to yourself",
     "error.group-not-found": "there is no group {group}: cg;{group} creates it",
+    "error.group-not-found.near": "there is no group {group}: did you mean {near}?",
     "error.group-exists": "there is a group {group} already: j;{group} joins it",
     "error.not-member": "you are not a member of {group}: j;{group} joins it",
     "error.already-member": "already a member of {group}",
@@ -142,6 +164,15 @@ _ENGLISH: Mapping[str, str] = {
     "help.also": "also",
     "help.errors": "may be refused",
     "use": "text goes to {group} now",
+    "since-left": "{count} since you left",
+    "unread-here": "{count} unread",
+    "unread-groups": "unread: {names}",
+    "no-older": "there is nothing older in {group}",
+    "found": "{count} with '{word}' in {group}; /more searches further back",
+    "found.over": "{count} with '{word}' in {group}, and nothing older",
+    "muted": "no texts of {name} are shown: /unmute {name} shows them again",
+    "unmuted": "texts of {name} are shown again",
+    "not-muted": "{name} is not muted",
     "trace.on": "showing every message",
     "trace.off": "no longer showing every message",
     "unread": "unread",
@@ -164,12 +195,16 @@ _ENGLISH: Mapping[str, str] = {
     "outcome-unknown": "connection lost before the answer: it may or may not have been done",
     "no-reply": "the server did not answer in {seconds} s: it may or may not have been done",
     "bad-address": "'{value}' is no HOST:PORT",
-    "bad-name": "'{value}' cannot be your name: 1 to 32 letters, digits or _ - ., and none the server gives",
+    "bad-name": "'{value}' cannot be your name: 1 to 32 letters that show, digits or _ - ., and none the server gives",
     "bad-config": "cannot read {path}: {detail}",
     "bad-ca": "there is no certificate that can be read in {path}: --ca takes a PEM file of certificates",
     "bad-config.key": "{path}: there is no setting {setting}; there are {known}",
     "bad-config.type": "{path}: {setting} must be {type}",
     "bad-utf8": "line {line} of the input is not UTF-8",
+    "endless-list": "the list does not end: stopped after {pages} pages",
+    "password-seen": "everybody on this machine can read a command line: choose another password, and "
+    "do 'register;' without it, which asks on a terminal or takes TCHAT_PASSWORD or --password-file",
+    "no-password": "no password: set TCHAT_PASSWORD or use --password-file, or do 'register;' on a terminal",
     "no-text": "no text: give one, or pipe it in",
     "text-twice": "give the text or --stdin line, not both",
     "bad-duration": "'{value}' is no duration such as 30s, 5m or 1h",
@@ -184,6 +219,10 @@ _FRENCH: Mapping[str, str] = {
     "problem.unknown": "commande inconnue « {word} » : /help les liste, bg;;{line} l'envoie comme texte",
     "problem.near": "commande inconnue « {word} », vouliez-vous dire {suggestion} ?",
     "problem.bare": "pour la commande tapez {form}, pour le dire tapez bg;;{word}",
+    "problem.spaced": "pour la commande tapez {typed}, pour le dire tapez bg;;{line}",
+    "problem.register": "rien n'a été envoyé : tapez register; seul, et le mot de passe vous est demandé",
+    "problem.irc": "pas de commande « {word} » ici : {form} fait cela",
+    "problem.no-irc": "il n'y a pas de « {word} » ici : /help liste ce qu'il y a",
     "problem.fields": "{name} attend {takes}, par exemple {example}",
     "problem.no-fields": "{name} n'attend rien de plus : {example}",
     "problem.no-group": "pas encore de groupe courant : rejoignez-en un (j;wob) ou choisissez-en un (/use wob)",
@@ -202,6 +241,8 @@ _FRENCH: Mapping[str, str] = {
     "word.how many": "combien",
     "word.before number": "avant le numéro",
     "word.JSON object": "objet JSON",
+    "word.word": "mot",
+    "word.group or user": "groupe ou utilisateur",
     "word.on or off": "on ou off",
     "help.s": "envoyer un texte à un utilisateur, qui doit être connecté",
     "help.b": "envoyer un texte à tous les connectés",
@@ -223,6 +264,12 @@ _FRENCH: Mapping[str, str] = {
     "help.ping": "mesurer l'aller-retour jusqu'au serveur",
     "help.help": "afficher ceci, ou plus sur une commande",
     "help.use": "choisir le groupe courant : le texte seul y va, et un groupe vide le désigne",
+    "help.more": "montrer ce qui est plus ancien, ou chercher plus loin",
+    "help.search": "trouver les textes du groupe courant où il y a un mot",
+    "help.clear": "vider l'écran",
+    "help.mute": "ne plus montrer les textes d'un groupe ou d'un utilisateur",
+    "help.unmute": "remontrer les textes d'un groupe ou d'un utilisateur",
+    "help.me": "dire au groupe courant ce que vous faites",
     "help.raw": "envoyer un message tel quel, pour qui implémente le protocole",
     "help.trace": "montrer chaque message reçu et envoyé",
     **{f"who.{command.name}": "tous" for command in COMMANDS},
@@ -236,6 +283,7 @@ _FRENCH: Mapping[str, str] = {
     "who.ban": "le propriétaire",
     "who.unban": "le propriétaire",
     "who.states": "les membres",
+    "who.me": "les membres",
     "cgroupe": "{sender} a créé {group}",
     "cgroupe.you": "vous avez créé {group}",
     "join": "{sender} a rejoint le groupe",
@@ -265,6 +313,7 @@ _FRENCH: Mapping[str, str] = {
     "server-list-clients": "{count} connectés : {names}",
     "server-list-clients.one": "1 connecté : {names}",
     "server-quit": "au revoir",
+    "server-stops": "le serveur s'arrête",
     "members": "{count} membres : {names}",
     "members.one": "1 membre : {names}",
     "members.none": "aucun membre",
@@ -292,9 +341,14 @@ _FRENCH: Mapping[str, str] = {
     "error.name-in-use": "le nom {name} est pris : choisissez-en un autre avec --name",
     "error.auth-required": "le nom {name} est protégé par un mot de passe",
     "error.auth-failed": "mauvais mot de passe pour {name}",
+    "unprotected": "le nom {name} n'a pas de mot de passe : faites sans TCHAT_PASSWORD ni --password-file ; "
+    "register; lui en donne un",
+    "error.auth-required.asked": "seuls les noms avec mot de passe sont servis ici : register; en donne un à {name}",
+    "error.forbidden.register": "le nom {name} a déjà un mot de passe",
     "error.forbidden": "seul le propriétaire de {group} peut faire cela",
     "error.self-target": "vous ne pouvez pas vous faire cela",
     "error.group-not-found": "il n'y a pas de groupe {group} : cg;{group} le crée",
+    "error.group-not-found.near": "il n'y a pas de groupe {group} : vouliez-vous dire {near} ?",
     "error.group-exists": "le groupe {group} existe déjà : j;{group} pour le rejoindre",
     "error.not-member": "vous n'êtes pas membre de {group} : j;{group} pour le rejoindre",
     "error.already-member": "déjà membre de {group}",
@@ -331,6 +385,15 @@ _FRENCH: Mapping[str, str] = {
     "help.also": "aussi",
     "help.errors": "refus possibles",
     "use": "le texte va maintenant à {group}",
+    "since-left": "{count} depuis votre départ",
+    "unread-here": "{count} non lus",
+    "unread-groups": "non lus : {names}",
+    "no-older": "il n'y a rien de plus ancien dans {group}",
+    "found": "{count} avec « {word} » dans {group} ; /more cherche plus loin",
+    "found.over": "{count} avec « {word} » dans {group}, et rien de plus ancien",
+    "muted": "les textes de {name} ne sont plus montrés : /unmute {name} les remontre",
+    "unmuted": "les textes de {name} sont de nouveau montrés",
+    "not-muted": "{name} n'était pas masqué",
     "trace.on": "chaque message est montré",
     "trace.off": "les messages ne sont plus montrés",
     "unread": "non lus",
@@ -352,12 +415,16 @@ _FRENCH: Mapping[str, str] = {
     "outcome-unknown": "connexion perdue avant la réponse : peut-être fait, peut-être pas",
     "no-reply": "le serveur n'a pas répondu en {seconds} s : peut-être fait, peut-être pas",
     "bad-address": "« {value} » n'est pas HÔTE:PORT",
-    "bad-name": "« {value} » ne peut être votre nom : 1 à 32 lettres, chiffres ou _ - ., et pas un nom du serveur",
+    "bad-name": "« {value} » ne peut être votre nom : 1 à 32 lettres visibles, chiffres ou _ - ., sauf ceux du serveur",
     "bad-config": "lecture impossible de {path} : {detail}",
     "bad-ca": "aucun certificat lisible dans {path} : --ca prend un fichier PEM de certificats",
     "bad-config.key": "{path} : pas de réglage {setting} ; il y a {known}",
     "bad-config.type": "{path} : {setting} doit être {type}",
     "bad-utf8": "la ligne {line} de l'entrée n'est pas en UTF-8",
+    "endless-list": "la liste ne finit pas : arrêt après {pages} pages",
+    "password-seen": "tout le monde sur cette machine peut lire une ligne de commande : choisissez un autre mot de "
+    "passe, et faites 'register;' sans lui : demandé sur un terminal, ou pris de TCHAT_PASSWORD ou --password-file",
+    "no-password": "pas de mot de passe : TCHAT_PASSWORD ou --password-file le donnent, un terminal le demande",
     "no-text": "pas de texte : donnez-en un, ou par un tube",
     "text-twice": "donnez le texte ou --stdin line, pas les deux",
     "bad-duration": "« {value} » n'est pas une durée comme 30s, 5m ou 1h",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import secrets
 import ssl
 from collections import deque
@@ -18,12 +17,14 @@ from socket import gaierror
 
 from attrs import define, evolve, field, frozen
 
-from libtchat.codec import Foreign
-from libtchat.connection import ServerConnection
+from libtchat.message.reply import Error, Foreign, Message, Pong, Welcome
+from libtchat.message.request import Hello, ListStates, Ping, Quit, Request
 from libtchat.mirror import Heard, Mirror, Notice
-from libtchat.reply import Error, Message, Pong, Welcome
-from libtchat.request import Hello, ListStates, Ping, Quit, Request
-from tchat_client.failure import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
+from libtchat.wire.connection import ServerConnection
+from libtchat.wire.redaction import Redactor, redact
+from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
+from tchat_client.introduction import Introduction
+from tchat_client.patience import patience
 
 __all__ = [
     "Address",
@@ -79,10 +80,10 @@ class Online:
 
 @frozen
 class Offline:
-    """The connection went for *cause*; the next try is in *seconds*."""
+    """The connection went, or could not be made again, for *cause*; the next try is in *seconds*."""
 
     seconds: float
-    cause: LinkError
+    cause: LinkError | HelloRefused
 
 
 Status = Connecting | Online | Offline
@@ -106,6 +107,10 @@ class Watcher:
     def token(self, token: str) -> None:
         """Keep what proves one's identity next time."""
 
+    def kept_token(self) -> str | None:
+        """Return what was kept last, perhaps by another program of the same user."""
+        return None
+
     async def password(self, error: Error) -> str | None:
         """Ask for the password of one's name; None gives up."""
         return None
@@ -121,7 +126,7 @@ class Link:
         round_trip_seconds: of the last ping, None before one was answered.
         is_ours: the server speaks this protocol, version 1 or later.
         follows: keep the mirror complete, members and all, and the connection alive.
-        opened: set once there was a connection.
+        opened: set while there is a connection whose hello was said.
     """
 
     address: Address
@@ -135,7 +140,6 @@ class Link:
     round_trip_seconds: float | None = None
     follows: bool = False
     is_ours: bool = False
-    is_open: bool = False
     opened: asyncio.Event = field(factory=asyncio.Event)
     _connection: ServerConnection = field(factory=ServerConnection)
     _writer: asyncio.StreamWriter | None = None
@@ -149,9 +153,14 @@ class Link:
     _pings: dict[str, float] = field(factory=dict)
     _heard_at: float = 0
     _resting_until: float = 0
-    _traced: str = ""
+    _traced: Redactor = field(factory=Redactor)
 
     # -- for the owner
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests can be sent now."""
+        return self.opened.is_set()
 
     async def open(self) -> None:
         """Connect and say hello.
@@ -163,7 +172,7 @@ class Link:
         """
         reader, self._writer = await self._connect()
         self._connection = ServerConnection()
-        self._cause, self._traced = None, ""
+        self._cause, self._traced = None, Redactor()
         self.mirror.name = self.mirror.name or self.name or ""
         self._tasks = [asyncio.create_task(self._read(reader)), asyncio.create_task(self._write(self._writer))]
         try:
@@ -171,7 +180,6 @@ class Link:
         except BaseException:
             await self._drop(None)
             raise
-        self.is_open = True
         self.opened.set()
         if self.follows:
             self._tasks.append(asyncio.create_task(self._keep_alive()))
@@ -184,7 +192,8 @@ class Link:
         """
         loop, failures, is_back = asyncio.get_running_loop(), 0, False
         while True:
-            began, cause = loop.time(), None
+            began = loop.time()
+            cause: LinkError | HelloRefused | None
             try:
                 await self.open()
                 self.watcher.status(Online(is_back))
@@ -197,7 +206,7 @@ class Link:
             except HelloRefused as refused:
                 if not is_back or refused.error.code not in ("name-in-use", "rate-limited", "unavailable"):
                     raise
-                cause = Lost("closed-by-peer")
+                cause = refused
             if cause is None:
                 return
             failures = 0 if loop.time() - began > self.times.settled_seconds else failures + 1
@@ -300,30 +309,21 @@ class Link:
 
     async def _hello(self) -> None:
         """Say hello until the server welcomes us; one that never answers is taken to have accepted."""
-        password, self.is_ours = self.password, False
-        while True:
-            try:
-                hello = Hello(self.name, password, self.token)
-                answer = await self.ask(hello, quiet=True, seconds=self.times.hello_seconds)
-            except NoReply:
-                return
-            except Lost as lost:
-                raise self._cannot(LinkError("closed-by-peer")) from lost
-            if isinstance(answer, Welcome):
-                self.is_ours = answer.version >= 1
-                self.token = answer.token or None
-                if self.token and self.name:
-                    self.watcher.token(self.token)
-                return
-            if isinstance(answer, Foreign) and not answer.raw.lstrip().startswith("{"):
-                raise self._no_tchat()
-            if not isinstance(answer, Error):
-                return
-            if answer.code not in ("auth-required", "auth-failed"):
-                raise HelloRefused(answer, self.name or "")
-            password, self.token = await self.watcher.password(answer), None
-            if password is None:
-                raise HelloRefused(answer, self.name or "")
+        self.is_ours = False
+        me = Introduction(self.name, self.password, self.token, self.watcher.kept_token, self.watcher.password)
+        try:
+            answer = await me.say(lambda hello: self.ask(hello, quiet=True, seconds=self.times.hello_seconds))
+        except NoReply:
+            return
+        except Lost as lost:
+            raise self._cannot(LinkError("closed-by-peer")) from lost
+        if isinstance(answer, Welcome):
+            self.is_ours = answer.version >= 1
+            self.token = answer.token or None
+            if self.token and self.name:
+                self.watcher.token(self.token)
+        elif isinstance(answer, Foreign) and not answer.raw.lstrip().startswith("{"):
+            raise self._no_tchat()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Take in what the server sends, until it sends no more."""
@@ -361,7 +361,7 @@ class Link:
                 self.round_trip_seconds = asyncio.get_running_loop().time() - self._pings.pop(id)
             self._resolve(id, notice.message)
             if notice.quiet and isinstance(notice.message, Error):
-                self._rest(notice.message.retry_after or 1)
+                self._rest(patience(notice.message.retry_after))
         if isinstance(message, Foreign) and not self.is_ours and self._waiting:
             self._resolve(next(iter(self._waiting)), message)
         return notices
@@ -382,7 +382,8 @@ class Link:
                     self._has_work.clear()
                     continue
                 data, id = queue.popleft()
-                self.watcher.trace(">", _without_secrets(data.decode("utf-8", "replace").rstrip()))
+                for line in redact(data.decode("utf-8", "replace")):
+                    self.watcher.trace(">", line)
                 if id in self._pings:
                     self._pings[id] = asyncio.get_running_loop().time()
                 writer.write(data)
@@ -427,6 +428,7 @@ class Link:
     def _fail(self, cause: LinkError | None) -> None:
         """End this connection: everybody who waits is told."""
         self._cause = self._cause or cause
+        self.opened.clear()
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(cause if isinstance(cause, NotTchat) else Lost("outcome-unknown"))
@@ -442,7 +444,7 @@ class Link:
         return cause
 
     async def _drop(self, cause: LinkError | None) -> None:
-        self.is_open = False
+        self.opened.clear()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -465,21 +467,9 @@ class Link:
             self.watcher.unconfirmed(request)
 
     def _trace_in(self, data: bytes) -> None:
-        """Trace what came, a line at a time, or when a message is whole."""
-        *lines, rest = (self._traced + data.decode("utf-8", "replace")).split("\n")
-        if rest and not self._connection.mid_frame:
-            lines, rest = [*lines, rest], ""
-        self._traced = rest
-        for line in lines:
-            if line.strip():
-                self.watcher.trace("<", _without_secrets(line.rstrip()))
-
-
-_SECRET = re.compile(r'("(?:password|token)"\s*:\s*")(?:[^"\\]|\\.)*')
-
-
-def _without_secrets(text: str) -> str:
-    return _SECRET.sub(r"\1***", text)
+        """Trace what came: each message when it is whole."""
+        for line in self._traced.feed(data, is_mid_frame=self._connection.mid_frame):
+            self.watcher.trace("<", line)
 
 
 def _tls_cause(error: ssl.SSLError) -> LinkError:

@@ -10,9 +10,9 @@ from typing import Any
 
 from attrs import frozen
 
-from libtchat.errors import Refused
-from libtchat.names import check_user_name
-from tchat_client.failure import Misused
+from libtchat.message.errors import Refused
+from libtchat.message.names import check_user_name
+from tchat_client.errors import Misused
 from tchat_client.language import Language, choose
 from tchat_client.link import Address
 from tchat_client.settings import parse_address, parse_duration, read_config
@@ -34,6 +34,7 @@ class Options:
     traces: bool
     is_json: bool
     is_plain: bool
+    shows_all: bool
     joins: tuple[str, ...]
 
 
@@ -52,6 +53,7 @@ def read_options(
     host: str | None,
     joins: tuple[str, ...],
     plain: bool,
+    shows_all: bool,
 ) -> Options:
     """Put together what was asked for: the command line, then the environment, then the config file."""
     found: dict[str, Any] = read_config(None if config is None else Path(config))
@@ -74,6 +76,7 @@ def read_options(
         traces=trace,
         is_json=json,
         is_plain=plain or bool(found.get("plain")),
+        shows_all=shows_all or bool(found.get("all")),
         joins=joins or tuple(found.get("join") or ()),
     )
 

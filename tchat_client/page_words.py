@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from libtchat.commands import COMMANDS, Command
-from libtchat.event import EVENTS
-from libtchat.limits import DEFAULT_LIMITS
-from libtchat.request import Request
+from libtchat.guess import DRASTIC, ELSEWHERE, NO_WORDS, SENTENCES
+from libtchat.message.event import EVENTS
+from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.request import Request
 from tchat_client.language import LANGUAGES
 
 __all__ = ["PAGE", "words"]
@@ -31,6 +32,9 @@ _SHARED = (
         "gone",
         "no-answer",
         "not-confirmed",
+        "muted",
+        "unmuted",
+        "not-muted",
         "unread",
         "server-quit",
     ),
@@ -154,6 +158,7 @@ def words() -> str:
         ("WORDS", {**shared, **PAGE}),
         ("COMMANDS", [_row(command) for command in COMMANDS]),
         ("LIMITS", _limits()),
+        ("GUESS", _guess()),
     ):
         lines.append(f"export const {name} = {_written(value)};")
     return "\n".join(lines) + "\n"
@@ -182,6 +187,12 @@ def _row(command: Command) -> dict[str, object]:
     if not command.current_group_will_do:
         row["names"] = True
     return row
+
+
+def _guess() -> dict[str, object]:
+    """Return the tables of what a word that is no command may mean."""
+    lists = {"noWords": NO_WORDS, "drastic": DRASTIC, "sentences": SENTENCES}
+    return {"elsewhere": dict(ELSEWHERE)} | {name: sorted(words) for name, words in lists.items()}
 
 
 def _limits() -> dict[str, int]:

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from attrs import define
 
-from libtchat.codec import Foreign, encode
+from libtchat.message.reply import Error
+from libtchat.message.request import Register, Request
 from libtchat.mirror import Heard, Notice
-from libtchat.reply import Error
-from libtchat.request import Register, Request
-from tchat_client.failure import Misused
+from tchat_client.errors import Misused
+from tchat_client.lasting import last
 from tchat_client.link import Link
-from tchat_client.render import clean
+from tchat_client.reader import Reader
+from tchat_client.sanitise import clean, json_line
 from tchat_client.session import Session
 
 __all__ = ["read_lines", "run_lines", "run_piped"]
@@ -42,12 +43,12 @@ class _PipedJson(_Piped):
         for notice in notices:
             if isinstance(notice, Heard) and not notice.quiet:
                 message = notice.message
-                self.failures += isinstance(message, Error) and notice.request is not None
-                self.emit(message.raw if isinstance(message, Foreign) else encode(message).decode())
+                self.failures += isinstance(message, Error) and notice.request is not None and not self.selects(notice)
+                self.emit(json_line(message))
 
     def complain(self, text: str) -> None:
         self.failures += 1
-        self.emit(encode(Error("bad-request", msg=clean(text))).decode())
+        self.emit(json_line(Error("bad-request", msg=clean(text))))
 
     def trace(self, direction: str, text: str) -> None:
         if self.traces:
@@ -106,19 +107,13 @@ async def _next(lines: AsyncIterator[str], ended: asyncio.Task[None]) -> str | N
     return None
 
 
-async def run_lines(link: Link, session: Session, lines: AsyncIterator[str]) -> int:
+async def run_lines(link: Link, session: Reader, lines: AsyncIterator[str]) -> int:
     """Do *lines* as they come, over as many connections as it takes, until they end or one says to quit."""
     link.watcher, link.follows = session, True
-    connected = asyncio.create_task(link.run())
-    typing = asyncio.create_task(_do_lines(link, session, lines))
     try:
-        done, _ = await asyncio.wait({connected, typing}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await last(link, _do_lines(link, session, lines))
     finally:
-        connected.cancel()
-        typing.cancel()
-        await asyncio.gather(connected, typing, return_exceptions=True)
+        session.keep()
         await link.quit()
     return 0
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -16,20 +15,19 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.application.current import get_app_or_none
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
-from libtchat.commands import place
+from libtchat.message.reply import Error
 from libtchat.mirror import Mirror, View
-from libtchat.reply import Error
 from tchat_client.completion import candidates
+from tchat_client.history import history_at
 from tchat_client.link import Link, Offline, Online, Status
-from tchat_client.render import clean, clip
-from tchat_client.session import Session
+from tchat_client.reader import Reader
+from tchat_client.sanitise import clean, clip
 
 __all__ = ["Prompt", "run_prompt"]
 
@@ -53,25 +51,15 @@ class _Completer(Completer):
             yield Completion(word, start_position=-len(fragment))
 
 
-class _SafeHistory(FileHistory):
-    """A history file that never holds a password, and whose disk may be full."""
-
-    def store_string(self, string: str) -> None:
-        here = place(string)
-        if here.command is not None and any(field.is_secret for field in here.command.fields):
-            return
-        with suppress(OSError):
-            super().store_string(string)
-
-
-class Prompt(Session):
+class Prompt(Reader):
     """A session on a terminal."""
 
     def __init__(
-        self, session: Session, *, history: Path | None, input: Input | None = None, output: Output | None = None
+        self, session: Reader, *, history: Path | None, input: Input | None = None, output: Output | None = None
     ) -> None:
-        super().__init__(session.link, session.renderer, session.state, session.write, session.traces)
-        kept: History = InMemoryHistory() if history is None else _SafeHistory(str(history))
+        common = (session.link, session.renderer, session.state, session.write, session.traces)
+        super().__init__(*common, shows_all=session.shows_all)
+        kept = history_at(history)
         self._again_at = 0.0
         self._retry_at = 0.0
         self._questions: asyncio.Queue[tuple[str, asyncio.Future[str | None]]] = asyncio.Queue()
@@ -111,6 +99,7 @@ class Prompt(Session):
         finally:
             connected.cancel()
             await asyncio.gather(connected, return_exceptions=True)
+            self.keep()
             await self.link.quit()
         return 0
 
@@ -216,10 +205,10 @@ class Prompt(Session):
         """Say that one is connected, and what one may type."""
         self.renderer.me = self.link.mirror.name
         say = self.renderer.language.text
-        self.write(clean(say("server-hello", address=self.link.address, name=self.renderer.me)))
+        self.write(say("server-hello", address=self.link.address, name=self.renderer.me))
         names = [view.name for view in self.link.mirror.groups.values() if view.is_member]
         if names:
-            self.write(clean(say("server-hello.groups", names=", ".join(names))))
+            self.write(say("server-hello.groups", names=", ".join(names)))
 
     def _redraw(self) -> None:
         app: Application[str] = self._editor.app
@@ -243,15 +232,15 @@ class Prompt(Session):
             state = say("online")
         elif isinstance(self.last_status, Offline):
             left = max(0.0, self._retry_at - asyncio.get_running_loop().time())
-            state = say("offline", seconds=f"{left:.0f}")
+            state = f"{say('offline', seconds=f'{left:.0f}')}: {self.reason}"
         else:
             state = say("connecting")
         if self._columns() < _NARROW_COLUMNS:
-            return f" {state}"
+            return f" {clip(state, self._columns() - 1)}"
         parts = [f"{self.link.address} {state}"]
         if mirror.current_name:
             parts.append(clean(mirror.current_name))
-        unread = [_unread(view) for view in mirror.groups.values() if view.unread]
+        unread = [_unread(view, self.mentions.get(key, 0)) for key, view in mirror.groups.items() if view.unread]
         if unread:
             parts.append(f"{', '.join(unread)} {say('unread')}")
         if self.link.round_trip_seconds is not None and isinstance(self.last_status, Online):
@@ -275,11 +264,11 @@ class Prompt(Session):
         return keys
 
 
-def _unread(view: View) -> str:
-    return f"{clip(clean(view.name), 20)}:{view.unread}"
+def _unread(view: View, mentions: int) -> str:
+    return f"{clip(clean(view.name), 20)}:{view.unread}{f' »{mentions}' * bool(mentions)}"
 
 
-async def run_prompt(link: Link, session: Session, joins: Sequence[str]) -> int:
+async def run_prompt(link: Link, session: Reader, joins: Sequence[str]) -> int:
     """Hold an interactive session on the terminal; return the exit code."""
     history = session.state.history_path()
     task = asyncio.current_task()

@@ -7,7 +7,6 @@ renderer remembers between lines: the day shown last, and which groups were just
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from string import Formatter
@@ -15,14 +14,14 @@ from zlib import crc32
 
 from attrs import define, field
 
-from libtchat.codec import Foreign
 from libtchat.commands import COMMANDS, Command, LocalAction, Mistyped, unparse
-from libtchat.event import Banned, Created, Event, Joined, Kicked, Said
-from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
-from libtchat.names import Key, group_key, user_key
-from libtchat.reply import (
+from libtchat.guess import nearest
+from libtchat.message.event import Banned, Created, Event, Joined, Kicked, Said
+from libtchat.message.names import Key, group_key, user_key
+from libtchat.message.reply import (
     DirectMessage,
     Error,
+    Foreign,
     Goodbye,
     Groups,
     Members,
@@ -36,32 +35,21 @@ from libtchat.reply import (
     Users,
     Welcome,
 )
-from libtchat.request import ListMessages, ListStates, Request
-from tchat_client.failure import LinkError
+from libtchat.message.request import Hello, ListMessages, ListStates, Request
+from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
+from tchat_client.errors import HelloRefused, LinkError
 from tchat_client.language import Language
+from tchat_client.sanitise import clean, clip
 
-__all__ = ["Renderer", "clean", "clip"]
+__all__ = ["MANY", "Renderer"]
 
-_UNSAFE = frozenset({"Cc", "Cf", "Cs"})  # C0, DEL, C1; bidi, zero-width and other invisible controls; surrogates
-_LINE_ENDS = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _NICK_COLOURS = (32, 33, 34, 35, 36, 92, 93, 94, 95, 96)
 _BOLD, _DIM, _RED = 1, 2, 31
+_SHORT = 48
+MANY = 100
+"""As many unread texts are counted, and no more."""
 
-
-def clean(text: str) -> str:
-    """Return *text* as it may go to a terminal, on one line.
-
-    Line ends become ⏎, tabs a space, every other control or invisible character U+FFFD.
-    """
-    if text.isprintable():
-        return text
-    text = _LINE_ENDS.sub("⏎", text.replace("\t", " "))
-    return "".join("\ufffd" if unicodedata.category(char) in _UNSAFE else char for char in text)
-
-
-def clip(text: str, most: int) -> str:
-    """Return *text*, cut to *most* characters."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+_ME = "/me "  # XEP-0245: whoever does not know it reads it as it is
 
 
 @define
@@ -72,7 +60,9 @@ class Renderer:
         me: one's own name, for mentions and for what is said to "you".
         address: the server's, as shown.
         zone: the time zone of times shown, None for the machine's.
+        groups: names of groups that there are, to tell a typo.
         round_trip_ms: of the last ping, None before one was answered.
+        more_form: what shows older entries, "" if that is a command with a number.
     """
 
     language: Language
@@ -80,7 +70,9 @@ class Renderer:
     address: str = ""
     is_coloured: bool = False
     zone: tzinfo | None = None
+    groups: tuple[str, ...] = ()
     round_trip_ms: int | None = None
+    more_form: str = ""
     _day: date | None = None
     _entering: set[Key] = field(factory=set)
 
@@ -125,19 +117,43 @@ class Renderer:
         }
         return clean(self.language.text(error.key, **values))
 
+    def reason(self, cause: LinkError | HelloRefused) -> str:
+        """Return the sentence for why there is no connection."""
+        return self.refusal(cause.error) if isinstance(cause, HelloRefused) else self.failure(cause)
+
     def refusal(self, error: Error, request: Request | None = None) -> str:
         """Return the sentence for what the server refused, and its code."""
         known = {"name": self.me, "group": getattr(request, "group", None), "request": error.request}
+        known["near"] = nearest(known["group"] or error.group or "", self.groups)
         known["dest"] = getattr(request, "dest", getattr(request, "to", None))
         known |= {
             name: value
             for name in ("group", "dest", "field", "limit", "retry_after", "msg")
             if (value := getattr(error, name)) not in (None, "")
         }
-        for key in (f"error.{error.code}", "error"):
+        variants = () if request is None or isinstance(request, Hello) else ("near", request.action, "asked")
+        for key in (*(f"error.{error.code}.{variant}" for variant in variants), f"error.{error.code}", "error"):
             if key in self.language and all(known.get(name) for name in _names_in(self.language.sentences[key])):
                 return clean(f"{self.language.text(key, **known)} ({error.code})")
         return clean(error.code)
+
+    def past(self, event: Event, now: datetime) -> str:
+        """Return the line for what happened a while ago, with the date if that was not today."""
+        return self._event(event, self._stamp(_parse(event.ts), now))
+
+    def short(self, said: Said, unread: int) -> str:
+        """Return the line for a text in a group that is not the current one."""
+        text = clip(f"{clean(said.sender)}: {clean(said.msg)}", _SHORT)
+        return self._paint(f"{self._time(_parse(said.ts))} {clean(said.group)}:{unread}  {text}", _DIM)
+
+    def mark(self, key: str, count: int) -> str:
+        """Return the line above what is unread."""
+        return self._paint(f"---- {self._say(key, count=_counted(count))} ----", _BOLD)
+
+    def unread(self, rows: Iterable[tuple[str, int, int]], now: datetime) -> str:
+        """Return the line for the other groups: name, unread texts, and how many of these name me."""
+        names = ", ".join(f"{name}:{_counted(count)}{f' »{mine}' * bool(mine)}" for name, count, mine in rows)
+        return self.status(self._say("unread-groups", names=names), now)
 
     def trace(self, direction: str, text: str) -> str:
         """Return the line for a raw message in (`<`) or out (`>`)."""
@@ -215,6 +231,8 @@ class Renderer:
                 return [self.problem(self.language.text("garbage", text=clip(text, 200), address=self.address), now)]
             case Foreign(text=text):
                 return [self.status(self.language.text("foreign", text=text), now)]
+            case Goodbye(sender=None) if request is None:
+                return [self.status(self.language.text("server-stops"), now)]
             case Error():
                 return [self._refused(message, request, time)]
             case Messages() | States():
@@ -271,7 +289,8 @@ class Renderer:
         if page.more and page.first is not None and is_typed:
             kind = ListMessages if isinstance(page, Messages) else ListStates
             older = kind(None, page.group, before=page.first, limit=getattr(request, "limit", None) or 100)
-            lines.insert(0, self._in_group(now, page.group, "--", self._say("more", form=unparse(older))))
+            form = self.more_form or unparse(older)
+            lines.insert(0, self._in_group(now, page.group, "--", self._say("more", form=form)))
         return lines
 
     def _refused(self, error: Error, request: Request | None, time: str) -> str:
@@ -284,6 +303,8 @@ class Renderer:
         name = self._paint(clean(sender), _nick_colour(sender))
         said = clean(text)
         is_mention = not self._is_me(sender) and self.mentions_me(said)
+        if said.startswith(_ME) and not to:
+            return f"{'» ' * is_mention}• {name} {said.removeprefix(_ME)}"
         arrow = f" → {to}" if to else ""
         return f"{'» ' * is_mention}{name}{arrow}: {self._paint(said, _BOLD) if is_mention else said}"
 
@@ -311,8 +332,8 @@ class Renderer:
         self._day = day
         return [f"---- {day.isoformat()} ----"] if is_new else []
 
-    def _time(self, at: datetime) -> str:
-        return f"{at.astimezone(self.zone):%H:%M}"
+    def _time(self, at: datetime | None) -> str:
+        return "--:--" if at is None else f"{at.astimezone(self.zone):%H:%M}"
 
     def _stamp(self, at: datetime | None, now: datetime) -> str:
         if at is None:
@@ -330,6 +351,10 @@ def _typed(request: Request | LocalAction) -> str:
 
 def _nick_colour(name: str) -> int:
     return _NICK_COLOURS[crc32(user_key(name).encode("utf-8", "replace")) % len(_NICK_COLOURS)]
+
+
+def _counted(count: int) -> int | str:
+    return count if count < MANY else f"{count}+"
 
 
 def _names_in(sentence: str) -> list[str]:

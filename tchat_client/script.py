@@ -6,34 +6,36 @@ With `--json` every line of standard output is one JSON object: a message, as a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
+from itertools import count
 
 from attrs import define, evolve
 
-from libtchat.codec import Foreign, encode
-from libtchat.event import Event, Left
-from libtchat.mirror import Heard, Notice
-from libtchat.names import group_key, user_key
-from libtchat.reply import Error, Groups, Members, Message, Messages, Pong, States
-from libtchat.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
-from tchat_client.failure import Refusal
+from libtchat.message.event import Event
+from libtchat.message.names import user_key
+from libtchat.message.reply import Error, Foreign, Groups, Members, Message, Messages, Pong, States
+from libtchat.message.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
+from libtchat.mirror import Heard
+from tchat_client.errors import Refusal
 from tchat_client.link import Link, Watcher
-from tchat_client.render import Renderer, clean
+from tchat_client.patience import MAX_TRIES, Bound, patience
+from tchat_client.render import Renderer
+from tchat_client.sanitise import clean, json_line
 from tchat_client.settings import State
 
 __all__ = [
     "Output",
     "Script",
-    "Tail",
     "ask",
     "list_groups",
     "list_members",
     "ping",
     "read_page",
-    "say_each",
-    "tail",
+    "say",
 ]
+
+_MOST_EVENT_CHARACTERS = 64 * 1024
 
 
 @define
@@ -47,7 +49,7 @@ class Output:
     def message(self, message: Message | Foreign, request: Request | None = None) -> None:
         """Print one message."""
         if self.is_json:
-            self.write(message.raw if isinstance(message, Foreign) else encode(message).decode())
+            self.write(json_line(message))
         else:
             for line in self.renderer.notice(Heard(message, request), datetime.now().astimezone()):
                 self.write(line)
@@ -75,26 +77,24 @@ async def ask(link: Link, output: Output, request: Request, *, prints: bool = Tr
     return answer
 
 
-async def say_each(link: Link, output: Output, group: str, texts: AsyncIterator[str]) -> None:
-    """Send each of *texts* to *group*; where the server asks for patience, have it."""
-    async for text in texts:
-        if not text:
-            continue
-        while True:
-            try:
-                await ask(link, output, Say(None, group, text), prints=output.is_json)
-                break
-            except Refusal as refusal:
-                if refusal.error.code != "rate-limited":
-                    raise
-                await asyncio.sleep(refusal.error.retry_after or 1)
+async def say(link: Link, output: Output, group: str, text: str) -> None:
+    """Send *text* to *group*; where the server asks for patience, have it."""
+    for tries in count(1):
+        try:
+            await ask(link, output, Say(None, group, text), prints=output.is_json)
+            return
+        except Refusal as refusal:
+            if refusal.error.code != "rate-limited" or tries == MAX_TRIES:
+                raise
+            await asyncio.sleep(patience(refusal.error.retry_after))
 
 
 async def list_groups(link: Link, output: Output) -> None:
     """Print every group one can see, over all pages."""
     found = await ask(link, output, ListGroups(), prints=False)
-    whole = found
+    whole, bound = found, Bound()
     while isinstance(found, Groups) and isinstance(whole, Groups) and found.more and found.list:
+        bound.take(found.list[-1], sum(map(len, found.list + found.private + found.mine)))
         found = await ask(link, output, ListGroups(after=found.list[-1]), prints=False)
         if isinstance(found, Groups):
             whole = evolve(
@@ -110,11 +110,13 @@ async def list_groups(link: Link, output: Output) -> None:
 async def list_members(link: Link, output: Output, group: str) -> None:
     """Print every member of a group, over all pages."""
     found = await ask(link, output, ListMembers(None, group), prints=False)
-    whole = found
+    whole, bound = found, Bound()
     while isinstance(found, Members) and isinstance(whole, Members) and found.more:
-        last = max((*found.list, *(found.invited or ()), *(found.banned or ())), key=user_key, default=None)
-        if last is None:
+        names = (*found.list, *(found.invited or ()), *(found.banned or ()))
+        if not names:
             break
+        last = max(names, key=user_key)
+        bound.take(last, sum(map(len, names + found.online)))
         found = await ask(link, output, ListMembers(None, group, after=last), prints=False)
         if isinstance(found, Members):
             whole = evolve(
@@ -132,6 +134,7 @@ async def read_page(link: Link, output: Output, kind: type[ListMessages | ListSt
     """Print the last *count* entries of a group's log, over as many pages as that takes."""
     entries: tuple[Event, ...] = ()
     before: int | None = None
+    bound = Bound(count, count * _MOST_EVENT_CHARACTERS)
     while len(entries) < count:
         request = kind(None, group, before=before, limit=min(count - len(entries), 1000))
         page = await ask(link, output, request, prints=False)
@@ -140,8 +143,9 @@ async def read_page(link: Link, output: Output, kind: type[ListMessages | ListSt
             break
         entries = (*page.list, *entries)
         before = page.first
-        if not page.more or before is None:
+        if not page.more or before is None or not page.list:
             break
+        bound.take(before, sum(len(getattr(event, "msg", "")) for event in page.list))
     for event in entries:
         output.message(event)
 
@@ -170,62 +174,11 @@ class Script(Watcher):
         if self._tracer is not None:
             self._tracer(direction, text)
 
+    def kept_token(self) -> str | None:
+        """Return the token of another program of this user, perhaps newer than ours."""
+        return None if self.link is None else self._state.token(self.link.address, self.link.name or "")
+
     def token(self, token: str) -> None:
         """Keep the token for the next run; a script goes on if that fails."""
         if self.link is not None and self.link.name:
             self._state.keep_token(self.link.address, self.link.name, token)
-
-
-class Tail(Script):
-    """Prints a group's events until there were *count* of them, or one is out of the group."""
-
-    def __init__(
-        self,
-        state: State,
-        tracer: Callable[[str, str], None] | None,
-        output: Output,
-        group: str,
-        count: int | None,
-    ) -> None:
-        super().__init__(state, tracer)
-        self.output = output
-        self.group = group
-        self.count = count
-        self.is_out = False
-        self.done = asyncio.Event()
-
-    def heard(self, notices: Sequence[Notice]) -> None:
-        """Print what happens in the group."""
-        for notice in notices:
-            event = notice.message if isinstance(notice, Heard) else None
-            if not isinstance(event, Event) or group_key(event.group) != group_key(self.group) or self.done.is_set():
-                continue
-            self.output.message(event)
-            self.count = None if self.count is None else self.count - 1
-            about = event.sender if isinstance(event, Left) else getattr(event, "dest", "")
-            self.is_out = bool(about) and self.link is not None and user_key(about) == user_key(self.link.mirror.name)
-            if self.count == 0 or self.is_out:
-                self.done.set()
-
-
-async def tail(link: Link, watcher: Tail, seconds: float | None) -> None:
-    """Print what happens in a group as it happens, until *watcher* has enough, *seconds*, or an interrupt.
-
-    Raises:
-        Refusal: one is not a member, or no longer.
-        LinkError: the connection went.
-    """
-    view = link.mirror.groups.get(group_key(watcher.group))
-    not_member = Refusal(Error("not-member", group=watcher.group), ListMessages(None, watcher.group))
-    if link.is_ours and (view is None or not view.is_member):
-        raise not_member
-    closed = asyncio.create_task(link.closed())
-    done = asyncio.create_task(watcher.done.wait())
-    finished, rest = await asyncio.wait({closed, done}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
-    if watcher.is_out:
-        raise not_member
-    if closed in finished and done not in finished:
-        closed.result()

@@ -11,16 +11,32 @@ from datetime import datetime
 
 from attrs import define, field
 
-from libtchat.commands import Help, LocalAction, Mistyped, Raw, Trace, Use, find, parse, unparse
-from libtchat.mirror import Heard, Notice
-from libtchat.names import group_key
-from libtchat.reply import Error
-from libtchat.request import Quit, Register, Request
+from libtchat.commands import (
+    Clear,
+    Help,
+    LocalAction,
+    Me,
+    Mistyped,
+    More,
+    Mute,
+    Raw,
+    Search,
+    Trace,
+    Unmute,
+    Use,
+    find,
+    parse,
+    unparse,
+)
+from libtchat.message.names import group_key
+from libtchat.message.reply import Error
+from libtchat.message.request import Join, Quit, Register, Request, Say
+from libtchat.mirror import Heard, Notice, View
 from tchat_client.link import Connecting, Link, Offline, Online, Status, Watcher
 from tchat_client.render import Renderer
 from tchat_client.settings import State
 
-__all__ = ["Session"]
+__all__ = ["Session", "now"]
 
 
 @define(eq=False)
@@ -31,6 +47,7 @@ class Session(Watcher):
         write: prints one line that is ready for the terminal.
         traces: whether raw messages are shown.
         failures: how many lines were mistyped, refused or not answered.
+        reason: why the last try to connect failed, as shown.
     """
 
     link: Link
@@ -40,6 +57,7 @@ class Session(Watcher):
     traces: bool = False
     failures: int = 0
     last_status: Status = field(factory=Connecting)
+    reason: str = ""
 
     async def line(self, text: str) -> bool:
         """Do what *text* says.
@@ -50,12 +68,16 @@ class Session(Watcher):
         if not text.strip():
             return True
         try:
-            meaning = parse(text, self.link.mirror.current_name)
+            mirror = self.link.mirror
+            known = (*(view.name for view in mirror.groups.values()), *mirror.users.values())
+            meaning = parse(text, mirror.current_name, known)
         except Mistyped as problem:
             self.complain(self.renderer.mistyped(problem))
             return True
         if isinstance(meaning, Quit):
             return False
+        if isinstance(meaning, Me) and (current := self.link.mirror.current_name) is not None:
+            meaning = Say(None, current, f"/me {meaning.text}")
         if isinstance(meaning, LocalAction):
             self.act(meaning)
         elif not self.link.is_open:
@@ -90,18 +112,26 @@ class Session(Watcher):
                 if view is None or not view.is_member:
                     self.complain(self.renderer.refusal(Error("not-member", group=group)))
                 else:
-                    self.link.mirror.focus(group)
-                    self.write(self.renderer.status(language.text("use", group=view.name), _now()))
+                    self.focus(view)
             case Raw(text=text):
                 self.link.send_raw(text)
+            case Me():
+                self.complain(language.text("problem.no-group"))
+            case More() | Search() | Clear() | Mute() | Unmute():
+                self.complain(language.text("interactive-only", form=unparse(action)))
             case Trace(on=on):
                 self.traces = on
-                self.write(self.renderer.status(language.text("trace.on" if on else "trace.off"), _now()))
+                self.write(self.renderer.status(language.text("trace.on" if on else "trace.off"), now()))
+
+    def focus(self, view: View) -> None:
+        """Make a group the current one."""
+        self.link.mirror.focus(view.name)
+        self.write(self.renderer.status(self.renderer.language.text("use", group=view.name), now()))
 
     def complain(self, text: str) -> None:
         """Say what went wrong with a line."""
         self.failures += 1
-        self.write(self.renderer.problem(text, _now()))
+        self.write(self.renderer.problem(text, now()))
 
     # -- what the link tells
 
@@ -111,12 +141,28 @@ class Session(Watcher):
             self.renderer.me = self.link.mirror.name
         if self.link.round_trip_seconds is not None:
             self.renderer.round_trip_ms = round(self.link.round_trip_seconds * 1000)
-        now = _now()
+        time = now()
         for notice in notices:
+            if self.selects(notice):
+                continue
             if isinstance(notice, Heard) and notice.request and not notice.quiet and isinstance(notice.message, Error):
                 self.failures += 1
-            for line in self.renderer.notice(notice, now):
+                views = self.link.mirror.groups.values()
+                self.renderer.groups = (*self.link.mirror.listed.values(), *(v.name for v in views if v.is_member))
+            for line in self.renderer.notice(notice, time):
                 self.write(line)
+
+    def selects(self, notice: Notice) -> bool:
+        """Tell whether *notice* says that one is in a group already that one joins: it is the current one then."""
+        match notice:
+            case Heard(message=Error(code="already-member"), request=Join(group=group)):
+                mirror = self.link.mirror
+                if group_key(group) not in mirror.groups:
+                    mirror.focus(group)
+                self.focus(mirror.groups[group_key(group)])
+                return True
+            case _:
+                return False
 
     def status(self, status: Status) -> None:
         """Print that the connection came or went."""
@@ -125,11 +171,14 @@ class Session(Watcher):
             case Online(is_back=False):
                 self.greet()
             case Online():
-                self.write(self.renderer.status(self.renderer.language.text("back"), _now()))
-            case Offline(seconds=seconds, cause=cause) if isinstance(before, Online):
-                text = self.renderer.language.text("lost", cause=self.renderer.failure(cause))
+                self.write(self.renderer.status(self.renderer.language.text("back"), now()))
+            case Offline(seconds=seconds, cause=cause):
+                reason = self.renderer.reason(cause)
+                is_new, self.reason = reason != self.reason or isinstance(before, Online), reason
+                text = self.renderer.language.text("lost", cause=reason) if isinstance(before, Online) else reason
                 again = self.renderer.language.text("offline", seconds=f"{seconds:.0f}")
-                self.write(self.renderer.problem(f"{text} ({again})", _now()))
+                if is_new:  # the same one again and again would fill the screen
+                    self.write(self.renderer.problem(f"{text} ({again})", now()))
             case _:
                 pass
 
@@ -150,7 +199,11 @@ class Session(Watcher):
     def unconfirmed(self, request: Request) -> None:
         """Print that an answer is late."""
         text = f"{unparse(request)}: {self.renderer.language.text('not-confirmed')}"
-        self.write(self.renderer.problem(text, _now()))
+        self.write(self.renderer.problem(text, now()))
+
+    def kept_token(self) -> str | None:
+        """Return the token of another session of this user, perhaps newer than ours."""
+        return self.state.token(self.link.address, self.link.name or "")
 
     def token(self, token: str) -> None:
         """Keep the token for the next run."""
@@ -159,9 +212,10 @@ class Session(Watcher):
             if self.state.failure is not None:
                 detail = self.state.failure.strerror or self.state.failure
                 text = self.renderer.language.text("no-state", path=self.state.directory, detail=detail)
-                self.write(self.renderer.problem(text, _now()))
+                self.write(self.renderer.problem(text, now()))
                 self.state.failure = None
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """Return the time, with the zone of this machine."""
     return datetime.now().astimezone()

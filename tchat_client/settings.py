@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from attrs import define
 
-from libtchat.names import user_key
-from tchat_client.failure import Misused
+from libtchat.message.names import user_key
+from tchat_client.errors import Misused
 from tchat_client.link import Address
+from tchat_client.private import own_directory, own_file, read_own, write_own
 
 __all__ = ["DEFAULT_PORT", "State", "parse_address", "parse_duration", "read_config"]
 
@@ -28,9 +29,12 @@ _CONFIG_KEYS: Mapping[str, type] = {
     "ca": str,
     "password_file": str,
     "plain": bool,
+    "all": bool,
     "join": list,
 }
 _TYPES: Mapping[type, str] = {str: '"..."', bool: "true | false", list: '["...", ...]'}
+_MAX_BYTES = 1024 * 1024
+_TOKEN = re.compile("[!-~]{1,512}")  # what any server may reasonably give
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -100,7 +104,7 @@ def read_config(path: Path | None) -> dict[str, object]:
 
 @define
 class State:
-    """The state directory: tokens and the history, for the owner's eyes only.
+    """The state directory: tokens, what was read, and the history, for the owner's eyes only.
 
     Attributes:
         failure: what went wrong with the last write, None if nothing did.
@@ -123,44 +127,58 @@ class State:
 
     def token(self, address: Address, name: str) -> str | None:
         """Return the token that *name* was last given at *address*."""
-        found = self._tokens().get(str(address), {})
-        token = found.get(user_key(name)) if isinstance(found, dict) else None
-        return token if isinstance(token, str) else None
+        token = _in(_content(self.tokens_path), str(address)).get(user_key(name))
+        return token if isinstance(token, str) and _TOKEN.fullmatch(token) else None
 
     def keep_token(self, address: Address, name: str, token: str) -> None:
         """Remember the token for another run, or for one beside this."""
-        tokens = self._tokens()
-        of_server = tokens.get(str(address))
-        of_server = of_server if isinstance(of_server, dict) else {}
-        if of_server.get(user_key(name)) == token:
+        self._put(self.tokens_path, address, name, token)
+
+    def recall(self, address: Address, name: str) -> Mapping[str, object]:
+        """Return what *name* had read at *address*, empty if nothing is known."""
+        found = _in(_content(self._reading_path), str(address)).get(user_key(name))
+        return found if isinstance(found, dict) else {}
+
+    def remember(self, address: Address, name: str, reading: Mapping[str, object]) -> None:
+        """Keep what *name* has read at *address*."""
+        self._put(self._reading_path, address, name, reading)
+
+    def _put(self, path: Path, address: Address, name: str, value: object) -> None:
+        content = _content(path)
+        of_server = _in(content, str(address))
+        if of_server.get(user_key(name)) == value:
             return
-        tokens[str(address)] = {**of_server, user_key(name): token}
-        temporary = self.directory / f"tokens.{os.getpid()}"
+        content[str(address)] = {**of_server, user_key(name): value}
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump(tokens, file)
-            temporary.replace(self.tokens_path)
+            write_own(path, json.dumps(content).encode())
         except OSError as error:
             self.failure = error
-            with suppress(OSError):
-                temporary.unlink()
+
+    @property
+    def _reading_path(self) -> Path:
+        return self.directory / "reading.json"
 
     def history_path(self) -> Path | None:
         """Return the file that typed lines are kept in, made for the owner alone; None if it cannot be written."""
         path = self.directory / "history"
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-            path.chmod(0o600)
+            own_directory(self.directory)
+            os.close(own_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
         except OSError as error:
             self.failure = error
             return None
         return path
 
-    def _tokens(self) -> dict[str, object]:
-        try:
-            found = json.loads(self.tokens_path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+
+def _content(path: Path) -> dict[str, object]:
+    """Return the object in a file; an empty one if there is none."""
+    try:
+        found = json.loads(read_own(path, _MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _in(content: Mapping[str, object], key: str) -> Mapping[str, object]:
+    found = content.get(key)
+    return found if isinstance(found, dict) else {}

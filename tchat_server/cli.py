@@ -19,17 +19,19 @@ from typing import Any
 import attrs
 import click
 
-from libtchat.hub import Hub
-from libtchat.limits import Limits
-from tchat_server import descriptor, journal
-from tchat_server.admin import Admin, Probe
-from tchat_server.log import EventLog, LogRefused
-from tchat_server.log.memory import MemoryLog
+from libtchat.hub.hub import Hub
+from libtchat.message.limits import Limits
+from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
 from tchat_server.net.site import Site, packaged_site
+from tchat_server.net.tls import Certificate
+from tchat_server.ops import descriptor
+from tchat_server.ops import logs as journal
+from tchat_server.ops.admin import Admin, Probe
+from tchat_server.ops.outlet import Outlet
 from tchat_server.server import Server
 from tchat_server.settings import MEMORY, Settings, server_options, settings_from
-from tchat_server.storage import Encoder
-from tchat_server.tls import server_context
+from tchat_server.store.event_log import EventLog, LogRefused
+from tchat_server.store.memory import MemoryLog
 from tchat_server.watchdog import Watchdog
 
 __all__ = ["EXIT_BIND", "EXIT_INTERNAL", "EXIT_STORAGE", "EXIT_USAGE", "main"]
@@ -80,16 +82,18 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     if ctx.invoked_subcommand is not None:
         return
     settings = settings_from(options)
-    journal.set_up_logging(settings.log_level, settings.log_format)
+    outlet = Outlet(sys.stderr.fileno())
+    ctx.call_on_close(outlet.close)
+    journal.set_up_logging(settings.log_level, settings.log_format, outlet)
     with _storage_failures():
-        _run(serve(settings))
+        _run(serve(settings, outlet))
 
 
 @cli.command()
 @_DATABASE
 def check(db: Path) -> None:
     """Verify a database: no gap in any group, and all tables agree with the events."""
-    from tchat_server.log import care
+    from tchat_server.store.sqlite import maintenance as care
 
     with _storage_failures():
         report = care.check(db)
@@ -105,7 +109,7 @@ def check(db: Path) -> None:
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 def backup(db: Path, out: Path) -> None:
     """Copy a database to OUT, also while a server uses it."""
-    from tchat_server.log import care
+    from tchat_server.store.sqlite import maintenance as care
 
     with _storage_failures():
         care.backup(db, out)
@@ -118,15 +122,18 @@ def backup(db: Path, out: Path) -> None:
 @click.argument("name")
 def own(db: Path, group: str, name: str) -> None:
     """Give a GROUP whose owner is gone to its member NAME, while no server uses the database."""
-    from tchat_server.log import care
+    from tchat_server.store.sqlite import maintenance as care
 
     with _storage_failures():
         event = care.own(db, group, name)
     click.echo(f"{name} owns {event.group} (event {event.seq})")
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM.
+async def serve(settings: Settings, outlet: Outlet) -> None:
+    """Serve until SIGINT or SIGTERM, or until the terminal one was started on is closed.
+
+    Args:
+        outlet: where `--trace` goes.
 
     Raises:
         Failed: an address can't be bound, a TLS file is no good, or the port file can't be written.
@@ -134,20 +141,19 @@ async def serve(settings: Settings) -> None:
     """
     loop = asyncio.get_running_loop()
     name = f"tchat-server {version('libtchat')}"
-    tls = _tls_context(settings)
+    certificate = _certificate(settings)
+    tls = None if certificate is None else certificate.context
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
-    encoder = Encoder()
-    log = _open_log(settings, encoder)
+    log = _open_log(settings)
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
-    trace = journal.trace if settings.trace else None
-    server = Server(hub, log, encoder, limits=settings.limits, trace=trace, site=_site(settings))
+    trace = journal.tracer(outlet, settings.limits) if settings.trace else None
+    server = Server(hub, log, limits=settings.limits, trace=trace, site=_site(settings))
     watchdog = Watchdog(server)
     loop.set_exception_handler(server.fail)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop_or_exit, stop)
-    if tls is not None:
-        loop.add_signal_handler(signal.SIGHUP, _reload, tls, settings)
+        loop.add_signal_handler(number, stop_or_exit, stop)
+    loop.add_signal_handler(signal.SIGHUP, hang_up, certificate, stop, os.isatty(0))
     admin = None
     try:
         bound = [await _listen(server, host, port, None) for host, port in settings.listen]
@@ -163,7 +169,9 @@ async def serve(settings: Settings) -> None:
     await asyncio.wait([*endings, server.failed], return_when=asyncio.FIRST_COMPLETED)
     for ending in endings:
         ending.cancel()
-    await server.stop(settings.grace)
+    end = end_after(settings.grace, outlet, EXIT_STORAGE)
+    await server.stop(max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)))
+    end.cancel()
     if admin is not None:
         admin.close()
     if server.failed.done():
@@ -176,7 +184,9 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as problem:
-        click.echo(" ".join(problem.format_message().split()), err=True)
+        outlet = Outlet(sys.stderr.fileno())  # also if nobody reads it
+        outlet.write(" ".join(problem.format_message().split()) + "\n")
+        outlet.close()
         code = problem.exit_code
     except click.Abort:
         code = 128 + signal.SIGINT
@@ -188,14 +198,13 @@ def _site(settings: Settings) -> Site | None:
     return packaged_site(hosts, settings.allow_host, settings.allow_origin) if settings.web else None
 
 
-def _open_log(settings: Settings, encoder: Encoder) -> EventLog:
+def _open_log(settings: Settings) -> EventLog:
     if settings.db == MEMORY:
-        return MemoryLog(encode=encoder, limits=settings.limits)
-    from tchat_server.log.sqlite import SqliteLog
+        return MemoryLog(limits=settings.limits)
+    from tchat_server.store.sqlite.log import SqliteLog
 
-    return SqliteLog.open(
-        Path(os.path.expanduser(settings.db)), durability=settings.durability, encode=encoder, limits=settings.limits
-    )
+    path = Path(os.path.expanduser(settings.db))
+    return SqliteLog.open(path, durability=settings.durability, limits=settings.limits)
 
 
 def _fitting(limits: Limits) -> Limits:
@@ -212,24 +221,13 @@ def _fitting(limits: Limits) -> Limits:
     return attrs.evolve(limits, max_peers=fit)
 
 
-def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+def _certificate(settings: Settings) -> Certificate | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     try:
-        return server_context(settings.tls_cert, settings.tls_key)
+        return Certificate(settings.tls_cert, settings.tls_key)
     except OSError as error:
-        raise UsageFailed(f"{settings.tls_cert}, {settings.tls_key}: {error.strerror or error}") from None
-
-
-def _reload(tls: ssl.SSLContext, settings: Settings) -> None:
-    """Use renewed certificate files for connections from now on; the others go on."""
-    assert settings.tls_cert is not None
-    try:
-        tls.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except OSError as error:
-        logger.error("TLS files not reloaded, the old ones stay in use: %s", error)
-    else:
-        logger.info("TLS files reloaded")
+        raise UsageFailed(str(error.strerror)) from None
 
 
 async def _listen(server: Server, host: str, port: int, tls: ssl.SSLContext | None) -> tuple[str, int]:
@@ -280,12 +278,6 @@ def _url(address: tuple[str, int], *, is_secure: bool) -> str:
     host, port = address
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"{'https' if is_secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
-
-
-def _stop_or_exit(stop: asyncio.Event) -> None:
-    if stop.is_set():
-        os._exit(1)  # asked twice: at once
-    stop.set()
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

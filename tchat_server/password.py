@@ -1,15 +1,51 @@
-"""Password hashes: scrypt, with its parameters in the stored text, so that they can be raised later."""
+"""Password hashes: scrypt, with its parameters in the stored text, so that they can be raised later.
+
+They are derived in threads of their own, few at a time: whoever keeps them busy takes nothing from the event loop or
+the disk, and who sets a password does not make those wait who come with one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
+import sys
+import threading
+from asyncio import Future, get_running_loop
 from base64 import b64decode, b64encode
+from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["check_password", "hash_password"]
+__all__ = ["Passwords", "check_password", "hash_password"]
 
 _N, _R, _P, _SALT_BYTES = 2**14, 8, 1, 16
+
+
+class Passwords:
+    """Derives hashes off the event loop: one thread for passwords that are set, half the cores for those checked."""
+
+    def __init__(self) -> None:
+        self._hashing = ThreadPoolExecutor(1, "tchat-hash", _step_back)
+        self._checking = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), "tchat-check")
+
+    def hash(self, password: str) -> Future[str]:
+        """As `hash_password`."""
+        return get_running_loop().run_in_executor(self._hashing, hash_password, password)
+
+    def check(self, password: str, stored: str | None) -> Future[bool]:
+        """As `check_password`."""
+        return get_running_loop().run_in_executor(self._checking, check_password, password, stored)
+
+    def close(self) -> None:
+        """Give up what waits for its turn."""
+        for pool in (self._hashing, self._checking):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _step_back() -> None:
+    """Let every other thread have the processor first: who sets a password can wait, who comes with one should not."""
+    if sys.platform == "linux":  # where a thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def hash_password(password: str) -> str:

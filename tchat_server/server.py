@@ -12,24 +12,26 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from functools import partial
 from typing import Any, assert_never
 
-from libtchat.effect import Answer, Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send
-from libtchat.errors import ErrorCode, TchatError
-from libtchat.event import Event
-from libtchat.hub import Hub
-from libtchat.limits import DEFAULT_LIMITS, Limits
-from libtchat.names import Key
-from libtchat.presence import Item
-from libtchat.reply import Error, Goodbye
-from tchat_server.crowd import Crowd
-from tchat_server.listener import Listener
-from tchat_server.log import EventLog, LogUnavailable, Ready
-from tchat_server.metrics import Metrics
+from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend, Send
+from libtchat.hub.hub import Hub
+from libtchat.message.errors import ErrorCode, TchatError
+from libtchat.message.event import Event
+from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.names import Key
+from libtchat.message.reply import Error, Goodbye, Message
+from tchat_server.clock import time_of_day
+from tchat_server.net.admission import Crowd, origin_of
+from tchat_server.net.ending import CloseReason
+from tchat_server.net.flow import Hold, Rota
+from tchat_server.net.listener import Listener
+from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site
+from tchat_server.net.spacing import Outgoing
 from tchat_server.net.web import Web
-from tchat_server.peer import PeerProtocol
-from tchat_server.spacing import Line
-from tchat_server.storage import Encoder, answer, reading
-from tchat_server.turn import Hold, Rota
+from tchat_server.ops.metrics import Metrics
+from tchat_server.store.answers import Answers, reading
+from tchat_server.store.event_log import EncodedPart, EventLog, LogUnavailable, Ready, encode_part
+from tchat_server.store.lines import Lines, encode_line
 
 __all__ = ["Server"]
 
@@ -55,9 +57,7 @@ class Server:
 
     Args:
         hub: the brain.
-        log: where events are kept; it encodes with *encoder*.
-        encoder: shared with the log.
-        clock: seconds since the epoch, UTC.
+        log: where events are kept.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
         site: what is served to who speaks HTTP, if anything.
     """
@@ -66,15 +66,14 @@ class Server:
         self,
         hub: Hub,
         log: EventLog,
-        encoder: Encoder,
         *,
         limits: Limits = DEFAULT_LIMITS,
-        clock: Callable[[], float] = time.time,
         trace: Callable[[str, str, bytes], None] | None = None,
         site: Site | None = None,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
-        self._encoder, self._clock, self.trace = encoder, clock, trace
+        self._clock, self.trace = log.clock, trace
+        self._answers = Answers(log)
         self.meet: Callable[[PeerProtocol, bytes], None] | None = None
         if site is not None:
             self.meet = Web(site, limits, trace).meet
@@ -123,25 +122,32 @@ class Server:
         deadline = asyncio.get_running_loop().time() + grace_seconds
         while (self.hub.backlog or self._is_appending) and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
-        line = self._encoder.line(Goodbye())
+        line = encode_line(Goodbye())
         for peer in list(self._peers.values()):
-            peer.guard(peer.deliver, [(None, line)])
-            peer.guard(peer.finish, "the server stops")
+            peer.guard(peer.outbox.put, [(None, line)])
+            peer.guard(peer.finish, CloseReason.STOP)
         self._flush()
         while self._peers and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
         for peer in list(self._peers.values()):
-            peer.abort("the server stops")
+            peer.abort(CloseReason.STOP)
         await self.log.close()
+        self._answers.close()
 
     def _refusal(self, limit: int) -> bytes:
-        return self._encoder.line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
+        return encode_line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
 
-    # --- what connections tell (tchat_server.peer.Owner) ---
+    def _now(self) -> float:
+        """Return the time of the log's clock, and let the hub know how far the time of day is from it."""
+        now = self._clock()
+        self.hub.set_time_of_day(time_of_day() - now)
+        return now
+
+    # --- what connections tell (tchat_server.net.peer.Owner) ---
 
     def connected(self, peer: PeerProtocol) -> PeerId:
         """Take a connection in."""
-        id = self.hub.connect(self._clock(), token=secrets.token_urlsafe(16), origin=peer.host)
+        id = self.hub.connect(self._now(), token=secrets.token_urlsafe(16), origin=origin_of(peer.host))
         self._peers[id] = peer
         self.metrics.connections_total += 1
         return id
@@ -151,7 +157,7 @@ class Server:
         self.metrics.frames_in_total += len(items)
         if self._is_appending:
             self._taken_bytes += size
-        self.hub.handle(peer.id, items, self._clock())
+        self.hub.handle(peer.id, items, self._now())
         if items:
             peer.has_spoken = True
             if self._has_much():
@@ -168,7 +174,7 @@ class Server:
 
     def left(self, peer: PeerProtocol) -> None:
         """Let a peer be gone for the hub, though its socket is still there."""
-        self.hub.disconnected(peer.id, self._clock())
+        self.hub.disconnected(peer.id, self._now())
         self._tick_soon()
 
     def lost(self, peer: PeerProtocol) -> None:
@@ -177,9 +183,10 @@ class Server:
         if self._peers.pop(peer.id, None) is None:
             return
         self._crowd.leave(peer.host)
-        self.metrics.closed[peer.cause.partition(":")[0]] += 1
-        logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.cause, peer.frames_in, peer.lines_out)
-        self.hub.disconnected(peer.id, self._clock())
+        assert peer.ending is not None
+        self.metrics.closed[peer.ending.reason] += 1
+        logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.ending, peer.frames_in, peer.outbox.count)
+        self.hub.disconnected(peer.id, self._now())
         self._tick_soon()
 
     @property
@@ -224,13 +231,12 @@ class Server:
     def _has_much(self) -> bool:
         return self.hub.backlog > _MAX_BACKLOG or self._taken_bytes > _MAX_BACKLOG_BYTES
 
-    def _carry_out(self, effects: Iterable[Effect]) -> None:
+    def _carry_out(self, effects: Iterable[Effect], encode: Callable[[Message], bytes] = encode_line) -> None:
         """Carry out effects in order; a run of messages for one audience is joined once and shared."""
         audience: tuple[PeerId, ...] = ()
-        run: list[Line] = []
+        run: list[Outgoing] = []
         payer: PeerId | None = None
         owed = 0
-        encode = self._encoder.line
         for effect in effects:
             if isinstance(effect, Send):
                 if effect.peers is not audience:
@@ -258,12 +264,13 @@ class Server:
                     self._append(effect)
                 case Read() | ReadGroups() | Resend():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.guard(peer.work, self._job(peer, effect))
+                        peer.guard(peer.outbox.work, self._job(peer, effect))
                 case Ask():
                     self._ask(effect)
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.guard(peer.finish, effect.code or ("closed by the peer" if peer.has_ended else "quit"))
+                        ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT
+                        peer.guard(peer.finish, effect.code or ended)
                 case _:
                     assert_never(effect)
         if run:
@@ -273,7 +280,7 @@ class Server:
         if size > _CHEAP_BYTES and payer is not None and (peer := self._peers.get(payer)) is not None:
             peer.toll.carried(size)
 
-    def _deliver(self, audience: tuple[PeerId, ...], run: list[Line]) -> None:
+    def _deliver(self, audience: tuple[PeerId, ...], run: list[Outgoing]) -> None:
         self.metrics.deliveries_total += len(run) * len(audience)
         peers, dirty, trace = self._peers, self._dirty, self.trace
         chunk = run[0][1] if len(run) == 1 else b"".join([line for _, line in run])
@@ -283,18 +290,19 @@ class Server:
                 continue
             if trace is not None:
                 trace(peer.address, ">", chunk)
-            if peer.is_plain:
-                if not peer.out:
+            outbox = peer.outbox
+            if outbox.is_straight:
+                if not outbox.chunks:
                     dirty.append(peer)
-                peer.out.append(chunk)
+                outbox.chunks.append(chunk)
             else:
-                peer.guard(peer.deliver, run)
+                peer.guard(outbox.put, run)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for peer in dirty:
-            if peer.out:
-                peer.guard(peer.flush)
+            if peer.outbox.chunks:
+                peer.guard(peer.outbox.flush)
 
     # --- what takes time ---
 
@@ -310,35 +318,37 @@ class Server:
 
     def _append(self, append: Append) -> None:
         self._is_appending, self._appending_since = True, time.monotonic()
-        appended = self.log.append(append.parts)
+        parts = [*map(encode_part, append.parts)]
+        appended = self.log.append(parts)
         if isinstance(appended, Ready):  # what else is read in this tick shares its write
-            self._settle(appended.value)
+            self._settle(parts, appended.value)
         else:
-            self._start(self._settle_later(appended))
+            self._start(self._settle_later(parts, appended))
 
-    async def _settle_later(self, appended: Awaitable[Mapping[Key, tuple[Event, ...]]]) -> None:
+    async def _settle_later(
+        self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[Event, ...]]]
+    ) -> None:
         try:
             failed = await appended
         except LogUnavailable as error:  # the log is closed, and nobody knows what it holds: tell nobody anything
             logger.error("storage: %s", error)
             return
-        self._settle(failed)
+        self._settle(parts, failed)
         self._flush()
         self._tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
 
-    def _settle(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
+    def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[Event, ...]]) -> None:
         self._is_appending, self._taken_bytes = False, 0
         metrics = self.metrics
         metrics.appends_total += 1
         metrics.append_seconds_total += time.monotonic() - self._appending_since
         metrics.append_failures_total += bool(failed)
-        now = self._clock()
+        now = self._now()
         effects = self.hub.rejected(failed, now) if failed else self.hub.committed(now)
-        self._carry_out(effects)
-        self._encoder.forget()
+        self._carry_out(effects, Lines(part for part in parts if part.key not in failed))
 
     def _ask(self, ask: Ask) -> None:
-        found = answer(ask.question, self.log)
+        found = self._answers.answer(ask.question)
         if isinstance(found, Ready):
             self._answered(ask, found.value)
             return
@@ -353,13 +363,17 @@ class Server:
             logger.warning("storage: %s", error)
             known = None
         self._answered(ask, known)
+        self._answers.told(ask.question)
         self._tick_soon()
         if (peer := self._peers.get(ask.peer)) is not None:
             peer.turns.release(Hold.QUESTION)
 
     def _answered(self, ask: Ask, known: Answer) -> None:
+        """Tell the hub an answer, also when who asked is gone: what was stored for it concerns others too."""
         if (peer := self._peers.get(ask.peer)) is not None:
-            peer.guard(self.hub.answered, ask, known, self._clock())
+            peer.guard(self.hub.answered, ask, known, self._now())
+        else:
+            self.hub.answered(ask, known, self._now())
 
     def _refused(self, peers: Iterable[PeerId], code: str) -> None:
         """Count an error; who was too fast is not read from for a while: what it floods with waits on its side."""
@@ -379,11 +393,11 @@ class Server:
             except (LogUnavailable, TchatError) as error:  # the latter: what was read is damaged
                 logger.warning("storage: %s", error)
                 action = effect.action if isinstance(effect, Read) else None
-                return self._encoder.line(Error(ErrorCode.UNAVAILABLE, action))
+                return encode_line(Error(ErrorCode.UNAVAILABLE, action))
             except Exception:  # as in PeerProtocol.guard, but in its place in the line
                 logger.exception("internal error, peer %s", peer.address)
-                peer.finish("internal error")
-                return self._encoder.line(Error(ErrorCode.INTERNAL))
+                peer.finish(CloseReason.FAULT)
+                return encode_line(Error(ErrorCode.INTERNAL))
 
         return job
 

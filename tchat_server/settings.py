@@ -12,10 +12,10 @@ import attrs
 import click
 from platformdirs import user_state_path
 
-from libtchat.limits import DEFAULT_LIMITS, Limits
-from libtchat.presence import PresenceScope
-from libtchat.value import frozen
-from tchat_server.journal import LogFormat
+from libtchat.effect import PresenceScope
+from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.value import frozen
+from tchat_server.ops.logs import LogFormat
 
 __all__ = ["MEMORY", "Settings", "server_options", "settings_from"]
 
@@ -33,6 +33,7 @@ _LIMITS = {
     "max_groups_created": "Groups one user may create.",
     "max_members": "Members of one group.",
     "max_invited_and_banned": "Invited and banned users of one group.",
+    "max_invitations": "Invitations of one user that are not answered.",
     "max_out_bytes": "Bytes that may wait for a peer that does not read.",
     "max_spaced_bytes": "Bytes that may wait for the gap between two messages to a client that ends nothing with LF.",
     "request_burst": "Requests of one connection at once.",
@@ -42,8 +43,10 @@ _LIMITS = {
     "delivered_bytes_per_second": "Bytes carried after that: then it is not read from for a while; 0: no limit.",
     "broadcast_burst": "client-broadcasts of one user at once.",
     "broadcasts_per_second": "client-broadcasts of one user after that; 0: no limit.",
-    "password_burst": "Passwords tried for one name, or from one address, at once.",
-    "passwords_per_second": "Passwords tried after that; 0: no limit.",
+    "password_burst": "Wrong passwords from one address at once; ten times as many for one name.",
+    "passwords_per_second": "Wrong passwords from one address after that; 0: no limit.",
+    "register_burst": "Passwords set from one address at once.",
+    "registers_per_second": "Passwords set from one address after that; 0: no limit.",
     "silent_seconds": "Silence until the first message.",
     "mid_frame_seconds": "Time until a frame that began must end.",
     "keepalive_seconds": "Silence until the kernel asks whether the peer is there.",

@@ -8,6 +8,7 @@ import time
 
 from attrs import define
 
+from tchat_server.net.ending import CloseReason
 from tchat_server.server import Server
 
 __all__ = ["Watchdog"]
@@ -39,16 +40,27 @@ class Watchdog:
             metrics.loop_lag_max_seconds = max(lag, metrics.loop_lag_max_seconds)
             if lag > _LONG_LAG_SECONDS:
                 logger.warning("the event loop was %.1f s late", lag)
-            self._close_stuck(asyncio.get_running_loop().time())
+                self._give_back(lag)
+            else:
+                self._close_stuck(asyncio.get_running_loop().time())
+
+    def _give_back(self, seconds: float) -> None:
+        """Count nobody's time in which we did not read: the process was stopped, perhaps, or its machine slept.
+
+        Nobody is judged before what came meanwhile was read.
+        """
+        now = asyncio.get_running_loop().time()
+        for peer in self.server.peers:
+            peer.since = min(now, peer.since + seconds)
 
     def _close_stuck(self, now: float) -> None:
         limits = self.server.limits
         for peer in self.server.peers:
             waited = now - peer.since
-            if peer.cause:
+            if peer.ending is not None:
                 if waited > limits.mid_frame_seconds:
-                    peer.abort(peer.cause)  # it does not even read the end
+                    peer.abort(CloseReason.UNREAD)  # it does not even read the end
             elif peer.connection.mid_frame and not peer.turns.is_held and waited > limits.mid_frame_seconds:
-                peer.abort("a frame did not end")
+                peer.abort(CloseReason.UNFINISHED)
             elif not peer.has_spoken and waited > limits.silent_seconds:
-                peer.abort("silent")
+                peer.abort(CloseReason.SILENT)

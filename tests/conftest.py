@@ -1,9 +1,16 @@
-"""What holds for all tests: none depends on how fast the machine is, and what was not tested is said loudly."""
+"""What holds for all tests: none depends on how fast the machine is, and what was not tested is said loudly.
+
+And a fixture that many use.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from libtchat.wire import strict_json
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -14,3 +21,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = terminalreporter.stats.get("skipped", [])
     for reason in sorted({str(report.longrepr[2]) for report in reports if isinstance(report.longrepr, tuple)}):
         terminalreporter.write_line(reason.removeprefix("Skipped: "), yellow=True, bold=True)
+
+
+@pytest.fixture(params=["orjson", "stdlib"])
+def backend(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have the test run with either JSON library."""
+    before = strict_json.backend()
+    strict_json.use_backend(request.param)
+    yield
+    strict_json.use_backend(before)

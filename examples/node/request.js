@@ -46,7 +46,7 @@ const line = (text) => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ");
 // ---- names
 
 const shown = (name) => name.trim().normalize("NFC");
-const isName = (name, most) => new RegExp(`^[\\p{L}\\p{M}\\p{Nd}_.-]{1,${most}}$`, "u").test(name);
+const isName = (name, most) => new RegExp(`^[\\p{L}\\p{M}\\p{Nd}_.-]{1,${most}}$`, "u").test(name) && !/\p{DI}/u.test(name);
 
 function keyOf(name) {
   let key = name.trim();

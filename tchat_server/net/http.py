@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 
-from libtchat.value import frozen
+from libtchat.message.value import frozen
 
 __all__ = ["MAX_HEAD_BYTES", "Refused", "Request", "Response", "end_of_head", "read_head"]
 

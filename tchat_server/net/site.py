@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 from importlib import resources
 
-from libtchat.value import frozen
+from libtchat.message.value import frozen
 from tchat_server.net.http import Refused, Request, Response
 
 __all__ = ["WEBSOCKET_PATH", "Site", "packaged_site"]

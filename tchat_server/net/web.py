@@ -13,15 +13,16 @@ from websockets.http11 import Request as HandshakeRequest
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from libtchat.framing import is_http
-from libtchat.limits import Limits
-from libtchat.value import frozen
+from libtchat.message.limits import Limits
+from libtchat.message.value import frozen
+from libtchat.wire.framing import is_http
+from tchat_server.net.ending import CloseReason
+from tchat_server.net.flow import Hold, some
 from tchat_server.net.http import Refused, Request, Response, end_of_head, read_head
 from tchat_server.net.linger import Lingering
+from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import WEBSOCKET_PATH, Site
 from tchat_server.net.websocket import SILENT, FramedTransport, WebSocketConnection
-from tchat_server.peer import PeerProtocol
-from tchat_server.turn import Hold, some
 
 __all__ = ["SUBPROTOCOL", "Web"]
 
@@ -70,9 +71,9 @@ class Web:
         except Refused as refused:
             response = Response.of(refused)
         peer.take_with(_ignore, some)
-        peer.transport = Lingering(peer.transport)
+        peer.carry_with(Lingering(peer.transport))
         peer.transport.write(response.write(with_body=with_body))
-        peer.finish(f"http: {response.status.value} {shown}")
+        peer.finish(CloseReason.HTTP, f"{response.status.value} {shown}")
 
     def _upgrade(self, peer: PeerProtocol, request: Request, rest: bytes) -> None:
         """Answer an opening handshake and make *peer* one behind WebSocket.
@@ -84,7 +85,7 @@ class Web:
         transport.write(_handshake(request))
 
         def reply(frames: bytes) -> None:
-            if not peer.is_blocked:  # who does not read is not owed an answer to each of its pings
+            if not peer.outbox.is_blocked:  # who does not read is not owed an answer to each of its pings
                 transport.write(frames)
 
         connection = WebSocketConnection(
@@ -94,15 +95,16 @@ class Web:
             hurry=partial(peer.turns.hold_for, Hold.RATE, _TOO_FAST_SECONDS),
             clock=asyncio.get_running_loop().time,
         )
-        framed = FramedTransport(transport, connection, lambda: peer.cause, peer.turns.drain, peer.leave)
+        framed = FramedTransport(transport, connection, lambda: str(peer.ending), peer.turns.drain, peer.leave)
 
         def take(data: bytes) -> None:
-            if not peer.cause:
+            if peer.ending is None:
                 peer.hear(data)
                 if connection.has_said_goodbye:
                     peer.eof_received()
 
-        peer.connection, peer.transport = connection, framed
+        peer.connection = connection
+        peer.carry_with(framed)
         peer.take_with(take, connection.end_of_turn)
         if rest:
             peer.turns.feed(rest)

@@ -1,7 +1,7 @@
 """A peer behind WebSocket: frames <-> what the rest of the server takes for a TCP connection (R-ws-...).
 
-`WebSocketConnection` stands where `libtchat.connection.Connection` stands, `FramedTransport` where asyncio's transport
-does. What a frame is, and what is wrong with one, is the `websockets` package's to know.
+`WebSocketConnection` stands where `libtchat.wire.connection.Connection` stands, `FramedTransport` where asyncio's
+transport does. What a frame is, and what is wrong with one, is the `websockets` package's to know.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from websockets.protocol import CLOSING, OPEN
 from websockets.server import ServerProtocol
 from websockets.streams import StreamReader
 
-from libtchat.connection import Connection
-from libtchat.errors import ErrorCode, Violation
-from libtchat.limits import Limits
+from libtchat.message.errors import ErrorCode, Violation
+from libtchat.message.limits import Limits
+from libtchat.message.request import Request
 from libtchat.rate import Bucket
-from libtchat.request import Request
+from libtchat.wire.connection import Connection
 from tchat_server.net.linger import Lingering
 
 try:

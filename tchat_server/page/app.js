@@ -167,6 +167,16 @@ const composer = new Composer($("text"), $("suggest"), () => talk, {
   register,
   raw: ({ text }) => link.sendRaw(text),
   trace: ({ on }) => (panel("wired", on), true),
+  more: () => (talk.older(talk.chat), true),
+  search({ text }) {
+    seek(true);
+    $("needle").value = text;
+    look();
+    return true;
+  },
+  clear: () => (talk.clear(), true),
+  mute: ({ name }) => (talk.mute(name, true), true),
+  unmute: ({ name }) => (talk.mute(name, false), true),
 });
 
 const PANELS = { places: "menu", people: "show-people", wired: "show-wire" };

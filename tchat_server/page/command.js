@@ -1,6 +1,7 @@
 // The typed commands: the table of `tchat`, and its parser.
 
-import { checkGroup, checkUser, key, size } from "./names.js";
+import { ELSEWHERE, NO_WORDS, isMeantToRegister, nearest } from "./guess.js";
+import { checkGroup, checkUser, isGuest, size } from "./names.js";
 import { isText } from "./request.js";
 import { COMMANDS as ROWS, LIMITS } from "./words.js";
 
@@ -32,10 +33,11 @@ export class Mistyped extends Error {
 /** Return the command typed as *name*, undefined if there is none. */
 export const find = (name) => byName.get(name.replace(/^\//, "").toLowerCase());
 
-/** Return what *line* means as {command, action, fields}; `action` is "" for what concerns the client itself. */
-export function parse(line, group) {
+/** Return what *line* means as {command, action, fields}; `action` is "" for what concerns the client itself.
+ *  *known*: a set of names of groups and users, to tell `s bob hi` from a sentence. */
+export function parse(line, group, known = new Set()) {
   const typed = SLASH.exec(line) ?? SEMICOLON.exec(line);
-  if (!typed) return plain(line, group);
+  if (!typed) return plain(line, group, known);
   const [, word, separator, rest] = typed;
   const command = find(word);
   if (!command) throw unknown(word, line);
@@ -54,19 +56,54 @@ export function parse(line, group) {
   return { command, action: command.action, fields };
 }
 
-function plain(line, group) {
+function plain(line, group, known) {
   const text = line.trim();
   if (!text) throw new Mistyped("empty");
-  const bare = find(text) ?? (text.length >= 5 && text.length <= 12 ? near(text.toLowerCase(), 0.8) : undefined);
+  refuseSpaced(text, group, known);
+  const isWord = text.length >= 5 && text.length <= 12;
+  const bare = find(text) ?? (isWord ? byName.get(nearest(text, byName.keys(), 0.8)) : undefined);
   if (bare) throw new Mistyped("bare", { form: bare.form, word: text });
   if (group === null) throw new Mistyped("no-group");
   const command = find("bg");
   return { command, action: command.action, fields: { group, msg: FIELDS.text(command, command.fields[1], line) }, plain: true };
 }
 
+/** Throw if *text* is a command typed with spaces, which must not go to a group: `kick wob bob spam`. */
+function refuseSpaced(text, group, known) {
+  const typed = /^(\S+)\s+([^]*)$/.exec(text);
+  if (!typed) return;
+  if (isMeantToRegister(text)) throw new Mistyped("register");
+  const [, word, rest] = typed;
+  const command = find(word);
+  if (!command || word.startsWith("/") || !command.fields.length || ["me", "search"].includes(command.name)) return;
+  if (text.toLowerCase() === "help me") return; // a command with its field, and yet it is said
+  const words = cut(command, rest, true);
+  const last = command.fields.at(-1)[2];
+  if (last === "text" && words.length < command.fields.length) return;
+  const isSentence = ["text", "reason"].includes(last) && words.at(-1).includes(" ");
+  const isNamed = words.some((each) => each === group || known.has(each));
+  if ((isSentence || command.name === "s") && !NO_WORDS.includes(word.toLowerCase()) && !isNamed) return;
+  if (!words.every((value, at) => !value || isField(command, at, value))) return;
+  throw new Mistyped("spaced", { typed: [command.name, ...words].join(";"), line: text });
+}
+
+function isField(command, at, value) {
+  const field = command.fields[at];
+  try {
+    if (field) FIELDS[field[2]](command, field, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function unknown(word, line) {
-  const close = near(word.toLowerCase(), 0.6);
-  return close ? new Mistyped("near", { word, suggestion: close.form }) : new Mistyped("unknown", { word, line });
+  if (isMeantToRegister(word)) return new Mistyped("register");
+  const ours = ELSEWHERE[word.toLowerCase()];
+  if (ours === null) return new Mistyped("no-irc", { word });
+  if (ours !== undefined) return new Mistyped("irc", { word, form: byName.get(ours).form });
+  const near = byName.get(nearest(word, byName.keys()));
+  return near ? new Mistyped("near", { word, suggestion: near.form }) : new Mistyped("unknown", { word, line });
 }
 
 function wrongFields(command) {
@@ -126,9 +163,12 @@ const checkChoice = (choices) => (command, field, text) => {
   if (chosen === undefined) throw new Mistyped("choice", { value: text, form: command.form });
   return chosen;
 };
+const groupNamed = checkNamed(checkGroup, LIMITS.max_group_chars);
+const userNamed = checkNamed((text) => (isGuest(text) ? text.trim() : checkUser(text)), LIMITS.max_name_chars);
 const FIELDS = {
-  group: checkNamed(checkGroup, LIMITS.max_group_chars),
-  user: checkNamed((text) => (/^guest-\d+$/.test(key(text)) ? text.trim() : checkUser(text)), LIMITS.max_name_chars),
+  group: groupNamed,
+  user: userNamed,
+  name: (...typed) => (isGuest(typed[2]) ? userNamed : groupNamed)(...typed),
   text: checkText,
   reason: checkText,
   password: checkText,
@@ -168,28 +208,4 @@ export function place(line) {
   }
   const field = words.length <= count ? command.fields[words.length - 1] ?? null : null;
   return { command, field, fragment: words.at(-1).trimStart(), before: words.slice(0, -1), isSlash };
-}
-
-/** Return the command whose name is most like *word* (Ratcliff and Obershelp), if any is at least so like it. */
-function near(word, cutoff) {
-  let best = null;
-  for (const name of byName.keys()) {
-    const ratio = (2 * matching(name, word)) / (name.length + word.length);
-    if (ratio >= cutoff && (!best || ratio > best[0] || (ratio === best[0] && name > best[1]))) best = [ratio, name];
-  }
-  return best ? byName.get(best[1]) : undefined;
-}
-
-function matching(a, b) {
-  let [length, inA, inB] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    for (let j = 0; j < b.length; j++) {
-      let n = 0;
-      while (i + n < a.length && j + n < b.length && a[i + n] === b[j + n]) n++;
-      if (n > length) [length, inA, inB] = [n, i, j];
-    }
-  }
-  if (!length) return 0;
-  const after = matching(a.slice(inA + length), b.slice(inB + length));
-  return length + matching(a.slice(0, inA), b.slice(0, inB)) + after;
 }

@@ -1,6 +1,6 @@
 // The line that is typed: what it does, what may come next in it, and what was typed before.
 
-import { COMMANDS, Mistyped, find, parse } from "./protocol.js";
+import { COMMANDS, Mistyped, find, mayHoldSecret, parse } from "./protocol.js";
 import { options } from "./suggest.js";
 import { make, mistyped, refusal, say, words } from "./text.js";
 
@@ -41,22 +41,28 @@ export class Composer {
       if (!(error instanceof Mistyped)) throw error;
       return talk.problem(mistyped(error));
     }
-    if (!/register/i.test(line)) this.typed.push(line); // a password is not kept
+    if (!mayHoldSecret(line)) this.typed.push(line);
     this.recalled = this.typed.length;
     this.#put("");
   }
 
   /** Do what a line says; false if it could not be sent. */
-  #act(line, { chat, link }) {
+  #act(line, { chat, link, mirror }) {
     const here = chat.kind === "group" ? chat.name : null;
-    const meant = parse(line, here ?? NOWHERE);
-    const { command, action, fields } = meant;
-    if (meant.plain && here === null) {
-      return link.send(...(chat.kind === "user" ? ["client-send", { to: chat.name, msg: line }] : ["client-broadcast", { msg: line }]));
-    }
+    const known = new Set([...mirror.groups.values()].map(({ name }) => name).concat([...mirror.users.values()]));
+    const { command, action, fields, plain } = parse(line, here ?? NOWHERE, known);
+    if (plain) return this.#say(line);
+    if (command.name === "me") return this.#say(`/me ${fields.text}`);
     if (here === null && command.current && fields.group === NOWHERE) throw new Mistyped("no-group");
     const own = { help: (about) => this.#help(about), use: (about) => this.#use(about), ...this.doing }[command.name];
     return own ? own(fields) : link.send(action, fields);
+  }
+
+  /** Say *msg* in the conversation that is open. */
+  #say(msg) {
+    const { link, chat } = this.talk();
+    if (chat.kind === "group") return link.send("gbroadcast", { group: chat.name, msg });
+    return chat.kind === "user" ? link.send("client-send", { to: chat.name, msg }) : link.send("client-broadcast", { msg });
   }
 
   #help({ command: name }) {

@@ -21,7 +21,7 @@ const isSameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateStr
 /** Shows one chat in *box*; `wantOlder` is called when its beginning comes into sight, `atEnd` when its end does. */
 export class Log {
   constructor(box, down, wantOlder, atEnd) {
-    Object.assign(this, { box, down, wantOlder, atEnd, chat: null, fresh: [], below: 0, isDue: false, isFollowing: true });
+    Object.assign(this, { box, down, wantOlder, atEnd, chat: null, fresh: [], below: 0, isDue: false, isFollowing: true, isHidden: () => false });
     box.addEventListener("scroll", () => {
       if (box.scrollTop < 200 && this.chat?.hasOlder && !this.chat.isLoading) wantOlder(this.chat);
       if (!this.#follow()) return (down.hidden = false);
@@ -129,6 +129,7 @@ export class Log {
     const rows = document.createDocumentFragment();
     const { marker } = this.chat;
     for (const entry of entries) {
+      if (this.isHidden(entry)) continue;
       const isNew = marker > 0 && entry.seq > marker && !(before?.seq > marker);
       const isNewDay = !before || !isSameDay(before.ts, entry.ts);
       if (isNewDay) rows.append(rule(day(entry.ts)));
@@ -159,7 +160,8 @@ function row(entry, isFirst) {
   const time = make("time", { dateTime: ts, title: missed ? say("p.missed") : format(ts, WHOLE) }, format(ts, HOUR));
   const made = (more, ...children) => make("div", { className: `line ${kind} ${flags} ${more}` }, ...children);
   if (kind !== "text") return made(text.includes("\n") ? "list" : "", time, make("span", {}, text));
-  const said = make("span", { className: "said", dir: "auto" }, spoken(text));
+  const isDoing = text.startsWith("/me ");
+  const said = make("span", { className: `said ${isDoing ? "doing" : ""}`, dir: "auto" }, spoken(isDoing ? `${who} ${text.slice(4)}` : text));
   if (isFirst) return made("first", face(who), nick(who), time, said);
   return made("", time, make("span", { className: "off-screen" }, `${clean(who)}: `), said);
 }

@@ -22,13 +22,16 @@ export function key(name) {
 /** The name as it is shown, or null if it can be none. */
 export function checkName(name, most) {
   const shown = name.trim().normalize("NFC");
-  const rule = new RegExp(`^[\\p{L}\\p{M}\\p{Nd}_.-]{1,${most}}$`, "u");
+  const rule = new RegExp(`^(?:(?!\\p{DI})[\\p{L}\\p{M}\\p{Nd}_.-]){1,${most}}$`, "u");
   return rule.test(shown) && rule.test(key(shown)) ? shown : null;
 }
 
+/** Whether only the server gives this name (R-name-reserved). */
+export const isGuest = (name) => /^guest-\p{Nd}+$/u.test(key(name));
+
 export const checkUser = (name) => {
   const shown = checkName(name, LIMITS.max_name_chars);
-  return shown === null || /^(server|guest-\d+)$/.test(key(shown)) ? null : shown;
+  return shown === null || key(shown) === "server" || isGuest(shown) ? null : shown;
 };
 export const checkGroup = (name) => checkName(name, LIMITS.max_group_chars);
 

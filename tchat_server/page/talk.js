@@ -10,9 +10,10 @@ const ANSWERS = ["members", "groups", "server-list-clients"];
 /** *store* keeps what was read; *page* is told opened(chat, before), changed(), alerted(chat, entry), and settled(id). */
 export class Talk {
   constructor(link, log, store, page) {
-    Object.assign(this, { link, log, store, page, chat: null, answers: new Map(), kept: [] });
+    Object.assign(this, { link, log, store, page, chat: null, answers: new Map(), kept: [], muted: new Set() });
     this.everybody = new Chat("*", "all", "");
     this.chats = new Map([["*", this.everybody]]);
+    log.isHidden = ({ kind, who }) => kind === "text" && this.#isMuted(who);
   }
 
   get mirror() {
@@ -47,13 +48,14 @@ export class Talk {
 
   /** Open the group that was used last; count what is unread in the others. */
   begin() {
+    this.muted = new Set(JSON.parse(this.store.get(this.#key("muted")) || "[]"));
     this.#recollect();
     for (const view of this.mirror.groups.values()) {
       if (!view.isMember) continue;
       const it = this.group(view.name, view.seq);
       if (view.seq > it.read) this.#count(it);
     }
-    const last = this.chats.get(`#${this.store.get(this.#lastKey)}`);
+    const last = this.chats.get(`#${this.store.get(this.#key("last"))}`);
     this.open(last ?? this.listed.find(({ kind }) => kind === "group") ?? this.everybody);
   }
 
@@ -63,7 +65,7 @@ export class Talk {
     if (this.chat) this.chat.marker = 0;
     this.chat = it;
     it.marker = it.unread && it.kind === "group" ? it.read : 0;
-    if (it.kind === "group") this.store.set(this.#lastKey, key(it.name));
+    if (it.kind === "group") this.store.set(this.#key("last"), key(it.name));
     this.page.opened(it, before);
     this.log.show(it);
     if (it.kind === "group" && !it.isLoaded) this.older(it);
@@ -75,6 +77,25 @@ export class Talk {
   step(by) {
     const order = this.listed;
     this.open(order[(order.indexOf(this.chat) + by + order.length) % order.length]);
+  }
+
+  /** Empty the log; a group's texts can be had again. */
+  clear() {
+    Object.assign(this.chat, { entries: [], seqs: new Set(), hasOlder: this.chat.kind === "group" });
+    this.log.show(this.chat);
+  }
+
+  /** Show no texts of a user, and count none of a group; or do so again. */
+  mute(name, isOn) {
+    const word = isOn ? "muted" : this.#isMuted(name) ? "unmuted" : "not-muted";
+    this.muted[isOn ? "add" : "delete"](key(name));
+    this.store.set(this.#key("muted"), JSON.stringify([...this.muted]));
+    this.log.show(this.chat);
+    this.note(say(word, { name }));
+  }
+
+  #isMuted(name) {
+    return this.muted.has(key(name));
   }
 
   close(it) {
@@ -203,11 +224,11 @@ export class Talk {
   /** The server keeps no texts between two users, nor those to everybody: this tab does, until it is closed. */
   #keep(message) {
     this.kept = [...this.kept, message].slice(-MOST_KEPT);
-    this.store.set(this.#keptKey, JSON.stringify(this.kept), true);
+    this.store.set(this.#key("kept"), JSON.stringify(this.kept), true);
   }
 
   #recollect() {
-    this.kept = JSON.parse(this.store.get(this.#keptKey, true) || "[]");
+    this.kept = JSON.parse(this.store.get(this.#key("kept"), true) || "[]");
     for (const message of this.kept) this.log.add(this.#placeOf(message), entryOf(message, this.mirror));
   }
 
@@ -219,7 +240,7 @@ export class Talk {
     this.log.add(it, entry);
     const isOpen = it === this.chat && !document.hidden;
     if (isOpen && (this.log.isFollowing || entry.mine)) return this.seen();
-    if (entry.kind !== "text" || entry.mine) return;
+    if (entry.kind !== "text" || entry.mine || this.#isMuted(entry.who) || this.#isMuted(it.name)) return;
     if (it === this.chat && !it.unread && document.hidden) it.marker = it.read;
     it.unread++;
     if (!entry.mention && it.kind !== "user") return;
@@ -247,11 +268,7 @@ export class Talk {
     return `read.${key(this.mirror.name)}.${it.id}`;
   }
 
-  get #keptKey() {
-    return `kept.${key(this.mirror.name)}`;
-  }
-
-  get #lastKey() {
-    return `last.${key(this.mirror.name)}`;
+  #key(what) {
+    return `${what}.${key(this.mirror.name)}`;
   }
 }

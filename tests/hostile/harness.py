@@ -27,7 +27,7 @@ QUIET_SECONDS = 1.5
 LEAST_SECONDS = 1.0
 WORST_SECONDS = 1.0
 NO_UVLOOP = "import sys; sys.modules['uvloop'] = None"
-_TESTS = Path(__file__).parent.parent
+_TESTS = Path(__file__).parents[1]
 
 
 @frozen

@@ -26,7 +26,7 @@ COMMAS = b'{"action":"ping","x":[' + b"1234567890," * 1000 + b"1]}\n"
 
 SLOW_DISK = """
 import time
-from tchat_server.log import session
+from tchat_server.store.sqlite import rows as session
 append = session.Session.append
 session.Session.append = lambda *a, **k: (time.sleep(0.3), append(*a, **k))[1]
 """
@@ -98,7 +98,7 @@ def gather(field: Field, members: int = 400) -> None:
         [sys.executable, "-m", "hostile.crowd", str(field.server.port), GROUP, str(members)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parent.parent.parent,
+        cwd=Path(__file__).parents[3],
     )
     assert crowd.stdout is not None
     assert crowd.stdout.readline() == b"ready\n"

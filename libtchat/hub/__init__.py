@@ -1,0 +1,1 @@
+"""The server's brain: who is here, what is decided, and in which order it may be told."""

@@ -1,0 +1,1 @@
+"""The words: requests, events, replies, errors, names, and the numbers of the protocol."""

@@ -1,0 +1,1 @@
+"""Bytes to messages and back: framing, JSON, fields, other people's spellings, readable sentences."""

@@ -1,0 +1,298 @@
+"""One JSON text <-> one message (spec/protocol.md, "Fields" and "Accepted, never sent").
+
+The only place that knows a message's keys on the wire: strict types, other people's spellings, and the fields that
+are written for every message, `action`, `from` and `msg`. Frames, connections and the meaning of names are elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from libtchat.message.errors import ErrorCode, ProtocolError, Violation
+from libtchat.message.event import EVENTS, Event, Said
+from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.reply import REPLIES, Foreign, Message, Messages, PresenceNotice, States
+from libtchat.message.request import (
+    REQUESTS,
+    Broadcast,
+    Create,
+    Hello,
+    ListGroups,
+    ListMessages,
+    ListStates,
+    ListUsers,
+    Ping,
+    Quit,
+    Register,
+    ReportError,
+    Request,
+    Tell,
+)
+from libtchat.wire import strict_json
+from libtchat.wire.fields import FROM, Shape, is_text, shape_of
+from libtchat.wire.lenient import text_of, translate
+from libtchat.wire.spelling import ACTIONS, WRAPPER, read_fields, read_privacy
+from libtchat.wire.wording import describe, describe_page
+
+__all__ = [
+    "WHO",
+    "Violation",
+    "action_of",
+    "check_sizes",
+    "decode_event",
+    "decode_message",
+    "decode_request",
+    "encode",
+    "encode_page",
+    "encode_request",
+    "read_message",
+]
+
+
+WHO: Mapping[type[Request], tuple[str, ...]] = {
+    **dict.fromkeys(REQUESTS.values(), ("sender", "from")),
+    Hello: ("from", "name"),
+    **dict.fromkeys((Tell, Broadcast, ListUsers, Quit, ReportError), ("from",)),
+    ListGroups: ("name", "sender", "from"),
+    Ping: (),
+}
+"""Under which keys a client writes who asks: the course's first, then those that other servers look for."""
+
+_NAMES_NOBODY = (Hello, Register, Quit, ReportError, Ping)
+
+_PAGES = (Messages, States)
+_BACKSLASH = 0x5C  # looked for as a number, which is five times as fast as as bytes
+_MANY = 1_000_000  # keys and commas: a page holds many events
+
+
+# Requests
+
+
+def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Violation:
+    """Read what a client sent. Raises nothing for what a peer may send.
+
+    Returns:
+        The request, its names unchecked; or a violation: bad-json, bad-request, unknown-action or too-large, with
+        what could be read of who asked for what. An action that begins with `ack-` is an unknown one.
+    """
+    try:
+        found = strict_json.loads(
+            frame, max_depth=limits.max_depth, max_keys=limits.max_keys, max_commas=limits.max_commas
+        )
+    except ProtocolError as error:
+        return Violation(error.code, detail=error.detail)
+    wrapped = found.get(WRAPPER)
+    if type(wrapped) is dict:
+        found = wrapped
+    action = found.get("action")
+    kind = _REQUESTS.get(action) if type(action) is str else None
+    if kind is None:
+        if type(action) is str and is_text(action):
+            return _violation(ProtocolError(ErrorCode.UNKNOWN_ACTION), found)
+        return _violation(ProtocolError(ErrorCode.BAD_REQUEST, "action is missing or no text", field="action"), found)
+    shape = shape_of(kind)
+    if shape.has_options or _lacks(found, shape.spelled):
+        found = {name: value for name, value in found.items() if value is not None}
+        read_fields(found, shape.spellings)
+        found.setdefault("sender", None)
+    try:
+        if kind is Create:
+            read_privacy(found)
+        request: Request = shape.read(found, has_escapes=_BACKSLASH in frame)
+        size = len(frame)
+        if shape.is_page or size > limits.max_reason_bytes or size > limits.max_msg_bytes or "id" in found:
+            check_sizes(request, shape, limits, size)
+    except ProtocolError as error:
+        return _violation(error, found, identifies=kind not in _NAMES_NOBODY)
+    return request
+
+
+def action_of(frame: bytes) -> str | None:
+    """Return the action of a frame as the peer wrote it, None if it has none."""
+    found = json.loads(frame)
+    wrapped = found.get(WRAPPER)
+    action = (wrapped if type(wrapped) is dict else found).get("action")
+    return action if isinstance(action, str) else None
+
+
+def encode_request(request: Request) -> bytes:
+    """Write a request in the course's spelling, without a line end."""
+    found = {"action": request.action, **shape_of(type(request)).write(request)}
+    if (who := found.pop("sender", None)) is not None:
+        found.update(dict.fromkeys(WHO[type(request)], who))
+    return strict_json.dumps(found)
+
+
+def _lacks(found: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    for name in names:  # noqa: SIM110, a generator takes three times as long
+        if found.get(name) is None:
+            return True
+    return False
+
+
+def check_sizes(request: Request, shape: Shape, limits: Limits, frame_bytes: int) -> None:
+    """Check what of *request*, read from so many bytes, may be too large. Raises ProtocolError, with the field."""
+    for name, limit_name, code in shape.sizes:
+        limit: int = getattr(limits, limit_name)
+        if frame_bytes > limit:  # else no text in it can be larger
+            text: str | None = getattr(request, name)
+            if text and len(text.encode()) > limit:
+                raise ProtocolError(code, f"{name} is above {limit} bytes", field=name, limit=limit)
+    if shape.is_page:
+        assert isinstance(request, ListMessages | ListStates)
+        most = limits.max_page_entries
+        if request.limit is not None and not 1 <= request.limit <= most:
+            raise ProtocolError(ErrorCode.BAD_REQUEST, f"limit is a number from 1 to {most}", field="limit")
+        if request.before is not None and request.after is not None:
+            raise ProtocolError(ErrorCode.BAD_REQUEST, "ask for before or after, not both", field="after")
+
+
+def _violation(error: ProtocolError, found: Mapping[str, Any], *, identifies: bool = False) -> Violation:
+    def readable(name: str) -> str | None:
+        value = found.get(name)
+        return value if isinstance(value, str) and is_text(value) else None
+
+    retry_id = readable("id")
+    return Violation(
+        error.code,
+        False,
+        error.detail,
+        error.field,
+        error.limit,
+        None,
+        readable("action"),
+        readable("sender"),
+        readable("group"),
+        readable("dest"),
+        retry_id if retry_id and len(retry_id.encode()) <= DEFAULT_LIMITS.max_id_bytes else None,
+        identifies,
+    )
+
+
+# Server messages
+
+
+def decode_message(frame: bytes) -> Message:
+    """Read what a server of this protocol sent.
+
+    Raises:
+        ProtocolError: bad-json, unknown-action, or bad-request with the field.
+    """
+    found = _loads(frame, DEFAULT_LIMITS.max_depth)
+    return _read_message(found, has_escapes=_BACKSLASH in frame)
+
+
+def decode_event(line: bytes) -> Event:
+    """Read a stored event. Raises ProtocolError like `decode_message`, also for what is no event."""
+    message = decode_message(line)
+    if not isinstance(message, Event):
+        raise ProtocolError(ErrorCode.UNKNOWN_ACTION, f"{message.action} is no event")
+    return message
+
+
+def read_message(frame: bytes) -> Message | Foreign:
+    """Read what any server sent, as far as it can be understood; raises nothing.
+
+    An event that bears no `seq` is Foreign too: its text is what it says, but no log is known to hold it.
+    """
+    try:
+        return decode_message(frame)
+    except ProtocolError:
+        raw = frame.decode("utf-8", "replace")
+    text = None
+    try:
+        found = json.loads(raw)
+        if isinstance(found, dict):
+            text = text_of(found)
+            message = _read_message(translate(found), has_escapes=True)
+            if (unnumbered := _unnumbered(message)) is None:
+                return message
+            text = unnumbered
+    except (ProtocolError, ValueError, RecursionError):
+        pass  # what could be read of it is in text
+    return Foreign(text or raw, raw)
+
+
+def encode(message: Message) -> bytes:
+    """Write a server message, without a line end. Equal messages give equal bytes."""
+    if isinstance(message, Said):
+        return _encode_said(message)
+    shape = shape_of(type(message))
+    if isinstance(message, _PAGES):
+        lines = [*map(encode, message.list)]
+        page = message
+        return encode_page(page.action, page.group, lines, more=page.more, first=page.first, last=page.last, id=page.id)
+    if shape.has_sender and (who := message.sender) is not None:  # type: ignore[union-attr]
+        found = {"action": message.action, "sender": who, "from": who, **shape.write(message)}
+    else:
+        found = {"action": message.action, **shape.write(message)}
+    if not shape.has_text:
+        found["msg"] = describe(message)
+    return strict_json.dumps(found)
+
+
+def _encode_said(message: Said) -> bytes:
+    """Write what nearly every message is: the same as `encode` writes for any, in half the time."""
+    id = b"" if message.id is None else b',"id":' + strict_json.dumps(message.id)
+    head, text = _said_head(message.sender, message.group), strict_json.dumps(message.msg)
+    return b'%b%b,"seq":%d%b%b}' % (head, text, message.seq, _said_at(message.ts), id)
+
+
+# What is kept is put together here, so that it has the right size: what an encoder returns may sit in 4 KiB of memory.
+
+
+@lru_cache(maxsize=8192)
+def _said_head(who: str, group: str) -> bytes:
+    found = {"action": Said.action, "sender": who, "from": who, "group": group}
+    return strict_json.dumps(found)[:-1] + b',"msg":'
+
+
+@lru_cache(maxsize=64)
+def _said_at(ts: str) -> bytes:
+    return b',"ts":' + strict_json.dumps(ts)
+
+
+def encode_page(
+    action: str, group: str, lines: Sequence[bytes], *, more: bool, first: int | None, last: int | None, id: str | None
+) -> bytes:
+    """Write the answer to msgs or states around events as they were sent, ascending; without a line end.
+
+    The same bytes as `encode` of the page gives. Only the last few lines are decoded, for `msg`.
+    """
+    head: dict[str, Any] = {"action": action, "group": group, "more": more}
+    head.update((name, value) for name, value in (("first", first), ("last", last), ("id", id)) if value is not None)
+    head["msg"] = describe_page(action, group, map(decode_event, reversed(lines)), size=len(lines))
+    return strict_json.dumps(head)[:-1] + b',"list":[' + b",".join(lines) + b"]}"
+
+
+def _loads(data: bytes, max_depth: int) -> dict[str, Any]:
+    return strict_json.loads(data, max_depth=max_depth, max_keys=_MANY, max_commas=_MANY)
+
+
+def _read_message(found: dict[str, Any], has_escapes: bool) -> Message:
+    action = found.get("action")
+    kind = _MESSAGES.get(action) if isinstance(action, str) else None
+    if kind is None:
+        raise ProtocolError(ErrorCode.UNKNOWN_ACTION, "a server of this protocol sends no such message")
+    if kind is REPLIES[PresenceNotice.action] and "event" in found:
+        kind = PresenceNotice
+    if None in found.values():
+        found = {name: value for name, value in found.items() if value is not None}
+    read_fields(found, FROM)
+    message: Message = shape_of(kind).read(found, has_escapes)
+    return message
+
+
+def _unnumbered(message: Message) -> str | None:
+    """Return what *message* says if it is or holds an event without `seq`, else None."""
+    events = message.list if isinstance(message, _PAGES) else (message,)
+    if all(event.seq > 0 for event in events if isinstance(event, Event)):
+        return None
+    return " / ".join(f"{it.sender}: {it.msg}" if isinstance(it, Said) else describe(it) for it in events)
+
+
+_REQUESTS: Mapping[str, type[Request]] = {**REQUESTS, **{other: REQUESTS[name] for other, name in ACTIONS.items()}}
+_MESSAGES: Mapping[str, type[Message]] = {**EVENTS, **REPLIES}

@@ -1,0 +1,80 @@
+"""Requests read at a glance: a block of plain lines, as nearly every read is, many in one go.
+
+It gives what `libtchat.wire.codec.decode_request` gives for each line, or nothing at all: whatever takes a closer
+look (an escape, a number, another spelling that may be wrong) is the codec's. `Connection` asks here first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from attrs import NOTHING, fields, resolve_types
+
+from libtchat.message.errors import ProtocolError
+from libtchat.message.limits import Limits
+from libtchat.message.request import REQUESTS, Request
+from libtchat.wire import strict_json
+from libtchat.wire.codec import check_sizes
+from libtchat.wire.fields import shape_of
+from libtchat.wire.spelling import FIELDS, read_fields
+
+__all__ = ["read_requests"]
+
+_MakeRequest = Callable[[dict[str, str]], Request]
+
+
+def read_requests(data: bytes, lines: Sequence[bytes], limits: Limits) -> list[Request] | None:
+    """Read *data*, cut into *lines*, if each line is a request in plain words.
+
+    Returns:
+        One request a line; None if any of them is no object, breaks a rule, or takes a closer look.
+    """
+    found = strict_json.loads_texts(data, lines, max_keys=limits.max_keys, max_commas=limits.max_commas)
+    if found is None:
+        return None
+    requests: list[Request] = []
+    small = min(limits.max_reason_bytes, limits.max_msg_bytes)
+    try:
+        for line, texts in zip(lines, found, strict=True):
+            kind = REQUESTS[texts["action"]]
+            if (make := _maker(kind)) is None:
+                return None
+            if "sender" not in texts:
+                read_fields(texts, shape_of(kind).spellings)
+            request = make(texts)
+            if len(line) > small or "id" in texts:
+                check_sizes(request, shape_of(kind), limits, len(line))
+            requests.append(request)
+    except (KeyError, ProtocolError):
+        return None
+    return requests
+
+
+def _make_maker(kind: type[Any]) -> _MakeRequest | None:
+    """Return what makes a request from an object of nothing but texts, without escapes; None if it has other fields.
+
+    The function raises KeyError if a field is missing, or perhaps is there under another spelling.
+    """
+    resolve_types(kind)
+    attributes = fields(kind)
+    if any(a.type not in (str, str | None) or a.default not in (NOTHING, None) for a in attributes):
+        return None
+    first = [a.name for a in attributes if a.default is NOTHING or a.name in FIELDS]
+    rest = [a.name for a in attributes if a.name not in first]
+    if [a.name for a in attributes] != [*first, *rest]:
+        return None
+    texts_of = itemgetter(*first) if len(first) > 1 else lambda found: [found[name] for name in first]
+    if rest == ["id"]:
+        return lambda found: kind(*texts_of(found), found.get("id"))
+    return lambda found: kind(*texts_of(found), *map(found.get, rest))
+
+
+_makers: dict[type[Request], _MakeRequest | None] = {}
+
+
+def _maker(kind: type[Request]) -> _MakeRequest | None:
+    if kind not in _makers:
+        _makers[kind] = _make_maker(kind)
+    return _makers[kind]

@@ -1,0 +1,126 @@
+"""Accepts connections, over TLS or not, on any event loop alike.
+
+asyncio's own servers do it too, but count no handshake, say nothing of one that fails, and without free descriptors
+one loop spins on the error while the other hangs up on everybody in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+
+from tchat_server.net.admission import Crowd
+from tchat_server.net.ending import CloseReason, Ending
+
+__all__ = ["Accepted", "Listener"]
+
+logger = logging.getLogger("tchat_server")
+
+_AT_ONCE = 64
+"""How many connections are accepted before everybody else has a turn."""
+
+_TLS_SECONDS = {"ssl_handshake_timeout": 10.0, "ssl_shutdown_timeout": 2.0}
+_NO_DESCRIPTOR_PAUSE_SECONDS = 0.2
+_NO_DESCRIPTOR_LOG_SECONDS = 10.0
+
+
+class Accepted(asyncio.Protocol):
+    """What an accepted connection becomes. *was_opened*: `connection_made` was called."""
+
+    __slots__ = ()
+    was_opened: bool
+
+
+class Listener:
+    """Accepts on one bound socket, shakes hands if there is a context, and gives each connection a protocol.
+
+    Args:
+        crowd: what a connection enters when it is accepted. If it comes to `connection_made`, the protocol sees to
+            it that it leaves.
+        make: called with the host and the address of each connection.
+        refusal: what somebody is told whom that limit keeps out; over TLS he is told nothing.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        tls: ssl.SSLContext | None,
+        crowd: Crowd,
+        make: Callable[[str, str], Accepted],
+        refusal: Callable[[int], bytes],
+    ) -> None:
+        self._sock, self._tls, self._crowd, self._make, self._refusal = sock, tls, crowd, make, refusal
+        self._opening: set[asyncio.Task[None]] = set()
+        self._told_at = -_NO_DESCRIPTOR_LOG_SECONDS
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit this
+        self._listen()
+
+    def close(self) -> None:
+        """Accept nothing more, and give up handshakes under way."""
+        asyncio.get_running_loop().remove_reader(self._sock)
+        self._sock.close()
+        for task in self._opening:
+            task.cancel()
+
+    def _listen(self) -> None:
+        if self._sock.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(self._sock, self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                accepted, (host, port, *_) = self._sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._complain(error)
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(self._sock)
+                loop.call_later(_NO_DESCRIPTOR_PAUSE_SECONDS, self._listen)
+                return
+            accepted.setblocking(False)
+            self._begin(accepted, host, f"{host}:{port}")
+
+    def _begin(self, accepted: socket.socket, host: str, address: str) -> None:
+        limit = self._crowd.enter(host, address)
+        if limit is not None:
+            with accepted, suppress(OSError):
+                if self._tls is None:
+                    accepted.send(self._refusal(limit))
+            return
+        protocol = self._make(host, address)
+        task = asyncio.get_running_loop().create_task(self._open(accepted, address, protocol))
+        self._opening.add(task)
+
+        def end(_: asyncio.Task[None]) -> None:  # also of a task that was cancelled before it began
+            self._opening.discard(task)
+            if not protocol.was_opened:
+                accepted.close()
+                self._crowd.leave(host)
+
+        task.add_done_callback(end)
+
+    def _complain(self, error: OSError) -> None:
+        self._crowd.metrics.accept_failures_total += 1
+        now = asyncio.get_running_loop().time()
+        if now - self._told_at >= _NO_DESCRIPTOR_LOG_SECONDS:
+            self._told_at = now
+            reason = os.strerror(error.errno) if error.errno else error
+            logger.error("can't accept connections, they wait: %s", reason)
+
+    async def _open(self, accepted: socket.socket, address: str, protocol: Accepted) -> None:
+        seconds = {} if self._tls is None else _TLS_SECONDS
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: protocol, accepted, ssl=self._tls, **seconds
+            )
+        except (OSError, TimeoutError) as error:
+            reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+            ending = Ending(CloseReason.LOST if self._tls is None else CloseReason.NO_HANDSHAKE, str(reason))
+            logger.info("%s gone: %s", address, ending)
+            self._crowd.metrics.closed[ending.reason] += 1

@@ -1,0 +1,212 @@
+"""One connection: its socket's bytes in, when they are read, and how it ends. What goes out is its `Outbox`'s.
+
+It knows bytes, buffers and time; what the bytes mean is `libtchat.wire.connection`'s, who gets what the hub's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol, cast
+
+from libtchat.effect import Item, PeerId
+from libtchat.message.errors import ErrorCode
+from libtchat.message.limits import Limits
+from libtchat.message.reply import Error
+from libtchat.wire import codec
+from libtchat.wire.connection import CRLF, Connection
+from tchat_server.net.ending import CloseReason, Ending
+from tchat_server.net.flow import GONE, Rota, Turns
+from tchat_server.net.listener import Accepted
+from tchat_server.net.outbox import Outbox
+from tchat_server.net.toll import Toll
+
+__all__ = ["Owner", "PeerProtocol"]
+
+logger = logging.getLogger("tchat_server")
+
+_INTERNAL = codec.encode(Error(ErrorCode.INTERNAL)) + CRLF
+_UNAVAILABLE = codec.encode(Error(ErrorCode.UNAVAILABLE)) + CRLF
+
+
+class Owner(Protocol):
+    """What a connection tells the server."""
+
+    limits: Limits
+    rota: Rota
+    trace: Callable[[str, str, bytes], None] | None
+    meet: Callable[[PeerProtocol, bytes], None] | None
+    """Takes the first bytes of a connection, if they may be another protocol's."""
+
+    def connected(self, peer: PeerProtocol) -> PeerId: ...
+    def received(self, peer: PeerProtocol, items: Sequence[Item], size: int) -> None: ...
+    def left(self, peer: PeerProtocol) -> None: ...
+    def lost(self, peer: PeerProtocol) -> None: ...
+    def wrote(self, peer: PeerProtocol) -> None: ...
+
+
+class PeerProtocol(Accepted):
+    """The asyncio end of one connection.
+
+    Attributes:
+        id: the hub's name for it.
+        host: the other end without its port.
+        address: the other end as the log shows it.
+        transport: asyncio's.
+        outbox: what waits to be written to it.
+        ending: why it ends, None while it does not.
+        turns: when it is read.
+        toll: what it pays for bytes.
+        since: when it connected, its unfinished frame began, or it began to close; the event loop's time.
+    """
+
+    __slots__ = (
+        "_owner",
+        "address",
+        "connection",
+        "ending",
+        "frames_in",
+        "has_ended",
+        "has_spoken",
+        "host",
+        "id",
+        "outbox",
+        "since",
+        "toll",
+        "transport",
+        "turns",
+        "was_opened",
+    )  # fmt: skip
+
+    transport: asyncio.Transport
+    outbox: Outbox
+    turns: Turns
+    toll: Toll
+    id: PeerId
+
+    def __init__(self, owner: Owner, host: str, address: str) -> None:
+        self._owner, self.host, self.address = owner, host, address
+        self.connection = Connection(owner.limits)
+        self.ending: Ending | None = None
+        self.was_opened = self.has_spoken = self.has_ended = False
+        self.since = 0.0
+        self.frames_in = 0
+
+    # --- from asyncio ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        owner = self._owner
+        self.was_opened = True
+        self.transport = cast(asyncio.Transport, transport)
+        take = self._take if owner.meet is None else partial(owner.meet, self)
+        self.turns = Turns(self.transport, partial(self.guard, take), owner.rota)
+        self.toll = Toll(owner.limits, self.turns)
+        self.outbox = Outbox(self.transport, self, self.turns, owner.rota, owner.limits)
+        self.since = asyncio.get_running_loop().time()
+        self.id = owner.connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.turns.feed(data)
+
+    def speak(self, data: bytes) -> None:
+        """Take *data*, and all that comes, as this protocol."""
+        self.take_with(self._take)
+        self._take(data)
+
+    def carry_with(self, transport: asyncio.Transport) -> None:
+        """Have *transport* carry what is written from now on."""
+        self.transport = self.outbox.carrier = transport
+
+    def take_with(self, take: Callable[[bytes], None], end: Callable[[bytes, int], int] | None = None) -> None:
+        """Have *take* read what comes from now on; see `Turns.give_to`."""
+        self.turns.give_to(partial(self.guard, take), end)
+
+    def _take(self, data: bytes) -> None:
+        if self.ending is not None:
+            return
+        if self._owner.trace is not None:
+            self._owner.trace(self.address, "<", data)
+        self.hear(data)
+
+    def hear(self, data: bytes) -> None:
+        """Pass on what the connection reads in *data*."""
+        connection = self.connection
+        was_mid_frame = connection.mid_frame
+        items = connection.receive(data)
+        if connection.mid_frame and (items or not was_mid_frame):
+            self.since = asyncio.get_running_loop().time()
+        self.frames_in += len(items)
+        if connection.spaced or connection.spells or not self.outbox.is_straight:
+            self.outbox.suit(connection.rewrite if connection.spells else None, is_spaced=connection.spaced)
+        self.toll.received(len(data))
+        self._owner.received(self, items, len(data))
+
+    def eof_received(self) -> bool:
+        self.has_ended = True
+        if self.ending is None:
+            self.guard(self._owner.received, self, (None,), 0)
+        if self.transport.is_closing():
+            return False
+        return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.turns.end()
+        self.outbox.end()
+        self.transport = GONE
+        if self.ending is None:
+            self.ending = Ending(CloseReason.LOST, str(error)) if error else Ending(CloseReason.CLOSED)
+        self._owner.lost(self)
+
+    def pause_writing(self) -> None:
+        self.outbox.block()
+
+    def resume_writing(self) -> None:
+        self.outbox.unblock()
+
+    # --- how it ends ---
+
+    def finish(self, reason: CloseReason | ErrorCode, detail: str = "") -> None:
+        """Write what waits, then close. Nothing more is read. *detail* is for the log."""
+        if self.ending is None:
+            self._end(Ending(reason, detail))
+            self.outbox.close()
+
+    def abort(self, reason: CloseReason) -> None:
+        """Close at once; what waits is lost."""
+        self.ending = self.ending or Ending(reason)
+        self.transport.abort()
+
+    def _end(self, ending: Ending) -> None:
+        self.ending, self.since = ending, asyncio.get_running_loop().time()
+
+    # --- for its outbox ---
+
+    def leave(self) -> None:
+        """Be gone for everybody else: the goodbye is written, though the socket may stay for a while."""
+        self._owner.left(self)
+
+    def guard(self, act: Callable[..., None], *args: Any) -> None:
+        """Call *act*: a fault of ours in what is done for this connection costs this connection, and nobody else."""
+        try:
+            act(*args)
+        except Exception:
+            logger.exception("internal error, peer %s", self.address)
+            if self.ending is not None:
+                self.abort(CloseReason.FAULT)
+            else:
+                self._end(Ending(CloseReason.FAULT))
+                self.guard(self.outbox.break_off, _INTERNAL)
+
+    def flush_soon(self) -> None:
+        """See that what waits is written in this tick."""
+        self._owner.wrote(self)
+
+    def fell_behind(self, waiting: int) -> None:
+        """End the connection: so many bytes wait that it does not read."""
+        last = b""
+        if self.ending is None:
+            self._end(Ending(CloseReason.UNREAD, f"{waiting} bytes wait"))
+            last = _UNAVAILABLE
+        self.outbox.cut(last)

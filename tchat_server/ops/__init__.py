@@ -1,0 +1,1 @@
+"""What an operator sees and sets: logs, metrics, health, the watchdog."""

@@ -1,0 +1,1 @@
+"""Where events are kept: the EventLog port and its adapters."""

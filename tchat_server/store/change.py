@@ -1,0 +1,47 @@
+"""What a part of an append changes about users: their standings in its group, and the ids that may be retried.
+
+Every adapter keeps both in the append's own transaction; this is where they are derived from the events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from libtchat.effect import Part, Retry
+from libtchat.group import Group, Standing
+from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
+from libtchat.message.names import UserKey, user_key
+
+__all__ = ["changed_users", "displayed_name", "new_retries"]
+
+
+def changed_users(events: Iterable[Event]) -> tuple[UserKey, ...]:
+    """Return whose standing may be another one after *events*: each user once, in the order of the events."""
+    return tuple({user_key(_concerned(event)): None for event in events if not isinstance(event, Said)})
+
+
+def displayed_name(group: Group, user: UserKey) -> str | None:
+    """Return the name under which *group* knows *user*, None if it does not."""
+    match group.standing(user):
+        case Standing.MEMBER:
+            return group.members[user]
+        case Standing.INVITED:
+            return group.invited[user].dest
+        case Standing.BANNED:
+            return group.banned[user]
+        case Standing.NONE:
+            return None
+        case standing:
+            assert_never(standing)
+
+
+def new_retries(part: Part, now: float) -> Iterator[tuple[UserKey, Retry]]:
+    """Yield each event's user and retry, for the events whose request bore an id (R-retry)."""
+    for event, digest in zip(part.events, part.digests, strict=True):
+        if digest and event.id is not None:
+            yield user_key(event.sender), Retry(event.id, part.key, event.seq, now, digest)
+
+
+def _concerned(event: Created | Joined | Left | Invited | Kicked | Banned | Unbanned) -> str:
+    return event.sender if isinstance(event, Created | Joined | Left) else event.dest

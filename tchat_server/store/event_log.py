@@ -1,0 +1,166 @@
+"""Where events are kept: the EventLog port. Each adapter is a module beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from libtchat.effect import Known, Loaded, PageKind, Part, Retried, StoredUser
+from libtchat.message.event import Event
+from libtchat.message.names import Key, UserKey
+from libtchat.message.value import frozen
+from libtchat.wire import codec
+
+__all__ = ["EncodedPart", "EventLog", "LogRefused", "LogUnavailable", "NamePage", "Page", "Ready", "encode_part"]
+
+_T = TypeVar("_T")
+
+
+class LogUnavailable(Exception):
+    """The storage can't answer a read now; it may later."""
+
+
+class LogRefused(Exception):
+    """The storage is not to be used as it is. The message is one line: which file, and what to do."""
+
+
+@frozen
+class EncodedPart(Part):
+    """A part of an append whose events are encoded: what is stored is what is sent once it is durable.
+
+    Attributes:
+        lines: for each event its bytes, without a line end.
+    """
+
+    lines: tuple[bytes, ...]
+
+
+def encode_part(part: Part) -> EncodedPart:
+    """Encode the events of *part*, each once."""
+    lines = tuple(map(codec.encode, part.events))
+    return EncodedPart(part.key, part.expected, part.events, part.after, part.digests, lines)
+
+
+@frozen
+class Page:
+    """Some of a group's events, ascending.
+
+    Attributes:
+        lines: the events as they were sent, one JSON object each, without a line ending.
+        more: there are further ones in the direction asked.
+        first, last: the seqs of the page's ends, None when it is empty.
+    """
+
+    lines: tuple[bytes, ...] = ()
+    more: bool = False
+    first: int | None = None
+    last: int | None = None
+
+    @staticmethod
+    def cut(nearest: Iterable[tuple[int, bytes]], *, ascending: bool, limit: int, max_bytes: int) -> Page:
+        """Make a page of (seq, line) pairs, those nearest the cursor first; no more of them are drawn than needed.
+
+        A line counts with one byte more, for what separates it from the next.
+        """
+        taken: list[tuple[int, bytes]] = []
+        size, more = 0, False
+        for entry in nearest:
+            size += len(entry[1]) + 1
+            if taken and (len(taken) == limit or size > max_bytes):
+                more = True
+                break
+            taken.append(entry)
+        if not taken:
+            return Page()
+        if not ascending:
+            taken.reverse()
+        return Page(tuple(line for _, line in taken), more, taken[0][0], taken[-1][0])
+
+
+@frozen
+class NamePage:
+    """Some group names, in the order of their keys; *more*: there are further ones."""
+
+    names: tuple[str, ...] = ()
+    more: bool = False
+
+    @staticmethod
+    def cut(names: Iterable[str], *, limit: int, max_bytes: int) -> NamePage:
+        """Make a page of names in order, at least one if there is one; each counts with its quotes and comma."""
+        taken: list[str] = []
+        size = 0
+        for name in names:
+            size += len(name.encode()) + 3
+            if taken and (len(taken) == limit or size > max_bytes):
+                return NamePage(tuple(taken), more=True)
+            taken.append(name)
+        return NamePage(tuple(taken))
+
+
+class Ready(Generic[_T]):
+    """An awaitable that waits for nothing. Who sees that it is one takes `value` at once."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: _T) -> None:
+        self.value = value
+
+    def __await__(self) -> Generator[Any, Any, _T]:
+        return self.value
+        yield
+
+
+class EventLog(Protocol):
+    """The one seam for storage. All methods are called on the event loop; none may block it.
+
+    Its clock tells how old what is stored is. It only goes forward, also from one run of the server to the next.
+
+    What a call raises, it raises when it is awaited. One that returns `Ready` is done when it returns; what it answers
+    is as of then.
+    """
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells, in seconds, how old what is stored is."""
+
+    def append(self, parts: Sequence[EncodedPart]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
+        """Append every part, each all or none, and return when they are durable.
+
+        Returns:
+            The failed parts: newer events of somebody else's (a conflict), or () when the storage is unavailable.
+            Empty when all are durable. The adapter reads back until it is certain; it never guesses.
+        Raises:
+            LogUnavailable: the log was closed before anything certain could be learnt. Tell nobody anything.
+        """
+
+    def load(self, key: Key) -> Awaitable[Loaded]:
+        """Load one group. Raises LogUnavailable."""
+
+    def load_user(self, key: UserKey) -> Awaitable[StoredUser]:
+        """Load what is stored of one user. Raises LogUnavailable."""
+
+    def find_user(self, key: UserKey) -> Awaitable[Known]:
+        """Find whether one user is known, in a time that does not grow with what is stored. Raises LogUnavailable."""
+
+    def find_retry(self, key: UserKey, id: str) -> Awaitable[Retried]:
+        """Find the event that one user's request with this id made in the last ten minutes. Raises LogUnavailable.
+
+        It may be forgotten earlier if `max_retries` newer ones of that user are remembered (R-op-retry-window).
+        """
+
+    def save_user(self, key: UserKey, name: str, password_hash: str) -> Awaitable[bool]:
+        """Store a password hash; False if the user has one already. Raises LogUnavailable."""
+
+    def number_guest(self) -> Awaitable[int]:
+        """Return a number that no guest had before, whatever happened to clocks. Raises LogUnavailable."""
+
+    def read(
+        self, key: Key, kinds: PageKind, *, after: int | None, before: int, limit: int, max_bytes: int
+    ) -> Awaitable[Page]:
+        """Read a page as `libtchat.effect.Read` says, at least one entry if there is one. Raises LogUnavailable."""
+
+    def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
+        """List the public groups that have members, by key. Raises LogUnavailable."""
+
+    async def close(self) -> None:
+        """Finish what was begun and release the storage."""

@@ -1,0 +1,196 @@
+"""Events kept in memory: `--db :memory:`, and the simplest thing that keeps the EventLog contract."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import define, field
+
+from libtchat.effect import Known, Loaded, Membership, PageKind, Retried, Retry, StoredUser
+from libtchat.group import Group, Standing
+from libtchat.message.event import Created, Event, Said
+from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.names import Key, UserKey, user_key
+from libtchat.wire import codec
+from tchat_server.clock import Clock, guest_floor
+from tchat_server.store.change import changed_users, displayed_name, new_retries
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
+
+__all__ = ["MemoryLog"]
+
+_INSIDE = (Standing.MEMBER, Standing.INVITED)
+
+
+@define
+class _Log:
+    """One group: its state, every line (that of seq at index seq-1), and the seqs of either kind."""
+
+    group: Group
+    lines: list[bytes] = field(factory=list)
+    messages: list[int] = field(factory=list)
+    states: list[int] = field(factory=list)
+
+    def seqs(self, kinds: PageKind) -> Sequence[int]:
+        return {
+            PageKind.MESSAGES: self.messages,
+            PageKind.STATES: self.states,
+            PageKind.ALL: range(1, len(self.lines) + 1),
+        }[kinds]
+
+
+class MemoryLog:
+    """An EventLog without a file. An append is as durable as the process, so it completes at once, as all does."""
+
+    def __init__(self, *, clock: Callable[[], float] | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._clock = clock or Clock()
+        self._guests = 0
+        self._limits = limits
+        self._logs: dict[Key, _Log] = {}
+        self._public: list[Key] = []
+        self._groups_of: dict[UserKey, set[Key]] = {}  # as member or invited
+        self._banned_in: dict[UserKey, set[Key]] = {}
+        self._created: dict[UserKey, int] = {}
+        self._accounts: dict[UserKey, tuple[str, str]] = {}
+        self._retries: dict[UserKey, dict[str, Retry]] = {}  # the user whose last one is the oldest first
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells how old retries are; see EventLog."""
+        return self._clock
+
+    def append(self, parts: Sequence[EncodedPart]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
+        """Append every part that follows its group's log; see EventLog."""
+        now = self._clock()
+        self._forget_retries(now)
+        failed: dict[Key, tuple[Event, ...]] = {}
+        for part in parts:
+            log = self._logs.get(part.key)
+            if part.expected == (0 if log is None else len(log.lines)):
+                self._append(part, log, now)
+            else:
+                failed[part.key] = () if log is None else tuple(map(codec.decode_event, log.lines[part.expected :]))
+        return Ready(failed)
+
+    def load(self, key: Key) -> Ready[Loaded]:
+        """Load one group."""
+        log = self._logs.get(key)
+        return Ready(Loaded() if log is None else Loaded(log.group))
+
+    def load_user(self, key: UserKey) -> Ready[StoredUser]:
+        """Load what is stored of one user."""
+        groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._groups_of.get(key, ()))]
+        _, password_hash = self._accounts.get(key, (None, None))
+        user = StoredUser(
+            password_hash,
+            tuple(
+                Membership(in_key, group.name, group.private, group.standing(key), group.seq, group.invited.get(key))
+                for in_key, group in groups
+            ),
+            self._created.get(key, 0),
+            key in self._retries,
+        )
+        return Ready(user)
+
+    def find_user(self, key: UserKey) -> Ready[Known]:
+        """Find whether one user is known; see EventLog."""
+        groups = [self._logs[in_key].group for in_key in self._groups_of.get(key, ())]
+        return Ready(Known(self._name(key), sum(key in group.invited for group in groups)))
+
+    def find_retry(self, key: UserKey, id: str) -> Ready[Retried]:
+        """Find what one user's request with an id made; see EventLog."""
+        first = self._retries.get(key, {}).get(id)
+        is_old = first is None or first.time < self._clock() - self._limits.retry_seconds
+        return Ready(Retried(None if is_old else first))
+
+    def save_user(self, key: UserKey, name: str, password_hash: str) -> Ready[bool]:
+        """Store a password hash; False if the user has one already."""
+        if key in self._accounts:
+            return Ready(False)
+        self._accounts[key] = (name, password_hash)
+        return Ready(True)
+
+    def number_guest(self) -> Ready[int]:
+        """Return a number that no guest had before."""
+        self._guests = max(self._guests + 1, guest_floor())
+        return Ready(self._guests)
+
+    def read(
+        self, key: Key, kinds: PageKind, *, after: int | None, before: int, limit: int, max_bytes: int
+    ) -> Ready[Page]:
+        """Read a page; see EventLog."""
+        log = self._logs.get(key)
+        if log is None:
+            return Ready(Page())
+        seqs = log.seqs(kinds)
+        end = bisect_left(seqs, before)
+        indices = range(end - 1, -1, -1) if after is None else range(bisect_right(seqs, after), end)
+        nearest = ((seqs[i], log.lines[seqs[i] - 1]) for i in indices)
+        return Ready(Page.cut(nearest, ascending=after is not None, limit=limit, max_bytes=max_bytes))
+
+    def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Ready[NamePage]:
+        """List the public groups that have members, by key (R-groups)."""
+        start = 0 if after is None else bisect_right(self._public, after)
+        groups = (self._logs[self._public[i]].group for i in range(start, len(self._public)))
+        names = (group.name for group in groups if group.members)
+        return Ready(NamePage.cut(names, limit=limit, max_bytes=max_bytes))
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to release."""
+
+    def _append(self, part: EncodedPart, log: _Log | None, now: float) -> None:
+        if log is None:
+            log = self._logs[part.key] = _Log(part.after)
+            if not part.after.private:
+                insort(self._public, part.key)
+        lines, messages = log.lines, log.messages
+        others: list[Event] = []
+        lines.extend(part.lines)
+        for event in part.events:
+            if isinstance(event, Said):
+                messages.append(event.seq)
+            else:  # a copy has the right size: what an encoder returns may sit in 4 KiB of memory
+                lines[event.seq - 1] = b"%b" % lines[event.seq - 1]
+                log.states.append(event.seq)
+                others.append(event)
+        log.group = part.after
+        if others:
+            self._note_standings(part, others)
+        if any(part.digests):
+            for user, retry in new_retries(part, now):
+                self._remember(user, retry)
+
+    def _note_standings(self, part: EncodedPart, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Created):
+                creator = user_key(event.sender)
+                self._created[creator] = self._created.get(creator, 0) + 1
+        for user in changed_users(events):
+            standing = part.after.standing(user)
+            for found, those in ((self._groups_of, _INSIDE), (self._banned_in, (Standing.BANNED,))):
+                if standing in those:
+                    found.setdefault(user, set()).add(part.key)
+                elif user in found:
+                    found[user].discard(part.key)
+
+    def _name(self, user: UserKey) -> str | None:
+        """Return the name under which a user is known: registered, or in some group."""
+        name, _ = self._accounts.get(user, (None, ""))
+        keys = self._groups_of.get(user) or self._banned_in.get(user) or ()
+        return name or next((displayed_name(self._logs[key].group, user) for key in keys), None)
+
+    def _remember(self, user: UserKey, retry: Retry) -> None:
+        retries = self._retries.pop(user, {})
+        retries.pop(retry.id, None)
+        if len(retries) >= self._limits.max_retries:
+            del retries[next(iter(retries))]
+        retries[retry.id] = retry
+        self._retries[user] = retries
+
+    def _forget_retries(self, now: float) -> None:
+        """Forget the ids of users whose last one is too old; of others, at most `max_retries` are kept."""
+        while self._retries:
+            user, retries = next(iter(self._retries.items()))
+            if next(reversed(retries.values())).time >= now - self._limits.retry_seconds:
+                break
+            del self._retries[user]

@@ -1,0 +1,71 @@
+"""The rows of `entries`: how a group's events are packed into them, and come out again, each row as it was stored."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from operator import itemgetter
+
+from libtchat.effect import PageKind
+from tchat_server.store.sqlite.checksum import Damaged, begun, complete
+
+__all__ = ["KIND_NUMBERS", "lines", "pack_seqs"]
+
+KIND_NUMBERS = {PageKind.MESSAGES: (0,), PageKind.STATES: (1,), PageKind.ALL: (0, 1)}
+"""The `kind` column's values for what a page may show."""
+
+_FORWARD = """
+SELECT seqs, lines, checksum FROM entries WHERE group_id = ? AND kind = ? AND last_seq > ?
+ORDER BY last_seq"""
+# From the row that holds the seq below the cursor, which may be in its middle, down.
+_BACKWARD = """
+SELECT seqs, lines, checksum FROM entries WHERE group_id = :group AND kind = :kind AND last_seq <= coalesce(
+    (SELECT min(last_seq) FROM entries WHERE group_id = :group AND kind = :kind AND last_seq >= :last), :last)
+ORDER BY last_seq DESC"""
+
+
+def lines(
+    connection: sqlite3.Connection, group_id: int, kinds: PageKind, *, after: int, before: int, ascending: bool = True
+) -> Iterator[tuple[int, bytes]]:
+    """Yield (seq, line) of a group's events with after < seq < before; draws rows only as it is drawn from."""
+    found = [
+        _lines_of_kind(connection, group_id, kind, after=after, before=before, ascending=ascending)
+        for kind in KIND_NUMBERS[kinds]
+    ]
+    return merge(*found, key=itemgetter(0), reverse=not ascending)
+
+
+def pack_seqs(seqs: Sequence[int]) -> str:
+    """Write the rising seqs of a row's lines: `first-last`, or all of them if there are gaps."""
+    if seqs[-1] - seqs[0] + 1 == len(seqs):
+        return f"{seqs[0]}-{seqs[-1]}"
+    return ",".join(map(str, seqs))
+
+
+def _unpack_seqs(packed: str) -> Sequence[int]:
+    first, dash, last = packed.partition("-")
+    return range(int(first), int(last) + 1) if dash else [int(seq) for seq in packed.split(",")]
+
+
+def _lines_of_kind(
+    connection: sqlite3.Connection, group_id: int, kind: int, *, after: int, before: int, ascending: bool
+) -> Iterator[tuple[int, bytes]]:
+    if ascending:
+        rows = connection.execute(_FORWARD, (group_id, kind, after))
+    else:
+        rows = connection.execute(_BACKWARD, {"group": group_id, "kind": kind, "last": before - 1})
+    for packed, text, stored in rows:
+        if complete(begun(group_id, kind, packed), text) != stored:
+            raise Damaged(f"the row of events {packed!r} of {_name_of(connection, group_id)}")
+        entries = list(zip(_unpack_seqs(packed), text.split(b"\n"), strict=True))
+        for entry in entries if ascending else reversed(entries):
+            if after < entry[0] < before:
+                yield entry
+            elif (entry[0] >= before) is ascending:
+                return
+
+
+def _name_of(connection: sqlite3.Connection, group_id: int) -> str:
+    row = connection.execute("SELECT key FROM groups WHERE id = ?", (group_id,)).fetchone()
+    return f"group number {group_id}" if row is None else f"group {row[0]}"

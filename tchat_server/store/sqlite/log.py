@@ -1,0 +1,185 @@
+"""Events kept in an SQLite file: `--db PATH`, the default.
+
+One thread writes and one reads, each with its own connection, so a long page of history delays neither a commit
+nor the event loop. See `schema` for the file, `writer` for what a commit promises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
+from libtchat.message.event import Event
+from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.names import Key, UserKey
+from tchat_server.clock import Clock, guest_floor
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
+from tchat_server.store.sqlite import reader, users
+from tchat_server.store.sqlite.copier import Copier
+from tchat_server.store.sqlite.inspection import refusals
+from tchat_server.store.sqlite.lock import Durability, Lock
+from tchat_server.store.sqlite.reader import Query, Reader
+from tchat_server.store.sqlite.schema import MAX_WAL_BYTES, connect, open_file
+from tchat_server.store.sqlite.watch import Watch
+from tchat_server.store.sqlite.writer import AppendParts, NumberGuests, SavePassword, Writer
+
+__all__ = ["SqliteLog"]
+
+_T = TypeVar("_T")
+
+_GUESTS_AT_ONCE = 1000
+"""How many numbers for guests are taken from the file in one go."""
+
+
+class SqliteLog:
+    """An EventLog in one file. Make it with `SqliteLog.open`."""
+
+    def __init__(
+        self,
+        path: Path,
+        lock: Lock,
+        connect: Callable[[], sqlite3.Connection],
+        *,
+        clock: Callable[[], float],
+        limits: Limits,
+    ) -> None:
+        self._lock = lock
+        self._clock = clock
+        self._guest_numbers = iter(range(0))
+        self._limits = limits
+        self._is_closed = False
+        keeper = connect()  # as long as it is open, the -wal file stays; and what somebody removes can still be copied
+        keeper.execute("SELECT count(*) FROM sqlite_master")
+        self._watch = Watch(path, max_wal_bytes=MAX_WAL_BYTES)
+        self._copier = Copier(path, keeper)
+        connect = partial(_connect_if_right, self._watch, connect)
+        self._writer = Writer(connect, lock, self._watch, clock=clock, retry_seconds=limits.retry_seconds)
+        self._reader = Reader(connect)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        durability: Durability = "full",
+        clock: Callable[[], float] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        factory: type[sqlite3.Connection] = sqlite3.Connection,
+    ) -> SqliteLog:
+        """Open the file, making it and its directory if need be, and hold it until `close`.
+
+        Args:
+            durability: "full": what was appended survives a power cut; "normal": the end of the process.
+            clock: tells how old retries are; by default it goes on from the last one stored.
+            factory: makes every connection.
+        Raises:
+            LogRefused: the file is not to be used; the message is one line.
+        """
+        path = path.resolve()
+        lock = open_file(path, durability=durability)
+        connector = partial(connect, path, durability=durability, factory=factory)
+        try:
+            with refusals(path):
+                if clock is None:
+                    with closing(connector()) as connection:
+                        clock = Clock(users.last_retry_time(connection))
+                return cls(path, lock, connector, clock=clock, limits=limits)
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells how old retries are; see EventLog."""
+        return self._clock
+
+    async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[Event, ...]]:
+        """Append parts; see EventLog.
+
+        Raises:
+            LogUnavailable: the log was closed while nothing could be learnt about the outcome.
+        """
+        job = AppendParts(asyncio.get_running_loop().create_future(), parts)
+        self._writer.submit(job)
+        return await job.future
+
+    def load(self, key: Key) -> Awaitable[Loaded]:
+        """Load one group."""
+        return self._ask(partial(reader.load, key=key))
+
+    def load_user(self, key: UserKey) -> Awaitable[StoredUser]:
+        """Load what is stored of one user."""
+        return self._ask(partial(users.load_user, key=key), is_quick=True)
+
+    def find_user(self, key: UserKey) -> Awaitable[Known]:
+        """Find whether one user is known; see EventLog."""
+        return self._ask(partial(users.find_user, key=key), is_quick=True)
+
+    def find_retry(self, key: UserKey, id: str) -> Awaitable[Retried]:
+        """Find what one user's request with an id made; see EventLog."""
+        since = self._clock() - self._limits.retry_seconds
+        return self._ask(partial(users.find_retry, key=key, id=id, since=since), is_quick=True)
+
+    async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
+        """Store a password hash; False if the user has one already."""
+        job = SavePassword(asyncio.get_running_loop().create_future(), key, name, password_hash)
+        self._writer.submit(job)
+        return await job.future
+
+    def number_guest(self) -> Awaitable[int]:
+        """Return a number that no guest had before; one in a thousand is written for."""
+        number = next(self._guest_numbers, None)
+        return self._number_guests() if number is None else Ready(number)
+
+    async def _number_guests(self) -> int:
+        """Take more numbers, and the first of them. Who comes meanwhile takes as many; those of the last are used."""
+        job = NumberGuests(asyncio.get_running_loop().create_future(), guest_floor(), _GUESTS_AT_ONCE)
+        self._writer.submit(job)
+        first = await job.future
+        self._guest_numbers = iter(range(first + 1, first + _GUESTS_AT_ONCE))
+        return first
+
+    def read(
+        self, key: Key, kinds: PageKind, *, after: int | None, before: int, limit: int, max_bytes: int
+    ) -> Awaitable[Page]:
+        """Read a page; see EventLog."""
+        return self._ask(
+            partial(reader.read, key=key, kinds=kinds, after=after, before=before, limit=limit, max_bytes=max_bytes)
+        )
+
+    def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
+        """List the public groups that have members, by key."""
+        return self._ask(partial(reader.public_groups, after=after, limit=limit, max_bytes=max_bytes))
+
+    async def close(self) -> None:
+        """Write what waits, close the file and let others have it."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        await asyncio.get_running_loop().run_in_executor(None, self._stop)
+
+    def _stop(self) -> None:
+        self._reader.stop()
+        self._copier.stop()
+        self._writer.stop()
+        self._watch.close()
+        self._lock.release()
+
+    def _ask(self, question: Callable[[sqlite3.Connection], _T], *, is_quick: bool = False) -> asyncio.Future[_T]:
+        """Have *question* answered in the reading thread, after those asked before."""
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self._reader.submit(Query(future, question, is_quick))
+        return future
+
+
+def _connect_if_right(watch: Watch, connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
+    """Connect, unless the file at the path is not the one that was opened."""
+    if trouble := watch.trouble():
+        raise sqlite3.OperationalError(trouble)
+    return connect()

@@ -1,0 +1,222 @@
+"""What is done to a database by hand: `check`, `backup` and `own`. Plain functions; each raises LogRefused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from attrs import define, field
+
+from libtchat.effect import PageKind, Part
+from libtchat.group import Group, Standing, evolve, fold
+from libtchat.message.errors import Refused, TchatError
+from libtchat.message.event import Event, Joined, Left, Said
+from libtchat.message.names import Key, check_user_name, group_key, user_key
+from libtchat.wire import codec
+from libtchat.wire.snapshot import decode_group
+from tchat_server.store.change import displayed_name
+from tchat_server.store.event_log import LogRefused, LogUnavailable, encode_part
+from tchat_server.store.sqlite.checksum import damaged_rows
+from tchat_server.store.sqlite.copier import copied, copy_database
+from tchat_server.store.sqlite.entry import lines
+from tchat_server.store.sqlite.inspection import has_checksums, open_for_reading, refusals, refused_by_server
+from tchat_server.store.sqlite.log import SqliteLog
+
+__all__ = ["Report", "backup", "check", "own"]
+
+_MAX_FAULTS = 100
+
+
+@define
+class Report:
+    """What `check` found.
+
+    Attributes:
+        faults: one line each, at most 100 of either sort: damaged pages, then groups whose tables do not agree
+            with their events. Empty: the database is sound.
+    """
+
+    groups: int = 0
+    events: int = 0
+    messages: int = 0
+    users: int = 0
+    faults: list[str] = field(factory=list)
+
+
+def check(path: Path) -> Report:
+    """Verify a database: its pages, and for every group that its events have no gap and fold to what the tables say.
+
+    A server may be using it meanwhile; nothing is changed. Takes a time proportional to the number of events.
+    """
+    path = path.resolve()
+    report = Report()
+    with refusals(path), copied(path) as file, closing(open_for_reading(file)) as connection:
+        if not has_checksums(connection):
+            raise LogRefused(f"{path} is of an older schema: start tchat-server with it once, or `backup` it as it is")
+        connection.execute("BEGIN")
+        report.faults += _find_damaged_pages(connection)
+        try:
+            if file == path:
+                report.faults += refused_by_server(path, connection)
+            strays = connection.execute("PRAGMA foreign_key_check").fetchmany(_MAX_FAULTS)
+            report.faults += [f"table {table}, row {row}: of a group that does not exist" for table, row, *_ in strays]
+            report.faults += [f"{what}: damaged" for what in damaged_rows(connection, _MAX_FAULTS)]
+            connection.execute("CREATE TEMP TABLE told AS SELECT * FROM standings")
+            connection.execute("CREATE INDEX temp.told_by_group ON told (group_id)")
+            ((report.users,),) = connection.execute("SELECT count(*) FROM users")
+            for row in connection.execute("SELECT id, key, name, private, creator, seq FROM groups ORDER BY key"):
+                report.groups += 1
+                report.faults += [f"group {row[2]}: {fault}" for fault in _check_group(connection, row, report)]
+                if len(report.faults) >= 2 * _MAX_FAULTS:
+                    break
+        except sqlite3.Error as error:
+            report.faults.append(f"cannot be read further: {error}")
+    return report
+
+
+def backup(path: Path, out: Path) -> None:
+    """Copy a database, as it is at one moment, to *out*, which must not exist. A server may be using it meanwhile.
+
+    The copy has its name once it is whole, on disk, and no row of it is damaged.
+    """
+    path, out = path.resolve(), out.absolute()
+    if os.path.lexists(out):
+        raise LogRefused(f"{out} exists already: name another file for the backup")
+    with refusals(path), copied(path) as file, closing(open_for_reading(file)) as source, refusals(out):
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as directory:
+            part = Path(directory) / "part"
+            copy_database(source, part)
+            _refuse_damage(path, part)
+            try:
+                os.link(part, out, follow_symlinks=False)  # not a rename, which would replace what came meanwhile
+            except FileExistsError:
+                raise LogRefused(f"{out} exists already: name another file for the backup") from None
+        with _opened(out.parent) as directory_file:
+            os.fsync(directory_file)
+
+
+def _refuse_damage(path: Path, copy: Path) -> None:
+    """See that the copy is whole, and on disk."""
+    with closing(open_for_reading(copy)) as connection:
+        if has_checksums(connection) and (damage := [*damaged_rows(connection, 1)]):
+            raise LogRefused(
+                f"{path} is damaged, {damage[0]}: no backup was made; `tchat-server check` lists all; restore a backup"
+            )
+    with _opened(copy) as file:
+        os.fsync(file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def own(path: Path, group: str, name: str, *, clock: Callable[[], float] = time.time) -> Event:
+    """Give a group whose owner is gone a new one; return the event that says so. No server may be using the file.
+
+    The owner of a group that has members leaves it, in favour of the member *name*. In an empty group *name* joins.
+    """
+    return asyncio.run(_own(path, group_key(group), group, name, clock))
+
+
+async def _own(path: Path, key: Key, shown: str, name: str, clock: Callable[[], float]) -> Event:
+    log = SqliteLog.open(path)
+    try:
+        loaded = await log.load(key)
+        state = fold(loaded.tail, loaded.snapshot)
+        if state is None:
+            raise LogRefused(f"there is no group {shown}: `tchat groups` lists them")
+        event = _succession(state, name, clock())
+        part = Part(key, state.seq, (event,), evolve(state, event), ("",))
+        if await log.append([encode_part(part)]):
+            raise LogRefused(f"{path} cannot be written now, nothing has changed: try again")
+        return event
+    except LogUnavailable as error:
+        raise LogRefused(f"{path} cannot be used now, {error}: try again") from error
+    finally:
+        await log.close()
+
+
+def _succession(group: Group, name: str, now: float) -> Event:
+    ts = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seq, ts, user = group.seq + 1, max(ts, group.ts), user_key(name)
+    if group.owner_name is None:
+        if group.standing(user) is Standing.BANNED:
+            raise LogRefused(f"{name} is banned from {group.name}: choose somebody else")
+        try:
+            shown = displayed_name(group, user) or check_user_name(name)
+        except Refused as refusal:
+            raise LogRefused(f"{name} cannot own {group.name}: {refusal}") from refusal
+        return Joined(shown, group.name, seq, ts, shown)
+    if user == group.owner:
+        raise LogRefused(f"{group.owner_name} owns {group.name} already: nothing to do")
+    if user not in group.members:
+        raise LogRefused(f"{name} is not a member of {group.name}: choose one, `tchat members {group.name}` lists them")
+    return Left(group.owner_name, group.name, seq, ts, group.members[user])
+
+
+def _find_damaged_pages(connection: sqlite3.Connection) -> list[str]:
+    """Return SQLite's own complaints. It gives up where a page can't be read at all, hence the growing attempts."""
+    complaints: list[str] = []
+    for most in (1, 10, _MAX_FAULTS):
+        try:
+            found = connection.execute(f"PRAGMA integrity_check({most})").fetchall()
+        except sqlite3.DatabaseError:
+            break
+        complaints = [line for (text,) in found for line in text.splitlines() if line != "ok" and line[:3] != "***"]
+        if len(complaints) < most:
+            break
+    return complaints
+
+
+def _check_group(
+    connection: sqlite3.Connection, row: tuple[int, str, str, int, str, int], report: Report
+) -> Iterator[str]:
+    """Yield what is wrong with one group; count its events."""
+    group_id, key, name, private, creator, last = row
+    saved = connection.execute("SELECT seq, state FROM snapshots WHERE group_id = ?", (group_id,)).fetchone()
+    state: Group | None = None
+    first: Event | None = None
+    seq = 0
+    try:
+        for seq, line in lines(connection, group_id, PageKind.ALL, after=0, before=last + 2):
+            event = codec.decode_event(line)
+            if event.seq != seq:
+                yield f"the event stored as {seq} says {event.seq}"
+                return
+            first = first or event
+            state = evolve(state, event)
+            report.events += 1
+            report.messages += isinstance(event, Said)
+            if saved is not None and seq == saved[0] and decode_group(saved[1]) != state:
+                yield f"the snapshot at {seq} is not the fold of its events"
+    except (TchatError, ValueError) as error:
+        yield f"after event {0 if state is None else state.seq}: {error}"
+        return
+    if state is None or first is None:
+        yield "has no events"
+        return
+    if (state.seq, state.name, state.private, user_key(first.sender)) != (last, name, bool(private), creator):
+        yield f"its {state.seq} events do not agree with the table of groups, which says {last}"
+    if saved is not None and saved[0] > state.seq:
+        yield f"the snapshot at {saved[0]} is beyond the last event, {state.seq}"
+    if group_key(name) != key:
+        yield f"is stored as {key}"
+    found = connection.execute("SELECT user, name, standing, invitation FROM told WHERE group_id = ?", (group_id,))
+    told = {user: (*known, line and codec.decode_event(line)) for user, *known, line in found}
+    users = (*state.members, *state.invited, *state.banned)
+    folded = {user: (displayed_name(state, user), state.standing(user), state.invited.get(user)) for user in users}
+    for user in sorted({user for user, _ in told.items() ^ folded.items()}):
+        standing = folded[user][1] if user in folded else Standing.NONE
+        yield f"{user} is {standing} by its events, not so in the table of standings"

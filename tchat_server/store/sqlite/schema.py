@@ -1,0 +1,189 @@
+"""The SQLite file itself: its tables, making it and opening it.
+
+One process at a time has it to
+itself (see `lock`): the index of its `-wal` file is in that process's memory (SQLite's `unix-excl`), so no other
+program can cut it, write to the database or lock it meanwhile. What others want to read, `copier` gives them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from tchat_server.store.sqlite.checksum import fill_in
+from tchat_server.store.sqlite.inspection import (
+    APPLICATION_ID,
+    BUSY_SECONDS,
+    VERSION,
+    beside,
+    check_file,
+    has_checksums,
+    is_empty,
+    last_entry,
+    refusals,
+)
+from tchat_server.store.sqlite.lock import Durability, Lock
+
+__all__ = ["MAX_WAL_BYTES", "connect", "fence", "open_file"]
+
+_log = logging.getLogger(__name__)
+
+MAX_WAL_BYTES = 64 * 1024 * 1024
+_CACHE_KIB = 16 * 1024
+
+_TABLES = """
+CREATE TABLE state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    identity TEXT NOT NULL,              -- drawn once: tells this database from another one at the same path
+    fence INTEGER NOT NULL               -- raised to find out whether the file can be written
+);
+CREATE TABLE groups (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    private INTEGER NOT NULL,
+    creator TEXT NOT NULL,
+    seq INTEGER NOT NULL,                -- of the last event
+    checksum INTEGER NOT NULL            -- of the row, as in every table that has one
+);
+CREATE INDEX groups_by_creator ON groups (creator);
+CREATE INDEX public_groups ON groups (key, name) WHERE private = 0;
+CREATE TABLE entries (                   -- events as they were sent, several of one append in a row
+    id INTEGER PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    kind INTEGER NOT NULL,               -- 0: messages, 1: every other event
+    last_seq INTEGER NOT NULL,
+    seqs TEXT NOT NULL,                  -- of the lines: 'first-last' or 'a,b,c'
+    lines BLOB NOT NULL,                 -- joined with LF
+    checksum INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX entries_by_group ON entries (group_id, kind, last_seq);
+CREATE TABLE snapshots (
+    group_id INTEGER PRIMARY KEY REFERENCES groups (id),
+    seq INTEGER NOT NULL,
+    state BLOB NOT NULL,
+    checksum INTEGER NOT NULL
+);
+CREATE TABLE standings (
+    user TEXT NOT NULL,
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    name TEXT NOT NULL,
+    standing TEXT NOT NULL,
+    invitation BLOB,                     -- the event as it was sent
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (user, group_id)
+) WITHOUT ROWID;
+CREATE INDEX standings_by_kind ON standings (user, standing);
+CREATE INDEX members_by_group ON standings (group_id) WHERE standing = 'member';
+CREATE TABLE retries (                   -- in the order of time, which is how they are forgotten
+    number INTEGER PRIMARY KEY,
+    user TEXT NOT NULL,
+    id TEXT NOT NULL,
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    seq INTEGER NOT NULL,
+    time REAL NOT NULL,
+    digest TEXT NOT NULL,
+    checksum INTEGER NOT NULL
+);
+CREATE INDEX retries_by_id ON retries (user, id);
+CREATE TABLE users (
+    key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    checksum INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+# What a file of this version that is older may lack, or have in another form.
+_LATER = (
+    "CREATE INDEX IF NOT EXISTS retries_by_id ON retries (user, id)",
+    "CREATE INDEX IF NOT EXISTS standings_by_kind ON standings (user, standing)",
+    "DROP INDEX IF EXISTS retries_by_user",
+    "CREATE INDEX IF NOT EXISTS members_by_group ON standings (group_id) WHERE standing = 'member'",
+    """
+    CREATE TABLE IF NOT EXISTS guests (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        next INTEGER NOT NULL                -- the number from which on none was given to a guest
+    )""",
+)
+
+
+def connect(
+    path: Path,
+    *,
+    durability: Durability = "full",
+    factory: type[sqlite3.Connection] = sqlite3.Connection,
+) -> sqlite3.Connection:
+    """Connect to the file, which exists and is this process's. Transactions are explicit. Raises sqlite3.Error."""
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode=rw&vfs=unix-excl",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=factory,
+    )
+    try:
+        connection.execute(f"PRAGMA synchronous = {durability}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def fence(connection: sqlite3.Connection) -> None:
+    """Write something, in the open transaction: once it is committed, nothing earlier can still come or go."""
+    connection.execute("UPDATE state SET fence = fence + 1")
+
+
+def open_file(path: Path, *, durability: Durability = "full") -> Lock:
+    """Lock the database and see that it can be used; make it, and its directory, if there is none.
+
+    Takes a time that does not grow with the database.
+
+    Raises:
+        LogRefused: it is locked, damaged, not ours, newer than this program, or can't be written.
+    """
+    with refusals(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = Lock(path, durability=durability)
+        try:
+            check_file(path)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            with closing(connect(path, durability=durability)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("BEGIN IMMEDIATE")
+                if is_empty(connection):
+                    _create(connection)
+                elif not has_checksums(connection):
+                    _migrate(path, connection)
+                for statement in _LATER:
+                    connection.execute(statement)
+                fence(connection)
+                connection.execute("COMMIT")
+                lock.begin(*last_entry(connection))
+                beside(path, "-shm").unlink(missing_ok=True)  # nobody else has the database open, and we need none
+        except BaseException:
+            lock.release()
+            raise
+    return lock
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";\n"):
+        connection.execute(statement)
+    connection.execute("INSERT INTO state VALUES (1, lower(hex(randomblob(16))), 0)")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _migrate(path: Path, connection: sqlite3.Connection) -> None:
+    _log.warning("%s is of schema 1: it becomes one of schema %d, every row gets a checksum", path, VERSION)
+    fill_in(connection)
+    connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -1,0 +1,182 @@
+"""The real thing: `tchat` in a terminal (tmux) against a real server, looked at as a person would."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cable import Cable
+from serving import SECONDS, Server, environment, serving
+from terminal import Terminal
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def terminals(tmp_path: Path) -> Iterator[dict[str, Terminal]]:
+    opened: dict[str, Terminal] = {}
+    yield opened
+    for terminal in opened.values():
+        terminal.close()
+
+
+def test_a_conversation_of_two(server: Server, tmp_path: Path, terminals: dict[str, Terminal]) -> None:
+    alice = terminals["alice"] = Terminal(tmp_path / "alice", server.address, "--name", "alice")
+    bob = terminals["bob"] = Terminal(tmp_path / "bob", server.address, "--name", "bob", "--lang", "fr")
+    alice.shows(f"Connected to {server.address} as alice", "online")
+    bob.shows("en tant que bob", "en ligne")
+
+    alice.enter("cg;wob")
+    alice.shows("-- you created wob", "alice [wob]>")
+    bob.enter("j;wob")
+    bob.shows("-- vous avez rejoint wob", "2 membres : alice (propriétaire), bob", "bob [wob]>")
+    alice.shows("* bob joined")
+
+    alice.enter("bonjour Bob")
+    bob.shows("» alice: bonjour Bob")
+    bob.enter("memebrs;")
+    bob.shows("commande inconnue « memebrs », vouliez-vous dire members;[groupe] ?")
+    bob.enter("kick;;alice;non")
+    bob.shows("!! kick;wob;alice;non: seul le propriétaire de wob peut faire cela (forbidden)")
+
+    alice.type("kick;wob;b", "Tab")
+    alice.shows("alice [wob]> kick;wob;bob")
+    alice.enter(";trop de bruit")
+    bob.shows("-- alice vous a exclu de wob: trop de bruit", "bob>")
+    bob.enter("j;wob")
+    alice.shows("-- you kicked bob: trop de bruit")
+    alice.enter("ban;wob;bob")
+    bob.shows("alice vous a banni de wob")
+    alice.type("unb", "Tab")
+    alice.type("wob;", "Tab")
+    alice.shows("alice [wob]> unban;wob;bob")
+    alice.type("", "Enter")
+    bob.shows("a levé votre bannissement")
+    alice.enter("states;")
+    shown = alice.shows("you unbanned bob")
+    assert "memebrs" not in shown
+
+    alice.type("half a line", "C-c")
+    alice.type("", "C-d")
+    assert alice.exit_code() == 0
+    bob.shows("* alice est parti")
+
+
+def test_a_restart_of_the_server_loses_and_repeats_nothing(
+    server: Server, tmp_path: Path, terminals: dict[str, Terminal]
+) -> None:
+    rita = terminals["rita"] = Terminal(tmp_path / "rita", server.address, "--name", "rita")
+    rita.enter("cg;restart")
+    rita.shows("you created restart")
+    rita.enter("before")
+    rita.shows("rita: before")
+    server.stop()
+    rita.shows("!! connection lost", "offline, again in")
+    rita.enter("into the void")
+    rita.shows("not sent, there is no connection")
+    server.start()
+    rita.shows("-- connected again")
+    rita.type("", "Up", "Enter")
+    screen = rita.shows("rita: into the void")
+    assert screen.count("rita: before") == 1
+    assert screen.count("rita: into the void") == 1
+
+
+def test_two_sessions_of_one_user_both_come_back_after_a_restart(
+    server: Server, tmp_path: Path, terminals: dict[str, Terminal]
+) -> None:
+    state = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    for place in ("left", "right"):
+        terminals[place] = Terminal(tmp_path / place, server.address, "--name", "twin", **state)
+        terminals[place].shows("Connected to")
+    server.stop()
+    for place in ("left", "right"):
+        terminals[place].shows("!! connection lost", "nobody listens there")
+    server.start()
+    for place in ("left", "right"):
+        terminals[place].shows("-- connected again")
+    terminals["left"].enter("cg;twins")
+    terminals["right"].shows("-- you created twins")
+
+
+def test_what_was_missed_is_fetched_and_marked(server: Server, tmp_path: Path, terminals: dict[str, Terminal]) -> None:
+    cable = Cable(server)
+    mia = terminals["mia"] = Terminal(tmp_path / "mia", cable.address, "--name", "mia")
+    nat = terminals["nat"] = Terminal(tmp_path / "nat", server.address, "--name", "nat")
+    mia.enter("cg;missed")
+    mia.shows("you created missed")
+    nat.enter("j;missed")
+    mia.shows("* nat joined")
+    cable.pull()
+    mia.shows("!! connection lost")
+    for text in ("one", "two", "three"):
+        nat.enter(text)
+    nat.shows("nat: three")
+    cable.is_plugged = True
+    screen = mia.shows("nat: three", "3 missed above, live again")
+    cable.close()
+    assert [screen.count(f"+ missed  nat: {text}") for text in ("one", "two", "three")] == [1, 1, 1]
+    assert screen.index("nat: one") < screen.index("nat: two") < screen.index("nat: three")
+
+
+def test_typing_goes_on_under_a_flood(server: Server, tmp_path: Path, terminals: dict[str, Terminal]) -> None:
+    flo = terminals["flo"] = Terminal(tmp_path / "flo", server.address, "--name", "flo")
+    flo.enter("cg;flood")
+    flo.shows("you created flood")
+    lines = "j;flood\n" + "".join(f"bg;flood;flood {number}\n" for number in range(700)) + "bg;flood;the last\n"
+    source = subprocess.Popen(
+        [sys.executable, "-m", "tchat_client", server.address, "--name", "source"],
+        env=environment(tmp_path / "source"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    assert source.stdin is not None
+    source.stdin.write(lines.encode())
+    source.stdin.close()
+    flo.shows("source: flood 9")
+    flo.enter("typed in between")
+    screen = flo.shows("flo: typed in between", "source: the last")
+    assert source.wait(timeout=SECONDS) == 0
+    numbers = [int(line.rpartition(" ")[2]) for line in screen.splitlines() if "source: flood " in line]
+    assert numbers == list(range(700))
+    assert screen.index("flo: typed in between") < screen.index("source: the last")
+
+
+def test_a_narrow_and_a_resized_terminal_work(server: Server, tmp_path: Path, terminals: dict[str, Terminal]) -> None:
+    ned = terminals["ned"] = Terminal(tmp_path / "ned", server.address, "--name", "ned", columns=20, lines=8)
+    ned.enter("cg;narrow")
+    ned.shows("you created narrow", "\n>")
+    ned.enter("a text that is longer than the terminal is wide")
+    ned.shows("ned: a text that is longer than the terminal is wide")
+    ned.tmux("resize-window", "-x", "100", "-y", "30")
+    ned.shows("ned [narrow]>", f"{server.address} online   narrow")
+    ned.type("", "C-d")
+    assert ned.exit_code() == 0
+
+
+def test_a_dumb_terminal_gets_one_line_per_event(
+    server: Server, tmp_path: Path, terminals: dict[str, Terminal]
+) -> None:
+    dan = terminals["dan"] = Terminal(tmp_path / "dan", "--plain", server.address, "--name", "dan")
+    dan.shows("Connected to")
+    dan.enter("cg;plain")
+    dan.shows("-- you created plain")
+    dan.enter("/quit")
+    assert dan.exit_code() == 0
+
+
+def test_nobody_there_is_one_line_and_exit_3(tmp_path: Path, terminals: dict[str, Terminal]) -> None:
+    lost = terminals["lost"] = Terminal(tmp_path / "lost", "127.0.0.1:1", "--name", "lost")
+    screen = lost.shows("tchat: cannot connect to 127.0.0.1:1: nobody listens there; start one with tchat-server")
+    assert "Traceback" not in screen
+    assert lost.exit_code() == 3

@@ -1,0 +1,156 @@
+"""`check`, `backup` and `own`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from files import execute, fill, overwrite
+from logs import Book, create, on_loop, page, say, state_of
+
+from libtchat.effect import PageKind
+from libtchat.message.event import Joined, Left
+from libtchat.message.request import Ban, Create, Join, Leave
+from libtchat.wire import codec
+from tchat_server.store.event_log import EncodedPart, LogRefused
+from tchat_server.store.sqlite.log import SqliteLog
+from tchat_server.store.sqlite.maintenance import backup, check, own
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tchat.db"
+
+
+def test_check_counts_and_finds_nothing_wrong_with_a_sound_database(path: Path) -> None:
+    asyncio.run(fill(path))
+    report = check(path)
+    assert (report.groups, report.events, report.messages, report.faults) == (2, 34, 31, [])
+
+
+WRONGS = {
+    "a gap": ("DELETE FROM entries WHERE id = 7", "group wob: after event 6: event 8 does not follow 6"),
+    "a lost end": ("DELETE FROM entries WHERE last_seq = 33", "group wob: its 32 events do not agree"),
+    "no events": ("DELETE FROM entries WHERE group_id = 2", "group dev: has no events"),
+    "another seq": ("UPDATE entries SET seqs = '9-9', last_seq = 99 WHERE id = 9", "group wob: .*"),
+    "a bad line": ("UPDATE entries SET lines = x'7b7d' WHERE id = 9", "group wob: after event 8: "),
+    "a standing": ("UPDATE standings SET standing = 'banned' WHERE user = 'bob'", "group wob: bob is member"),
+    "a standing lost": ("DELETE FROM standings WHERE user = 'bob'", "group wob: bob is member"),
+    "a standing invented": (
+        "INSERT INTO standings VALUES ('eve', 1, 'eve', 'member', NULL, 0)",
+        "group wob: eve is none by its events",
+    ),
+    "a stray": ("UPDATE entries SET group_id = 99 WHERE id = 9", "table entries, row 9: "),
+    "a head": ("UPDATE groups SET seq = 40 WHERE id = 1", "group wob: its 33 events do not agree"),
+    "a creator": ("UPDATE groups SET creator = 'eve' WHERE id = 1", "group wob: its 33 events do not agree"),
+}
+
+
+@pytest.mark.parametrize(("statement", "message"), WRONGS.values(), ids=WRONGS)
+def test_check_says_what_is_wrong(path: Path, statement: str, message: str) -> None:
+    asyncio.run(fill(path))
+    execute(path, statement)
+    faults = check(path).faults
+    assert any(re.match(message, fault) for fault in faults), faults
+
+
+def test_check_finds_a_snapshot_that_is_not_the_fold(path: Path) -> None:
+    async def grow() -> None:
+        log, book = SqliteLog.open(path), Book()
+        await log.append([book.part(create(), *(say() for _ in range(1500)))])
+        await log.close()
+
+    asyncio.run(grow())
+    assert check(path).faults == []
+    execute(path, "UPDATE snapshots SET state = CAST(replace(CAST(state AS TEXT), 'alice', 'alicf') AS BLOB)")
+    assert check(path).faults == [
+        "the snapshot at 1501 of group wob: damaged",
+        "group wob: the snapshot at 1501 is not the fold of its events",
+    ]
+
+
+def test_check_names_a_damaged_page(path: Path) -> None:
+    asyncio.run(fill(path))
+    overwrite(path, 8 * 4096, b"\x55" * 4096)
+    assert any(fault.startswith("Page 9: ") for fault in check(path).faults)
+
+
+def test_check_and_backup_refuse_what_is_no_database(path: Path) -> None:
+    for file in (path, path.parent):
+        with pytest.raises(LogRefused, match="does not exist"):
+            check(file)
+    path.write_bytes(b"dear diary")
+    for act in (lambda: check(path), lambda: backup(path, path.with_name("out.db"))):
+        with pytest.raises(LogRefused, match="is not a database"):
+            act()
+    assert not path.with_name("out.db").exists()
+
+
+@on_loop
+async def test_a_backup_is_made_while_the_log_is_in_use_and_opens(path: Path) -> None:
+    book = await fill(path)
+    out = path.with_name("out.db")
+    log = SqliteLog.open(path)
+    await log.append([book.part(say("last"))])
+    backup(path, out)
+    await log.append([book.part(say("later"))])
+    with pytest.raises(LogRefused, match="exists already"):
+        backup(path, out)
+    await log.close()
+    copy = SqliteLog.open(out)
+    newest = await page(copy, kinds=PageKind.MESSAGES, limit=1)
+    assert [getattr(codec.decode_event(line), "msg", "") for line in newest.lines] == ["last"]
+    await copy.close()
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert sorted(file.name for file in path.parent.iterdir() if "out" in file.name) == ["out.db", "out.db.lock"]
+
+
+@on_loop
+async def make_groups_to_own(path: Path) -> None:
+    log, book = SqliteLog.open(path), Book()
+    parts: list[EncodedPart] = [
+        book.part(create(), ("Bob", Join(None, "wob")), ("alice", Ban(None, "wob", "eve"))),
+        book.part(create("empty"), ("alice", Ban(None, "empty", "eve")), ("alice", Leave(None, "empty"))),
+        book.part(("alice", Create(None, "club", True)), ("alice", Leave(None, "club"))),
+    ]
+    assert await log.append(parts) == {}
+    await log.close()
+
+
+def test_own_gives_a_group_another_owner_as_an_event(path: Path) -> None:
+    make_groups_to_own(path)
+    now = 1_800_000_000.5
+    ts = "2027-01-15T08:00:00.500Z"
+    assert own(path, "WOB", "bob", clock=lambda: now) == Left("alice", "wob", 4, ts, "Bob")
+    assert own(path, "empty", "carl", clock=lambda: now) == Joined("carl", "empty", 4, ts, "carl")
+    assert own(path, "club", "dan", clock=lambda: now) == Joined("dan", "club", 3, ts, "dan")
+    assert check(path).faults == []
+
+    @on_loop
+    async def look() -> None:
+        log = SqliteLog.open(path)
+        groups = [await state_of(log, name) for name in ("wob", "empty", "club")]
+        assert [group and group.owner for group in groups] == ["bob", "carl", "dan"]
+        await log.close()
+
+    look()
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "message"),
+    [
+        ("nowhere", "bob", "there is no group nowhere"),
+        ("wob", "alice", "alice owns wob already"),
+        ("wob", "carl", "carl is not a member of wob"),
+        ("wob", "eve", "eve is not a member of wob"),
+        ("empty", "eve", "eve is banned from empty"),
+        ("empty", "no body", "no body cannot own empty"),
+        ("empty", "server", "server cannot own empty"),
+    ],
+)
+def test_own_refuses_what_is_no_succession(path: Path, group: str, name: str, message: str) -> None:
+    make_groups_to_own(path)
+    with pytest.raises(LogRefused, match=message):
+        own(path, group, name)

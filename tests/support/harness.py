@@ -1,0 +1,246 @@
+"""A server without sockets or time, for tests: a hub, a memory log, and peers whose received messages are kept.
+
+`Shell` carries effects out as the real server does. An append stays out until `settle` is called or, with a
+`Delay`, until a random number of items came in; it may then fail.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import deque
+from collections.abc import Awaitable, Iterable
+from typing import Any, TypeVar
+
+from attrs import Factory, define, evolve, field
+from hypothesis import HealthCheck, Phase, settings
+
+from libtchat.effect import (
+    Answer,
+    Append,
+    Ask,
+    CheckPassword,
+    Close,
+    Effect,
+    FindRetry,
+    FindUser,
+    HashPassword,
+    Item,
+    LoadGroup,
+    LoadUser,
+    NumberGuest,
+    PageKind,
+    PeerId,
+    Question,
+    Read,
+    ReadGroups,
+    Resend,
+    SaveUser,
+    Send,
+)
+from libtchat.hub.hub import Hub
+from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.request import Hello
+from libtchat.paging import fill
+from libtchat.wire import codec
+from tchat_server.store.event_log import Ready, encode_part
+from tchat_server.store.memory import MemoryLog
+
+UNLIMITED = evolve(
+    DEFAULT_LIMITS,
+    requests_per_second=0.0,
+    broadcasts_per_second=0.0,
+    passwords_per_second=0.0,
+    registers_per_second=0.0,
+)
+T = TypeVar("T")
+
+
+def at_once(ready: Awaitable[T]) -> T:
+    """Return what waits for nothing."""
+    assert isinstance(ready, Ready)
+    value: T = ready.value
+    return value
+
+
+@define
+class Delay:
+    """How long appends stay out (in items handled meanwhile) and how often their parts fail."""
+
+    random: random.Random
+    most: int = 3
+    failing: float = 0.3
+    left: int = 0
+
+
+@define
+class Shell:
+    """One hub and what it needs. Time stands still unless `now` is moved."""
+
+    hub: Hub = Factory(lambda: Hub("test", UNLIMITED))
+    log: MemoryLog = Factory(lambda shell: MemoryLog(clock=lambda: shell.now, limits=UNLIMITED), takes_self=True)
+    limits: Limits = UNLIMITED
+    delay: Delay | None = None
+    now: float = 1_800_000_000.0
+    received: dict[PeerId, deque[dict[str, Any]]] = field(factory=dict, init=False)
+    lines: dict[PeerId, list[bytes]] = field(factory=dict, init=False)
+    closed: set[PeerId] = field(factory=set, init=False)
+    out: Append | None = field(default=None, init=False)
+    asked: deque[Ask] = field(factory=deque, init=False)
+    holds: bool = False
+    tokens: int = 0
+
+    def connect(self, origin: str = "") -> PeerId:
+        self.tokens += 1
+        peer = self.hub.connect(self.now, token=f"token-{self.tokens}", origin=origin)
+        self.received[peer] = deque()
+        self.lines[peer] = []
+        return peer
+
+    def disconnect(self, peer: PeerId) -> None:
+        self.closed.add(peer)
+        self.hub.disconnected(peer, self.now)
+        self.tick()
+
+    def handle(self, peer: PeerId, *items: Item) -> None:
+        self.hub.handle(peer, items, self.now)
+        self.tick()
+
+    def said(self, peer: PeerId) -> list[dict[str, Any]]:
+        """Take what *peer* received since the last call."""
+        messages = list(self.received[peer])
+        self.received[peer].clear()
+        return messages
+
+    def tick(self) -> None:
+        while True:
+            if effects := self.hub.drain():
+                self.carry_out(effects)
+            elif self.asked:
+                self._answer(self.asked.popleft())
+            elif self.out is None or self.holds or self._stays_out():
+                return
+            else:
+                self.settle()
+
+    def settle(self, failing: Iterable[str] = ()) -> None:
+        """Complete the append that is out; the groups with the keys in *failing* are unavailable."""
+        assert self.out is not None
+        append, self.out = self.out, None
+        lost = {part.key for part in append.parts if part.key in set(failing) or self._fails()}
+        failed = dict(at_once(self.log.append([encode_part(part) for part in append.parts if part.key not in lost])))
+        failed.update(dict.fromkeys(lost, ()))
+        self.carry_out(self.hub.rejected(failed, self.now) if failed else self.hub.committed(self.now))
+
+    def finish(self) -> None:
+        """Complete everything that is out."""
+        while self.out is not None:
+            self.settle()
+            self.tick()
+
+    def carry_out(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send():
+                    line = codec.encode(effect.message)
+                    for peer in effect.peers:
+                        self._write(peer, line)
+                case Append():
+                    assert self.out is None, "two appends are out"
+                    self.out = effect
+                    if self.delay is not None:
+                        self.delay.left = self.delay.random.randint(0, self.delay.most)
+                case Ask():
+                    self.asked.append(effect)
+                case Close():
+                    self.closed.add(effect.peer)
+                    self.hub.disconnected(effect.peer, self.now)
+                case Read() | ReadGroups() | Resend():
+                    self._write(effect.peer, self._read(effect))
+
+    def _write(self, peer: PeerId, line: bytes) -> None:
+        if peer not in self.closed:
+            self.lines[peer].append(line)
+            self.received[peer].append(json.loads(line))
+
+    def _read(self, effect: Read | ReadGroups | Resend) -> bytes:
+        room = self.limits.max_page_bytes
+        match effect:
+            case Read(key=key, kinds=kinds, after=after, before=before, limit=limit):
+                page = at_once(self.log.read(key, kinds, after=after, before=before, limit=limit, max_bytes=room))
+                ends = {"more": page.more, "first": page.first, "last": page.last}
+                return codec.encode_page(effect.action, effect.group, page.lines, **ends, id=effect.id)  # type: ignore[arg-type]
+            case ReadGroups(reply=reply):
+                names = at_once(self.log.public_groups(after=effect.after, limit=1000, max_bytes=room))
+                return codec.encode(fill(reply, names.names, names.more, self.limits))
+            case Resend(key=key, seq=seq):
+                page = at_once(self.log.read(key, PageKind.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room))
+                return page.lines[0]
+
+    def _answer(self, ask: Ask) -> None:
+        self.hub.answered(ask, self.answer_to(ask.question), self.now)
+
+    def answer_to(self, question: Question) -> Answer:
+        """Answer as the storage is now."""
+        match question:
+            case LoadGroup(key=key):
+                return at_once(self.log.load(key))
+            case LoadUser(key=user):
+                return at_once(self.log.load_user(user))
+            case FindUser(key=user):
+                return at_once(self.log.find_user(user))
+            case FindRetry(key=user, id=id):
+                return at_once(self.log.find_retry(user, id))
+            case SaveUser(key=user, name=name, password_hash=hashed):
+                return at_once(self.log.save_user(user, name, hashed))
+            case NumberGuest():
+                return at_once(self.log.number_guest())
+            case HashPassword(password=password):
+                return f"hash of {password}"
+            case CheckPassword(password=password, password_hash=hash):
+                return hash == f"hash of {password}"
+
+    def _stays_out(self) -> bool:
+        if self.delay is None:
+            return False
+        self.delay.left -= 1
+        return self.delay.left >= 0
+
+    def _fails(self) -> bool:
+        return self.delay is not None and self.delay.random.random() < self.delay.failing
+
+
+def repeatable(examples: int, **more: Any) -> settings:
+    """Return settings with which Hypothesis makes the same examples each time, and stops at the first that fails."""
+    return settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        **more,
+    )
+
+
+def enter(shell: Shell, name: str | None, **fields: Any) -> PeerId:
+    """Connect a peer that says hello, and forget what it was told."""
+    peer = shell.connect()
+    assert ask(shell, peer, Hello(name, **fields))["action"] == "server-hello"
+    shell.said(peer)
+    return peer
+
+
+def ask(shell: Shell, peer: PeerId, item: Item) -> dict[str, Any]:
+    """Return the first message that *peer* gets after *item*; the others stay unread."""
+    shell.said(peer)
+    shell.handle(peer, item)
+    shell.finish()
+    assert shell.received[peer], f"nothing came after {item}"
+    return shell.received[peer].popleft()
+
+
+def code(shell: Shell, peer: PeerId, item: Item) -> str:
+    """Return the code of the refusal that answers *item*, "" if it is answered otherwise."""
+    return str(ask(shell, peer, item).get("code", ""))
