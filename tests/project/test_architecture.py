@@ -37,7 +37,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "connection",
     ),
     "libtchat.hub": (
-        *("line refusal retries throttle", "presence", "entry identity", "entrance", "ledger", "login query", "hub"),
+        *("clock line refusal retries texts throttle work", "user", "peer", "entry presence", "ledger lookup newcomer"),
+        *("identity query quota", "decider login", "hub"),
     ),
     "tchat_server.net": ("flow tls", "admission spacing toll", "listener work", "peer"),
     "tchat_server.ops": ("admin descriptor logs metrics",),
@@ -92,7 +93,6 @@ MAX_LINES = 300
 LONG = {
     "libtchat.commands": "a row with its help and its parser for each of eighteen commands",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
-    "libtchat.hub.ledger": "deciding and deciding again are two halves of one thing",
     "libtchat.mirror": "one page of the client's view, live and caught up",
     "tchat_client.cli": "one function per subcommand, each with its options",
     "tchat_client.language": "the words, twice: English and French",
