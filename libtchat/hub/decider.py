@@ -228,7 +228,12 @@ class Decider:
     # --- when parts of an append failed ---
 
     def rejected(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
-        """Decide again, in place, what stands in the line for the *failed* groups (see `Hub.rejected`)."""
+        """Decide again, in place, what stands in the line for the *failed* groups (see `Hub.rejected`).
+
+        Raises:
+            RuntimeError, ValueError: see `libtchat.hub.line.Line.check`.
+        """
+        self._line.check(failed)
         told: dict[Key, list[Told]] = {}
 
         def again(entry: AnyEntry, lost: bool) -> Iterator[AnyEntry]:

@@ -1,7 +1,7 @@
 """The server's brain: takes what peers send, has it decided, and says what the shell is to do.
 
 No socket, clock or storage: the shell passes `now` (seconds of a clock that only goes forward) and carries out effects.
-What is here is the route of an item: rate, identity, then the decider (requests that make events) or the line at once.
+What is here is what the shell calls, and who waits for what; `libtchat.hub.router` says where an item goes.
 """
 
 from __future__ import annotations
@@ -25,36 +25,15 @@ from libtchat.hub.peer import Peer
 from libtchat.hub.presence import Presence
 from libtchat.hub.query import Replies
 from libtchat.hub.quota import Quota
-from libtchat.hub.refusal import error_for, too_fast
+from libtchat.hub.refusal import too_fast
+from libtchat.hub.router import Router
 from libtchat.hub.texts import Texts, together
 from libtchat.hub.work import Work
-from libtchat.message.errors import ErrorCode, Refused, Violation
+from libtchat.message.errors import Violation
 from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
-from libtchat.message.names import Key, group_key, is_guest
-from libtchat.message.request import (
-    Ban,
-    Broadcast,
-    Create,
-    Hello,
-    Invite,
-    Join,
-    Kick,
-    Leave,
-    ListGroups,
-    ListMembers,
-    ListMessages,
-    ListStates,
-    ListUsers,
-    Ping,
-    Quit,
-    Register,
-    ReportError,
-    Request,
-    Say,
-    Tell,
-    Unban,
-)
+from libtchat.message.names import Key, is_guest
+from libtchat.message.request import Request, Say
 from libtchat.rate import Bucket
 
 __all__ = ["Hub"]
@@ -89,6 +68,7 @@ class Hub:
     _identity: Identity = field(init=False)
     _login: Login = field(init=False)
     _decider: Decider = field(init=False)
+    _router: Router = field(init=False)
     _replies: Replies = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -102,6 +82,7 @@ class Hub:
         self._decider = Decider(
             limits, clock, line, presence, ledger, newcomers, Quota(limits, ledger), Lookup(limits, clock, presence)
         )
+        self._router = Router(clock, line, presence, self._identity, self._login, self._decider)
         self._replies = Replies(self.server, limits, clock, presence, ledger)
 
     # --- what the shell calls ---
@@ -164,7 +145,7 @@ class Hub:
         """Take the answer to an `Ask`, whether or not its peer is still there; None: it can't be had now.
 
         Raises:
-            TypeError: the question is answered by values of another type.
+            TypeError: the answer is not of the type that the question is answered with.
         """
         self._clock.now = now
         if isinstance(ask.question, SaveUser):
@@ -189,7 +170,11 @@ class Hub:
         return effects
 
     def committed(self, now: float) -> list[Effect]:
-        """The append that is out is durable."""
+        """Take note that the append that is out is durable.
+
+        Raises:
+            RuntimeError: no append is out.
+        """
         self._clock.now = now
         self._line.committed()
         return self._leave([])
@@ -201,12 +186,15 @@ class Hub:
             failed: per group the newer events somebody else appended (those are told, and the group's requests
                 decided again), or () if the storage is unavailable (its requests in flight are refused).
             now: the time.
+        Raises:
+            RuntimeError: no append is out.
+            ValueError: one of the keys is of no group in it.
         """
         self._clock.now = now
         self._decider.rejected(failed)
         return self._leave([])
 
-    # --- the route of an item ---
+    # --- what comes from a peer ---
 
     def _paced(self, peer: Peer, item: Request | Violation) -> Request | Violation:
         """Return *item*, or what stands for it if it came too soon (R-rate)."""
@@ -215,15 +203,8 @@ class Hub:
 
     def _process(self, peer: Peer, item: Item | Texts) -> None:
         """Do what *item* asks, as far as it goes without an answer from the shell."""
-        if not peer.ended and not (isinstance(item, (Texts, Say)) and self._say_at_once(peer, item)):
-            self._go_on(peer, self._work(peer, item), None)
-
-    def _say_at_once(self, peer: Peer, item: Texts | Say) -> bool:
-        """Have texts decided that need nothing before; tell whether that was so."""
-        user = peer.user
-        if user is None or (item.sender is not None and item.sender != user.name) or not self._login.may_ask(user):
-            return False
-        return self._decider.say_at_once(peer, user, item)
+        if not peer.ended and not (isinstance(item, (Texts, Say)) and self._router.say_at_once(peer, item)):
+            self._go_on(peer, self._router.work(peer, item), None)
 
     def _go_on(self, peer: Peer, work: Work[None], answer: Answer) -> None:
         """Go on with *work*, which waited for *answer* (None: it begins), to its end or its next question."""
@@ -234,50 +215,6 @@ class Hub:
             return
         peer.work, peer.awaited = work, question
         self._asks.append(Ask(peer.id, question))
-
-    def _work(self, peer: Peer, item: Item | Texts) -> Work[None]:
-        """Do what *item* asks, and have it refused if it may not be."""
-        try:
-            yield from self._route(peer, item)
-        except Refused as refusal:
-            for one in item.said if isinstance(item, Texts) else (item,):
-                if one is not None:
-                    self._line.put(Notice((Send((peer.id,), error_for(one, refusal)),)))
-
-    def _route(self, peer: Peer, item: Item | Texts) -> Work[None]:
-        login, decider = self._login, self._decider
-        match item:
-            case Texts():
-                yield from decider.say(peer, (yield from login.user(peer, item.sender)), item)
-                return
-            case Say() | Join() | Leave() | Create() | Invite() | Kick() | Ban() | Unban():
-                yield from decider.command(peer, (yield from login.user(peer, item.sender)), item)
-                return
-            case Hello() if peer.user is None:
-                yield from login.enter(peer, item)
-            case Hello():
-                yield from login.who(peer, item.sender)
-            case Broadcast():
-                user = yield from login.user(peer, item.sender)
-                if wait := user.broadcasts.take(self._clock.now):
-                    raise Refused(ErrorCode.RATE_LIMITED, retry_after=wait)
-            case ListMembers() | ListMessages() | ListStates():
-                yield from login.user(peer, item.sender)
-                yield from decider.load(group_key(item.group))
-            case Tell() | ListUsers() | ListGroups():
-                yield from login.user(peer, item.sender)
-            case Register():
-                user = yield from login.who(peer, item.sender if peer.user is not None else None)
-                yield from self._identity.register(peer, user, item)
-            case Violation():
-                if item.identifies:
-                    yield from login.who(peer, item.sender)
-                peer.ended = item.fatal
-            case Quit() | ReportError() | None:
-                peer.ended = True
-            case Ping():
-                pass
-        self._line.put(Query(peer, item, self._presence.arrivals))
 
     # --- what leaves ---
 

@@ -82,8 +82,8 @@ class Replies:
             case Hello(id=id):
                 yield Send(me, self._welcome(user, id))
                 for membership in user.groups(Standing.INVITED)[: self.limits.max_invitations]:
-                    assert membership.invitation is not None
-                    yield Send(me, membership.invitation)
+                    if membership.invitation is not None:
+                        yield Send(me, membership.invitation)
             case Tell(to=to, msg=msg, id=id):
                 target = self._presence.user(user_key(to))
                 if target is None:

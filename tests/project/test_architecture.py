@@ -38,7 +38,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "libtchat.hub": (
         *("clock line refusal retries texts throttle work", "user", "peer", "entry presence", "ledger lookup newcomer"),
-        *("identity query quota", "decider login", "hub"),
+        *("identity query quota", "decider login", "router", "hub"),
     ),
     "tchat_server.net": ("flow tls", "admission spacing toll", "listener work", "peer"),
     "tchat_server.ops": ("admin descriptor logs metrics",),
