@@ -6,10 +6,8 @@ again in place.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 
-import attrs
 from attrs import define
 
 from libtchat.effect import Loaded, LoadGroup, Part, PeerId, Resend, Retry, Send
@@ -23,6 +21,7 @@ from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.peer import Peer
 from libtchat.hub.presence import Presence
 from libtchat.hub.quota import Quota
+from libtchat.hub.retries import digest
 from libtchat.hub.texts import Texts
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work, ask
@@ -148,8 +147,8 @@ class Decider:
         """Decide on the group's newest state: *decision* gets an event, or effects."""
         user, request, before = decision.user, decision.request, slot.newest
         try:
-            digest = "" if request.id is None else _digest(request)
-            if (first := self._retried(decision, digest)) is not None:
+            mark = "" if request.id is None else digest(request)
+            if (first := self._retried(decision, mark)) is not None:
                 peer = decision.peer
                 decision.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
                 return
@@ -163,9 +162,9 @@ class Decider:
             return
         after, audience = self._ledger.extend(slot, event)
         decision.audience = self._presence.earlier(audience, decision.arrivals)
-        decision.part = part = Part(decision.key, event.seq - 1, (event,), after, (digest,))
+        decision.part = part = Part(decision.key, event.seq - 1, (event,), after, (mark,))
         self._quota.count(event, 1)
-        if digest or isinstance(request, (Create, Join)):
+        if mark or isinstance(request, (Create, Join)):
             user.expect(part, self._clock.now)
 
     def _event(self, decision: Decision, group: Group | None) -> Event:
@@ -179,7 +178,7 @@ class Decider:
             self._quota.check_invitations(user_key(event.dest), known)
         return event
 
-    def _retried(self, decision: Decision, digest: str) -> Retry | None:
+    def _retried(self, decision: Decision, mark: str) -> Retry | None:
         """Return what the same request with this id made already.
 
         Raises:
@@ -190,7 +189,7 @@ class Decider:
             return None
         # It is noted: when this is decided again, it may not be at hand any more.
         decision.earlier = first = decision.user.retries.find(id, self._clock.now) or decision.earlier
-        if first is not None and first.digest != digest:
+        if first is not None and first.digest != mark:
             raise Refused(ErrorCode.BAD_REQUEST, "this id was used for another request", field="id")
         return first
 
@@ -272,9 +271,3 @@ class Decider:
     def _told(self, key: Key, slot: Slot, event: Event) -> Told:
         after, audience = self._ledger.extend(slot, event)
         return Told(Part(key, event.seq - 1, (event,), after, ("",)), audience)
-
-
-def _digest(request: GroupRequest) -> str:
-    """Return what tells this request from another one with the same id: everything but who asks."""
-    fields = (request.action, *(getattr(request, field.name) for field in attrs.fields(type(request))[1:]))
-    return hashlib.blake2b(repr(fields).encode(), digest_size=16).hexdigest()

@@ -776,7 +776,7 @@ def a_failed_retry_id_is_kept(patch: Patch) -> None:
 
 
 def retry_ids_are_not_kept(patch: Patch) -> None:
-    patch.setattr(Decider, "_retried", lambda decider, decision, digest: None)
+    patch.setattr(Decider, "_retried", lambda decider, decision, mark: None)
 
 
 def a_retry_id_is_not_looked_up(patch: Patch) -> None:
