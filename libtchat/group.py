@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import assert_never
 
+from attrs import field
+
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
@@ -62,9 +64,9 @@ class Group:
     seq: int
     ts: str
     owner: UserKey | None
-    members: Mapping[UserKey, str]
-    invited: Mapping[UserKey, Invited]
-    banned: Mapping[UserKey, str]
+    members: Mapping[UserKey, str] = field(hash=False)
+    invited: Mapping[UserKey, Invited] = field(hash=False)
+    banned: Mapping[UserKey, str] = field(hash=False)
 
     def standing(self, user: UserKey) -> Standing:
         """Tell what *user* is to this group."""

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from libtchat.effect import Append, Loaded, Part
 from libtchat.group import Group, GroupQuery, Standing, admit, decide, evolve, fold, outsiders, subject
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
 from libtchat.message.limits import Limits
-from libtchat.message.names import user_key
+from libtchat.message.names import group_key, user_key
 from libtchat.message.request import (
     REQUESTS,
     Ban,
@@ -363,3 +364,11 @@ def test_any_history_is_the_naive_models(history: Sequence[tuple[str, GroupReque
         assert (group.invited, [*group.banned]) == (state.invited, state.banned)
         assert all(group.standing(user_key(name)) == Standing(state.standing(name)) for name in ("alice", "bob", "eve"))
     assert fold(log) == group
+
+
+def test_a_group_and_what_holds_it_may_be_in_a_set() -> None:
+    event = Created("alice", "wob", 1, TS, "alice")
+    group = evolve(None, event)
+    part = Part(group_key("wob"), 0, (event,), group, ("",))
+    for value in (group, part, Append((part,)), Loaded(group)):
+        assert len({value, copy.deepcopy(value)}) == 1

@@ -254,7 +254,7 @@ def test_a_peer_that_is_gone_when_its_answer_comes_is_forgotten() -> None:
         assert isinstance(question, Ask)
         shell.hub.answered(question, shell.answer_to(question.question), shell.now)
     assert shell.hub.drain() == []
-    assert not shell.hub._ledger.entrances._users
+    assert not shell.hub._newcomers._news
     bob = enter(shell, "bob")
     assert ask(shell, bob, ListUsers())["list"] == ["bob"]
     assert code(shell, bob, Join(None, "wob")) == "group-not-found"

@@ -7,7 +7,9 @@ from harness import UNLIMITED, Shell, ask, code, enter
 
 from libtchat.effect import PeerId, PresenceScope
 from libtchat.hub.hub import Hub
-from libtchat.hub.presence import Peer, Presence, Session
+from libtchat.hub.peer import Peer
+from libtchat.hub.presence import Presence
+from libtchat.hub.user import OnlineUser
 from libtchat.message.limits import Limits
 from libtchat.message.names import user_key
 from libtchat.message.request import Broadcast, Create, Hello, Join, Tell
@@ -77,7 +79,7 @@ def test_texts_to_everybody_come_at_a_rate_of_their_own_for_all_peers_of_a_user(
 def test_everybody_is_one_tuple_while_nobody_comes_or_goes() -> None:
     presence = Presence()
     bucket = Bucket(1, 0)
-    alice, bob = (Session(user_key(name), name, "", bucket) for name in ("alice", "bob"))
+    alice, bob = (OnlineUser(user_key(name), name, "", bucket) for name in ("alice", "bob"))
     peers = [Peer(PeerId(number), "", "", bucket) for number in (1, 2, 3)]
     assert presence.attach(peers[0], alice)
     assert not presence.attach(peers[1], alice)
@@ -85,10 +87,10 @@ def test_everybody_is_one_tuple_while_nobody_comes_or_goes() -> None:
     assert presence.everybody() == (1, 2, 3)
     assert presence.everybody() is presence.everybody()
     assert presence.earlier(presence.everybody(), 2) == (1, 2)
-    assert not presence.detach(peers[0])
+    assert not presence.detach(peers[0], alice)
     assert presence.everybody() == (2, 3)
-    assert presence.detach(peers[1])
+    assert presence.detach(peers[1], alice)
     assert list(presence.online()) == [("bob", "bob")]
-    assert presence.detach(peers[2])
+    assert presence.detach(peers[2], bob)
     assert not len(presence)
     assert presence.everybody() == ()

@@ -58,7 +58,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "connection",
     ),
     "libtchat.hub": (
-        *("line refusal retries throttle", "presence", "entry identity", "entrance", "ledger", "login query", "hub"),
+        *("clock line refusal retries texts throttle work", "user", "peer", "entry presence", "ledger lookup newcomer"),
+        *("identity query quota", "decider login", "router", "hub"),
     ),
     "libtchat.dialect": (
         *("vocabulary", "probe template", "dialect", "answers canonical detect spread"),
@@ -140,7 +141,6 @@ LONG = {
     "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
-    "libtchat.hub.ledger": "deciding and deciding again are two halves of one thing",
     "libtchat.mirror": "one page of the client's view, live and caught up",
     "tchat_client.cli": "one function per subcommand, each with its options",
     "tchat_client.language": "the words, twice: English and French",

@@ -188,9 +188,9 @@ def test_a_fault_of_ours_costs_one_peer_or_ends_the_server_but_never_goes_unnoti
         "from libtchat.hub.identity import Identity\n"
         "enter = Identity.enter\n"
         "def faulty(self, peer, hello, *rest):\n"
-        "    session = enter(self, peer, hello, *rest)\n"
+        "    user = yield from enter(self, peer, hello, *rest)\n"
         "    assert not (hello.sender or '').startswith('faulty'), 'planned'\n"
-        "    return session\n"
+        "    return user\n"
         "Identity.enter = faulty\n"
     )
     server = Server(tmp_path, prelude=prelude)
