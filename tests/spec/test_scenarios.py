@@ -16,7 +16,7 @@ from scenario import Run
 from libtchat.effect import PeerId
 from libtchat.message.request import REQUESTS
 from libtchat.wire.codec import decode_request
-from libtchat.wire.connection import Connection
+from libtchat.wire.connection import ServerEnd
 from libtchat.wire.spelling import ACTIONS
 
 
@@ -82,11 +82,11 @@ class BytesDriver(HubDriver):
     def __init__(self, shell: Shell, chunk: int) -> None:
         super().__init__(shell)
         self.chunk = chunk
-        self.connections: dict[str, Connection] = {}
+        self.connections: dict[str, ServerEnd] = {}
 
     def open(self, label: str) -> None:
         super().open(label)
-        self.connections[label] = Connection(self.shell.limits)
+        self.connections[label] = ServerEnd(self.shell.limits)
 
     def write(self, label: str, data: bytes) -> None:
         size = self.chunk or len(data)
