@@ -112,7 +112,7 @@ class Hub:
         return peer
 
     def handle(self, peer: PeerId, items: Sequence[Item], now: float) -> None:
-        """Take what `libtchat.wire.connection.Connection` made of a peer's bytes; None: nothing more will come."""
+        """Take what `libtchat.wire.connection.ServerEnd` made of a peer's bytes; None: nothing more will come."""
         it = self._peers.get(peer)
         if it is None or it.ended:
             return

@@ -18,7 +18,7 @@ from libtchat.wire.framing import FrameFault, Framer
 from libtchat.wire.glance import read_requests
 from libtchat.wire.spelling import ACTIONS
 
-__all__ = ["CRLF", "Connection", "ServerConnection"]
+__all__ = ["CRLF", "ClientEnd", "ServerEnd"]
 
 CRLF = b"\r\n"
 """What ends every server message."""
@@ -27,7 +27,7 @@ _SPELLED_OTHERWISE = frozenset(ACTIONS.values())
 _MAX_SERVER_FRAME_BYTES = 1024 * 1024  # other servers know no pages
 
 
-class Connection:
+class ServerEnd:
     """The server's end of one connection.
 
     Attributes:
@@ -116,7 +116,7 @@ class Connection:
             self.spells[action] = spelled
 
 
-class ServerConnection:
+class ClientEnd:
     """The client's end: a connection to a server, ours or somebody else's."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:

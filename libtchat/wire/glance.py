@@ -1,7 +1,7 @@
 """Requests read at a glance: a block of plain lines, as nearly every read is, many in one go.
 
 It gives what `libtchat.wire.codec.decode_request` gives for each line, or nothing at all: whatever takes a closer
-look (an escape, a number, another spelling that may be wrong) is the codec's. `Connection` asks here first.
+look (an escape, a number, another spelling that may be wrong) is the codec's. `ServerEnd` asks here first.
 """
 
 from __future__ import annotations

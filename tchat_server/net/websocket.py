@@ -1,6 +1,6 @@
 """A peer behind WebSocket: frames <-> what the rest of the server takes for a TCP connection (R-ws-...).
 
-`WebSocketConnection` stands where `libtchat.wire.connection.Connection` stands, `FramedTransport` where asyncio's
+`WebSocketConnection` stands where `libtchat.wire.connection.ServerEnd` stands, `FramedTransport` where asyncio's
 transport does. What a frame is, and what is wrong with one, is the `websockets` package's to know.
 """
 
@@ -21,7 +21,7 @@ from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.limits import Limits
 from libtchat.message.request import Request
 from libtchat.rate import Bucket
-from libtchat.wire.connection import Connection
+from libtchat.wire.connection import ServerEnd
 from tchat_server.net.linger import Lingering
 
 try:
@@ -49,7 +49,7 @@ _KEPT_BYTES = 256 * 1024
 """More than is told to many in one tick; it bounds what is kept."""
 
 
-class WebSocketConnection(Connection):
+class WebSocketConnection(ServerEnd):
     """The server's end of one connection whose messages come in frames.
 
     Args:
