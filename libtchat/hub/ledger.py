@@ -10,7 +10,7 @@ from libtchat.effect import Part, PeerId
 from libtchat.group import Group, evolve, outsiders, subject
 from libtchat.hub.presence import Presence
 from libtchat.hub.user import OnlineUser
-from libtchat.message.event import Event
+from libtchat.message.event import Event, Said
 from libtchat.message.names import Key, user_key
 
 __all__ = ["Ledger", "Slot"]
@@ -106,6 +106,8 @@ class Ledger:
         """Add a decided *event* to a group; return the group after it and the peers that hear it."""
         before = slot.newest
         slot.newest = after = evolve(before, event)
+        if slot.audience and isinstance(event, Said):
+            return after, slot.audience  # a text changes nobody's standing
         if before is not None and before.members is not after.members and (changed := subject(event)) is not None:
             user = user_key(changed)
             change = slot.hear if user in after.members else slot.hear_no_more
