@@ -21,7 +21,7 @@ import attrs
 import click
 
 from libtchat.hub.hub import Hub
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
@@ -221,7 +221,7 @@ def _open_log(settings: Settings) -> EventLog:
     return SqliteLog.open(path, durability=settings.durability, limits=settings.limits)
 
 
-def _fitting(limits: Limits) -> Limits:
+def _fitting(limits: ServerLimits) -> ServerLimits:
     """Accept no more connections than there can be open files."""
     asked = limits.max_peers
     fit, files = descriptor.make_room(asked)

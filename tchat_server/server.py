@@ -15,7 +15,7 @@ from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Re
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Event
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Goodbye, Message
 from tchat_server.clock import time_of_day
@@ -65,7 +65,7 @@ class Server:
         hub: Hub,
         log: EventLog,
         *,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: ServerLimits = DEFAULT_LIMITS,
         trace: Callable[[str, str, bytes], None] | None = None,
         site: Site | None = None,
         make_peer: Callable[[Server, str, str], PeerProtocol] = PeerProtocol,

@@ -27,7 +27,7 @@ from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Event, Invited
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key, group_key, is_guest, user_key
 from libtchat.message.request import Create, GroupRequest, Join, Leave, Say
 from libtchat.rate import Bucket
@@ -39,7 +39,7 @@ __all__ = ["Decider"]
 class Decider:
     """Decides for one hub."""
 
-    limits: Limits
+    limits: ServerLimits
     _clock: Clock
     _line: Line[AnyEntry]
     _presence: Presence

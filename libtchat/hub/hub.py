@@ -31,7 +31,7 @@ from libtchat.hub.texts import Texts, together
 from libtchat.hub.work import Work
 from libtchat.message.errors import Violation
 from libtchat.message.event import Event
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, is_guest
 from libtchat.message.request import Request, Say
 from libtchat.rate import Bucket
@@ -54,7 +54,7 @@ class Hub:
     """
 
     server: str = "libtchat"
-    limits: Limits = DEFAULT_LIMITS
+    limits: ServerLimits = DEFAULT_LIMITS
     presence_scope: PresenceScope = "auto"
     require_auth: bool = False
     _peers: dict[PeerId, Peer] = field(factory=dict, init=False)

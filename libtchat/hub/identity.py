@@ -19,7 +19,7 @@ from libtchat.hub.throttle import Throttle
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
 from libtchat.message.request import Hello, Register
 from libtchat.rate import Bucket
@@ -34,7 +34,7 @@ _MAX_TOKENS = 100_000
 class Identity:
     """The tokens given, the passwords on their way to the log and those tried."""
 
-    limits: Limits
+    limits: ServerLimits
     _clock: Clock
     _presence: Presence
     _newcomers: Newcomers

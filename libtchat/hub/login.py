@@ -18,7 +18,7 @@ from libtchat.hub.presence import Presence
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import user_key
 from libtchat.message.reply import PresenceNotice
 from libtchat.message.request import Hello
@@ -35,7 +35,7 @@ class Login:
         require_auth: a user without a password may do nothing but `register`.
     """
 
-    limits: Limits
+    limits: ServerLimits
     scope: PresenceScope
     require_auth: bool
     _line: Line[AnyEntry]

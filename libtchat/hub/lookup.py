@@ -11,7 +11,7 @@ from libtchat.hub.presence import Presence
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import UserKey, user_key
 from libtchat.message.request import Ban, GroupRequest, Invite
 
@@ -22,7 +22,7 @@ __all__ = ["Lookup"]
 class Lookup:
     """Looks up at hand, and in the log what is not at hand."""
 
-    limits: Limits
+    limits: ServerLimits
     _clock: Clock
     _presence: Presence
 

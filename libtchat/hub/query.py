@@ -22,7 +22,7 @@ from libtchat.hub.refusal import error_for
 from libtchat.hub.user import OnlineUser
 from libtchat.message import reply
 from libtchat.message.errors import ErrorCode, Refused, Violation
-from libtchat.message.limits import PROTOCOL_VERSION, Limits
+from libtchat.message.limits import PROTOCOL_VERSION, ServerLimits
 from libtchat.message.names import UserKey, group_key, user_key
 from libtchat.message.request import (
     Broadcast,
@@ -49,7 +49,7 @@ class Replies:
     """Answers from one hub's presence and groups. *server*: the program's name and version, for people."""
 
     server: str
-    limits: Limits
+    limits: ServerLimits
     _clock: Clock
     _presence: Presence
     _ledger: Ledger

@@ -10,7 +10,7 @@ from libtchat.hub.ledger import Ledger
 from libtchat.hub.user import OnlineUser
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Event, Invited
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import UserKey, user_key
 from libtchat.message.request import Create, Join
 
@@ -21,7 +21,7 @@ __all__ = ["Quota"]
 class Quota:
     """The shares of all users of one hub."""
 
-    limits: Limits
+    limits: ServerLimits
     _ledger: Ledger
     _inviting: dict[UserKey, int] = Factory(dict)
 

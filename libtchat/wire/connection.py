@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from attrs import evolve
 
 from libtchat.message.errors import ErrorCode, Violation
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, MAX_FRAME_BYTES, ServerLimits
 from libtchat.message.reply import Foreign, Message
 from libtchat.message.request import Request
 from libtchat.wire.codec import action_of, decode_request, encode_request, read_message
@@ -36,7 +36,7 @@ class ServerEnd:
         spaced: no request of this peer was followed by LF so far: it is to be written to at intervals (R-pace).
     """
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, limits: ServerLimits = DEFAULT_LIMITS) -> None:
         self.spells: dict[str, str] = {}
         self.mid_frame = False
         self.spaced = True
@@ -119,9 +119,9 @@ class ServerEnd:
 class ClientEnd:
     """The client's end: a connection to a server, ours or somebody else's."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, limits: ServerLimits = DEFAULT_LIMITS) -> None:
         self._framer = Framer(
-            evolve(limits, max_frame_bytes=max(limits.max_frame_bytes, _MAX_SERVER_FRAME_BYTES), max_garbage_runs=2**31)
+            evolve(limits, max_frame_bytes=max(MAX_FRAME_BYTES, _MAX_SERVER_FRAME_BYTES), max_garbage_runs=2**31)
         )
         self.broken = False
 

@@ -17,7 +17,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from libtchat.message.errors import ErrorCode, ProtocolError
 from libtchat.message.event import EVENTS, Event
-from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.limits import MAX_INTEGER
 from libtchat.message.reply import Error, Groups, Welcome
 from libtchat.message.request import REQUESTS, Ban, Kick, ListMessages, ListStates
 from libtchat.wire.spelling import FIELDS, read_fields
@@ -27,7 +27,7 @@ __all__ = ["FROM", "Shape", "is_text", "shape_of"]
 FROM = (("sender", ("from",)),)
 """Where a server message has who caused it, for `read_fields`."""
 
-_MAX_INTEGER = DEFAULT_LIMITS.max_integer
+_MAX_INTEGER = MAX_INTEGER
 
 # Fields that have a default but are always written.
 _ALWAYS: Mapping[type[Any], tuple[str, ...]] = {

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from libtchat.effect import Item, PeerId
 from libtchat.message.errors import ErrorCode
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.reply import Error
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF, ServerEnd
@@ -34,7 +34,7 @@ _UNAVAILABLE = codec.encode(Error(ErrorCode.UNAVAILABLE)) + CRLF
 class Owner(Protocol):
     """What a connection tells the server."""
 
-    limits: Limits
+    limits: ServerLimits
     rota: Rota
     trace: Callable[[str, str, bytes], None] | None
     meet: Callable[[PeerProtocol, bytes], None] | None

@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 from websockets.streams import StreamReader
 
 from libtchat.message.errors import ErrorCode, Violation
-from libtchat.message.limits import Limits
+from libtchat.message.limits import MAX_FRAME_BYTES, ServerLimits
 from libtchat.message.request import Request
 from libtchat.rate import Bucket
 from libtchat.wire.connection import ServerEnd
@@ -63,7 +63,7 @@ class WebSocketConnection(ServerEnd):
 
     def __init__(
         self,
-        limits: Limits,
+        limits: ServerLimits,
         *,
         heard: Callable[[bytes], None] | None,
         reply: Callable[[bytes], None],
@@ -73,7 +73,7 @@ class WebSocketConnection(ServerEnd):
         super().__init__(limits)
         self.spaced = False
         self.closing = b""
-        self._protocol = ServerProtocol(state=OPEN, max_size=limits.max_frame_bytes, logger=SILENT)
+        self._protocol = ServerProtocol(state=OPEN, max_size=MAX_FRAME_BYTES, logger=SILENT)
         self._heard, self._reply, self._hurry, self._clock = heard, reply, hurry, clock
         self._parts: list[bytes] = []
         self._failed = False
@@ -194,7 +194,7 @@ class WebSocketConnection(ServerEnd):
         if error is None or self._failed:
             return
         if self._protocol.close_sent is not None and self._protocol.close_sent.code == _TOO_BIG:
-            limit = self._limits.max_frame_bytes
+            limit = MAX_FRAME_BYTES
             items.append(Violation(ErrorCode.TOO_LARGE, True, f"a message has at most {limit} bytes", limit=limit))
         else:
             items.append(Violation(ErrorCode.BAD_JSON, True, f"this is no WebSocket frame: {error}"))

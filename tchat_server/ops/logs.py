@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Literal
 
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.rate import Buckets
 from libtchat.wire.framing import FrameFault, Framer
 from libtchat.wire.redaction import Redactor, redact
@@ -34,7 +34,7 @@ def set_up_logging(level: str, format: LogFormat, outlet: Outlet) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
-def tracer(outlet: Outlet, limits: Limits) -> Callable[[str, str, bytes], None]:
+def tracer(outlet: Outlet, limits: ServerLimits) -> Callable[[str, str, bytes], None]:
     """Return what writes to *outlet* what went over the wire, one line per message, without passwords and tokens.
 
     It takes the peer's address, "<" for what came from the peer or ">" for what went to it, and bytes; those from a

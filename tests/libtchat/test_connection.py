@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.event import Created, Joined, Said
-from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.limits import DEFAULT_LIMITS, MAX_FRAME_BYTES
 from libtchat.message.reply import Error, Foreign, Goodbye, Message, States, Users
 from libtchat.message.request import Create, Hello, Join, ListMessages, Ping, Request, Say
 from libtchat.wire import strict_json
@@ -105,7 +105,7 @@ def test_what_is_read_at_a_glance_is_what_is_read_byte_by_byte(
 @pytest.mark.parametrize("size", [1, 7, 1_000_000])
 def test_after_a_fatal_violation_nothing_comes(size: int) -> None:
     for data, code, limit in (
-        (b'{"action":"ping"' + b" " * DEFAULT_LIMITS.max_frame_bytes, ErrorCode.TOO_LARGE, 65536),
+        (b'{"action":"ping"' + b" " * MAX_FRAME_BYTES, ErrorCode.TOO_LARGE, 65536),
         (b"GET / HTTP/1.1\r\n\r\n", ErrorCode.BAD_JSON, None),
     ):
         (item,) = received(data + b'}\n{"action":"ping"}\n', size)
