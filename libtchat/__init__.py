@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from libtchat.group import Group, decide, evolve, fold
     from libtchat.hub.hub import Hub
     from libtchat.message.errors import ErrorCode, Refused, TchatError, Violation
-    from libtchat.message.limits import Limits
+    from libtchat.message.limits import ServerLimits
     from libtchat.mirror import Mirror
     from libtchat.wire.codec import decode_message, decode_request, encode, encode_page, encode_request
     from libtchat.wire.connection import ClientEnd, ServerEnd
@@ -24,10 +24,10 @@ __all__ = [
     "ErrorCode",
     "Group",
     "Hub",
-    "Limits",
     "Mirror",
     "Refused",
     "ServerEnd",
+    "ServerLimits",
     "TchatError",
     "Violation",
     "decide",
@@ -44,7 +44,7 @@ _HOMES = {
     "group": ("Group", "decide", "evolve", "fold"),
     "hub.hub": ("Hub",),
     "message.errors": ("ErrorCode", "Refused", "TchatError", "Violation"),
-    "message.limits": ("Limits",),
+    "message.limits": ("ServerLimits",),
     "mirror": ("Mirror",),
     "wire.codec": ("decode_message", "decode_request", "encode", "encode_page", "encode_request"),
     "wire.connection": ("ClientEnd", "ServerEnd"),

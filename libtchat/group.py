@@ -12,7 +12,7 @@ from typing import assert_never
 
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import UserKey, check_any_user_name, check_group_name, user_key
 from libtchat.message.request import (
     Ban,
@@ -142,7 +142,7 @@ def decide(
     *,
     ts: str,
     known_dest: str | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ServerLimits = DEFAULT_LIMITS,
     key: UserKey | None = None,
 ) -> Event:
     """Decide what *request* does to *group*.
@@ -315,7 +315,7 @@ def _check_target(
     return known_dest or check_any_user_name(request.dest, field="dest"), key
 
 
-def _check_room(group: Group, limits: Limits) -> None:
+def _check_room(group: Group, limits: ServerLimits) -> None:
     if len(group.invited) + len(group.banned) >= limits.max_invited_and_banned:
         raise Refused(
             ErrorCode.LIMIT_REACHED,

@@ -20,7 +20,7 @@ import attrs
 import click
 
 from libtchat.hub.hub import Hub
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
 from tchat_server.net.tls import Certificate
 from tchat_server.ops import descriptor
@@ -145,7 +145,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
     log = _open_log(settings)
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
-    trace = journal.tracer(outlet, settings.limits) if settings.trace else None
+    trace = journal.tracer(outlet) if settings.trace else None
     server = Server(hub, log, limits=settings.limits, trace=trace)
     watchdog = Watchdog(server)
     loop.set_exception_handler(server.supervisor.handle)
@@ -201,7 +201,7 @@ def _open_log(settings: Settings) -> EventLog:
     return SqliteLog.open(path, durability=settings.durability, limits=settings.limits)
 
 
-def _fitting(limits: Limits) -> Limits:
+def _fitting(limits: ServerLimits) -> ServerLimits:
     """Accept no more connections than there can be open files."""
     asked = limits.max_peers
     fit, files = descriptor.make_room(asked)

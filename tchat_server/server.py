@@ -16,7 +16,7 @@ from libtchat.hub.hub import Hub
 from libtchat.hub.presence import Item
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Event
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Goodbye, Message
 from tchat_server.clock import time_of_day
@@ -62,7 +62,7 @@ class Server:
         hub: Hub,
         log: EventLog,
         *,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: ServerLimits = DEFAULT_LIMITS,
         trace: Callable[[str, str, bytes], None] | None = None,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()

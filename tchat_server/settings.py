@@ -12,7 +12,7 @@ import click
 from platformdirs import user_state_path
 
 from libtchat.hub.presence import PresenceScope
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.value import frozen
 from tchat_server.ops.logs import LogFormat
 
@@ -63,7 +63,7 @@ class Settings:
     admin_listen: _Address | None
     db: str
     durability: Durability
-    limits: Limits
+    limits: ServerLimits
     port_file: Path | None
     presence: PresenceScope
     require_auth: bool

@@ -22,7 +22,7 @@ from libtchat.hub.query import Queries
 from libtchat.hub.refusal import error_for, too_fast
 from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.event import Event
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import (
     Ban,
@@ -67,7 +67,7 @@ class Hub:
     """
 
     server: str = "libtchat"
-    limits: Limits = DEFAULT_LIMITS
+    limits: ServerLimits = DEFAULT_LIMITS
     presence_scope: PresenceScope = "auto"
     require_auth: bool = False
     _peers: dict[PeerId, Peer] = field(factory=dict, init=False)

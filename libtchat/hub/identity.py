@@ -15,7 +15,7 @@ from libtchat.hub.presence import Peer, Presence, Session, Unanswered
 from libtchat.hub.retries import Retries
 from libtchat.hub.throttle import Throttle
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
 from libtchat.message.request import Hello, Register
 from libtchat.rate import Bucket
@@ -30,7 +30,7 @@ _MAX_TOKENS = 100_000
 class Identity:
     """The tokens given, the passwords on their way to the log and those tried."""
 
-    limits: Limits
+    limits: ServerLimits
     _presence: Presence
     _tokens: dict[UserKey, tuple[str, float]] = Factory(dict)
     _saving: dict[UserKey, SaveUser] = Factory(dict)

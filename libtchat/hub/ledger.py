@@ -34,7 +34,7 @@ from libtchat.hub.outcome import Outcome
 from libtchat.hub.presence import Peer, Presence, Session
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Created, Event, Invited, Said
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key, UserKey, group_key, is_guest, user_key
 from libtchat.message.request import Ban, Create, GroupRequest, Invite, Join, Leave, Say
 from libtchat.rate import Bucket
@@ -81,7 +81,7 @@ class Ledger:
         ahead: how far the time of day (seconds since the epoch, UTC) is ahead of that; only `ts` tells it.
     """
 
-    limits: Limits
+    limits: ServerLimits
     presence: Presence
     line: Line[Outcome]
     now: float = 0.0

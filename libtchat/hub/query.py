@@ -18,7 +18,7 @@ from libtchat.hub.presence import Item, Peer, Presence, Session
 from libtchat.hub.refusal import error_for
 from libtchat.message import reply
 from libtchat.message.errors import ErrorCode, Refused, Violation
-from libtchat.message.limits import PROTOCOL_VERSION, Limits
+from libtchat.message.limits import DEFAULT_PAGE_ENTRIES, PROTOCOL_VERSION, ServerLimits
 from libtchat.message.names import UserKey, group_key, user_key
 from libtchat.message.request import (
     Broadcast,
@@ -44,7 +44,7 @@ class Queries:
     """Answers from one hub's presence and ledger. *server*: the program's name and version, for people."""
 
     server: str
-    limits: Limits
+    limits: ServerLimits
     _presence: Presence
     _ledger: Ledger
 
@@ -150,7 +150,7 @@ class Queries:
         if isinstance(request, ListStates):
             kinds = Kinds.ALL if request.all else Kinds.STATES
         before = group.seq + 1 if request.before is None else min(request.before, group.seq + 1)
-        limit = self.limits.default_page_entries if request.limit is None else request.limit
+        limit = DEFAULT_PAGE_ENTRIES if request.limit is None else request.limit
         key = group_key(group.name)
         return Read(peer.id, key, group.name, kinds, request.after, before, limit, request.action, request.id)
 
@@ -162,7 +162,7 @@ def _below(entries: list[tuple[UserKey, str]], end: UserKey | None) -> list[tupl
     return entries if end is None else entries[: bisect_left(entries, (end,))]
 
 
-def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits) -> reply.Groups:
+def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: ServerLimits) -> reply.Groups:
     """Complete the answer of a `ReadGroups`.
 
     Args:
@@ -182,7 +182,7 @@ def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits
     return reply.Groups(shown, private, mine, more or is_cut, groups.id)
 
 
-def cut(names: Iterable[str], limits: Limits) -> tuple[tuple[str, ...], bool]:
+def cut(names: Iterable[str], limits: ServerLimits) -> tuple[tuple[str, ...], bool]:
     """Take names until a page is full, but at least one (R-op-list-cut).
 
     Returns:

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address
 
 from attrs import Factory, define
 
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from tchat_server.net.ending import CloseReason
 from tchat_server.ops.metrics import Metrics
 
@@ -26,7 +26,7 @@ _LOOPBACK = ("127.0.0.1", "::1")
 class Crowd:
     """Everybody who entered and did not leave yet."""
 
-    limits: Limits
+    limits: ServerLimits
     metrics: Metrics
     size: int = 0
     _per_host: Counter[str] = Factory(Counter)

@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from tchat_server.net.admission import Crowd
 from tchat_server.net.ending import CloseReason, Ending
 
@@ -31,7 +31,7 @@ _NO_DESCRIPTOR_PAUSE_SECONDS = 0.2
 _NO_DESCRIPTOR_LOG_SECONDS = 10.0
 
 
-def bind(host: str, port: int, limits: Limits) -> socket.socket:
+def bind(host: str, port: int, limits: ServerLimits) -> socket.socket:
     """Return a socket that listens; port 0 takes a free one. Raises OSError if the address can't be bound.
 
     Of what it accepts, the kernel notices whose other end is gone without a word: accepted sockets inherit its options.

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 from libtchat.effect import PeerId
 from libtchat.hub.presence import Item
 from libtchat.message.errors import ErrorCode
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.reply import Error
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF, ServerEnd
@@ -35,7 +35,7 @@ _UNAVAILABLE = codec.encode(Error(ErrorCode.UNAVAILABLE)) + CRLF
 class Owner(Protocol):
     """What a connection tells the server."""
 
-    limits: Limits
+    limits: ServerLimits
     rota: Rota
     trace: Callable[[str, str, bytes], None] | None
 
@@ -86,7 +86,7 @@ class PeerProtocol(Accepted):
 
     def __init__(self, owner: Owner, host: str, address: str) -> None:
         self._owner, self.host, self.address = owner, host, address
-        self.connection = ServerEnd(owner.limits)
+        self.connection = ServerEnd()
         self.ending: Ending | None = None
         self.was_opened = self.has_spoken = self.has_ended = False
         self.since = 0.0

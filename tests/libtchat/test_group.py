@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from libtchat.group import Group, GroupQuery, Standing, admit, decide, evolve, fold, outsiders, subject
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import user_key
 from libtchat.message.request import (
     REQUESTS,
@@ -254,24 +254,24 @@ def test_a_clock_that_goes_back_does_not_turn_a_group_back() -> None:
 @pytest.mark.parametrize(
     ("request_", "limits", "limit"),
     [
-        (Join(None, "wob"), Limits(max_members=3), 3),
-        (Invite(None, "wob", "stranger"), Limits(max_invited_and_banned=4), 4),
-        (Ban(None, "wob", "stranger"), Limits(max_invited_and_banned=4), 4),
-        (Ban(None, "wob", "member"), Limits(max_invited_and_banned=4), 4),
+        (Join(None, "wob"), ServerLimits(max_members=3), 3),
+        (Invite(None, "wob", "stranger"), ServerLimits(max_invited_and_banned=4), 4),
+        (Ban(None, "wob", "stranger"), ServerLimits(max_invited_and_banned=4), 4),
+        (Ban(None, "wob", "member"), ServerLimits(max_invited_and_banned=4), 4),
     ],
     ids=["join", "invite", "ban a stranger", "ban a member"],
 )
-def test_a_full_group_takes_nobody_more(request_: GroupRequest, limits: Limits, limit: int) -> None:
+def test_a_full_group_takes_nobody_more(request_: GroupRequest, limits: ServerLimits, limit: int) -> None:
     actor = "none" if isinstance(request_, Join) else "owner"
     with pytest.raises(Refused) as caught:
         decide(a_group(), request_, actor, ts=TS, known_dest="stranger", limits=limits)
     assert (caught.value.code, caught.value.limit) == (ErrorCode.LIMIT_REACHED, limit)
-    roomy = Limits(max_members=limits.max_members + 1, max_invited_and_banned=limits.max_invited_and_banned + 1)
+    roomy = ServerLimits(max_members=limits.max_members + 1, max_invited_and_banned=limits.max_invited_and_banned + 1)
     assert decide(a_group(), request_, actor, ts=TS, known_dest="stranger", limits=roomy).seq == a_group().seq + 1
 
 
 def test_a_full_group_may_ban_whom_it_invited_and_repeat_an_invitation() -> None:
-    group, full = a_group(), Limits(max_invited_and_banned=4)
+    group, full = a_group(), ServerLimits(max_invited_and_banned=4)
     assert isinstance(decide(group, Ban(None, "wob", "invited"), "owner", ts=TS, limits=full), Banned)
     assert (
         decide(group, Invite(None, "wob", "invited"), "owner", ts=TS, limits=full) == group.invited[user_key("invited")]

@@ -11,7 +11,7 @@ from libtchat.effect import Answer, Ask, HashPassword, PeerId, SaveUser
 from libtchat.hub.hub import Hub
 from libtchat.hub.presence import Item
 from libtchat.message.errors import ErrorCode, Violation
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.request import Create, Hello, Join, ListUsers, Ping, Quit, Register, Say
 
 
@@ -271,7 +271,7 @@ def test_nothing_is_taken_from_a_peer_that_quit_or_broke_the_stream() -> None:
 
 
 def test_requests_come_at_a_rate_and_the_wait_is_told() -> None:
-    shell = Shell(hub=Hub("test", Limits(request_burst=3, requests_per_second=2.0)))
+    shell = Shell(hub=Hub("test", ServerLimits(request_burst=3, requests_per_second=2.0)))
     peer = shell.connect()
     answers = [ask(shell, peer, Ping(str(number))) for number in range(5)]
     assert [message["action"] for message in answers] == ["ping"] * 3 + ["error"] * 2

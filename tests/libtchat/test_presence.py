@@ -8,7 +8,7 @@ from harness import UNLIMITED, Shell, ask, code, enter
 from libtchat.effect import PeerId
 from libtchat.hub.hub import Hub
 from libtchat.hub.presence import Peer, Presence, PresenceScope, Session
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import user_key
 from libtchat.message.request import Broadcast, Create, Hello, Join, Tell
 from libtchat.rate import Bucket
@@ -37,7 +37,7 @@ def test_the_scope_says_who_hears_of_whom(scope: PresenceScope, hears_a_stranger
 
 
 def test_a_crowd_only_hears_of_those_it_shares_a_group_with() -> None:
-    shell = Shell(hub=Hub("test", Limits(max_presence_users=3)))
+    shell = Shell(hub=Hub("test", ServerLimits(max_presence_users=3)))
     alice = enter(shell, "alice")
     enter(shell, "bob"), enter(shell, "carol")
     assert notices(shell, alice) == [("connect", "bob"), ("connect", "carol")]
@@ -61,7 +61,7 @@ def test_only_the_first_peer_comes_and_only_the_last_one_goes() -> None:
 
 
 def test_texts_to_everybody_come_at_a_rate_of_their_own_for_all_peers_of_a_user() -> None:
-    shell = Shell(hub=Hub("test", Limits(broadcast_burst=2, broadcasts_per_second=1.0)))
+    shell = Shell(hub=Hub("test", ServerLimits(broadcast_burst=2, broadcasts_per_second=1.0)))
     first = shell.connect()
     token = ask(shell, first, Hello("alice"))["token"]
     second, bob = enter(shell, "alice", token=token), enter(shell, "bob")
