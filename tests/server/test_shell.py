@@ -244,7 +244,7 @@ async def test_nothing_is_written_to_who_is_gone() -> None:
 
 
 def test_a_fault_of_ours_in_writing_ends_the_server_with_the_reason_and_tells_nothing(tmp_path: Path) -> None:
-    prelude = "from tchat_server.store.sqlite import rows as session\nsession.Session.append = lambda *_: 1 // 0\n"
+    prelude = "from tchat_server.store.sqlite import rows\nrows.RowWriter.append = lambda *_: 1 // 0\n"
     server = Server(tmp_path, "--db", str(tmp_path / "t.db"), prelude=prelude)
     with server.client("alice") as alice:
         alice.send(action="cgroupe", group="wob")
