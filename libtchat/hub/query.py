@@ -22,7 +22,7 @@ from libtchat.hub.refusal import error_for
 from libtchat.hub.user import OnlineUser
 from libtchat.message import reply
 from libtchat.message.errors import ErrorCode, Refused, Violation
-from libtchat.message.limits import PROTOCOL_VERSION, ServerLimits
+from libtchat.message.limits import DEFAULT_PAGE_ENTRIES, PROTOCOL_VERSION, ServerLimits
 from libtchat.message.names import UserKey, group_key, user_key
 from libtchat.message.request import (
     Broadcast,
@@ -152,7 +152,7 @@ class Replies:
         if isinstance(request, ListStates):
             kinds = PageKind.ALL if request.all else PageKind.STATES
         before = group.seq + 1 if request.before is None else min(request.before, group.seq + 1)
-        limit = self.limits.default_page_entries if request.limit is None else request.limit
+        limit = DEFAULT_PAGE_ENTRIES if request.limit is None else request.limit
         key = group_key(group.name)
         return Read(peer.id, key, group.name, kinds, request.after, before, limit, request.action, request.id)
 

@@ -14,14 +14,10 @@ from typing import Any
 from libtchat.message.errors import ErrorCode, ProtocolError, Violation
 from libtchat.message.event import EVENTS, Event, Said
 from libtchat.message.limits import (
-    DEFAULT_LIMITS,
-    MAX_COMMAS,
     MAX_DEPTH,
     MAX_ID_BYTES,
-    MAX_KEYS,
-    MAX_MSG_BYTES,
+    MAX_PAGE_ENTRIES,
     MAX_REASON_BYTES,
-    ServerLimits,
 )
 from libtchat.message.reply import REPLIES, Foreign, Message, Messages, PresenceNotice, States
 from libtchat.message.request import (
@@ -80,7 +76,7 @@ _MANY = 1_000_000  # keys and commas: a page holds many events
 # Requests
 
 
-def decode_request(frame: bytes, limits: ServerLimits = DEFAULT_LIMITS) -> Request | Violation:
+def decode_request(frame: bytes) -> Request | Violation:
     """Read what a client sent. Raises nothing for what a peer may send.
 
     Returns:
@@ -88,7 +84,7 @@ def decode_request(frame: bytes, limits: ServerLimits = DEFAULT_LIMITS) -> Reque
         what could be read of who asked for what. An action that begins with `ack-` is an unknown one.
     """
     try:
-        found = strict_json.loads(frame, max_depth=MAX_DEPTH, max_keys=MAX_KEYS, max_commas=MAX_COMMAS)
+        found = strict_json.loads(frame)
     except ProtocolError as error:
         return Violation(error.code, detail=error.detail)
     wrapped = found.get(WRAPPER)
@@ -110,8 +106,8 @@ def decode_request(frame: bytes, limits: ServerLimits = DEFAULT_LIMITS) -> Reque
             read_privacy(found)
         request: Request = shape.read(found, has_escapes=_BACKSLASH in frame)
         size = len(frame)
-        if shape.is_page or size > MAX_REASON_BYTES or size > MAX_MSG_BYTES or "id" in found:
-            check_sizes(request, shape, limits, size)
+        if shape.is_page or size > MAX_REASON_BYTES or "id" in found:
+            check_sizes(request, shape, size)
     except ProtocolError as error:
         return _violation(error, found, identifies=kind not in _NAMES_NOBODY)
     return request
@@ -140,17 +136,16 @@ def _lacks(found: Mapping[str, Any], names: tuple[str, ...]) -> bool:
     return False
 
 
-def check_sizes(request: Request, shape: Shape, limits: ServerLimits, frame_bytes: int) -> None:
+def check_sizes(request: Request, shape: Shape, frame_bytes: int) -> None:
     """Check what of *request*, read from so many bytes, may be too large. Raises ProtocolError, with the field."""
-    for name, limit_name, code in shape.sizes:
-        limit: int = getattr(limits, limit_name)
+    for name, limit, code in shape.sizes:
         if frame_bytes > limit:  # else no text in it can be larger
             text: str | None = getattr(request, name)
             if text and len(text.encode()) > limit:
                 raise ProtocolError(code, f"{name} is above {limit} bytes", field=name, limit=limit)
     if shape.is_page:
         assert isinstance(request, ListMessages | ListStates)
-        most = limits.max_page_entries
+        most = MAX_PAGE_ENTRIES
         if request.limit is not None and not 1 <= request.limit <= most:
             raise ProtocolError(ErrorCode.BAD_REQUEST, f"limit is a number from 1 to {most}", field="limit")
         if request.before is not None and request.after is not None:

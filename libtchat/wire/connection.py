@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from attrs import evolve
-
 from libtchat.message.errors import ErrorCode, Violation
-from libtchat.message.limits import DEFAULT_LIMITS, MAX_FRAME_BYTES, ServerLimits
 from libtchat.message.reply import Foreign, Message
 from libtchat.message.request import Request
 from libtchat.wire.codec import action_of, decode_request, encode_request, read_message
@@ -36,12 +33,11 @@ class ServerEnd:
         spaced: no request of this peer was followed by LF so far: it is to be written to at intervals (R-pace).
     """
 
-    def __init__(self, limits: ServerLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self) -> None:
         self.spells: dict[str, str] = {}
         self.mid_frame = False
         self.spaced = True
-        self._limits = limits
-        self._framer = Framer(limits)
+        self._framer = Framer()
 
     def receive(self, data: bytes) -> Sequence[Request | Violation]:
         """Feed bytes read from the peer, cut anywhere. Raises nothing for what a peer may send.
@@ -51,7 +47,7 @@ class ServerEnd:
         """
         framer = self._framer
         lines = framer.lines(data)
-        if lines is not None and (requests := read_requests(data, lines, self._limits)) is not None:
+        if lines is not None and (requests := read_requests(data, lines)) is not None:
             framer.passed(data)
             self.spaced = not framer.ends_with_newline
             if self.spells:
@@ -69,7 +65,7 @@ class ServerEnd:
             One request or violation for each; nothing for an action that begins with `ack-`.
         """
         data = texts[0] if len(texts) == 1 else b"".join(texts)
-        if (requests := read_requests(data, texts, self._limits)) is not None:
+        if (requests := read_requests(data, texts)) is not None:
             if self.spells:
                 for request in requests:
                     self._learn(request.action)
@@ -82,7 +78,7 @@ class ServerEnd:
             if not isinstance(frame, bytes):
                 items.append(Violation(frame.code, frame.fatal, frame.detail, limit=frame.limit))
                 continue
-            item = decode_request(frame, self._limits)
+            item = decode_request(frame)
             if isinstance(item, Violation):
                 if item.code is ErrorCode.UNKNOWN_ACTION and item.request and item.request.startswith("ack-"):
                     continue
@@ -119,10 +115,8 @@ class ServerEnd:
 class ClientEnd:
     """The client's end: a connection to a server, ours or somebody else's."""
 
-    def __init__(self, limits: ServerLimits = DEFAULT_LIMITS) -> None:
-        self._framer = Framer(
-            evolve(limits, max_frame_bytes=max(MAX_FRAME_BYTES, _MAX_SERVER_FRAME_BYTES), max_garbage_runs=2**31)
-        )
+    def __init__(self) -> None:
+        self._framer = Framer(_MAX_SERVER_FRAME_BYTES, max_garbage_runs=2**31)
         self.broken = False
 
     @property

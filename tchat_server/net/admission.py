@@ -15,7 +15,7 @@ from libtchat.message.limits import ServerLimits
 from tchat_server.net.ending import CloseReason
 from tchat_server.ops.metrics import Metrics
 
-__all__ = ["Crowd", "origin_of"]
+__all__ = ["Admission", "origin_of"]
 
 logger = logging.getLogger("tchat_server")
 
@@ -23,7 +23,7 @@ _LOOPBACK = ("127.0.0.1", "::1")
 
 
 @define
-class Crowd:
+class Admission:
     """Everybody who entered and did not leave yet."""
 
     limits: ServerLimits

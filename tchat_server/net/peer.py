@@ -88,7 +88,7 @@ class PeerProtocol(Accepted):
 
     def __init__(self, owner: Owner, host: str, address: str) -> None:
         self._owner, self.host, self.address = owner, host, address
-        self.connection = ServerEnd(owner.limits)
+        self.connection = ServerEnd()
         self.ending: Ending | None = None
         self.was_opened = self.has_spoken = self.has_ended = False
         self.since = 0.0

@@ -70,7 +70,8 @@ class WebSocketConnection(ServerEnd):
         hurry: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        super().__init__(limits)
+        super().__init__()
+        self._limits = limits
         self.spaced = False
         self.closing = b""
         self._protocol = ServerProtocol(state=OPEN, max_size=MAX_FRAME_BYTES, logger=SILENT)

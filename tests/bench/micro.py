@@ -143,7 +143,7 @@ def _brain_parts() -> Iterator[tuple[str, str, Chunk]]:
     hub, speaker = _hub(10)
     says = [SAY] * BATCH
     yield "hub", "hub: handle and commit", lambda: _timed(lambda: _handled(hub, speaker, says), 1) / BATCH
-    connection = ServerEnd(UNLIMITED)
+    connection = ServerEnd()
     yield "frames", "cut out of a read and decode", lambda: _timed(lambda: connection.receive(READ), 1) / BATCH
 
     def all_of_it() -> None:

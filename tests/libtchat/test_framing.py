@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libtchat.message.errors import ErrorCode
-from libtchat.message.limits import DEFAULT_LIMITS, MAX_FRAME_BYTES, MAX_GARBAGE_RUNS, ServerLimits
+from libtchat.message.limits import MAX_FRAME_BYTES, MAX_GARBAGE_RUNS
 from libtchat.wire.framing import FrameFault, Framer
 
 Items = list[bytes | FrameFault]
-SMALL = evolve(DEFAULT_LIMITS, max_frame_bytes=40)
+SMALL = 40
 
 # What matters to a framer, in any disorder; long runs cross the blocks in which it scans.
 PIECES = st.one_of(
@@ -28,13 +28,13 @@ PIECES = st.one_of(
 STREAMS = st.lists(PIECES, max_size=30).map(b"".join)
 
 
-def feed(data: bytes, cuts: list[int] | None = None, limits: ServerLimits = DEFAULT_LIMITS) -> tuple[Items, Framer]:
-    framer = Framer(limits)
+def feed(data: bytes, cuts: list[int] | None = None, most: int = MAX_FRAME_BYTES) -> tuple[Items, Framer]:
+    framer = Framer(most)
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts or []), len(data)]
     return [item for i in range(len(edges) - 1) for item in framer.receive(data[edges[i] : edges[i + 1]])], framer
 
 
-def slowly(data: bytes, limits: ServerLimits) -> Items:
+def slowly(data: bytes, most: int) -> Items:
     """The framing rules, one byte after the other: what `Framer` must agree with."""
     items: Items = []
     frame, depth, in_string, hidden, skipping, runs = bytearray(), 0, False, False, False, 0
@@ -56,8 +56,8 @@ def slowly(data: bytes, limits: ServerLimits) -> Items:
                 return items
             continue
         frame += char
-        if len(frame) > MAX_FRAME_BYTES:
-            return [*items, FrameFault(ErrorCode.TOO_LARGE, True, "", MAX_FRAME_BYTES)]
+        if len(frame) > most:
+            return [*items, FrameFault(ErrorCode.TOO_LARGE, True, "", most)]
         if hidden and char in b'"\\':
             hidden = False
             continue
@@ -77,10 +77,10 @@ def plain(items: Items) -> Items:
     return [item if isinstance(item, bytes) else evolve(item, detail="") for item in items]
 
 
-@pytest.mark.parametrize("limits", [DEFAULT_LIMITS, SMALL], ids=["default", "small"])
+@pytest.mark.parametrize("most", [MAX_FRAME_BYTES, SMALL])
 @given(data=STREAMS, cuts=st.lists(st.integers(0, 10_000), max_size=8))
-def test_any_bytes_cut_anywhere_give_what_the_rules_say(limits: ServerLimits, data: bytes, cuts: list[int]) -> None:
-    assert plain(feed(data, cuts, limits)[0]) == slowly(data, limits)
+def test_any_bytes_cut_anywhere_give_what_the_rules_say(most: int, data: bytes, cuts: list[int]) -> None:
+    assert plain(feed(data, cuts, most)[0]) == slowly(data, most)
 
 
 @given(data=STREAMS)

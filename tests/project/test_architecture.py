@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from attrs import fields
+
+from libtchat.message import limits
+from libtchat.message.limits import ServerLimits
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 ROOT = Path(__file__).parents[2]
@@ -440,3 +445,19 @@ def test_a_long_module_is_seen_unless_it_is_named() -> None:
 def test_what_raises_again_may_catch_everything() -> None:
     source = '"""A module."""\ntry:\n    g()\nexcept BaseException:\n    h()\n    raise\n'
     assert faults("libtchat.message.names", source) == []
+
+
+def test_no_limit_is_one_that_nothing_reads() -> None:
+    others = dict(MODULES)
+    defaults = others.pop("libtchat.message.limits").read_text("utf-8").partition("class ServerLimits")[2]
+    sources = "".join([defaults, *(path.read_text("utf-8") for path in others.values())])
+    assert [it.name for it in fields(ServerLimits) if not re.search(rf"limits\.{it.name}\b", sources)] == []
+    constants = [name for name in limits.__all__ if name.startswith("MAX_")]
+    assert [name for name in constants if not re.search(rf"\b{name}\b", sources)] == []
+
+
+def test_limits_are_shown_as_far_as_they_differ() -> None:
+    assert repr(limits.DEFAULT_LIMITS) == "ServerLimits()"
+    assert repr(ServerLimits(max_members=3, requests_per_second=0.0)) == (
+        "ServerLimits(max_members=3, requests_per_second=0.0)"
+    )

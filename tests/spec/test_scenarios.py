@@ -41,7 +41,7 @@ class BytesDriver(HubDriver):
 
     def open(self, label: str) -> None:
         super().open(label)
-        self.connections[label] = ServerEnd(self.shell.limits)
+        self.connections[label] = ServerEnd()
 
     def write(self, label: str, data: bytes) -> None:
         size = self.chunk or len(data)
