@@ -234,7 +234,7 @@ class PeerProtocol(Accepted):
             self.turns.release(Hold.JOBS)
         if self.is_blocked:
             await self._writable()
-        await self._owner.rota.turn()
+        await self._owner.rota.turn(self.turns.spent)
 
     def _worked(self, worker: asyncio.Task[None]) -> None:
         if worker.cancelled():
