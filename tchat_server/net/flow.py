@@ -83,15 +83,16 @@ class Rota:
 
     Attributes:
         spent: what whoever has a turn now had spent; a newcomer begins with that.
+        is_shut: nobody has a turn.
     """
 
-    __slots__ = ("_began", "_forgave_at", "_is_due", "_numbers", "_room", "_taken", "_waiting", "spent")
+    __slots__ = ("_began", "_forgave_at", "_is_due", "_numbers", "_room", "_taken", "_waiting", "is_shut", "spent")
 
     def __init__(self) -> None:
         self._waiting: list[tuple[float, int, Turns | _Turn]] = []
         self._numbers = count()
         self._room, self._taken = _ROUND_BYTES // 4, 0
-        self._is_due = False
+        self._is_due = self.is_shut = False
         self._began: float | None = None
         self._forgave_at = 0.0
         self.spent = 0.0
@@ -102,7 +103,7 @@ class Rota:
 
     def offer(self, turns: Turns) -> None:
         """Give *turns* a turn at once if there is room in this round, else when it comes round."""
-        if self._waiting or self._taken >= self._room:
+        if self._waiting or self._taken >= self._room or self.is_shut:
             self.put(turns)
         else:
             self._soon()
@@ -113,6 +114,15 @@ class Rota:
         heappush(self._waiting, (max(turns.spent, self.spent), next(self._numbers), turns))
         self._soon()
 
+    def shut(self) -> None:
+        """Give nobody a turn until it is opened."""
+        self.is_shut = True
+
+    def open(self) -> None:
+        """Go on giving turns."""
+        self.is_shut = False
+        self._soon()
+
     async def turn(self, spent: float) -> None:
         """Wait for a turn with what is no message, and counts as many bytes as a turn has."""
         turn = _Turn(spent)
@@ -120,7 +130,7 @@ class Rota:
         await turn.has_come
 
     def _soon(self) -> None:
-        if not self._is_due:
+        if not self._is_due and not self.is_shut:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._round)
 
@@ -132,7 +142,8 @@ class Rota:
         self._began = now if self._waiting or self._taken else None
         self._is_due, self._taken = False, 0
         self._forgive()
-        self._give_turns()
+        if not self.is_shut:
+            self._give_turns()
         if self._waiting or self._taken:
             self._soon()
 
@@ -153,7 +164,7 @@ class Rota:
                 continue
             self.spent = max(self.spent, spent)
             self._taken += turns.take_turn(most, messages)
-            if self._taken >= self._room:
+            if self._taken >= self._room or self.is_shut:
                 return
 
 

@@ -210,7 +210,7 @@ ATTACKS = (
         "broadcasts-that-grow",
         "the same as client-broadcast",
         to_everybody,
-        {"senders": 8, "seconds": 3.0},
+        {"senders": 16, "seconds": 3.0},
         {"senders": 63, "seconds": 60.0},
         prepare=gather,
     ),
