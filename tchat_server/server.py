@@ -363,8 +363,11 @@ class Server:
         """Tell the hub an answer, also when who asked is gone: what was stored for it concerns others too."""
         if (peer := self._peers.get(ask.peer)) is not None:
             peer.guard(self.hub.answered, ask, known, self._now())
-        else:
+            return
+        try:
             self.hub.answered(ask, known, self._now())
+        except Exception:  # as in PeerProtocol.guard: who asked is gone, so this costs nobody anything
+            logger.exception("internal error, a peer that is gone")
 
     def _refused(self, peers: Iterable[PeerId], code: str) -> None:
         """Count an error; who was too fast is not read from for a while: what it floods with waits on its side."""

@@ -38,6 +38,7 @@ class Hold(Enum):
     JOBS = "too many of its answers wait for storage"
     RATE = "it was too fast"
     BYTES = "it sent too many bytes"
+    UNREAD = "it does not read what waits for it"
     DELIVERIES = "what it said was too much to carry"
     STOP = "the server stops"
 

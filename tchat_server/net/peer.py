@@ -31,6 +31,7 @@ logger = logging.getLogger("tchat_server")
 _MAX_JOBS = 64
 """How many answers may wait for storage before their peer is not read any more."""
 
+_UNREAD_SECONDS = 5.0
 _FAULT = "internal error"
 
 
@@ -63,27 +64,9 @@ class PeerProtocol(Accepted):
     """
 
     __slots__ = (
-        "_drained",
-        "_owner",
-        "_spacing",
-        "_work",
-        "address",
-        "cause",
-        "connection",
-        "frames_in",
-        "has_ended",
-        "has_spoken",
-        "host",
-        "id",
-        "is_blocked",
-        "is_plain",
-        "lines_out",
-        "out",
-        "since",
-        "toll",
-        "transport",
-        "turns",
-        "was_opened",
+        "_drained", "_owner", "_spacing", "_work", "address", "cause", "connection", "frames_in", "has_ended",
+        "has_spoken", "host", "id", "is_blocked", "is_plain", "lines_out", "out", "since", "toll", "transport",
+        "turns", "was_opened",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -152,9 +135,11 @@ class PeerProtocol(Accepted):
 
     def pause_writing(self) -> None:
         self.is_blocked = True
+        self._slow_down()
 
     def resume_writing(self) -> None:
         self.is_blocked = False
+        self.turns.release(Hold.UNREAD)
         if self._spacing is not None:
             self.guard(self._spacing.go_on)
         if self._drained is not None:
@@ -181,14 +166,18 @@ class PeerProtocol(Accepted):
             self.turns.hold(Hold.JOBS)
 
     def flush(self) -> None:
-        """Write what `out` holds, in one write."""
+        """Write what `out` holds, in one write; what waited before is bounded, for this is one tick's at most."""
         out = self.out
         data = out[0] if len(out) == 1 else b"".join(out)
         self.lines_out += len(out)
         out.clear()
-        if self.is_blocked and not self._check_room(self.transport.get_write_buffer_size() + len(data)):
+        if self.is_blocked and not self._check_room(self.transport.get_write_buffer_size()):
             return
-        self.transport.write(data)
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if not self.transport.is_closing():  # between that and `connection_lost` one event loop raises
+            self.transport.write(data)
 
     def finish(self, cause: str) -> None:
         """Write what waits, then close. Nothing more is read."""
@@ -275,7 +264,7 @@ class PeerProtocol(Accepted):
 
     def _write_spaced(self, line: bytes) -> None:
         self.lines_out += 1
-        self.transport.write(line)
+        self._write(line)
 
     def _spaced_out(self) -> None:
         if self.cause and self._work is None:
@@ -283,15 +272,17 @@ class PeerProtocol(Accepted):
 
     def _check_room(self, waiting: int) -> bool:
         if waiting <= self._owner.limits.max_out_bytes:
+            self._slow_down()
             return True
         if not self.cause:
             self._end(f"does not read: {waiting} bytes wait")
-            self.transport.write(codec.encode(Error(ErrorCode.UNAVAILABLE)) + b"\r\n")
-        if self.is_blocked:
-            self.transport.abort()
-        else:
-            self.transport.close()
+            self._write(codec.encode(Error(ErrorCode.UNAVAILABLE)) + b"\r\n")
+        (self.transport.abort if self.is_blocked else self.transport.close)()
         return False
+
+    def _slow_down(self) -> None:
+        """Take less from a peer that does not read: a few bytes of requests make thousands of answers."""
+        self.turns.hold_for(Hold.UNREAD, _UNREAD_SECONDS)
 
     def _writable(self) -> asyncio.Future[None]:
         """Return what is done when the transport, which is blocked, takes bytes again."""

@@ -25,8 +25,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server": ("clock password ops", "settings net store", "lifetime server", "watchdog", "cli", "__main__"),
     "tchat_client": (
         *(
-            "errors patience private sanitise",
-            "history language",
+            "errors private sanitise",
+            "history language patience",
             "render link",
             "completion settings report",
             "options script session",
@@ -91,6 +91,7 @@ ASYNCIO_CALLS = {name for name in dir(asyncio.Protocol) if not name.startswith("
 # Where anything at all may be caught: the shell's guards around one connection's items, and what is read for them.
 CATCHES_ANYTHING = {
     ("tchat_server.net.peer", "guard"),
+    ("tchat_server.server", "_answered"),
     ("tchat_server.server", "job"),
     ("tchat_server.store.sqlite.reader", "_answer"),
 }
