@@ -13,8 +13,9 @@ QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
 
-test: $(STAMP) lint  ## everything CI checks
-	$(PYTEST)
+test: $(STAMP) lint  ## everything CI checks; what measures time runs last and alone
+	$(PYTEST) -m "not nightly and not alone"
+	$(BIN)/python -m pytest -m alone
 
 check: $(STAMP) lint quick  ## what is worth running before each commit: lint, types, the quick tests
 

@@ -211,7 +211,7 @@ def _p99(times: list[float]) -> float:
 def _memory(server: Server, what: str) -> int:
     try:
         status = Path(f"/proc/{server.pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0
     found = status.partition(f"{what}:")[2].split()
     return int(found[0]) * 1024 if found else 0  # it is ending
