@@ -157,7 +157,8 @@ class Rota:
         waiting = self._waiting
         if not waiting:
             return
-        most, messages = min(self._room, _TURN_BYTES), max(_TURN_MESSAGES // len(waiting), _LEAST_TURN_MESSAGES)
+        most = min(self._room, _TURN_BYTES)
+        messages = max(_TURN_MESSAGES * most // _TURN_BYTES, _LEAST_TURN_MESSAGES)
         for _ in range(len(waiting)):
             spent, number, turns = heappop(waiting)
             if turns.spent > spent:  # what it had carried was counted meanwhile

@@ -265,10 +265,12 @@ def test_connections_reset_at_once_do_not_stay_counted(tmp_path: Path, prelude: 
         before = server.descriptors()
         for _ in range(1000):
             Client(server.port, source="127.0.0.2").reset()
-        with server.client(source="127.0.0.2") as late:  # it is accepted after all the others
+        with server.client(source="127.0.0.3") as late:  # it is accepted after all the others
             assert late.ask(action="ping")["action"] == "ping"
         assert server.has_descriptors(before)
         assert (metrics(server)["tchat_handshakes"], metrics(server)["tchat_peers"]) == ("0", "2")
+        with server.client(source="127.0.0.2") as again:
+            assert again.ask(action="ping")["action"] == "ping"
 
 
 FAULTY = """
