@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from enum import Enum
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from itertools import count
 
 __all__ = ["GONE", "Hold", "Rota", "Turns"]
@@ -161,9 +161,8 @@ class Rota:
         messages = max(_TURN_MESSAGES * most // _TURN_BYTES, _LEAST_TURN_MESSAGES)
         for _ in range(len(waiting)):
             spent, number, turns = heappop(waiting)
-            if turns.spent > spent:  # what it had carried was counted meanwhile
-                heappush(waiting, (turns.spent, number, turns))
-                continue
+            while turns.spent > spent:  # what it had carried was counted meanwhile
+                spent, number, turns = heappushpop(waiting, (turns.spent, number, turns))
             self.spent = max(self.spent, spent)
             self._taken += turns.take_turn(most, messages)
             if self._taken >= self._room or self.is_shut:

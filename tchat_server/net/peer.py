@@ -31,6 +31,7 @@ logger = logging.getLogger("tchat_server")
 _MAX_JOBS = 64
 """How many answers may wait for storage before their peer is not read any more."""
 
+_MUCH_BYTES = 128 * 1024
 _UNREAD_SECONDS = 5.0
 _FAULT = "internal error"
 
@@ -135,7 +136,7 @@ class PeerProtocol(Accepted):
 
     def pause_writing(self) -> None:
         self.is_blocked = True
-        self._slow_down()
+        self._slow_down(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         self.is_blocked = False
@@ -174,6 +175,9 @@ class PeerProtocol(Accepted):
         if self.is_blocked and not self._check_room(self.transport.get_write_buffer_size()):
             return
         self._write(data)
+        if len(data) > _MUCH_BYTES:  # whether the transport takes it is known in the next tick
+            self._slow_down(len(data))
+            asyncio.get_running_loop().call_soon(self._look_again)
 
     def _write(self, data: bytes) -> None:
         if not self.transport.is_closing():  # between that and `connection_lost` one event loop raises
@@ -272,7 +276,7 @@ class PeerProtocol(Accepted):
 
     def _check_room(self, waiting: int) -> bool:
         if waiting <= self._owner.limits.max_out_bytes:
-            self._slow_down()
+            self._slow_down(waiting)
             return True
         if not self.cause:
             self._end(f"does not read: {waiting} bytes wait")
@@ -280,9 +284,14 @@ class PeerProtocol(Accepted):
         (self.transport.abort if self.is_blocked else self.transport.close)()
         return False
 
-    def _slow_down(self) -> None:
-        """Take less from a peer that does not read: a few bytes of requests make thousands of answers."""
-        self.turns.hold_for(Hold.UNREAD, _UNREAD_SECONDS)
+    def _slow_down(self, waiting: int) -> None:
+        """Take nothing from a peer while much waits for it: a few bytes of requests make thousands of answers."""
+        if waiting > _MUCH_BYTES:
+            self.turns.hold_for(Hold.UNREAD, _UNREAD_SECONDS)
+
+    def _look_again(self) -> None:
+        if not self.is_blocked:
+            self.turns.release(Hold.UNREAD)
 
     def _writable(self) -> asyncio.Future[None]:
         """Return what is done when the transport, which is blocked, takes bytes again."""
