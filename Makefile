@@ -13,8 +13,9 @@ QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
 
-test: $(STAMP) lint  ## everything CI checks
-	$(PYTEST)
+test: $(STAMP) lint  ## everything CI checks; what measures time runs last and alone
+	$(PYTEST) -m "not nightly and not alone"
+	$(BIN)/python -m pytest -m alone
 
 check: $(STAMP) lint quick  ## what is worth running before each commit: lint, types, the quick tests
 
@@ -39,7 +40,7 @@ fuzz: $(STAMP)  ## look for bytes that do harm, for SECONDS
 soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
 	PYTHONPATH=tests/support $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
 
-hostile: $(STAMP)  ## attacks beside honest clients, in full (an hour); ONLY="name name": some of them
+hostile: $(STAMP)  ## attacks beside honest clients, in full (20 minutes); ONLY="name name": some of them
 	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(ONLY)
 
 lint: $(STAMP)

@@ -53,6 +53,11 @@ from libtchat.message.value import frozen
 __all__ = ["CaughtUp", "Gone", "Heard", "Mirror", "Missing", "NoAnswer", "Notice", "View"]
 
 
+_MOST_MEMBERS = 100_000
+_MOST_RESTARTS = 10
+"""Beyond, a group's members stay unknown: no list of theirs is asked for without end, whatever the server answers."""
+
+
 @frozen
 class Heard:
     """A message to show.
@@ -127,6 +132,7 @@ class View:
     caught_up: int = 0
     wants_members: bool = False
     members_after: str | None = None
+    members_restarts: int = 0
     is_asking: bool = False
 
     @property
@@ -414,6 +420,7 @@ class Mirror:
             view.target = last
             view.is_invited = False
             view.wants_members, view.members_after = view.group is None, None
+            view.members_restarts = 0
         return notices
 
     def _learn(self, message: Message | Foreign, request: Request | None) -> None:
@@ -454,7 +461,9 @@ class Mirror:
             return
         known = view.group if after is not None else None
         if after is not None and (known is None or known.seq != page.seq):
-            view.members_after = None  # the group has moved on in between: from the start
+            view.members_after = None  # the group has moved on in between: from the start, but not for ever
+            view.members_restarts += 1
+            view.wants_members = view.members_restarts < _MOST_RESTARTS
             return
         members = {} if known is None else dict(known.members)
         invited = {} if known is None else dict(known.invited)
@@ -465,8 +474,12 @@ class Mirror:
         owner = None if page.owner is None else user_key(page.owner)
         view.group = Group(page.group, False, page.seq, "", owner, members, invited, banned)
         names = (*page.list, *(page.invited or ()), *(page.banned or ()))
-        view.wants_members = page.more and bool(names)
+        last = max(map(user_key, names), default="")
+        count = len(members) + len(invited) + len(banned)
+        view.wants_members = page.more and last > user_key(after or "") and count < _MOST_MEMBERS
         view.members_after = max(names, key=user_key) if view.wants_members else None
+        if not page.more:
+            view.members_restarts = 0
 
 
 _ANSWER: Mapping[type[Request], type[Message]] = {

@@ -18,6 +18,7 @@ from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Goodbye, Message
+from libtchat.message.request import Say
 from tchat_server.clock import time_of_day
 from tchat_server.net.admission import Admission, origin_of
 from tchat_server.net.delivery import Delivery
@@ -44,6 +45,9 @@ _MAX_BACKLOG = 4096
 
 _MAX_BACKLOG_BYTES = 256 * 1024
 """Bytes that may be taken while an append is out, as above: they all leave in one tick."""
+
+_REQUEST_BYTES = 2048
+"""What a request counts for there that is no text: a list to be made, or an event that changes who hears the next."""
 
 _SLOW_LOG_SECONDS = 5.0
 _FAILED_GRACE_SECONDS = 0.5
@@ -151,13 +155,14 @@ class Server:
         """Pass what a peer sent, in *size* bytes, to the hub."""
         self.metrics.frames_in_total += len(items)
         if self._is_appending:
-            self._taken_bytes += size
+            self._taken_bytes += size + _REQUEST_BYTES * sum(type(item) is not Say for item in items)
         self.hub.handle(peer.id, items, self._now())
         if items:
             peer.has_spoken = True
             if self._has_much():
                 peer.turns.hold(Hold.BACKLOG)
                 self._not_read.add(peer)
+                self.rota.shut()
         self._tick_soon()
 
     def left(self, peer: PeerProtocol) -> None:
@@ -211,7 +216,8 @@ class Server:
         while effects := self.hub.drain():
             self._carry_out(effects)
         self._delivery.flush()
-        if self._not_read and not self._has_much():
+        if self.rota.is_shut and not self._has_much():
+            self.rota.open()
             for peer in self._not_read:
                 peer.turns.release(Hold.BACKLOG)
             self._not_read.clear()
@@ -295,8 +301,11 @@ class Server:
         """Tell the hub an answer, also when who asked is gone: what was stored for it concerns others too."""
         if (peer := self._peers.get(ask.peer)) is not None:
             peer.guard(self.hub.answered, ask, known, self._now())
-        else:
+            return
+        try:
             self.hub.answered(ask, known, self._now())
+        except Exception:  # as in PeerProtocol.guard: who asked is gone, so this costs nobody anything
+            logger.exception("internal error, a peer that is gone")
 
     def _job(self, peer: PeerProtocol, effect: Read | ReadGroups | Resend) -> Job:
         read = reading(effect, self.log, self.limits)

@@ -118,8 +118,8 @@ class Listener:
         def end(_: asyncio.Task[None]) -> None:  # also of a task that was cancelled before it began
             self._opening.discard(task)
             if not protocol.was_opened:
-                accepted.close()
                 self._admission.leave(host)
+                accepted.close()
 
         task.add_done_callback(end)
 

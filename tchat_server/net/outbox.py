@@ -14,11 +14,15 @@ from functools import partial
 from typing import Any, Protocol
 
 from libtchat.message.limits import ServerLimits
-from tchat_server.net.flow import GONE, Hold, Rota, Turns
+from tchat_server.net.flow import Hold, Rota, Turns
+from tchat_server.net.gone import GONE
 from tchat_server.net.spacing import Outgoing, Spacing
 from tchat_server.net.work import Job, Work
 
 __all__ = ["Carrier", "Outbox", "Sender"]
+
+_MUCH_BYTES = 128 * 1024
+_UNREAD_SECONDS = 5.0
 
 _MAX_JOBS = 64
 """How many answers may wait for storage before their peer is not read any more."""
@@ -29,6 +33,7 @@ class Carrier(Protocol):
 
     def write(self, data: bytes) -> None: ...
     def get_write_buffer_size(self) -> int: ...
+    def is_closing(self) -> bool: ...
     def close(self) -> None: ...
     def abort(self) -> None: ...
 
@@ -114,14 +119,17 @@ class Outbox:
             self._turns.hold(Hold.JOBS)
 
     def flush(self) -> None:
-        """Write what `chunks` holds, in one write."""
+        """Write what `chunks` holds, in one write; what waited before is bounded, for this is one tick's at most."""
         chunks = self.chunks
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self.count += len(chunks)
         chunks.clear()
-        if self.is_blocked and not self._check_room(self.carrier.get_write_buffer_size() + len(data)):
+        if self.is_blocked and not self._check_room(self.carrier.get_write_buffer_size()):
             return
-        self.carrier.write(data)
+        self._write(data)
+        if len(data) > _MUCH_BYTES:  # whether the carrier takes it is known in the next tick
+            self._slow_down(len(data))
+            asyncio.get_running_loop().call_soon(self._look_again)
 
     def suit(self, rewrite: Callable[[bytes], bytes] | None, *, is_spaced: bool) -> None:
         """Write as this peer reads from now on.
@@ -159,7 +167,7 @@ class Outbox:
     def cut(self, last: bytes) -> None:
         """Write *last*, a line or nothing, instead of what waits, and close."""
         if last:
-            self.carrier.write(last)
+            self._write(last)
         if self.is_blocked:
             self.carrier.abort()
         else:
@@ -180,10 +188,12 @@ class Outbox:
     def block(self) -> None:
         """Take note that the carrier is full."""
         self.is_blocked = True
+        self._slow_down(self.carrier.get_write_buffer_size())
 
     def unblock(self) -> None:
         """Go on: the carrier takes bytes again."""
         self.is_blocked = False
+        self._turns.release(Hold.UNREAD)
         if self._spacing is not None:
             self.sender.guard(self._spacing.go_on)
         if self._drained is not None:
@@ -197,7 +207,7 @@ class Outbox:
             self._turns.release(Hold.JOBS)
         if self.is_blocked:
             await self._writable()
-        await self._rota.turn()
+        await self._rota.turn(self._turns.spent)
 
     def _worked(self, worker: asyncio.Task[None]) -> None:
         if worker.cancelled():
@@ -231,7 +241,11 @@ class Outbox:
 
     def _write_spaced(self, line: bytes) -> None:
         self.count += 1
-        self.carrier.write(line)
+        self._write(line)
+
+    def _write(self, data: bytes) -> None:
+        if not self.carrier.is_closing():  # between that and the end of the connection one event loop raises
+            self.carrier.write(data)
 
     def _close_if_empty(self) -> None:
         if self._is_closing and self._work is None and not self._spacing:
@@ -241,9 +255,19 @@ class Outbox:
 
     def _check_room(self, waiting: int) -> bool:
         if waiting <= self._limits.max_out_bytes:
+            self._slow_down(waiting)
             return True
         self.sender.fell_behind(waiting)
         return False
+
+    def _slow_down(self, waiting: int) -> None:
+        """Take nothing from a peer while much waits for it: a few bytes of requests make thousands of answers."""
+        if waiting > _MUCH_BYTES:
+            self._turns.hold_for(Hold.UNREAD, _UNREAD_SECONDS)
+
+    def _look_again(self) -> None:
+        if not self.is_blocked:
+            self._turns.release(Hold.UNREAD)
 
     def _writable(self) -> asyncio.Future[None]:
         """Return what is done when the carrier, which is blocked, takes bytes again."""

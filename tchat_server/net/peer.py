@@ -18,7 +18,8 @@ from libtchat.message.reply import Error
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF, ServerEnd
 from tchat_server.net.ending import CloseReason, Ending
-from tchat_server.net.flow import GONE, Rota, Turns
+from tchat_server.net.flow import Rota, TurnEnd, Turns
+from tchat_server.net.gone import GONE
 from tchat_server.net.listener import Accepted
 from tchat_server.net.outbox import Outbox
 from tchat_server.net.toll import Toll
@@ -119,7 +120,7 @@ class PeerProtocol(Accepted):
         """Have *transport* carry what is written from now on."""
         self.transport = self.outbox.carrier = transport
 
-    def take_with(self, take: Callable[[bytes], None], end: Callable[[bytes, int], int] | None = None) -> None:
+    def take_with(self, take: Callable[[bytes], None], end: TurnEnd | None = None) -> None:
         """Have *take* read what comes from now on; see `Turns.give_to`."""
         self.turns.give_to(partial(self.guard, take), end)
 

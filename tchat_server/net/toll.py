@@ -36,6 +36,7 @@ class Toll:
 
     def carried(self, size: int) -> None:
         """Count bytes that were put to others, or to itself, because of what it sent."""
+        self._turns.spend(size)
         self._pay(Hold.DELIVERIES, self._carried, size)
 
     def _pay(self, why: Hold, bucket: Bucket, size: int) -> None:

@@ -43,7 +43,6 @@ _CLOSE_CODES = {
 _LIMIT_PASSED = 1008
 
 _WHOLE_TEXT, _MASKED = 0x81, 0x80
-_TURN_FRAMES = 64
 _MID_FRAME_BYTES = 1024
 _KEPT_BYTES = 256 * 1024
 """More than is told to many in one tick; it bounds what is kept."""
@@ -106,13 +105,13 @@ class WebSocketConnection(ServerEnd):
             self.mid_frame = bool(self._parts) or not _is_between_frames(protocol)
         return items
 
-    def end_of_turn(self, data: bytes, most: int) -> int:
+    def end_of_turn(self, data: bytes, most: int, messages: int) -> int:
         """Return where a turn ends in *data*: behind so many frames, or bytes; see `tchat_server.net.flow`."""
         size = min(len(data), most)
         if not _is_between_frames(self._protocol):
             return min(size, _MID_FRAME_BYTES)  # nobody knows how many frames that is
         at = 0
-        for _ in range(_TURN_FRAMES):
+        for _ in range(messages):
             if at + 2 > size:
                 break
             length = data[at + 1] & ~_MASKED

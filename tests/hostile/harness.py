@@ -8,6 +8,7 @@ memory by more than 100 MB, and nothing but SIGTERM ends the server. An attack i
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import subprocess
 import sys
@@ -15,12 +16,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from attrs import Factory, define, frozen
 from live import Client, Server
 
-__all__ = ["Attack", "Field", "Figures", "all_attacks", "run"]
+__all__ = ["Attack", "Field", "Figures", "all_attacks", "run", "start"]
 
 MIB = 1024 * 1024
 QUIET_SECONDS = 1.5
@@ -137,18 +138,24 @@ def run(attack: Attack, directory: Path, *, is_long: bool = False) -> Figures:
     return figures
 
 
+def start(module: str, *arguments: object, stdout: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    """Run a module of the tests in a process of its own, which ends when its input does."""
+    path = os.pathsep.join((str(_TESTS), str(_TESTS / "support")))
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+
+
 def _with_default_rate(options: list[str]) -> list[str]:
     return options if "--rate" in options else ["--rate", "50", *options]
 
 
 def _start_honest(server: Server, directory: Path) -> subprocess.Popen[bytes]:
     with (directory / "honest").open("wb") as out:
-        honest = subprocess.Popen(
-            [sys.executable, "-m", "hostile.honest", str(server.port)],
-            stdin=subprocess.PIPE,
-            stdout=out,
-            cwd=_TESTS,
-        )
+        honest = start("hostile.honest", server.port, stdout=out)
     deadline = time.monotonic() + 20
     while "ready" not in (directory / "honest").read_text():
         assert time.monotonic() < deadline, "the honest clients did not get in"
@@ -204,7 +211,7 @@ def _p99(times: list[float]) -> float:
 def _memory(server: Server, what: str) -> int:
     try:
         status = Path(f"/proc/{server.pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0
     found = status.partition(f"{what}:")[2].split()
     return int(found[0]) * 1024 if found else 0  # it is ending

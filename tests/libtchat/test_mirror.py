@@ -539,3 +539,30 @@ def test_a_member_sees_every_seq_once_whatever_is_dropped_or_repeated(fates: lis
         for _ in range({"told": 1, "twice": 2}.get(fate, 0)):
             take(said(seq))
     assert seen == list(range(1, len(log) + 1))
+
+
+@pytest.mark.parametrize("page", ["the same names", "other names, always lower", "a group that always moved on"])
+def test_a_list_of_members_that_never_ends_is_not_asked_for_without_end(page: str) -> None:
+    mirror = Mirror("alice")
+    mirror.apply(hello({"wob": 9}))
+    asked = 0
+    while (wanted := mirror.wanted()) and asked < 100:
+        asked += 1
+        seq = 9 + asked if page == "a group that always moved on" else 9
+        name = f"m{99 - asked:02}" if page == "other names, always lower" else f"x{asked:02}" if seq > 9 else "bob"
+        assert wanted[0].action == "members"
+        answer(mirror, Members("wob", seq, (name,), (), name, (), (), more=True))
+    assert asked <= 25
+    mirror.apply(hello({"wob": 200}))
+    assert mirror.wanted(), "after a reconnect it is tried again"
+
+
+def test_a_list_of_ever_more_members_ends_some_time() -> None:
+    mirror = Mirror("alice")
+    mirror.apply(hello({"wob": 9}))
+    asked = 0
+    while mirror.wanted() and asked < 200:
+        asked += 1
+        names = tuple(f"m{asked:03}.{number:03}" for number in range(1000))
+        answer(mirror, Members("wob", 9, names, (), "bob", (), (), more=True))
+    assert asked == 100

@@ -73,7 +73,14 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client.learn": ("program source", "client_lab", "client server_lab", "report", "run"),
     "tchat_client.bridge": ("child pipe", "inside", "serve"),
     "tchat_server.net": (
-        *("ending flow http linger tls", "admission site spacing toll", "listener websocket work", "outbox", "peer"),
+        *(
+            "ending gone http linger tls",
+            "flow",
+            "admission site spacing toll",
+            "listener websocket work",
+            "outbox",
+            "peer",
+        ),
         *("delivery web",),
     ),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
@@ -135,6 +142,7 @@ ASYNCIO_CALLS = {name for name in dir(asyncio.Protocol) if not name.startswith("
 # Where anything at all may be caught: the shell's guards around one connection's items, and what is read for them.
 CATCHES_ANYTHING = {
     ("tchat_server.net.peer", "guard"),
+    ("tchat_server.server", "_answered"),
     ("tchat_server.server", "job"),
     ("tchat_server.store.sqlite.reader", "_answer"),
 }

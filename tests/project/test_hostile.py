@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hostile.harness import Attack, Field, all_attacks, run
 
+pytestmark = pytest.mark.alone
+
 STALL = """
 import time
 from tchat_server import server

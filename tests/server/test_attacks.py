@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import resource
+import socket
 import ssl
 import threading
 import time
@@ -164,14 +165,36 @@ def test_pages_are_read_as_fast_as_their_reader_takes_them(tmp_path: Path) -> No
             assert reader.get()["action"] == "msgs"
 
 
+def test_small_requests_with_large_answers_are_taken_as_fast_as_these_are_read(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, server.client(fresh("asker")) as peer:
+        peer.ask(action="cgroupe", group="wide")
+        for number in range(600):
+            peer.send(action="ban", group="wide", dest=f"somebody-with-a-long-name-{number}")
+        peer.sync()
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        before, asked, came = server.rss_kib(), 1500, 0
+        sender = threading.Thread(target=peer.write, args=(b'{"action":"members","group":"wide"}\n' * asked,))
+        sender.start()
+        while came < asked:
+            data = peer.sock.recv(1 << 16)
+            assert data, f"who read was closed after {came} answers"
+            came += data.count(b"\r\n")
+            time.sleep(0.002)  # it reads, but not as fast as the server makes answers
+        sender.join()
+        grown = server.rss_kib(peak=True) - before
+        assert grown < 8 * 1024, f"{grown} KiB waited for one peer"
+
+
 def test_who_quits_without_reading_the_end_does_not_stay_for_ever(tmp_path: Path) -> None:
     options = ("--mid-frame-seconds", "0.5", "--max-out-bytes", "100000000")
     with serving(tmp_path, *options) as server, Bystanders(server), server.client(fresh("deaf")) as deaf:
         group = fresh("g")
         deaf.ask(action="cgroupe", group=group)
         descriptors = server.descriptors()
-        for _ in range(2_000):
-            deaf.send(action="gbroadcast", group=group, msg="x" * 8000)
+        with server.client(fresh("talker")) as talker:
+            talker.ask(action="join", group=group)
+            for _ in range(2_000):
+                talker.ask(action="gbroadcast", group=group, msg="x" * 8000)
         deaf.send(action="client-quit")
         assert server.has_descriptors(descriptors - 1)
         assert server.logs("gone: quit")
@@ -238,10 +261,39 @@ def test_connections_reset_at_once_do_not_stay_counted(tmp_path: Path, prelude: 
         before = server.descriptors()
         for _ in range(1000):
             Client(server.port, source="127.0.0.2").reset()
+        with server.client(source="127.0.0.3") as late:  # it is accepted after all the others
+            assert late.ask(action="ping")["action"] == "ping"
         assert server.has_descriptors(before)
         assert (metrics(server)["tchat_handshakes"], metrics(server)["tchat_peers"]) == ("0", "2")
-        with server.client(source="127.0.0.2") as late:
-            assert late.ask(action="ping")["action"] == "ping"
+        with server.client(source="127.0.0.2") as again:
+            assert again.ask(action="ping")["action"] == "ping"
+
+
+FAULTY = """
+from libtchat.hub.hub import Hub
+answered = Hub.answered
+def faulty(self, ask, answer, now):
+    if ask.peer not in self._peers:
+        raise RuntimeError("planted")
+    answered(self, ask, answer, now)
+Hub.answered = faulty
+"""
+
+
+def test_a_fault_in_an_answer_for_somebody_who_is_gone_ends_nothing(tmp_path: Path) -> None:
+    server = Server(tmp_path, "--db", str(tmp_path / "tchat.db"), prelude=FAULTY)
+    try:
+        with Bystanders(server):
+            for _ in range(100):
+                client = Client(server.port)
+                client.send(action="client-hello", **{"from": fresh("gone")})
+                client.reset()
+                if "planted" in server.log():
+                    break
+            assert server.logs("a peer that is gone")
+        assert server.stop() == 0
+    finally:
+        server.end()
 
 
 def flood_with_handshakes(stack: ExitStack, port: int, count: int, *, source: str, stay: int) -> int:

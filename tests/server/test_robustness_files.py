@@ -17,7 +17,7 @@ from tchat_server.store.sqlite.maintenance import backup, check
 
 
 @pytest.mark.parametrize("limited", ["no room for a page", "no room at all"])
-def test_row_61_a_file_size_limit_is_unavailable_while_it_lasts_and_nobody_waits(tmp_path: Path, limited: str) -> None:
+def test_row_54_a_file_size_limit_is_unavailable_while_it_lasts_and_nobody_waits(tmp_path: Path, limited: str) -> None:
     with serving(tmp_path, "--db", str(tmp_path / "tchat.db")) as server, Bystanders(server) as bystanders:
         alice, bob, group = bystanders.alice, bystanders.bob, bystanders.group
         limits = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
@@ -38,7 +38,7 @@ def test_row_61_a_file_size_limit_is_unavailable_while_it_lasts_and_nobody_waits
         assert len(whole_log(alice, group)) == bystanders.seq
 
 
-def test_row_63_no_other_program_locks_or_changes_the_database_of_a_server(tmp_path: Path) -> None:
+def test_row_55_no_other_program_locks_or_changes_the_database_of_a_server(tmp_path: Path) -> None:
     path = tmp_path / "tchat.db"
     with serving(tmp_path, "--db", str(path)) as server:
         pair = Pair.meeting(server)
@@ -51,7 +51,7 @@ def test_row_63_no_other_program_locks_or_changes_the_database_of_a_server(tmp_p
     assert check(path).faults == []
 
 
-def test_row_63_nothing_anybody_does_to_the_shared_index_ends_the_server(tmp_path: Path) -> None:
+def test_row_55_nothing_anybody_does_to_the_shared_index_ends_the_server(tmp_path: Path) -> None:
     path, index = tmp_path / "tchat.db", tmp_path / "tchat.db-shm"
     with serving(tmp_path, "--db", str(path)) as server:
         pair = Pair.meeting(server)
@@ -64,7 +64,7 @@ def test_row_63_nothing_anybody_does_to_the_shared_index_ends_the_server(tmp_pat
 
 
 @pytest.mark.parametrize("take", ["removed", "emptied"])
-def test_row_63_while_its_file_is_gone_a_server_acknowledges_nothing_and_goes_on(take: str, tmp_path: Path) -> None:
+def test_row_55_while_its_file_is_gone_a_server_acknowledges_nothing_and_goes_on(take: str, tmp_path: Path) -> None:
     path = tmp_path / "tchat.db"
     with serving(tmp_path, "--db", str(path)) as server:
         pair = Pair.meeting(server)
@@ -83,7 +83,7 @@ def test_row_63_while_its_file_is_gone_a_server_acknowledges_nothing_and_goes_on
         Server(tmp_path, "--db", str(path))
 
 
-def test_row_64_a_text_that_the_disk_changed_is_unavailable_and_all_others_are_told(tmp_path: Path) -> None:
+def test_row_56_a_text_that_the_disk_changed_is_unavailable_and_all_others_are_told(tmp_path: Path) -> None:
     path = tmp_path / "tchat.db"
     with serving(tmp_path, "--db", str(path)) as server:
         pair = Pair.meeting(server)

@@ -32,7 +32,7 @@ def until(path: Path) -> None:
         time.sleep(0.01)
 
 
-def test_row_56_nobody_enters_under_a_name_whose_password_is_being_stored(tmp_path: Path) -> None:
+def test_row_49_nobody_enters_under_a_name_whose_password_is_being_stored(tmp_path: Path) -> None:
     saving, go = tmp_path / "saving", tmp_path / "go"
     prelude = SLOW_SAVE.format(saving=str(saving), go=str(go))
     with serving(tmp_path, "--db", str(tmp_path / "tchat.db"), prelude=prelude) as server, Bystanders(server):
@@ -55,7 +55,7 @@ def test_row_56_nobody_enters_under_a_name_whose_password_is_being_stored(tmp_pa
             assert owner.get()["groups"] == ["secrets"]
 
 
-def test_row_58_a_login_does_not_wait_for_those_who_register(tmp_path: Path) -> None:
+def test_row_51_a_login_does_not_wait_for_those_who_register(tmp_path: Path) -> None:
     with serving(tmp_path, "--register-burst", "1000") as server:
         with Bystanders(server) as bystanders:
             with server.client("alice") as alice:
@@ -77,7 +77,7 @@ def login(server: Server, source: str) -> float:
     return time.monotonic() - begun
 
 
-def test_row_58_registers_are_throttled_by_address(tmp_path: Path) -> None:
+def test_row_51_registers_are_throttled_by_address(tmp_path: Path) -> None:
     with serving(tmp_path) as server, Bystanders(server):
         answers = [register(server.client(f"r{number}", source="127.0.0.2")) for number in range(40)]
         assert answers.count("") in range(30, 36)
@@ -90,7 +90,7 @@ def register(client: Client) -> str:
 
 
 @pytest.mark.parametrize("strangers", [["127.0.0.2"], [f"127.0.0.{n}" for n in range(2, 8)]], ids=["one", "six"])
-def test_row_58_strangers_who_try_a_name_do_not_keep_its_owner_out(tmp_path: Path, strangers: list[str]) -> None:
+def test_row_51_strangers_who_try_a_name_do_not_keep_its_owner_out(tmp_path: Path, strangers: list[str]) -> None:
     with serving(tmp_path) as server, Bystanders(server):
         with server.client("alice", source="127.0.0.20") as alice:
             assert register(alice) == ""
@@ -102,7 +102,7 @@ def test_row_58_strangers_who_try_a_name_do_not_keep_its_owner_out(tmp_path: Pat
         assert {client.get()["code"] for client in crowd} <= {"auth-failed", "rate-limited"}
 
 
-def test_row_57_a_guests_number_is_never_given_again_whatever_the_clock_says(tmp_path: Path) -> None:
+def test_row_50_a_guests_number_is_never_given_again_whatever_the_clock_says(tmp_path: Path) -> None:
     clock = Clock(tmp_path)
     database = ("--db", str(tmp_path / "tchat.db"))
     numbers: list[int] = []
@@ -126,7 +126,7 @@ def guest(server: Server) -> int:
 
 @pytest.mark.parametrize("is_restarted", [False, True], ids=["running", "restarted"])
 @pytest.mark.parametrize("step", [660, -660, 86_400])
-def test_row_62_a_retry_is_known_whatever_the_clock_is_set_to(tmp_path: Path, step: int, is_restarted: bool) -> None:
+def test_row_53_a_retry_is_known_whatever_the_clock_is_set_to(tmp_path: Path, step: int, is_restarted: bool) -> None:
     clock = Clock(tmp_path)
     options = ("--db", str(tmp_path / "tchat.db"))
     said = {"action": "gbroadcast", "group": "wob", "msg": "once", "id": "retry"}
@@ -145,7 +145,7 @@ def test_row_62_a_retry_is_known_whatever_the_clock_is_set_to(tmp_path: Path, st
         assert alice.ask(action="gbroadcast", group="wob", msg="next")["seq"] == 3
 
 
-def test_row_62_an_id_is_forgotten_when_its_time_is_over(tmp_path: Path) -> None:
+def test_row_53_an_id_is_forgotten_when_its_time_is_over(tmp_path: Path) -> None:
     clock = Clock(tmp_path)
     said = {"action": "gbroadcast", "group": "wob", "msg": "again", "id": "retry"}
     with serving(tmp_path, prelude=clock.time_goes_by) as server, server.client("alice") as alice:
@@ -157,7 +157,7 @@ def test_row_62_an_id_is_forgotten_when_its_time_is_over(tmp_path: Path) -> None
         assert alice.ask(**said)["seq"] == 3
 
 
-def test_row_62_a_time_stamp_before_1970_is_well_formed(tmp_path: Path) -> None:
+def test_row_53_a_time_stamp_before_1970_is_well_formed(tmp_path: Path) -> None:
     clock = Clock(tmp_path)
     clock.set(-time.time() - 0.75)
     with serving(tmp_path, prelude=clock.prelude) as server, server.client("alice") as alice:
@@ -170,7 +170,7 @@ def test_row_62_a_time_stamp_before_1970_is_well_formed(tmp_path: Path) -> None:
 
 
 @on_both_loops
-def test_row_62_who_spoke_while_the_server_was_stopped_is_read_before_its_time_is_judged(
+def test_row_53_who_spoke_while_the_server_was_stopped_is_read_before_its_time_is_judged(
     tmp_path: Path, prelude: str
 ) -> None:
     seconds = ("--silent-seconds", "1.5", "--mid-frame-seconds", "1.5")

@@ -183,9 +183,9 @@ class Server:
         """Wait until *text* is in the log; tell whether it came."""
         return self._wait(lambda: text in self.log(), must=False)
 
-    def rss_kib(self) -> int:
+    def rss_kib(self, *, peak: bool = False) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0])
+        return int(status.partition("VmHWM:" if peak else "VmRSS:")[2].split()[0])
 
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()

@@ -7,7 +7,6 @@ import json
 import selectors
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hostile.harness import Attack, Field
+from hostile.harness import Attack, Field, start
 from live import NO_RATES, Client
 
 GROUP = "volume"
@@ -94,12 +93,7 @@ def paced_victim(field: Field, *, senders: int, texts: int) -> None:
 def gather(field: Field, members: int = 400) -> None:
     owner = field.client("volume.owner", host=1)
     owner.ask(action="cgroupe", group=GROUP)
-    crowd = subprocess.Popen(
-        [sys.executable, "-m", "hostile.crowd", str(field.server.port), GROUP, str(members)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
-    )
+    crowd = start("hostile.crowd", field.server.port, GROUP, members, stdout=subprocess.PIPE)
     assert crowd.stdout is not None
     assert crowd.stdout.readline() == b"ready\n"
     field.stack.callback(lambda: field.notes["crowd"].communicate(timeout=20))
@@ -210,7 +204,7 @@ ATTACKS = (
         "broadcasts-that-grow",
         "the same as client-broadcast",
         to_everybody,
-        {"senders": 8, "seconds": 3.0},
+        {"senders": 16, "seconds": 3.0},
         {"senders": 63, "seconds": 60.0},
         prepare=gather,
     ),

@@ -1,0 +1,26 @@
+"""What stands for the transport of a connection that is gone."""
+
+from __future__ import annotations
+
+import asyncio
+
+__all__ = ["GONE"]
+
+
+class _Gone(asyncio.Transport):
+    """Stands for the transport of a connection that is gone: one event loop raises at what is done with that."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+
+    def is_closing(self) -> bool:
+        return True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+GONE = _Gone()
