@@ -157,7 +157,7 @@ _ENGLISH: Mapping[str, str] = {
     "foreign": "the server says: {text}",
     "garbage": "not a tchat message: {text} (is {address} a tchat server?)",
     # the prompt
-    "help.title": "Commands (text alone goes to the current group; /help kick says more about kick):",
+    "help.title": "Commands (text alone goes to the current group; Alt-Enter begins a new line; /help kick says more):",
     "help.form": "typed",
     "help.example": "example",
     "help.who": "who may",
@@ -378,7 +378,7 @@ _FRENCH: Mapping[str, str] = {
     "not-sent": "pas envoyé, il n'y a pas de connexion : la flèche haut le rappelle",
     "foreign": "le serveur dit : {text}",
     "garbage": "pas un message tchat : {text} ({address} est-il un serveur tchat ?)",
-    "help.title": "Commandes (le texte seul va au groupe courant ; /help kick en dit plus sur kick) :",
+    "help.title": "Commandes (texte seul : au groupe courant ; Alt-Entrée : nouvelle ligne ; /help kick en dit plus) :",
     "help.form": "forme",
     "help.example": "exemple",
     "help.who": "qui peut",

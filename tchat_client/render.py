@@ -63,6 +63,7 @@ class Renderer:
         groups: names of groups that there are, to tell a typo.
         round_trip_ms: of the last ping, None before one was answered.
         more_form: what shows older entries, "" if that is a command with a number.
+        keeps_lines: a text's own lines stay lines, for somebody who indents them; else a line is one event.
     """
 
     language: Language
@@ -73,6 +74,7 @@ class Renderer:
     groups: tuple[str, ...] = ()
     round_trip_ms: int | None = None
     more_form: str = ""
+    keeps_lines: bool = False
     _day: date | None = None
     _entering: set[Key] = field(factory=set)
 
@@ -301,7 +303,7 @@ class Renderer:
 
     def _speech(self, sender: str, text: str, *, to: str = "") -> str:
         name = self._paint(clean(sender), _nick_colour(sender))
-        said = clean(text)
+        said = "\n".join(map(clean, text.splitlines())) if self.keeps_lines else clean(text)
         is_mention = not self._is_me(sender) and self.mentions_me(said)
         if said.startswith(_ME) and not to:
             return f"{'» ' * is_mention}• {name} {said.removeprefix(_ME)}"

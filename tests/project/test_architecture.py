@@ -25,13 +25,13 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server": ("clock password ops", "settings net store", "lifetime server", "watchdog", "cli", "__main__"),
     "tchat_client": (
         *(
-            "errors private reading sanitise",
+            "errors measure private reading sanitise",
             "history introduction language patience",
             "render link",
             "completion search settings report",
             "options script session",
         ),
-        *("lasting reader", "piped prompt", "cli", "__main__"),
+        *("keys lasting reader usage", "piped prompt", "cli", "__main__"),
     ),
     # and inside a room
     "libtchat.message": ("value", "errors event limits request", "names reply"),
@@ -80,7 +80,10 @@ OUTSIDE = {
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},
     "tchat_client.history": {"attrs", "prompt_toolkit"},
+    "tchat_client.keys": {"attrs", "prompt_toolkit"},
+    "tchat_client.measure": {"attrs", "wcwidth"},
     "tchat_client.prompt": {"attrs", "prompt_toolkit"},
+    "tchat_client.usage": {"attrs", "click"},
     "tchat_client.settings": {"attrs", "platformdirs"},
     CONFORMANCE: set(),
 }
