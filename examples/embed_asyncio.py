@@ -4,14 +4,12 @@ import asyncio
 
 from libtchat import Hub
 from tchat_server.server import Server
-from tchat_server.store.answers import Encoder
 from tchat_server.store.memory import MemoryLog
 
 
 async def serve(port: int = 0) -> Server:
     """Start serving beside whatever else the program does; `await server.stop(5)` ends it."""
-    encoder = Encoder()
-    server = Server(Hub("asyncio example"), MemoryLog(encode=encoder), encoder)
+    server = Server(Hub("asyncio example"), MemoryLog())
     host, port = await server.listen("127.0.0.1", port)
     print(f"chat on {host}:{port}", flush=True)
     return server

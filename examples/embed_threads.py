@@ -18,22 +18,22 @@ from libtchat.effect import (
     Close,
     Effect,
     HashPassword,
-    Kinds,
     Loaded,
     LoadGroup,
     LoadUser,
     NumberGuest,
+    PageKind,
     PeerId,
     Read,
     ReadGroups,
     Resend,
     SaveUser,
     Send,
-    User,
+    StoredUser,
 )
-from libtchat.hub.query import fill
 from libtchat.message.event import Event, Said
 from libtchat.message.names import Key
+from libtchat.paging import fill
 
 
 class Chat:
@@ -81,7 +81,7 @@ class Chat:
             case LoadGroup():
                 return Loaded()  # what is not loaded was never created: nothing outlives this process
             case LoadUser():
-                return User()
+                return StoredUser()
             case HashPassword() | SaveUser() | CheckPassword():
                 return None  # no passwords here: `unavailable`
             case NumberGuest():
@@ -99,8 +99,8 @@ class Chat:
         lines = [encode(event) for event in page]
         return encode_page(read.action, read.group, lines, more=more, first=ends[0], last=ends[1], id=read.id)
 
-    def shows(self, kinds: Kinds, event: Event) -> bool:
-        return kinds is Kinds.ALL or (kinds is Kinds.MESSAGES) == isinstance(event, Said)
+    def shows(self, kinds: PageKind, event: Event) -> bool:
+        return kinds is PageKind.ALL or (kinds is PageKind.MESSAGES) == isinstance(event, Said)
 
     def write(self, peer: PeerId, line: bytes) -> None:
         if (handler := self.peers.get(peer)) is not None:

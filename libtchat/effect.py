@@ -1,4 +1,4 @@
-"""What the hub tells the shell to do, and what the shell answers: values only.
+"""What crosses the border of the hub: what a shell hands in, what the hub tells it to do, what it answers. Values only.
 
 A shell carries the effects out in their order. `Send`, `Read`, `Resend` and `ReadGroups` to one peer keep their
 order on the wire: what comes after a read waits for it.
@@ -7,13 +7,14 @@ order on the wire: what comes after a read waits for it.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NewType
+from typing import Literal, NewType
 
 from libtchat.group import Group, Standing
-from libtchat.message.errors import ErrorCode
+from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.event import Event, Invited
 from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import Groups, Message
+from libtchat.message.request import Request
 from libtchat.message.value import frozen
 
 __all__ = [
@@ -26,15 +27,17 @@ __all__ = [
     "FindRetry",
     "FindUser",
     "HashPassword",
-    "Kinds",
+    "Item",
     "Known",
     "LoadGroup",
     "LoadUser",
     "Loaded",
     "Membership",
     "NumberGuest",
+    "PageKind",
     "Part",
     "PeerId",
+    "PresenceScope",
     "Question",
     "Read",
     "ReadGroups",
@@ -43,14 +46,20 @@ __all__ = [
     "Retry",
     "SaveUser",
     "Send",
-    "User",
+    "StoredUser",
 ]
 
 PeerId = NewType("PeerId", int)
 """One connection. Never used twice by one hub."""
 
+Item = Request | Violation | None
+"""What a shell hands in, made of a peer's bytes; None: nothing more will come."""
 
-class Kinds(StrEnum):
+PresenceScope = Literal["auto", "all", "groups", "none"]
+"""Who hears that a user came or went: everybody, those who share a group, nobody; auto: everybody while few are."""
+
+
+class PageKind(StrEnum):
     """Which events a page shows."""
 
     MESSAGES = "messages"
@@ -106,7 +115,7 @@ class Read:
     peer: PeerId
     key: Key
     group: str
-    kinds: Kinds
+    kinds: PageKind
     after: int | None
     before: int
     limit: int
@@ -125,7 +134,7 @@ class Resend:
 
 @frozen
 class ReadGroups:
-    """Answer *peer* with *reply*, completed by `libtchat.hub.query.fill` with the public groups above key *after*."""
+    """Answer *peer* with *reply*, completed by `libtchat.paging.fill` with the public groups above key *after*."""
 
     peer: PeerId
     reply: Groups
@@ -149,7 +158,7 @@ class LoadGroup:
 
 @frozen
 class LoadUser:
-    """Load what is stored of a user. Answer: User."""
+    """Load what is stored of a user. Answer: StoredUser."""
 
     key: UserKey
 
@@ -267,7 +276,7 @@ class Retried:
 
 
 @frozen
-class User:
+class StoredUser:
     """A user as stored; all fields empty if nothing is.
 
     Attributes:
@@ -283,7 +292,7 @@ class User:
     has_retries: bool = False
 
 
-Answer = Loaded | User | Known | Retried | str | bool | int | None
+Answer = Loaded | StoredUser | Known | Retried | str | bool | int | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
 Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from socket import gaierror
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
 
@@ -25,6 +26,9 @@ from libtchat.wire.redaction import Redactor, redact
 from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
 from tchat_client.introduction import Introduction
 from tchat_client.patience import patience
+
+if TYPE_CHECKING:
+    from libtchat.dialect.dialect import Dialect
 
 __all__ = [
     "Address",
@@ -123,6 +127,7 @@ class Link:
     Attributes:
         name: who to say hello as, None to be a guest.
         mirror: what is known, over all connections.
+        dialect: the server's, None if it speaks this protocol or something near.
         round_trip_seconds: of the last ping, None before one was answered.
         is_ours: the server speaks this protocol, version 1 or later.
         follows: keep the mirror complete, members and all, and the connection alive.
@@ -136,6 +141,7 @@ class Link:
     password: str | None = None
     watcher: Watcher = field(factory=Watcher)
     times: Times = field(factory=Times)
+    dialect: Dialect | None = None
     mirror: Mirror = field(factory=Mirror)
     round_trip_seconds: float | None = None
     follows: bool = False
@@ -247,7 +253,8 @@ class Link:
             Lost: the connection went before.
             NoReply: none came in time.
         """
-        seconds = self.times.answer_seconds if seconds is None else seconds
+        if seconds is None:  # many other servers answer some requests never
+            seconds = self.times.answer_seconds if self.is_ours else min(1.0, self.times.answer_seconds)
         if self._cause is not None:
             raise self._cause
         sent = self.send(request, quiet=quiet)
@@ -288,6 +295,10 @@ class Link:
         seconds = self.times.connect_seconds
         try:
             async with asyncio.timeout(seconds):
+                if self.dialect is not None:
+                    from tchat_client.bridge.inside import open_translated
+
+                    return await open_translated(self.address.host, self.address.port, self.tls, self.dialect)
                 return await asyncio.open_connection(self.address.host, self.address.port, ssl=self.tls)
         except TimeoutError:
             cause = LinkError("cause.timeout", seconds=f"{seconds:g}")
@@ -362,7 +373,8 @@ class Link:
             self._resolve(id, notice.message)
             if notice.quiet and isinstance(notice.message, Error):
                 self._rest(patience(notice.message.retry_after))
-        if isinstance(message, Foreign) and not self.is_ours and self._waiting:
+        is_nameless = isinstance(message, Error) and message.request is None and message.id is None
+        if (isinstance(message, Foreign) or is_nameless) and not self.is_ours and self._waiting:
             self._resolve(next(iter(self._waiting)), message)
         return notices
 
@@ -463,7 +475,7 @@ class Link:
             self.watcher.heard(lost)
 
     def _check_answered(self, request: Request) -> None:
-        if request.id is not None and self.is_open and self.mirror.is_pending(request.id):
+        if self.is_ours and request.id is not None and self.is_open and self.mirror.is_pending(request.id):
             self.watcher.unconfirmed(request)
 
     def _trace_in(self, data: bytes) -> None:

@@ -37,6 +37,7 @@ class Options:
     shows_all: bool
     notify: str | None
     joins: tuple[str, ...]
+    dialect: str | None = None
 
 
 def read_options(
@@ -56,6 +57,7 @@ def read_options(
     plain: bool | None,
     all: bool | None,
     notify: str | None,
+    dialect: str | None,
 ) -> Options:
     """Put together what was asked for: the command line, then the environment, then the config file."""
     found: dict[str, Any] = read_config(None if config is None else Path(config))
@@ -81,6 +83,7 @@ def read_options(
         shows_all=bool(all or found.get("all")),
         notify=notify or found.get("notify"),
         joins=joins or tuple(found.get("join") or ()),
+        dialect=dialect,
     )
 
 

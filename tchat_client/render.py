@@ -37,6 +37,7 @@ from libtchat.message.reply import (
 )
 from libtchat.message.request import Hello, ListMessages, ListStates, Request
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
+from libtchat.wire.lenient import UNSAID_CODE
 from tchat_client.errors import HelloRefused, LinkError
 from tchat_client.language import Language
 from tchat_client.sanitise import clean, clip
@@ -134,6 +135,8 @@ class Renderer:
             if (value := getattr(error, name)) not in (None, "")
         }
         variants = () if request is None or isinstance(request, Hello) else ("near", request.action, "asked")
+        if error.code == UNSAID_CODE and error.msg:
+            return clean(error.msg)  # another server's own sentence
         for key in (*(f"error.{error.code}.{variant}" for variant in variants), f"error.{error.code}", "error"):
             if key in self.language and all(known.get(name) for name in _names_in(self.language.sentences[key])):
                 return clean(f"{self.language.text(key, **known)} ({error.code})")
@@ -233,6 +236,8 @@ class Renderer:
                 return [self.problem(self.language.text("garbage", text=clip(text, 200), address=self.address), now)]
             case Foreign(text=text):
                 return [self.status(self.language.text("foreign", text=text), now)]
+            case Goodbye(sender=str() as name) if not self._is_me(name):
+                return [f"{time} * {self._say('disconnect', name=name)}"]
             case Goodbye(sender=None) if request is None:
                 return [self.status(self.language.text("server-stops"), now)]
             case Error():

@@ -96,6 +96,42 @@ FRENCH: Mapping[str, str] = {
     "How many entries.": "Combien d'entrées.",
     "End after so many events.": "S'arrêter après tant d'évènements.",
     "End after 30s, 5m, 1h.": "S'arrêter après 30s, 5m, 1h.",
+    # ours: what others' programs need
+    "The server speaks this dialect: see tchat learn.": "Le serveur parle ce dialecte : voir tchat learn.",
+    "Let clients of the dialects in FILEs, or ours, talk to a server of any dialect.": "Laisser des clients de "
+    "ces dialectes, ou du nôtre, parler à un serveur de n'importe quel dialecte.",
+    "Where clients come in (port 0: any).": "Où les clients arrivent (port 0 : n'importe lequel).",
+    "The server, one for each --listen.": "Le serveur, un pour chaque --listen.",
+    "Start the server too, instead of --to: 'node server.js {port}'.": "Démarrer aussi le serveur, au lieu de --to : "
+    "'node server.js {port}'.",
+    "The server's dialect; - is ours.": "Le dialecte du serveur ; - est le nôtre.",
+    "Encrypt to the server, and check it.": "Chiffrer jusqu'au serveur, et le vérifier.",
+    "Whoever cannot type join joins when invited.": "Qui ne peut taper join rejoint quand on l'invite.",
+    "Write the ports here, one a line.": "Écrire les ports ici, un par ligne.",
+    "Show all four sides of every message.": "Montrer les quatre côtés de chaque message.",
+    "Learn by experiment how a program speaks that nobody will change, and write it down.\n\n"
+    "tchat learn client -- node client.js {name} {host} {port}\n\ntchat learn server -- node server.js {port}": ""
+    "Apprendre par l'expérience comment parle un programme que personne ne changera, et le noter.\n\n"
+    "tchat learn client -- node client.js {name} {host} {port}\n\ntchat learn server -- node server.js {port}",
+    "What the dialect is called.": "Comment s'appelle le dialecte.",
+    "Where to write it (NAME.toml; with --teams a directory).": "Où l'écrire (NOM.toml ; avec --teams un dossier).",
+    "Learn all programs of this file.": "Apprendre tous les programmes de ce fichier.",
+    "What to answer a question at the start.": "Que répondre à une question au début.",
+    "Set in the program's environment.": "À mettre dans l'environnement du programme.",
+    "Where the program runs.": "Où le programme s'exécute.",
+    "Sources to take words from that are worth a try.": "Sources dont prendre des mots qui valent un essai.",
+    "Take no words from the file that CMD names.": "Ne prendre aucun mot du fichier que CMD nomme.",
+    "Give it a terminal.": "Lui donner un terminal.",
+    "The port that the program has in itself.": "Le port qui est écrit dans le programme.",
+    "Wait so many times longer for everything.": "Tout attendre tant de fois plus longtemps.",
+    "Give up after.": "Abandonner après.",
+    "The report as JSON.": "Le rapport en JSON.",
+    "CMD": "CMD",
+    "DIR": "DOSSIER",
+    "[FILE|DIRECTORY]...": "[FICHIER|DOSSIER]...",
+    "[-- CMD ... | HOST:PORT]": "[-- CMD ... | HÔTE:PORT]",
+    "QUESTION=ANSWER": "QUESTION=RÉPONSE",
+    "KEY=VALUE": "CLÉ=VALEUR",
 }
 
 

@@ -12,6 +12,7 @@ import ssl
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ import click
 from libtchat.hub.hub import Hub
 from libtchat.message.limits import Limits
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
+from tchat_server.net.peer import PeerProtocol
+from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
 from tchat_server.ops import descriptor
 from tchat_server.ops import logs as journal
@@ -29,7 +32,6 @@ from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
 from tchat_server.server import Server
 from tchat_server.settings import MEMORY, Settings, server_options, settings_from
-from tchat_server.store.answers import Encoder
 from tchat_server.store.event_log import EventLog, LogRefused
 from tchat_server.store.memory import MemoryLog
 from tchat_server.watchdog import Watchdog
@@ -129,6 +131,18 @@ def own(db: Path, group: str, name: str) -> None:
     click.echo(f"{name} owns {event.group} (event {event.seq})")
 
 
+def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]:
+    if settings.dialects is None:
+        return PeerProtocol
+    from libtchat.dialect.dialect import DialectError
+    from tchat_server.foreign import ForeignPeer, read_dialects
+
+    try:
+        return partial(ForeignPeer, read_dialects(settings.dialects))
+    except (DialectError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+
+
 async def serve(settings: Settings, outlet: Outlet) -> None:
     """Serve until SIGINT or SIGTERM, or until the terminal one was started on is closed.
 
@@ -144,11 +158,10 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     certificate = _certificate(settings)
     tls = None if certificate is None else certificate.context
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
-    encoder = Encoder()
-    log = _open_log(settings, encoder)
+    log = _open_log(settings)
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
     trace = journal.tracer(outlet, settings.limits) if settings.trace else None
-    server = Server(hub, log, encoder, limits=settings.limits, trace=trace)
+    server = Server(hub, log, limits=settings.limits, trace=trace, site=_site(settings), make_peer=_make_peer(settings))
     watchdog = Watchdog(server)
     loop.set_exception_handler(server.fail)
     stop = asyncio.Event()
@@ -194,14 +207,18 @@ def main() -> None:
     sys.exit(code)
 
 
-def _open_log(settings: Settings, encoder: Encoder) -> EventLog:
+def _site(settings: Settings) -> Site | None:
+    hosts = [host for host, _ in (*settings.listen, *settings.tls_listen)]
+    return packaged_site(hosts, settings.allow_host, settings.allow_origin) if settings.web else None
+
+
+def _open_log(settings: Settings) -> EventLog:
     if settings.db == MEMORY:
-        return MemoryLog(encode=encoder, limits=settings.limits)
+        return MemoryLog(limits=settings.limits)
     from tchat_server.store.sqlite.log import SqliteLog
 
-    return SqliteLog.open(
-        Path(os.path.expanduser(settings.db)), durability=settings.durability, encode=encoder, limits=settings.limits
-    )
+    path = Path(os.path.expanduser(settings.db))
+    return SqliteLog.open(path, durability=settings.durability, limits=settings.limits)
 
 
 def _fitting(limits: Limits) -> Limits:
@@ -262,10 +279,19 @@ def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin
             raise UsageFailed(f"{settings.port_file} cannot be written: {error.strerror}") from None
     places = ", ".join(f"{host}:{port}" for host, port in bound)
     click.echo(f"{name} on {places}, data in {settings.db}. Try: tchat --name alice")
+    if settings.web:
+        click.echo(f"in a browser: {_url(bound[0], is_secure=not settings.listen)}")
     if all(host in ("127.0.0.1", "::1") for host, _ in bound):
         click.echo(f"loopback only; --listen 0.0.0.0:{bound[0][1]} accepts other machines")
     if admin is not None:
         click.echo(f"/healthz, /readyz and /metrics on port {admin.port}")
+
+
+def _url(address: tuple[str, int], *, is_secure: bool) -> str:
+    """Return what to type into the browser of this machine."""
+    host, port = address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"{'https' if is_secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

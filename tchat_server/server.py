@@ -12,23 +12,26 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from functools import partial
 from typing import Any, assert_never
 
-from libtchat.effect import Answer, Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send
+from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend, Send
 from libtchat.hub.hub import Hub
-from libtchat.hub.presence import Item
 from libtchat.message.errors import ErrorCode, TchatError
 from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.names import Key
-from libtchat.message.reply import Error, Goodbye
+from libtchat.message.reply import Error, Goodbye, Message
 from tchat_server.clock import time_of_day
 from tchat_server.net.admission import Crowd, origin_of
+from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold, Rota
 from tchat_server.net.listener import Listener
 from tchat_server.net.peer import PeerProtocol
-from tchat_server.net.spacing import Line
+from tchat_server.net.site import Site
+from tchat_server.net.spacing import Outgoing
+from tchat_server.net.web import Web
 from tchat_server.ops.metrics import Metrics
-from tchat_server.store.answers import Answers, Encoder, reading
-from tchat_server.store.event_log import EventLog, LogUnavailable, Ready
+from tchat_server.store.answers import Answers, reading
+from tchat_server.store.event_log import EncodedPart, EventLog, LogUnavailable, Ready, encode_part
+from tchat_server.store.lines import Lines, encode_line
 
 __all__ = ["Server"]
 
@@ -54,23 +57,29 @@ class Server:
 
     Args:
         hub: the brain.
-        log: where events are kept; it encodes with *encoder*.
-        encoder: shared with the log.
+        log: where events are kept.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
+        site: what is served to who speaks HTTP, if anything.
+        make_peer: makes the end of a connection of this server, its host and its address.
     """
 
     def __init__(
         self,
         hub: Hub,
         log: EventLog,
-        encoder: Encoder,
         *,
         limits: Limits = DEFAULT_LIMITS,
         trace: Callable[[str, str, bytes], None] | None = None,
+        site: Site | None = None,
+        make_peer: Callable[[Server, str, str], PeerProtocol] = PeerProtocol,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
-        self._encoder, self._clock, self.trace = encoder, log.clock, trace
+        self._clock, self.trace = log.clock, trace
         self._answers = Answers(log)
+        self._make_peer = make_peer
+        self.meet: Callable[[PeerProtocol, bytes], None] | None = None
+        if site is not None:
+            self.meet = Web(site, limits, trace).meet
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._crowd = Crowd(limits, self.metrics)
         self._dirty: list[PeerProtocol] = []
@@ -100,7 +109,7 @@ class Server:
         )
         sock.setblocking(False)
         _keep_alive(sock, self.limits)
-        self._listeners.append(Listener(sock, tls, self._crowd, partial(PeerProtocol, self), self._refusal))
+        self._listeners.append(Listener(sock, tls, self._crowd, partial(self._make_peer, self), self._refusal))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 
@@ -116,20 +125,20 @@ class Server:
         deadline = asyncio.get_running_loop().time() + grace_seconds
         while (self.hub.backlog or self._is_appending) and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
-        line = self._encoder.line(Goodbye())
+        line = encode_line(Goodbye())
         for peer in list(self._peers.values()):
-            peer.guard(peer.deliver, [(None, line)])
-            peer.guard(peer.finish, "the server stops")
+            peer.guard(peer.outbox.put, [(None, line)])
+            peer.guard(peer.finish, CloseReason.STOP)
         self._flush()
         while self._peers and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
         for peer in list(self._peers.values()):
-            peer.abort("the server stops")
+            peer.abort(CloseReason.STOP)
         await self.log.close()
         self._answers.close()
 
     def _refusal(self, limit: int) -> bytes:
-        return self._encoder.line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
+        return encode_line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
 
     def _now(self) -> float:
         """Return the time of the log's clock, and let the hub know how far the time of day is from it."""
@@ -166,14 +175,20 @@ class Server:
         if "handle" in context and error is not None and not self.failed.done():
             self.failed.set_exception(error)
 
+    def left(self, peer: PeerProtocol) -> None:
+        """Let a peer be gone for the hub, though its socket is still there."""
+        self.hub.disconnected(peer.id, self._now())
+        self._tick_soon()
+
     def lost(self, peer: PeerProtocol) -> None:
         """Forget a connection that is gone."""
         self._not_read.discard(peer)
         if self._peers.pop(peer.id, None) is None:
             return
         self._crowd.leave(peer.host)
-        self.metrics.closed[peer.cause.partition(":")[0]] += 1
-        logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.cause, peer.frames_in, peer.lines_out)
+        assert peer.ending is not None
+        self.metrics.closed[peer.ending.reason] += 1
+        logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.ending, peer.frames_in, peer.outbox.count)
         self.hub.disconnected(peer.id, self._now())
         self._tick_soon()
 
@@ -219,13 +234,12 @@ class Server:
     def _has_much(self) -> bool:
         return self.hub.backlog > _MAX_BACKLOG or self._taken_bytes > _MAX_BACKLOG_BYTES
 
-    def _carry_out(self, effects: Iterable[Effect]) -> None:
+    def _carry_out(self, effects: Iterable[Effect], encode: Callable[[Message], bytes] = encode_line) -> None:
         """Carry out effects in order; a run of messages for one audience is joined once and shared."""
         audience: tuple[PeerId, ...] = ()
-        run: list[Line] = []
+        run: list[Outgoing] = []
         payer: PeerId | None = None
         owed = 0
-        encode = self._encoder.line
         for effect in effects:
             if isinstance(effect, Send):
                 if effect.peers is not audience:
@@ -253,12 +267,13 @@ class Server:
                     self._append(effect)
                 case Read() | ReadGroups() | Resend():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.guard(peer.work, self._job(peer, effect))
+                        peer.guard(peer.outbox.work, self._job(peer, effect))
                 case Ask():
                     self._ask(effect)
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
-                        peer.guard(peer.finish, effect.code or ("closed by the peer" if peer.has_ended else "quit"))
+                        ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT
+                        peer.guard(peer.finish, effect.code or ended)
                 case _:
                     assert_never(effect)
         if run:
@@ -268,7 +283,7 @@ class Server:
         if size > _CHEAP_BYTES and payer is not None and (peer := self._peers.get(payer)) is not None:
             peer.toll.carried(size)
 
-    def _deliver(self, audience: tuple[PeerId, ...], run: list[Line]) -> None:
+    def _deliver(self, audience: tuple[PeerId, ...], run: list[Outgoing]) -> None:
         self.metrics.deliveries_total += len(run) * len(audience)
         peers, dirty, trace = self._peers, self._dirty, self.trace
         chunk = run[0][1] if len(run) == 1 else b"".join([line for _, line in run])
@@ -278,18 +293,19 @@ class Server:
                 continue
             if trace is not None:
                 trace(peer.address, ">", chunk)
-            if peer.is_plain:
-                if not peer.out:
+            outbox = peer.outbox
+            if outbox.is_straight:
+                if not outbox.chunks:
                     dirty.append(peer)
-                peer.out.append(chunk)
+                outbox.chunks.append(chunk)
             else:
-                peer.guard(peer.deliver, run)
+                peer.guard(outbox.put, run)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for peer in dirty:
-            if peer.out:
-                peer.guard(peer.flush)
+            if peer.outbox.chunks:
+                peer.guard(peer.outbox.flush)
 
     # --- what takes time ---
 
@@ -305,23 +321,26 @@ class Server:
 
     def _append(self, append: Append) -> None:
         self._is_appending, self._appending_since = True, time.monotonic()
-        appended = self.log.append(append.parts)
+        parts = [*map(encode_part, append.parts)]
+        appended = self.log.append(parts)
         if isinstance(appended, Ready):  # what else is read in this tick shares its write
-            self._settle(appended.value)
+            self._settle(parts, appended.value)
         else:
-            self._start(self._settle_later(appended))
+            self._start(self._settle_later(parts, appended))
 
-    async def _settle_later(self, appended: Awaitable[Mapping[Key, tuple[Event, ...]]]) -> None:
+    async def _settle_later(
+        self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[Event, ...]]]
+    ) -> None:
         try:
             failed = await appended
         except LogUnavailable as error:  # the log is closed, and nobody knows what it holds: tell nobody anything
             logger.error("storage: %s", error)
             return
-        self._settle(failed)
+        self._settle(parts, failed)
         self._flush()
         self._tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
 
-    def _settle(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
+    def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[Event, ...]]) -> None:
         self._is_appending, self._taken_bytes = False, 0
         metrics = self.metrics
         metrics.appends_total += 1
@@ -329,8 +348,7 @@ class Server:
         metrics.append_failures_total += bool(failed)
         now = self._now()
         effects = self.hub.rejected(failed, now) if failed else self.hub.committed(now)
-        self._carry_out(effects)
-        self._encoder.forget()
+        self._carry_out(effects, Lines(part for part in parts if part.key not in failed))
 
     def _ask(self, ask: Ask) -> None:
         found = self._answers.answer(ask.question)
@@ -378,11 +396,11 @@ class Server:
             except (LogUnavailable, TchatError) as error:  # the latter: what was read is damaged
                 logger.warning("storage: %s", error)
                 action = effect.action if isinstance(effect, Read) else None
-                return self._encoder.line(Error(ErrorCode.UNAVAILABLE, action))
+                return encode_line(Error(ErrorCode.UNAVAILABLE, action))
             except Exception:  # as in PeerProtocol.guard, but in its place in the line
                 logger.exception("internal error, peer %s", peer.address)
-                peer.finish("internal error")
-                return self._encoder.line(Error(ErrorCode.INTERNAL))
+                peer.finish(CloseReason.FAULT)
+                return encode_line(Error(ErrorCode.INTERNAL))
 
         return job
 

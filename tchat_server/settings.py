@@ -11,7 +11,7 @@ import attrs
 import click
 from platformdirs import user_state_path
 
-from libtchat.hub.presence import PresenceScope
+from libtchat.effect import PresenceScope
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.value import frozen
 from tchat_server.ops.logs import LogFormat
@@ -23,6 +23,7 @@ Durability = Literal["full", "normal"]
 _Address = tuple[str, int]
 _F = TypeVar("_F", bound=Callable[..., Any])
 _File = click.Path(dir_okay=False, path_type=Path)
+_Directory = click.Path(file_okay=False, path_type=Path)
 
 _LIMITS = {
     "max_peers": "Connections in all; fewer if the process may not open so many files.",
@@ -71,6 +72,10 @@ class Settings:
     log_level: str
     log_format: LogFormat
     trace: bool
+    web: bool
+    allow_host: tuple[str, ...]
+    allow_origin: tuple[str, ...]
+    dialects: Path | None = None
 
 
 class AddressType(click.ParamType[_Address]):
@@ -145,9 +150,17 @@ _OPTIONS = [
     ),
     click.option("--require-auth", is_flag=True, help="Serve names with a password only."),
     click.option("--grace", type=click.FloatRange(0), default=10.0, help="Seconds to finish in when stopped."),
+    click.option(
+        "--web/--no-web", default=True, help="Serve the page and WebSocket to who speaks HTTP on the same port."
+    ),
+    click.option("--allow-host", metavar="NAME", multiple=True, help="Name browsers know this server by; repeatable."),
+    click.option(
+        "--allow-origin", metavar="URL", multiple=True, help="Site whose pages may use WebSocket; repeatable."
+    ),
     click.option("--admin-listen", type=AddressType(), help="Address of /healthz, /readyz and /metrics (HTTP)."),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"),
     click.option("--log-format", type=_choice(LogFormat), default="text"),
+    click.option("--dialects", type=_Directory, help="Directory of dialects that clients may speak: see tchat learn."),
     click.option("--trace", is_flag=True, help="Print every message in and out on standard error."),
 ]
 

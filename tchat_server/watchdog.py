@@ -8,6 +8,7 @@ import time
 
 from attrs import define
 
+from tchat_server.net.ending import CloseReason
 from tchat_server.server import Server
 
 __all__ = ["Watchdog"]
@@ -56,10 +57,10 @@ class Watchdog:
         limits = self.server.limits
         for peer in self.server.peers:
             waited = now - peer.since
-            if peer.cause:
+            if peer.ending is not None:
                 if waited > limits.mid_frame_seconds:
-                    peer.abort(peer.cause)  # it does not even read the end
+                    peer.abort(CloseReason.UNREAD)  # it does not even read the end
             elif peer.connection.mid_frame and not peer.turns.is_held and waited > limits.mid_frame_seconds:
-                peer.abort("a frame did not end")
+                peer.abort(CloseReason.UNFINISHED)
             elif not peer.has_spoken and waited > limits.silent_seconds:
-                peer.abort("silent")
+                peer.abort(CloseReason.SILENT)

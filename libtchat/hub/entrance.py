@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from attrs import Factory, define
 
-from libtchat.effect import Membership, PeerId, Retry
+from libtchat.effect import Membership, Part, PeerId, Retry
 from libtchat.group import Standing, subject
+from libtchat.hub.entry import AnyEntry, Decision, Run
 from libtchat.hub.line import Line
-from libtchat.hub.outcome import Outcome
 from libtchat.hub.presence import Session
 from libtchat.message.event import Created, Joined
 from libtchat.message.names import UserKey, user_key
@@ -28,7 +28,7 @@ class Entrance:
     """
 
     peers: set[PeerId] = Factory(set)
-    noted: list[Outcome] = Factory(list)
+    noted: list[Part] = Factory(list)
     password_hash: str | None = None
 
 
@@ -36,7 +36,7 @@ class Entrance:
 class Entrances:
     """All users about to enter."""
 
-    _line: Line[Outcome]
+    _line: Line[AnyEntry]
     _users: dict[UserKey, Entrance] = Factory(dict)
 
     def begin(self, peer: PeerId, user: UserKey) -> None:
@@ -51,20 +51,20 @@ class Entrances:
         if (entrance := self._users.get(user)) is None:
             return
         if session is not None:
-            for outcome in entrance.noted:
-                learn(session, outcome, now)
+            for part in entrance.noted:
+                learn(session, part, now)
             if not session.peers:
                 self._adopt(session, now)
         entrance.peers.discard(peer)
         if not entrance.peers:
             del self._users[user]
 
-    def note(self, outcome: Outcome) -> None:
-        """Keep an outcome that just became durable for those it is about."""
-        if self._users and not outcome.run:
-            event = outcome.events[-1]
+    def note(self, part: Part) -> None:
+        """Keep an event that just became durable for those it is about."""
+        if self._users:
+            event = part.events[-1]
             for user in {user_key(event.sender), user_key(subject(event) or event.sender)} & self._users.keys():
-                self._users[user].noted.append(outcome)
+                self._users[user].noted.append(part)
 
     def protect(self, user: UserKey, password_hash: str) -> None:
         """Note that the name of *user* is protected from now on."""
@@ -78,53 +78,48 @@ class Entrances:
 
     def _adopt(self, session: Session, now: float) -> None:
         """Take over what an earlier session of the user has in the line: it is repeated, and undone, here."""
-        for outcome in self._line.revisable():
-            if outcome.session is not None and outcome.session.key == session.key:
-                outcome.session = session
-                if outcome.events:
-                    expect(session, outcome, now)
-        for outcome in self._line.durable():
-            if outcome.session is not None and outcome.session.key == session.key:
-                _expect_id(session, outcome, now)
+        for entry in self._line.revisable():
+            if isinstance(entry, Decision | Run) and entry.session.key == session.key:
+                entry.session = session
+                if entry.part is not None:
+                    expect(session, entry.part, now)
+        for entry, part in self._line.durable():
+            if isinstance(entry, Decision | Run) and entry.session.key == session.key:
+                _expect_id(session, part, now)
 
 
-def expect(session: Session, outcome: Outcome, now: float) -> None:
+def expect(session: Session, part: Part, now: float) -> None:
     """Let *session* know what it decided and is not durable: a group it may enter, and an id it used."""
-    key, event, after = outcome.key, outcome.events[-1], outcome.after
-    assert key is not None
-    assert after is not None
+    key, event, after = part.key, part.events[-1], part.after
     if isinstance(event, (Created, Joined)):
         membership = Membership(key, after.name, after.private, Standing.NONE, event.seq)
         session.memberships.setdefault(key, membership)
         session.created += isinstance(event, Created)
-    _expect_id(session, outcome, now)
+    _expect_id(session, part, now)
 
 
-def learn(session: Session, outcome: Outcome, now: float) -> None:
+def learn(session: Session, part: Part, now: float) -> None:
     """Let *session* know an event that is durable and concerns its user."""
-    key, event, after, user = outcome.key, outcome.events[-1], outcome.after, session.key
-    assert key is not None
-    assert after is not None
+    key, event, after, user = part.key, part.events[-1], part.after, session.key
     changed = subject(event)
     if changed is not None and user_key(changed) == user:
         standing, invitation = after.standing(user), after.invited.get(user)
         session.memberships[key] = Membership(key, after.name, after.private, standing, after.seq, invitation)
     if event.id is not None and user_key(event.sender) == user:
-        learn_id(session, outcome, now)
+        learn_id(session, part, now)
 
 
-def learn_id(session: Session, outcome: Outcome, now: float) -> None:
+def learn_id(session: Session, part: Part, now: float) -> None:
     """Let *session* know that what its user asked with an id is durable."""
-    if (retry := _retry(outcome, now)) is not None:
+    if (retry := _retry(part, now)) is not None:
         session.retries.learn(retry)
 
 
-def _expect_id(session: Session, outcome: Outcome, now: float) -> None:
-    if (retry := _retry(outcome, now)) is not None:
+def _expect_id(session: Session, part: Part, now: float) -> None:
+    if (retry := _retry(part, now)) is not None:
         session.retries.expect(retry)
 
 
-def _retry(outcome: Outcome, now: float) -> Retry | None:
-    key, event = outcome.key, outcome.events[-1]
-    assert key is not None
-    return None if event.id is None else Retry(event.id, key, event.seq, now, outcome.digest)
+def _retry(part: Part, now: float) -> Retry | None:
+    event = part.events[-1]
+    return None if event.id is None else Retry(event.id, part.key, event.seq, now, part.digests[-1])

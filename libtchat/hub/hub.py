@@ -12,12 +12,12 @@ from typing import assert_never
 
 from attrs import define, field
 
-from libtchat.effect import Answer, Ask, Effect, PeerId, SaveUser, Send
+from libtchat.effect import Answer, Ask, Effect, Item, PeerId, PresenceScope, SaveUser, Send
+from libtchat.hub.entry import AnyEntry, Decision, Notice, Query, Told
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
 from libtchat.hub.login import Sessions
-from libtchat.hub.outcome import Outcome
-from libtchat.hub.presence import Item, Peer, Presence, PresenceScope, Unanswered
+from libtchat.hub.presence import Peer, Presence, Unanswered
 from libtchat.hub.query import Queries
 from libtchat.hub.refusal import error_for, too_fast
 from libtchat.message.errors import ErrorCode, Refused, Violation
@@ -73,7 +73,7 @@ class Hub:
     _peers: dict[PeerId, Peer] = field(factory=dict, init=False)
     _last_peer: int = field(default=0, init=False)
     _asks: list[Effect] = field(factory=list, init=False)
-    _line: Line[Outcome] = field(factory=Line, init=False)
+    _line: Line[AnyEntry] = field(factory=Line, init=False)
     _presence: Presence = field(factory=Presence, init=False)
     _ledger: Ledger = field(init=False)
     _sessions: Sessions = field(init=False)
@@ -197,9 +197,8 @@ class Hub:
             self._asks.append(Ask(peer.id, need.question))
             return
         except Refused as refusal:
-            outcome = Outcome(peer, peer.session, item)
-            outcome.refused(refusal)
-            self._line.put(outcome)
+            assert item is not None
+            self._line.put(Notice((Send((peer.id,), error_for(item, refusal)),)))
         if peer.answers:
             peer.answers = {}
 
@@ -247,27 +246,25 @@ class Hub:
                 pass
             case _:
                 assert_never(item)
-        self._line.put(Outcome(peer, peer.session, item, arrivals=self._presence.arrivals))
+        self._line.put(Query(peer, item, self._presence.arrivals))
 
     # --- what leaves ---
 
     def _leave(self, effects: list[Effect]) -> list[Effect]:
-        """Add to *effects* those of the outcomes that leave the line now."""
-        for outcome in self._line.leaving():
-            if outcome.events:
-                self._ledger.keep(outcome)
-                audience, peer = outcome.audience, outcome.peer
-                source = None if peer is None else peer.id
-                for event in outcome.events:
+        """Add to *effects* those of the entries that leave the line now."""
+        for entry in self._line.leaving():
+            if isinstance(entry, Query):
+                effects.extend(self._queries.answer(entry))
+            elif isinstance(entry, Notice):
+                effects.extend(entry.effects)
+            elif (part := entry.part) is not None:
+                self._ledger.keep(entry, part)
+                audience = entry.audience
+                source = None if isinstance(entry, Told) or entry.peer is None else entry.peer.id
+                for event in part.events:
                     effects.append(Send(audience, event, source))
-            elif outcome.effects is not None:
-                effects.extend(outcome.effects)
-            elif outcome.peer is not None:
-                try:
-                    effects.extend(self._queries.answer(outcome.peer, outcome.item, outcome.arrivals))
-                except Refused as refusal:
-                    assert outcome.item is not None
-                    effects.append(Send((outcome.peer.id,), error_for(outcome.item, refusal)))
+            elif isinstance(entry, Decision):
+                effects.extend(entry.effects)
         return effects
 
 

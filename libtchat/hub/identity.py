@@ -10,7 +10,7 @@ from hmac import compare_digest
 
 from attrs import Factory, define, evolve
 
-from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, SaveUser, User
+from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, SaveUser, StoredUser
 from libtchat.hub.presence import Peer, Presence, Session, Unanswered
 from libtchat.hub.retries import Retries
 from libtchat.hub.throttle import Throttle
@@ -48,14 +48,14 @@ class Identity:
         """
         if hello.sender is None:
             guest = f"{GUEST_PREFIX}{peer.ask(NumberGuest())}"
-            return self._new_session(user_key(guest), guest, peer.token, User(), now)
+            return self._new_session(user_key(guest), guest, peer.token, StoredUser(), now)
         name = check_user_name(hello.sender)
         session = self._presence.session(key)
         user = None if session else peer.ask(LoadUser(key))
-        assert user is None or isinstance(user, User)
+        assert user is None or isinstance(user, StoredUser)
         if user is not None and protection is not None:
             user = evolve(user, password_hash=protection)
-        self._authenticate(peer, hello, key, session or user or User(), is_held=session is not None, now=now)
+        self._authenticate(peer, hello, key, session or user or StoredUser(), is_held=session is not None, now=now)
         if session is not None:
             if len(session.peers) >= self.limits.max_peers_per_user:
                 raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
@@ -63,7 +63,7 @@ class Identity:
         current = self._token(key, now)
         if current is None or hello.token is None or not _same(hello.token, current):
             current = peer.token  # somebody else, for all we know: the old one ends here
-        return self._new_session(key, name, current, user or User(), now)
+        return self._new_session(key, name, current, user or StoredUser(), now)
 
     def leave(self, session: Session, now: float) -> None:
         """Let the token of a user who went expire after `token_seconds`."""
@@ -112,7 +112,7 @@ class Identity:
         return True
 
     def _authenticate(
-        self, peer: Peer, hello: Hello, key: UserKey, user: Session | User, *, is_held: bool, now: float
+        self, peer: Peer, hello: Hello, key: UserKey, user: Session | StoredUser, *, is_held: bool, now: float
     ) -> None:
         token = user.token if isinstance(user, Session) else self._token(key, now)
         if hello.token is not None and token is not None and _same(hello.token, token):
@@ -136,7 +136,7 @@ class Identity:
         if (save := self._saving.get(key)) is not None:
             raise Unanswered(save)
 
-    def _new_session(self, key: UserKey, name: str, token: str, user: User, now: float) -> Session:
+    def _new_session(self, key: UserKey, name: str, token: str, user: StoredUser, now: float) -> Session:
         return Session(
             key,
             name,

@@ -21,6 +21,7 @@ from libtchat.effect import (
     Loaded,
     LoadGroup,
     Membership,
+    Part,
     PeerId,
     Resend,
     Retried,
@@ -29,8 +30,8 @@ from libtchat.effect import (
 )
 from libtchat.group import Group, Standing, admit, decide, evolve, fold, outsiders, say, subject
 from libtchat.hub.entrance import Entrances, expect, learn, learn_id
+from libtchat.hub.entry import AnyEntry, Decision, Run, Told
 from libtchat.hub.line import Line
-from libtchat.hub.outcome import Outcome
 from libtchat.hub.presence import Peer, Presence, Session
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Created, Event, Invited, Said
@@ -43,7 +44,6 @@ __all__ = ["Ledger"]
 
 
 _ENTERING = frozenset((Create, Join))
-_TARGETING = frozenset((Invite, Ban))
 
 
 @define(eq=False)
@@ -83,7 +83,7 @@ class Ledger:
 
     limits: Limits
     presence: Presence
-    line: Line[Outcome]
+    line: Line[AnyEntry]
     now: float = 0.0
     ahead: float = 0.0
     _stamped: tuple[float | None, str] = (None, "")
@@ -181,16 +181,14 @@ class Ledger:
                 self._let_go(Session(user, name, "", Bucket(0, 0)), key, group.name)
 
     def _let_go(self, session: Session, key: Key, name: str) -> None:
-        leave = Leave(None, name)
-        outcome = Outcome(None, session, leave, leave, key)
-        outcome.arrivals = self.presence.arrivals
-        self.decide(outcome)
-        self.line.put(outcome)
+        decision = Decision(None, session, Leave(None, name), key, self.presence.arrivals)
+        self.decide(decision)
+        self.line.put(decision)
 
     # --- deciding ---
 
     def command(self, peer: Peer, session: Session, request: GroupRequest) -> None:
-        """Decide *request* and put its outcome in the line.
+        """Decide *request* and put the decision in the line.
 
         Raises:
             Unanswered: something has to be loaded first.
@@ -198,22 +196,18 @@ class Ledger:
         """
         key = group_key(request.group)
         slot = self._slots.get(key) or self.load(peer, key)
-        outcome = Outcome(peer, session, request, request, key)
-        if type(request) in _TARGETING:
-            assert isinstance(request, Invite | Ban)
-            outcome.known = self._known(peer, session, slot, request)
-        if request.id is not None:
-            outcome.earlier = self._stored(peer, session, request.id)
+        known = self._known(peer, session, slot, request) if isinstance(request, Invite | Ban) else None
+        earlier = self._stored(peer, session, request.id) if request.id is not None else None
         if slot.newest is None:
             self._slots.setdefault(key, slot)
-        outcome.arrivals = self.presence.arrivals
-        self.decide(outcome)
-        self.line.put(outcome)
+        decision = Decision(peer, session, request, key, self.presence.arrivals, known, earlier)
+        self.decide(decision)
+        self.line.put(decision)
         if slot.newest is None:
             del self._slots[key]
 
     def say(self, peer: Peer, session: Session, texts: Sequence[Say]) -> None:
-        """Decide texts without an id for one group together, and put them in the line as one outcome.
+        """Decide texts without an id for one group together, and put them in the line as one entry.
 
         Raises:
             Unanswered: the group has to be loaded first.
@@ -224,66 +218,68 @@ class Ledger:
         before = slot.newest
         events, slot.newest = say(before, texts, session.name, ts=self.ts, key=session.key)
         audience = slot.audience or self._audience(slot, before, events[-1], slot.newest)
-        arrivals = self.presence.arrivals
-        first = texts[0]
-        outcome = Outcome(peer, session, first, first, key, events, slot.newest, audience=audience, arrivals=arrivals)
-        outcome.run = tuple(texts)
-        self.line.put(outcome)
+        part = Part(key, events[0].seq - 1, events, slot.newest, ("",) * len(events))
+        self.line.put(Run(peer, session, tuple(texts), key, self.presence.arrivals, part, audience))
 
-    def decide(self, outcome: Outcome) -> None:
-        """Decide on the group's newest state: *outcome* gets an event, or effects."""
-        peer, session, request, key = outcome.peer, outcome.session, outcome.request, outcome.key
-        assert session is not None
-        assert key is not None
-        assert request is not None
-        slot = self._slots[key]
+    def decide(self, decision: Decision) -> None:
+        """Decide on the group's newest state: *decision* gets an event, or effects."""
+        session, request = decision.session, decision.request
+        slot = self._slots[decision.key]
         before = slot.newest
         try:
-            if request.id is not None and (first := self._retried(session, request, outcome)) is not None:
-                outcome.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
-                return
-            if type(request) in _ENTERING:
-                self._check_share(session, request, before)
-            known_dest = outcome.known.name if outcome.known is not None else None
-            event = decide(
-                before, request, session.name, ts=self.ts, known_dest=known_dest, limits=self.limits, key=session.key
-            )
-            if isinstance(event, Invited) and (before is None or event.seq > before.seq):
-                self._check_invitations(user_key(event.dest), outcome.known)
+            digest = ""
+            if request.id is not None:
+                digest = _digest(request)
+                if (first := self._retried(decision, request.id, digest)) is not None:
+                    peer = decision.peer
+                    decision.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
+                    return
+            event = self._event(decision, before)
         except Refused as refusal:
-            is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and outcome.known is None
-            outcome.refused(Refused(ErrorCode.UNAVAILABLE) if is_unsure else refusal)
+            is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and decision.known is None
+            decision.refuse(Refused(ErrorCode.UNAVAILABLE) if is_unsure else refusal)
             return
         if before is not None and event.seq <= before.seq:
-            audience = self._concerned_by_repeat(peer, event)
-            outcome.effects = (Send(self.presence.earlier(audience, outcome.arrivals), event),)
+            audience = self._concerned_by_repeat(decision.peer, event)
+            decision.effects = (Send(self.presence.earlier(audience, decision.arrivals), event),)
             return
-        outcome.events = (event,)
-        outcome.after = slot.newest = after = evolve(before, event)
+        slot.newest = after = evolve(before, event)
+        decision.part = part = Part(decision.key, event.seq - 1, (event,), after, (digest,))
         self._count_invitation(event, 1)
         known = slot.audience if isinstance(event, Said) else None
         audience = known or self._audience(slot, before, event, after)
-        if outcome.arrivals != self.presence.arrivals:
-            audience = self.presence.earlier(audience, outcome.arrivals)
-        outcome.audience = audience
+        decision.audience = self.presence.earlier(audience, decision.arrivals)
         if request.id is not None or type(request) in _ENTERING:
-            expect(session, outcome, self.now)
+            expect(session, part, self.now)
 
-    def keep(self, outcome: Outcome) -> None:
-        """Let queries that leave after its events see them."""
-        key, after, event = outcome.key, outcome.after, outcome.events[-1]
-        assert key is not None
-        assert after is not None
-        self._slots[key].durable = after
-        self.entrances.note(outcome)
-        if outcome.request is not None:
+    def _event(self, decision: Decision, group: Group | None) -> Event:
+        """Return what the request of *decision* makes of *group*; what one user may have and do counts, too."""
+        session, request, known = decision.session, decision.request, decision.known
+        if type(request) in _ENTERING:
+            self._check_share(session, request, group)
+        known_dest = known.name if known is not None else None
+        event = decide(
+            group, request, session.name, ts=self.ts, known_dest=known_dest, limits=self.limits, key=session.key
+        )
+        if isinstance(event, Invited) and (group is None or event.seq > group.seq):
+            self._check_invitations(user_key(event.dest), known)
+        return event
+
+    def keep(self, entry: Decision | Run | Told, part: Part) -> None:
+        """Let queries that leave after the events of *entry*, its *part*, see them."""
+        key, event = part.key, part.events[-1]
+        self._slots[key].durable = part.after
+        if isinstance(entry, Run):
+            return
+        self.entrances.note(part)
+        if isinstance(entry, Decision):
             self._count_invitation(event, -1)
         if event.id is not None and (session := self.presence.session(user_key(event.sender))) is not None:
-            learn_id(session, outcome, self.now)
+            learn_id(session, part, self.now)
         if isinstance(event, Said) or (changed := subject(event)) is None:
             return
         if (session := self.presence.session(user_key(changed))) is not None:
-            learn(session, outcome, self.now)
+            learn(session, part, self.now)
             self._forget_groups_left(session, key)
 
     def _forget_groups_left(self, session: Session, key: Key) -> None:
@@ -343,16 +339,15 @@ class Ledger:
         slot = self._slots.get(membership.key)
         return slot.newest.standing(session.key) if slot and slot.newest else membership.standing
 
-    def _retried(self, session: Session, request: GroupRequest, outcome: Outcome) -> Retry | None:
+    def _retried(self, decision: Decision, id: str, digest: str) -> Retry | None:
         """Return what the same request with this id made already.
 
         Raises:
             Refused: bad-request, if the id was used for another request.
         """
-        outcome.digest = _digest(request)
         # It is noted: when this is decided again, it may not be in the session's any more.
-        outcome.earlier = first = session.retries.find(request.id or "", self.now) or outcome.earlier
-        if first is not None and first.digest != outcome.digest:
+        decision.earlier = first = decision.session.retries.find(id, self.now) or decision.earlier
+        if first is not None and first.digest != digest:
             raise Refused(ErrorCode.BAD_REQUEST, "this id was used for another request", field="id")
         return first
 
@@ -392,51 +387,51 @@ class Ledger:
 
     def rejected(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
         """Decide again, in place, what stands in the line for the *failed* groups (see `Hub.rejected`)."""
-        foreign: dict[Key, list[Outcome]] = {}
+        foreign: dict[Key, list[Told]] = {}
 
-        def again(outcome: Outcome, lost: bool) -> Iterator[Outcome]:
-            assert outcome.key is not None
-            for told in foreign.pop(outcome.key, ()):
-                told.audience = self.presence.earlier(told.audience, outcome.arrivals)
+        def again(entry: AnyEntry, lost: bool) -> Iterator[AnyEntry]:
+            assert isinstance(entry, Decision | Run)
+            for told in foreign.pop(entry.key, ()):
+                told.audience = self.presence.earlier(told.audience, entry.arrivals)
                 yield told
-            for single in outcome.apart():
-                if lost and not failed[outcome.key]:
-                    single.refused(Refused(ErrorCode.UNAVAILABLE))
+            for decision in entry.apart() if isinstance(entry, Run) else (entry,):
+                if lost and not failed[entry.key]:
+                    decision.refuse(Refused(ErrorCode.UNAVAILABLE))
                 else:
-                    self.decide(single)
-                yield single
+                    self.decide(decision)
+                yield decision
 
         for key in failed:
             slot = self._slots[key]
             slot.newest, slot.audience, slot.online = slot.durable, None, None
-        for outcome in self.line.durable():
-            if outcome.key is not None and outcome.key in failed:
-                self._slots[outcome.key].newest = outcome.after
-        for outcome in self.line.revisable():
-            if outcome.key in failed:
-                self._undo(outcome)
+        for _, part in self.line.durable():
+            if part.key in failed:
+                self._slots[part.key].newest = part.after
+        for entry in self.line.revisable():
+            if entry.key in failed and isinstance(entry, Decision):
+                self._undo(entry)
         for key, events in failed.items():
             foreign[key] = [self._foreign(key, self._slots[key], event) for event in events]
         self.line.rejected(failed, again)
 
-    def _undo(self, outcome: Outcome) -> None:
-        if outcome.session is not None and outcome.events:
-            event = outcome.events[-1]
-            outcome.session.created -= isinstance(event, Created)
+    def _undo(self, decision: Decision) -> None:
+        if decision.part is not None:
+            event = decision.part.events[-1]
+            decision.session.created -= isinstance(event, Created)
             self._count_invitation(event, -1)
             if event.id is not None:
-                outcome.session.retries.undo(event.id)
-        outcome.events, outcome.effects = (), None
-        earlier = outcome.earlier
+                decision.session.retries.undo(event.id)
+        decision.part, decision.effects = None, ()
+        earlier = decision.earlier
         slot = self._slots.get(earlier.key) if earlier is not None else None
         if earlier is not None and slot is not None and (slot.newest is None or earlier.seq > slot.newest.seq):
-            outcome.earlier = None  # it failed as well
+            decision.earlier = None  # it failed as well
 
-    def _foreign(self, key: Key, slot: Slot, event: Event) -> Outcome:
-        """Make an outcome of an event that another server appended: our members hear it too."""
+    def _foreign(self, key: Key, slot: Slot, event: Event) -> Told:
+        """Make an entry of an event that another server appended: our members hear it too."""
         before, slot.newest = slot.newest, evolve(slot.newest, event)
         audience = self._audience(slot, before, event, slot.newest)
-        return Outcome(None, None, None, None, key, (event,), slot.newest, durable=True, audience=audience)
+        return Told(Part(key, event.seq - 1, (event,), slot.newest, ("",)), audience)
 
 
 def _digest(request: GroupRequest) -> str:

@@ -1,42 +1,39 @@
-"""The line of outcomes: what is decided but may not leave yet, because something before it is not durable.
+"""The line: what is decided but may not leave yet, because something before it is not durable.
 
-It knows no chat: an entry has a key, perhaps events to append, and a place. One append is out at a time; all
-that is decided meanwhile rides in the next. Outcomes leave in the order they were put, and none before every
-event ahead of it is durable (architecture.md's invariants 1, 2 and 4).
+It knows no chat: an entry perhaps appends a part to a log, and has a place. One append is out at a time; all that is
+decided meanwhile rides in the next. Entries leave in the order they were put, and none before every event ahead of
+it is durable.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from attrs import Factory, define
+from attrs import Factory, define, field
 
 from libtchat.effect import Append, Part
-from libtchat.group import Group
 from libtchat.message.event import Event
 from libtchat.message.names import Key
 
 __all__ = ["Entry", "Line"]
 
 
-class Entry(Protocol):
+@define(eq=False)
+class Entry:
     """What stands in the line.
 
     Attributes:
-        key: the group whose newest state it was decided on, None if it is worked out only when it leaves.
-        events: what it adds to that group's log, if anything, and the group `after` them.
-        digest: see `libtchat.effect.Part`; of its only event, "" if there are several.
-        durable: the events are in the log.
+        key: the group whose newest state it was decided on, None if it is never decided again.
+        part: what it appends to a group's log, if anything.
+        durable: that is in the log.
     """
 
-    key: Key | None
-    events: tuple[Event, ...]
-    after: Group | None
-    digest: str
-    durable: bool
+    key: Key | None = field(default=None, init=False)
+    part: Part | None = field(default=None, init=False)
+    durable: bool = field(default=False, init=False)
 
 
 E = TypeVar("E", bound=Entry)
@@ -57,11 +54,14 @@ class Line(Generic[E]):
     def put(self, entry: E) -> None:
         """Put *entry* at the end."""
         self._entries.append(entry)
-        self._size += len(entry.events) or 1
-        if entry.events and not entry.durable:
-            assert entry.key is not None
-            if (waiting := self._waiting.get(entry.key)) is None:
-                self._waiting[entry.key] = [entry]
+        part = entry.part
+        if part is None:
+            self._size += 1
+            return
+        self._size += len(part.events)
+        if not entry.durable:
+            if (waiting := self._waiting.get(part.key)) is None:
+                self._waiting[part.key] = [entry]
             else:
                 waiting.append(entry)
 
@@ -70,15 +70,14 @@ class Line(Generic[E]):
         if self._out is not None or not self._waiting:
             return None
         self._out, self._waiting = self._waiting, {}
-        return Append(tuple(map(_part, self._out.values())))
+        return Append(tuple(map(_joined, self._out.values())))
 
     def leaving(self) -> Iterator[E]:
         """Take from the front what nothing holds back any more."""
         entries = self._entries
-        while entries and (not entries[0].events or entries[0].durable):
-            entry = entries.popleft()
-            self._size -= len(entry.events) or 1
-            yield entry
+        while entries and ((part := entries[0].part) is None or entries[0].durable):
+            self._size -= 1 if part is None else len(part.events)
+            yield entries.popleft()
 
     def committed(self) -> None:
         """Mark what was out as durable."""
@@ -88,11 +87,11 @@ class Line(Generic[E]):
         """Go through the entries that may have to be decided again: those of a group that are not durable."""
         return (entry for entry in self._entries if entry.key is not None and not entry.durable)
 
-    def durable(self) -> Iterator[E]:
-        """Go through the entries whose events are durable and wait for what stands ahead."""
-        return (entry for entry in self._entries if entry.durable)
+    def durable(self) -> Iterator[tuple[E, Part]]:
+        """Go through the entries whose part is durable and waits for what stands ahead."""
+        return ((entry, entry.part) for entry in self._entries if entry.durable and entry.part is not None)
 
-    def rejected(self, failed: Mapping[Key, tuple[Event, ...]], again: Callable[[E, bool], Iterator[E]]) -> None:
+    def rejected(self, failed: Mapping[Key, tuple[Event, ...]], again: Callable[[E, bool], Iterable[E]]) -> None:
         """Mark what was out as durable except the *failed* keys, and decide these again, each in its place.
 
         Args:
@@ -119,10 +118,11 @@ class Line(Generic[E]):
         return {id(entry) for key in failed for entry in out.get(key, ())}
 
 
-def _part(entries: list[E]) -> Part:
-    events = tuple(chain.from_iterable([entry.events for entry in entries]))
-    digests = tuple([entry.digest for entry in entries for _ in entry.events])
-    last, key = entries[-1].after, entries[0].key
-    assert last is not None
-    assert key is not None
-    return Part(key, events[0].seq - 1, events, last, digests)
+def _joined(entries: list[E]) -> Part:
+    """Make one part of those of *entries*, which follow one another in one group."""
+    first, *others = [entry.part for entry in entries if entry.part is not None]
+    if not others:
+        return first
+    events = tuple(chain(first.events, *[part.events for part in others]))
+    digests = tuple(chain(first.digests, *[part.digests for part in others]))
+    return Part(first.key, first.expected, events, others[-1].after, digests)

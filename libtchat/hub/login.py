@@ -6,12 +6,12 @@ from itertools import chain
 
 from attrs import define, field
 
-from libtchat.effect import Answer, PeerId, SaveUser, Send
+from libtchat.effect import Answer, PeerId, PresenceScope, SaveUser, Send
 from libtchat.group import Standing
+from libtchat.hub.entry import Notice
 from libtchat.hub.identity import Identity
 from libtchat.hub.ledger import Ledger
-from libtchat.hub.outcome import Outcome
-from libtchat.hub.presence import Peer, PresenceScope, Session, Unanswered
+from libtchat.hub.presence import Peer, Session, Unanswered
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.names import is_guest, user_key
 from libtchat.message.reply import PresenceNotice
@@ -124,7 +124,7 @@ class Sessions:
         """Tell others that a user came or went."""
         if others := self._watchers(session):
             notice = Send(others, PresenceNotice("server", event, session.name))
-            self.ledger.line.put(Outcome(None, None, None, effects=(notice,)))
+            self.ledger.line.put(Notice((notice,)))
 
     def _watchers(self, session: Session) -> tuple[PeerId, ...]:
         ledger, scope = self.ledger, self.scope

@@ -9,25 +9,17 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable
-from typing import Literal
 
 from attrs import Factory, define
 
-from libtchat.effect import Answer, Membership, PeerId, Question
+from libtchat.effect import Answer, Item, Membership, PeerId, Question
 from libtchat.group import Standing
 from libtchat.hub.retries import Retries
-from libtchat.message.errors import ErrorCode, Refused, Violation
+from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.names import Key, UserKey
-from libtchat.message.request import Request
 from libtchat.rate import Bucket
 
-__all__ = ["Item", "Peer", "Presence", "PresenceScope", "Session", "Unanswered"]
-
-PresenceScope = Literal["auto", "all", "groups", "none"]
-"""Who hears that a user came or went: everybody, those who share a group, nobody; auto: everybody while few are."""
-
-Item = Request | Violation | None
-"""What comes from a peer; None: nothing more will come."""
+__all__ = ["Peer", "Presence", "Session", "Unanswered"]
 
 
 @define(eq=False)

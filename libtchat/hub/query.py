@@ -5,16 +5,16 @@ A query is worked out when it leaves the line, so it sees exactly what was told 
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, islice
+from bisect import bisect_left
+from collections.abc import Iterator
 
 from attrs import define
 
-from libtchat.effect import Close, Effect, Kinds, Read, ReadGroups, Send
+from libtchat.effect import Close, Effect, Item, PageKind, Read, ReadGroups, Send
 from libtchat.group import Group, GroupQuery, Standing, admit
+from libtchat.hub.entry import Query
 from libtchat.hub.ledger import Ledger
-from libtchat.hub.presence import Item, Peer, Presence, Session
+from libtchat.hub.presence import Peer, Presence, Session
 from libtchat.hub.refusal import error_for
 from libtchat.message import reply
 from libtchat.message.errors import ErrorCode, Refused, Violation
@@ -34,9 +34,10 @@ from libtchat.message.request import (
     ReportError,
     Tell,
 )
+from libtchat.paging import cut
 from libtchat.sorted_map import entries_above
 
-__all__ = ["Queries", "fill"]
+__all__ = ["Queries"]
 
 
 @define
@@ -48,15 +49,15 @@ class Queries:
     _presence: Presence
     _ledger: Ledger
 
-    def answer(self, peer: Peer, item: Item, arrivals: int) -> Iterator[Effect]:
-        """Answer *item*, which was routed already and makes no event; None: the peer will send no more.
+    def answer(self, query: Query) -> Iterator[Effect]:
+        """Answer *query*, which was routed already and makes no event."""
+        try:
+            yield from self._answer(query.peer, query.item, query.arrivals)
+        except Refused as refusal:
+            assert query.item is not None
+            yield Send((query.peer.id,), error_for(query.item, refusal))
 
-        Args:
-            arrivals: how many peers were named when it was routed. Later ones hear no text of it: it stands before
-                their own first answer.
-        Raises:
-            Refused: what the request asks is not allowed, or not there.
-        """
+    def _answer(self, peer: Peer, item: Item, arrivals: int) -> Iterator[Effect]:
         me, session = (peer.id,), peer.session
         match item:
             case None:
@@ -146,9 +147,9 @@ class Queries:
 
     def _page(self, peer: Peer, session: Session, request: ListMessages | ListStates) -> Read:
         group = self._admit(session, request)
-        kinds = Kinds.MESSAGES
+        kinds = PageKind.MESSAGES
         if isinstance(request, ListStates):
-            kinds = Kinds.ALL if request.all else Kinds.STATES
+            kinds = PageKind.ALL if request.all else PageKind.STATES
         before = group.seq + 1 if request.before is None else min(request.before, group.seq + 1)
         limit = self.limits.default_page_entries if request.limit is None else request.limit
         key = group_key(group.name)
@@ -160,39 +161,3 @@ class Queries:
 
 def _below(entries: list[tuple[UserKey, str]], end: UserKey | None) -> list[tuple[UserKey, str]]:
     return entries if end is None else entries[: bisect_left(entries, (end,))]
-
-
-def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits) -> reply.Groups:
-    """Complete the answer of a `ReadGroups`.
-
-    Args:
-        groups: what the effect holds: the private groups to be seen, and those the requester is in.
-        public: the public groups read, by key; *more*: there are further ones.
-        limits: where the list is cut.
-    Returns:
-        One list of both, by key, cut; `private` and `mine` only name groups of it.
-    """
-    names = sorted((*public, *groups.private), key=group_key)
-    if more:
-        end = group_key(public[-1])
-        names = [name for name in names if group_key(name) <= end]
-    shown, is_cut = cut(names, limits)
-    page = set(shown)
-    private, mine = (tuple(name for name in names if name in page) for names in (groups.private, groups.mine))
-    return reply.Groups(shown, private, mine, more or is_cut, groups.id)
-
-
-def cut(names: Iterable[str], limits: Limits) -> tuple[tuple[str, ...], bool]:
-    """Take names until a page is full, but at least one (R-op-list-cut).
-
-    Returns:
-        The names taken, and whether there were more.
-    """
-    taken = [*islice(names, limits.max_page_entries + 1)]
-    joined, room = "".join(taken), limits.max_page_bytes
-    if len(taken) <= limits.max_page_entries and len(joined.encode()) + 3 * len(taken) <= room:
-        return tuple(taken), False
-    sizes = map(len, taken if joined.isascii() else map(str.encode, taken))
-    ends = [*accumulate([size + 3 for size in sizes])]
-    fitting = max(1, min(bisect_right(ends, room), limits.max_page_entries))
-    return tuple(taken[:fitting]), fitting < len(taken)

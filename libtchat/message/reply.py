@@ -149,7 +149,7 @@ class States:
 
 @frozen
 class Groups:
-    """The groups one can see: public ones, private ones one is in or invited to, and those one is in."""
+    """The groups one can see: public ones with members, private ones one is in or invited to, and those one is in."""
 
     action: ClassVar[str] = "groups"
     list: tuple[str, ...]

@@ -53,9 +53,8 @@ __all__ = [
 
 
 WHO: Mapping[type[Request], tuple[str, ...]] = {
-    **dict.fromkeys(REQUESTS.values(), ("sender", "from")),
-    Hello: ("from", "name"),
-    **dict.fromkeys((Tell, Broadcast, ListUsers, Quit, ReportError), ("from",)),
+    **dict.fromkeys(REQUESTS.values(), ("sender", "from", "name")),
+    **dict.fromkeys((Hello, Tell, Broadcast, ListUsers, Quit, ReportError), ("from", "sender", "name")),
     ListGroups: ("name", "sender", "from"),
     Ping: (),
 }
@@ -123,6 +122,8 @@ def encode_request(request: Request) -> bytes:
     found = {"action": request.action, **shape_of(type(request)).write(request)}
     if (who := found.pop("sender", None)) is not None:
         found.update(dict.fromkeys(WHO[type(request)], who))
+    if (about := found.get("dest", found.get("to"))) is not None:
+        found["dest"] = found["to"] = about
     return strict_json.dumps(found)
 
 
@@ -206,7 +207,7 @@ def read_message(frame: bytes) -> Message | Foreign:
     try:
         found = json.loads(raw)
         if isinstance(found, dict):
-            text = text_of(found)
+            text = text_of(found, with_list=True)
             message = _read_message(translate(found), has_escapes=True)
             if (unnumbered := _unnumbered(message)) is None:
                 return message

@@ -5,17 +5,18 @@ Framing and codec together; nothing here knows sockets, time or who the peer is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
-from libtchat.message.reply import Foreign, Message
+from libtchat.message.reply import Foreign, Message, Welcome
 from libtchat.message.request import Request
 from libtchat.wire.codec import action_of, decode_request, encode_request, read_message
-from libtchat.wire.framing import Framer
+from libtchat.wire.framing import FrameFault, Framer
 from libtchat.wire.glance import read_requests
+from libtchat.wire.manner import Manner
 from libtchat.wire.spelling import ACTIONS
 
 __all__ = ["CRLF", "Connection", "ServerConnection"]
@@ -58,9 +59,26 @@ class Connection:
                 for request in requests:
                     self._learn(request.action)
             return requests
-        items: list[Request | Violation] = []
         frames = framer.receive(data)
         self.mid_frame, self.spaced = framer.mid_frame, not framer.ends_with_newline
+        return self._read(frames)
+
+    def receive_texts(self, texts: Sequence[bytes]) -> Sequence[Request | Violation]:
+        """Feed whole messages of a transport that keeps them apart, as WebSocket does (R-ws-request).
+
+        Returns:
+            One request or violation for each; nothing for an action that begins with `ack-`.
+        """
+        data = texts[0] if len(texts) == 1 else b"".join(texts)
+        if (requests := read_requests(data, texts, self._limits)) is not None:
+            if self.spells:
+                for request in requests:
+                    self._learn(request.action)
+            return requests
+        return self._read(texts)
+
+    def _read(self, frames: Iterable[bytes | FrameFault]) -> Sequence[Request | Violation]:
+        items: list[Request | Violation] = []
         for frame in frames:
             if not isinstance(frame, bytes):
                 items.append(Violation(frame.code, frame.fatal, frame.detail, limit=frame.limit))
@@ -107,6 +125,7 @@ class ServerConnection:
             evolve(limits, max_frame_bytes=max(limits.max_frame_bytes, _MAX_SERVER_FRAME_BYTES), max_garbage_runs=2**31)
         )
         self.broken = False
+        self._manner: Manner | None = Manner()
 
     @property
     def mid_frame(self) -> bool:
@@ -119,6 +138,7 @@ class ServerConnection:
         for frame in self._framer.receive(data):
             if isinstance(frame, bytes):
                 messages.append(read_message(frame))
+                self._notice(frame, messages[-1])
             else:
                 self.broken = self.broken or frame.fatal
                 messages.append(Foreign(f"the server sent what is no message: {frame.detail}", ""))
@@ -126,4 +146,12 @@ class ServerConnection:
 
     def send(self, request: Request) -> bytes:
         """Return the bytes to send for one request: one write, ended by LF (R-client-newline)."""
-        return encode_request(request) + b"\n"
+        data = encode_request(request)
+        return (data if self._manner is None else self._manner.write(data)) + b"\n"
+
+    def _notice(self, frame: bytes, message: Message | Foreign) -> None:
+        """Learn how a server writes until its welcome shows that it is one of this protocol (R-client-near)."""
+        if isinstance(message, Welcome) and message.version >= 1:
+            self._manner = None
+        if self._manner is not None:
+            self._manner.see(frame.decode("utf-8", "replace"))

@@ -14,7 +14,7 @@ from libtchat.message.errors import ErrorCode
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.value import frozen
 
-__all__ = ["FrameFault", "Framer"]
+__all__ = ["FrameFault", "Framer", "is_http"]
 
 
 @frozen
@@ -37,10 +37,8 @@ _BLOCK_BYTES = 1024
 _NOT_STRUCTURE = bytes(sorted(set(range(256)) - set(b'{}"')))
 _STEP = bytes.maketrans(b"{}", b"\x01\xff")
 
-_NOT_TCHAT = (
-    *(b"GET ", b"HEAD ", b"POST ", b"PUT ", b"PATCH ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"TRACE ", b"PRI * "),
-    b"\x16\x03",  # TLS: a handshake record of any version
-)
+_HTTP = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"PATCH ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"TRACE ", b"PRI * ")
+_NOT_TCHAT = (*_HTTP, b"\x16\x03")  # the last is TLS: a handshake record of any version
 
 
 class Framer:
@@ -223,6 +221,15 @@ class Framer:
         self._depth += braces.count(b"{") - braces.count(b"}")
         self._in_string ^= not len(parts) & 1
         return False
+
+
+def is_http(data: bytes) -> bool | None:
+    """Tell whether a connection that begins with *data* speaks HTTP; None as long as it can't be told (R-in-http)."""
+    if data.startswith(b"{"):
+        return False
+    if data.startswith(_HTTP):
+        return True
+    return None if any(start.startswith(data) for start in _HTTP) else False
 
 
 def _hides_next(data: bytes, pos: int, stop: int) -> bool:

@@ -1,1 +1,1 @@
-"""Connections: accepted, read in turns, written to once a tick."""
+"""What goes over a socket besides the protocol itself: HTTP as far as a page needs it, and WebSocket."""

@@ -12,6 +12,7 @@ from ipaddress import IPv6Address
 from attrs import Factory, define
 
 from libtchat.message.limits import Limits
+from tchat_server.net.ending import CloseReason
 from tchat_server.ops.metrics import Metrics
 
 __all__ = ["Crowd", "origin_of"]
@@ -44,8 +45,8 @@ class Crowd:
             (0 if host in _LOOPBACK else self._per_host[host], self.limits.max_peers_per_address),
         ):
             if count >= limit:
-                self.metrics.closed["too many connections"] += 1
-                logger.info("%s gone: too many connections, %d allowed", address, limit)
+                self.metrics.closed[CloseReason.NO_ROOM] += 1
+                logger.info("%s gone: %s, %d allowed", address, CloseReason.NO_ROOM, limit)
                 return limit
         self.size += 1
         self._per_host[host] += 1

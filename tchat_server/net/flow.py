@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from enum import Enum
 
-__all__ = ["GONE", "Hold", "Rota", "Turns"]
+__all__ = ["GONE", "Hold", "Rota", "Turns", "some"]
 
 _TURN_MESSAGES = 64
 _TURN_BYTES = 16 * 1024
@@ -123,10 +123,11 @@ class Rota:
 class Turns:
     """What was read from one transport, and is given to *take* turn by turn."""
 
-    __slots__ = ("_holds", "_is_paused", "_is_waiting", "_rota", "_take", "_transport", "_unread")
+    __slots__ = ("_end", "_holds", "_is_paused", "_is_waiting", "_rota", "_take", "_transport", "_unread")
 
     def __init__(self, transport: asyncio.Transport, take: Callable[[bytes], None], rota: Rota) -> None:
         self._transport, self._take, self._rota = transport, take, rota
+        self._end: Callable[[bytes, int], int] = _turn_end
         self._holds: set[Hold] = set()
         self._unread = b""
         self._is_paused = self._is_waiting = False
@@ -141,7 +142,7 @@ class Turns:
         if self._unread or self._holds:
             self._unread += data
             self._pause()
-        elif len(data) <= _SHORT_BYTES and _turn_end(data, _SHORT_BYTES) == len(data):
+        elif len(data) <= _SHORT_BYTES and self._end(data, _SHORT_BYTES) == len(data):
             self._take(data)
         else:
             self._unread = data
@@ -153,13 +154,23 @@ class Turns:
         self._is_waiting = False
         if self._holds:
             return 0
-        data, end = self._unread, _turn_end(self._unread, most)
+        data, end = self._unread, self._end(self._unread, most)
         self._unread = data[end:]
         if self._unread:
             self._pause()
         self._take(data[:end])
         self._go_on()
         return end
+
+    def give_to(self, take: Callable[[bytes], None], end: Callable[[bytes, int], int] | None = None) -> None:
+        """Give what comes from now on to *take*; *end* tells where a turn of at most so many bytes ends in it."""
+        self._take, self._end = take, end or _turn_end
+
+    def drain(self, take: Callable[[bytes], None]) -> None:
+        """Give what was read, and all that comes, to *take* at once, held or not: the connection ends."""
+        self.give_to(take, some)
+        self._holds.clear()
+        asyncio.get_running_loop().call_soon(self._go_on)
 
     def hold(self, why: Hold) -> None:
         """Take nothing more until it is released; what still comes is kept, and then nothing more is read."""
@@ -199,6 +210,11 @@ class Turns:
         if not self._is_paused and not self._transport.is_closing():
             self._is_paused = True
             self._transport.pause_reading()
+
+
+def some(data: bytes, most: int) -> int:
+    """Return where a turn ends in bytes that are no lines."""
+    return min(len(data), most)
 
 
 def _ignore(data: bytes) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tchat_server.net.admission import Crowd
+from tchat_server.net.ending import CloseReason, Ending
 
 __all__ = ["Accepted", "Listener"]
 
@@ -120,6 +121,6 @@ class Listener:
             )
         except (OSError, TimeoutError) as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-            cause = "lost" if self._tls is None else "no TLS handshake"
-            logger.info("%s gone: %s: %s", address, cause, reason)
-            self._crowd.metrics.closed[cause] += 1
+            ending = Ending(CloseReason.LOST if self._tls is None else CloseReason.NO_HANDSHAKE, str(reason))
+            logger.info("%s gone: %s", address, ending)
+            self._crowd.metrics.closed[ending.reason] += 1

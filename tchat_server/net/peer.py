@@ -1,4 +1,4 @@
-"""One connection: its socket's bytes in, lines out, and what it costs while it does not read.
+"""One connection: its socket's bytes in, when they are read, and how it ends. What goes out is its `Outbox`'s.
 
 It knows bytes, buffers and time; what the bytes mean is `libtchat.wire.connection`'s, who gets what the hub's.
 """
@@ -11,27 +11,24 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, cast
 
-from libtchat.effect import PeerId
-from libtchat.hub.presence import Item
+from libtchat.effect import Item, PeerId
 from libtchat.message.errors import ErrorCode
 from libtchat.message.limits import Limits
 from libtchat.message.reply import Error
 from libtchat.wire import codec
-from libtchat.wire.connection import Connection
-from tchat_server.net.flow import GONE, Hold, Rota, Turns
+from libtchat.wire.connection import CRLF, Connection
+from tchat_server.net.ending import CloseReason, Ending
+from tchat_server.net.flow import GONE, Rota, Turns
 from tchat_server.net.listener import Accepted
-from tchat_server.net.spacing import Line, Spacing
+from tchat_server.net.outbox import Outbox
 from tchat_server.net.toll import Toll
-from tchat_server.net.work import Job, Work
 
-__all__ = ["Line", "Owner", "PeerProtocol"]
+__all__ = ["Owner", "PeerProtocol"]
 
 logger = logging.getLogger("tchat_server")
 
-_MAX_JOBS = 64
-"""How many answers may wait for storage before their peer is not read any more."""
-
-_FAULT = "internal error"
+_INTERNAL = codec.encode(Error(ErrorCode.INTERNAL)) + CRLF
+_UNAVAILABLE = codec.encode(Error(ErrorCode.UNAVAILABLE)) + CRLF
 
 
 class Owner(Protocol):
@@ -40,9 +37,12 @@ class Owner(Protocol):
     limits: Limits
     rota: Rota
     trace: Callable[[str, str, bytes], None] | None
+    meet: Callable[[PeerProtocol, bytes], None] | None
+    """Takes the first bytes of a connection, if they may be another protocol's."""
 
     def connected(self, peer: PeerProtocol) -> PeerId: ...
     def received(self, peer: PeerProtocol, items: Sequence[Item], size: int) -> None: ...
+    def left(self, peer: PeerProtocol) -> None: ...
     def lost(self, peer: PeerProtocol) -> None: ...
     def wrote(self, peer: PeerProtocol) -> None: ...
 
@@ -54,31 +54,25 @@ class PeerProtocol(Accepted):
         id: the hub's name for it.
         host: the other end without its port.
         address: the other end as the log shows it.
-        is_plain: lines may be appended to `out` directly; otherwise they go through `deliver`.
-        out: bytes for the next flush.
-        cause: why it ends, for the log.
+        transport: asyncio's.
+        outbox: what waits to be written to it.
+        ending: why it ends, None while it does not.
         turns: when it is read.
         toll: what it pays for bytes.
         since: when it connected, its unfinished frame began, or it began to close; the event loop's time.
     """
 
     __slots__ = (
-        "_drained",
         "_owner",
-        "_spacing",
-        "_work",
         "address",
-        "cause",
         "connection",
+        "ending",
         "frames_in",
         "has_ended",
         "has_spoken",
         "host",
         "id",
-        "is_blocked",
-        "is_plain",
-        "lines_out",
-        "out",
+        "outbox",
         "since",
         "toll",
         "transport",
@@ -87,6 +81,7 @@ class PeerProtocol(Accepted):
     )  # fmt: skip
 
     transport: asyncio.Transport
+    outbox: Outbox
     turns: Turns
     toll: Toll
     id: PeerId
@@ -94,109 +89,103 @@ class PeerProtocol(Accepted):
     def __init__(self, owner: Owner, host: str, address: str) -> None:
         self._owner, self.host, self.address = owner, host, address
         self.connection = Connection(owner.limits)
-        self.cause = ""
-        self.is_plain = True
-        self.was_opened = self.is_blocked = self.has_spoken = self.has_ended = False
-        self.out: list[bytes] = []
+        self.ending: Ending | None = None
+        self.was_opened = self.has_spoken = self.has_ended = False
         self.since = 0.0
-        self.frames_in = self.lines_out = 0
-        self._work: Work | None = None
-        self._spacing: Spacing | None = None
-        self._drained: asyncio.Future[None] | None = None
+        self.frames_in = 0
 
     # --- from asyncio ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        owner = self._owner
         self.was_opened = True
         self.transport = cast(asyncio.Transport, transport)
-        self.turns = Turns(self.transport, partial(self.guard, self._take), self._owner.rota)
-        self.toll = Toll(self._owner.limits, self.turns)
+        take = self._take if owner.meet is None else partial(owner.meet, self)
+        self.turns = Turns(self.transport, partial(self.guard, take), owner.rota)
+        self.toll = Toll(owner.limits, self.turns)
+        self.outbox = Outbox(self.transport, self, self.turns, owner.rota, owner.limits)
         self.since = asyncio.get_running_loop().time()
-        self.id = self._owner.connected(self)
+        self.id = owner.connected(self)
 
     def data_received(self, data: bytes) -> None:
         self.turns.feed(data)
 
+    def speak(self, data: bytes) -> None:
+        """Take *data*, and all that comes, as this protocol."""
+        self.take_with(self._take)
+        self._take(data)
+
+    def carry_with(self, transport: asyncio.Transport) -> None:
+        """Have *transport* carry what is written from now on."""
+        self.transport = self.outbox.carrier = transport
+
+    def take_with(self, take: Callable[[bytes], None], end: Callable[[bytes, int], int] | None = None) -> None:
+        """Have *take* read what comes from now on; see `Turns.give_to`."""
+        self.turns.give_to(partial(self.guard, take), end)
+
     def _take(self, data: bytes) -> None:
-        if self.cause:
+        if self.ending is not None:
             return
-        connection = self.connection
         if self._owner.trace is not None:
             self._owner.trace(self.address, "<", data)
+        self.hear(data)
+
+    def hear(self, data: bytes) -> None:
+        """Pass on what the connection reads in *data*."""
+        connection = self.connection
         was_mid_frame = connection.mid_frame
         items = connection.receive(data)
         if connection.mid_frame and (items or not was_mid_frame):
             self.since = asyncio.get_running_loop().time()
         self.frames_in += len(items)
-        if connection.spaced or connection.spells or not self.is_plain:
-            self._choose_path()
+        if connection.spaced or connection.spells or not self.outbox.is_straight:
+            self.outbox.suit(connection.rewrite if connection.spells else None, is_spaced=connection.spaced)
         self.toll.received(len(data))
         self._owner.received(self, items, len(data))
 
     def eof_received(self) -> bool:
         self.has_ended = True
-        if not self.cause:
+        if self.ending is None:
             self.guard(self._owner.received, self, (None,), 0)
+        if self.transport.is_closing():
+            return False
         return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections
 
     def connection_lost(self, error: Exception | None) -> None:
         self.turns.end()
-        if self._work is not None:
-            self._work.cancel()
-        self.cause = self.cause or (f"lost: {error}" if error else "closed by the peer")
-        self.transport = GONE  # whatever still waits somewhere to be written, it is written to nobody
-        self.out.clear()
-        if self._spacing is not None:
-            self._spacing.end()
+        self.outbox.end()
+        self.transport = GONE
+        if self.ending is None:
+            self.ending = Ending(CloseReason.LOST, str(error)) if error else Ending(CloseReason.CLOSED)
         self._owner.lost(self)
 
     def pause_writing(self) -> None:
-        self.is_blocked = True
+        self.outbox.block()
 
     def resume_writing(self) -> None:
-        self.is_blocked = False
-        if self._spacing is not None:
-            self.guard(self._spacing.go_on)
-        if self._drained is not None:
-            drained, self._drained = self._drained, None
-            drained.set_result(None)
+        self.outbox.unblock()
 
-    # --- what goes out ---
+    # --- how it ends ---
 
-    def deliver(self, lines: Sequence[Line]) -> None:
-        """Send *lines* after whatever waits already: a page being read, or the gap between two spaced lines."""
-        if self._work is not None:
-            self._work.put(lines)
-            self._check_room(self._work.size)
-        else:
-            self._pass_on(lines)
+    def finish(self, reason: CloseReason | ErrorCode, detail: str = "") -> None:
+        """Write what waits, then close. Nothing more is read. *detail* is for the log."""
+        if self.ending is None:
+            self._end(Ending(reason, detail))
+            self.outbox.close()
 
-    def work(self, job: Job) -> None:
-        """Send the line *job* gives once it is done; later lines wait for it."""
-        if self._work is None:
-            self._work = Work(self._may_work, self._pass_on, partial(self.guard, self._worked))
-            self.is_plain = False
-        self._work.add(job)
-        if len(self._work) >= _MAX_JOBS:
-            self.turns.hold(Hold.JOBS)
+    def abort(self, reason: CloseReason) -> None:
+        """Close at once; what waits is lost."""
+        self.ending = self.ending or Ending(reason)
+        self.transport.abort()
 
-    def flush(self) -> None:
-        """Write what `out` holds, in one write."""
-        out = self.out
-        data = out[0] if len(out) == 1 else b"".join(out)
-        self.lines_out += len(out)
-        out.clear()
-        if self.is_blocked and not self._check_room(self.transport.get_write_buffer_size() + len(data)):
-            return
-        self.transport.write(data)
+    def _end(self, ending: Ending) -> None:
+        self.ending, self.since = ending, asyncio.get_running_loop().time()
 
-    def finish(self, cause: str) -> None:
-        """Write what waits, then close. Nothing more is read."""
-        if self.cause:
-            return
-        self._end(cause)
-        if self._work is None and not self._spacing:
-            self._close()
+    # --- for its outbox ---
+
+    def leave(self) -> None:
+        """Be gone for everybody else: the goodbye is written, though the socket may stay for a while."""
+        self._owner.left(self)
 
     def guard(self, act: Callable[..., None], *args: Any) -> None:
         """Call *act*: a fault of ours in what is done for this connection costs this connection, and nobody else."""
@@ -204,97 +193,20 @@ class PeerProtocol(Accepted):
             act(*args)
         except Exception:
             logger.exception("internal error, peer %s", self.address)
-            if self.cause:
-                self.abort(_FAULT)
+            if self.ending is not None:
+                self.abort(CloseReason.FAULT)
             else:
-                self._end(_FAULT)
-                self.guard(self._break_off)
+                self._end(Ending(CloseReason.FAULT))
+                self.guard(self.outbox.break_off, _INTERNAL)
 
-    def abort(self, cause: str) -> None:
-        """Close at once; what waits is lost."""
-        self.cause = self.cause or cause
-        self.transport.abort()
-
-    def _end(self, cause: str) -> None:
-        self.cause, self.since = cause, asyncio.get_running_loop().time()
-
-    def _break_off(self) -> None:
-        if self._work is not None:
-            self._work.cancel()
-        self.out.append(codec.encode(Error(ErrorCode.INTERNAL)) + b"\r\n")
-        self._close()
-
-    def _close(self) -> None:
-        if self.out:
-            self.flush()
-        self.transport.close()
-
-    async def _may_work(self) -> None:
-        if self._work is not None and len(self._work) < _MAX_JOBS:
-            self.turns.release(Hold.JOBS)
-        if self.is_blocked:
-            await self._writable()
-        await self._owner.rota.turn()
-
-    def _worked(self, worker: asyncio.Task[None]) -> None:
-        if worker.cancelled():
-            return
-        worker.result()
-        self._work = None
-        self.turns.release(Hold.JOBS)
-        self._choose_path()
-        if self.cause and not self._spacing:
-            self._close()
-
-    def _pass_on(self, lines: Sequence[Line]) -> None:
-        if self.connection.spells:
-            lines = [(message, self.connection.rewrite(line)) for message, line in lines]
-        if self._spacing is not None:
-            self._spacing.put(lines)
-            if self.is_blocked:
-                self._check_room(self._spacing.size + self.transport.get_write_buffer_size())
-            return
-        self.out.extend(line for _, line in lines)
+    def flush_soon(self) -> None:
+        """See that what waits is written in this tick."""
         self._owner.wrote(self)
 
-    def _choose_path(self) -> None:
-        connection = self.connection
-        if connection.spaced:
-            if self._spacing is None:
-                self._spacing = Spacing(
-                    self._owner.limits,
-                    partial(self.guard, self._write_spaced),
-                    lambda: not self.is_blocked,
-                    partial(self.guard, self._spaced_out),
-                )
-        elif self._spacing is not None:
-            lines, self._spacing = self._spacing.end(), None
-            self.out.extend(lines)
-            self._owner.wrote(self)
-        self.is_plain = self._work is None and self._spacing is None and not connection.spells
-
-    def _write_spaced(self, line: bytes) -> None:
-        self.lines_out += 1
-        self.transport.write(line)
-
-    def _spaced_out(self) -> None:
-        if self.cause and self._work is None:
-            self._close()
-
-    def _check_room(self, waiting: int) -> bool:
-        if waiting <= self._owner.limits.max_out_bytes:
-            return True
-        if not self.cause:
-            self._end(f"does not read: {waiting} bytes wait")
-            self.transport.write(codec.encode(Error(ErrorCode.UNAVAILABLE)) + b"\r\n")
-        if self.is_blocked:
-            self.transport.abort()
-        else:
-            self.transport.close()
-        return False
-
-    def _writable(self) -> asyncio.Future[None]:
-        """Return what is done when the transport, which is blocked, takes bytes again."""
-        if self._drained is None:
-            self._drained = asyncio.get_running_loop().create_future()
-        return self._drained
+    def fell_behind(self, waiting: int) -> None:
+        """End the connection: so many bytes wait that it does not read."""
+        last = b""
+        if self.ending is None:
+            self._end(Ending(CloseReason.UNREAD, f"{waiting} bytes wait"))
+            last = _UNAVAILABLE
+        self.outbox.cut(last)

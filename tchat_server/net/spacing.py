@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from libtchat.message.limits import Limits
 from libtchat.message.reply import Message, PresenceNotice
 
-__all__ = ["Line", "Spacing"]
+__all__ = ["Outgoing", "Spacing"]
 
-Line = tuple[Message | None, bytes]
+Outgoing = tuple[Message | None, bytes]
 """A message and the line that goes out for it, CR LF included; None: a page, whose bytes were never a message here."""
 
 
@@ -46,7 +46,7 @@ class Spacing:
         """Tell whether a line waits, or the gap behind the last one is not over."""
         return bool(self._lines or self._gap)
 
-    def put(self, lines: Sequence[Line]) -> None:
+    def put(self, lines: Sequence[Outgoing]) -> None:
         """Put lines at the end; presence notices are left out while many wait (R-op-pace-presence)."""
         for message, line in lines:
             if not (isinstance(message, PresenceNotice) and len(self._lines) >= self._limits.max_waiting_notices):

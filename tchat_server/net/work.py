@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from tchat_server.net.spacing import Line
+from tchat_server.net.spacing import Outgoing
 
 __all__ = ["Job", "Work"]
 
@@ -31,11 +31,11 @@ class Work:
     def __init__(
         self,
         ready: Callable[[], Awaitable[None]],
-        pass_on: Callable[[Sequence[Line]], None],
+        pass_on: Callable[[Sequence[Outgoing]], None],
         over: Callable[[asyncio.Task[None]], None],
     ) -> None:
         self._ready, self._pass_on = ready, pass_on
-        self._items: deque[Line | Job] = deque()
+        self._items: deque[Outgoing | Job] = deque()
         self.size = 0
         self._worker = asyncio.get_running_loop().create_task(self._run())
         self._worker.add_done_callback(over)
@@ -43,7 +43,7 @@ class Work:
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, lines: Sequence[Line]) -> None:
+    def put(self, lines: Sequence[Outgoing]) -> None:
         """Put lines at the end."""
         self._items.extend(lines)
         self.size += sum(len(line) for _, line in lines)

@@ -1,4 +1,4 @@
-"""What the hub asks of the log and of slow functions: questions answered, pages read, events encoded once."""
+"""What the hub asks of the log and of slow functions: questions answered, pages read."""
 
 from __future__ import annotations
 
@@ -13,48 +13,24 @@ from libtchat.effect import (
     FindRetry,
     FindUser,
     HashPassword,
-    Kinds,
     LoadGroup,
     LoadUser,
     NumberGuest,
+    PageKind,
     Question,
     Read,
     ReadGroups,
     Resend,
     SaveUser,
 )
-from libtchat.hub.query import fill
-from libtchat.message.event import Event
 from libtchat.message.limits import Limits
-from libtchat.message.reply import Groups, Message
+from libtchat.message.reply import Groups
+from libtchat.paging import fill
 from libtchat.wire import codec
 from tchat_server.password import Passwords
 from tchat_server.store.event_log import EventLog, LogUnavailable, NamePage, Ready
 
-__all__ = ["Answers", "Encoder", "reading"]
-
-
-class Encoder:
-    """Encodes each event once: for the log, and for whoever hears it when it is durable."""
-
-    def __init__(self) -> None:
-        self._kept: dict[int, tuple[Event, bytes]] = {}  # by id, which is the event's as long as it is held here
-
-    def __call__(self, event: Event) -> bytes:
-        """Encode an event that is about to be stored, without a line end."""
-        # Both are copies of the right size: what a JSON encoder returns may sit in a larger piece of memory.
-        line = codec.encode(event) + b"\r\n"
-        self._kept[id(event)] = (event, line)
-        return line[:-2]
-
-    def line(self, message: Message) -> bytes:
-        """Return the line that goes out for *message*, CR LF included."""
-        kept = self._kept.get(id(message))
-        return codec.encode(message) + b"\r\n" if kept is None else kept[1]
-
-    def forget(self) -> None:
-        """Drop what was encoded for an append that is over."""
-        self._kept.clear()
+__all__ = ["Answers", "reading"]
 
 
 class Answers:
@@ -142,7 +118,7 @@ async def _page(effect: Read, log: EventLog, limits: Limits) -> bytes:
 
 async def _event(effect: Resend, log: EventLog, limits: Limits) -> bytes:
     seq, room = effect.seq, limits.max_page_bytes
-    page = await log.read(effect.key, Kinds.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
+    page = await log.read(effect.key, PageKind.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
     if not page.lines:
         raise LogUnavailable(f"event {seq} of {effect.key} is missing")
     return page.lines[0]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from libtchat.effect import Kinds, Known, Loaded, Part, Retried, User
+from libtchat.effect import Known, Loaded, PageKind, Part, Retried, StoredUser
 from libtchat.message.event import Event
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
+from libtchat.wire import codec
 
-__all__ = ["EventLog", "LogRefused", "LogUnavailable", "NamePage", "Page", "Ready"]
+__all__ = ["EncodedPart", "EventLog", "LogRefused", "LogUnavailable", "NamePage", "Page", "Ready", "encode_part"]
 
 _T = TypeVar("_T")
 
@@ -21,6 +22,23 @@ class LogUnavailable(Exception):
 
 class LogRefused(Exception):
     """The storage is not to be used as it is. The message is one line: which file, and what to do."""
+
+
+@frozen
+class EncodedPart(Part):
+    """A part of an append whose events are encoded: what is stored is what is sent once it is durable.
+
+    Attributes:
+        lines: for each event its bytes, without a line end.
+    """
+
+    lines: tuple[bytes, ...]
+
+
+def encode_part(part: Part) -> EncodedPart:
+    """Encode the events of *part*, each once."""
+    lines = tuple(map(codec.encode, part.events))
+    return EncodedPart(part.key, part.expected, part.events, part.after, part.digests, lines)
 
 
 @frozen
@@ -105,7 +123,7 @@ class EventLog(Protocol):
     def clock(self) -> Callable[[], float]:
         """What tells, in seconds, how old what is stored is."""
 
-    def append(self, parts: Sequence[Part]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
+    def append(self, parts: Sequence[EncodedPart]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
         """Append every part, each all or none, and return when they are durable.
 
         Returns:
@@ -118,7 +136,7 @@ class EventLog(Protocol):
     def load(self, key: Key) -> Awaitable[Loaded]:
         """Load one group. Raises LogUnavailable."""
 
-    def load_user(self, key: UserKey) -> Awaitable[User]:
+    def load_user(self, key: UserKey) -> Awaitable[StoredUser]:
         """Load what is stored of one user. Raises LogUnavailable."""
 
     def find_user(self, key: UserKey) -> Awaitable[Known]:
@@ -137,12 +155,12 @@ class EventLog(Protocol):
         """Return a number that no guest had before, whatever happened to clocks. Raises LogUnavailable."""
 
     def read(
-        self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int
+        self, key: Key, kinds: PageKind, *, after: int | None, before: int, limit: int, max_bytes: int
     ) -> Awaitable[Page]:
         """Read a page as `libtchat.effect.Read` says, at least one entry if there is one. Raises LogUnavailable."""
 
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
-        """List public groups by key. Raises LogUnavailable."""
+        """List the public groups that have members, by key. Raises LogUnavailable."""
 
     async def close(self) -> None:
         """Finish what was begun and release the storage."""

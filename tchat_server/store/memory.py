@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 
-from libtchat.effect import Kinds, Known, Loaded, Membership, Part, Retried, Retry, User
+from libtchat.effect import Known, Loaded, Membership, PageKind, Retried, Retry, StoredUser
 from libtchat.group import Group, Standing
 from libtchat.message.event import Created, Event, Said
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
@@ -15,7 +15,7 @@ from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
 from tchat_server.store.change import changed_users, displayed_name, new_retries
-from tchat_server.store.event_log import NamePage, Page, Ready
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
 
 __all__ = ["MemoryLog"]
 
@@ -31,25 +31,18 @@ class _Log:
     messages: list[int] = field(factory=list)
     states: list[int] = field(factory=list)
 
-    def seqs(self, kinds: Kinds) -> Sequence[int]:
+    def seqs(self, kinds: PageKind) -> Sequence[int]:
         return {
-            Kinds.MESSAGES: self.messages,
-            Kinds.STATES: self.states,
-            Kinds.ALL: range(1, len(self.lines) + 1),
+            PageKind.MESSAGES: self.messages,
+            PageKind.STATES: self.states,
+            PageKind.ALL: range(1, len(self.lines) + 1),
         }[kinds]
 
 
 class MemoryLog:
     """An EventLog without a file. An append is as durable as the process, so it completes at once, as all does."""
 
-    def __init__(
-        self,
-        *,
-        encode: Callable[[Event], bytes] = codec.encode,
-        clock: Callable[[], float] | None = None,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        self._encode = encode
+    def __init__(self, *, clock: Callable[[], float] | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
         self._clock = clock or Clock()
         self._guests = 0
         self._limits = limits
@@ -66,7 +59,7 @@ class MemoryLog:
         """What tells how old retries are; see EventLog."""
         return self._clock
 
-    def append(self, parts: Sequence[Part]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
+    def append(self, parts: Sequence[EncodedPart]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
         """Append every part that follows its group's log; see EventLog."""
         now = self._clock()
         self._forget_retries(now)
@@ -84,11 +77,11 @@ class MemoryLog:
         log = self._logs.get(key)
         return Ready(Loaded() if log is None else Loaded(log.group))
 
-    def load_user(self, key: UserKey) -> Ready[User]:
+    def load_user(self, key: UserKey) -> Ready[StoredUser]:
         """Load what is stored of one user."""
         groups = [(in_key, self._logs[in_key].group) for in_key in sorted(self._groups_of.get(key, ()))]
         _, password_hash = self._accounts.get(key, (None, None))
-        user = User(
+        user = StoredUser(
             password_hash,
             tuple(
                 Membership(in_key, group.name, group.private, group.standing(key), group.seq, group.invited.get(key))
@@ -123,7 +116,7 @@ class MemoryLog:
         return Ready(self._guests)
 
     def read(
-        self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int
+        self, key: Key, kinds: PageKind, *, after: int | None, before: int, limit: int, max_bytes: int
     ) -> Ready[Page]:
         """Read a page; see EventLog."""
         log = self._logs.get(key)
@@ -136,26 +129,28 @@ class MemoryLog:
         return Ready(Page.cut(nearest, ascending=after is not None, limit=limit, max_bytes=max_bytes))
 
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Ready[NamePage]:
-        """List public groups by key."""
+        """List the public groups that have members, by key (R-groups)."""
         start = 0 if after is None else bisect_right(self._public, after)
-        names = (self._logs[self._public[i]].group.name for i in range(start, len(self._public)))
+        groups = (self._logs[self._public[i]].group for i in range(start, len(self._public)))
+        names = (group.name for group in groups if group.members)
         return Ready(NamePage.cut(names, limit=limit, max_bytes=max_bytes))
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
-    def _append(self, part: Part, log: _Log | None, now: float) -> None:
+    def _append(self, part: EncodedPart, log: _Log | None, now: float) -> None:
         if log is None:
             log = self._logs[part.key] = _Log(part.after)
             if not part.after.private:
                 insort(self._public, part.key)
-        encode, lines, messages = self._encode, log.lines, log.messages
+        lines, messages = log.lines, log.messages
         others: list[Event] = []
+        lines.extend(part.lines)
         for event in part.events:
-            lines.append(encode(event))
             if isinstance(event, Said):
                 messages.append(event.seq)
-            else:
+            else:  # a copy has the right size: what an encoder returns may sit in 4 KiB of memory
+                lines[event.seq - 1] = b"%b" % lines[event.seq - 1]
                 log.states.append(event.seq)
                 others.append(event)
         log.group = part.after
@@ -165,7 +160,7 @@ class MemoryLog:
             for user, retry in new_retries(part, now):
                 self._remember(user, retry)
 
-    def _note_standings(self, part: Part, events: list[Event]) -> None:
+    def _note_standings(self, part: EncodedPart, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, Created):
                 creator = user_key(event.sender)

@@ -24,7 +24,7 @@ __all__ = ["CONTENDERS", "ROOT", "Contender", "Running", "pinned", "serving"]
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 30.0
 
-Protocol = Literal["tchat", "irc", "redis"]
+Protocol = Literal["tchat", "irc", "redis", "tchat-web", "relay", "socket.io"]
 
 
 @frozen
@@ -66,7 +66,7 @@ _PLAIN = f"import sys; sys.modules['orjson'] = sys.modules['uvloop'] = None; {_F
 _LACKS_FAST = ", ".join(name for name in ("orjson", "uvloop") if importlib.util.find_spec(name) is None)
 
 
-def _tchat(name: str, code: str, db: str | None, missing: str = "") -> Contender:
+def _tchat(name: str, code: str, db: str | None, missing: str = "", protocol: Protocol = "tchat") -> Contender:
     def command(directory: Path, port: int) -> Sequence[str]:
         options = {
             "--listen": "127.0.0.1:0",
@@ -79,7 +79,27 @@ def _tchat(name: str, code: str, db: str | None, missing: str = "") -> Contender
         }
         return [sys.executable, "-c", code, *(word for option in options.items() for word in option)]
 
-    return Contender(name, "tchat", command, missing)
+    return Contender(name, protocol, command, missing)
+
+
+# --- what others would use for web pages ---
+
+_HERE = Path(__file__).parent
+
+
+def _node(file: str) -> Callable[[Path, int], Sequence[str]]:
+    return lambda directory, port: ["node", str(_HERE / "web" / file), str(port)]
+
+
+def _python_relay(directory: Path, port: int) -> Sequence[str]:
+    return [sys.executable, str(_HERE / "web" / "relay.py"), str(port)]
+
+
+def _lacks_node(module: str) -> str:
+    if shutil.which("node") is None:
+        return "node is not installed"
+    is_there = (_HERE / "web" / "node_modules" / module).exists()
+    return "" if is_there else f"{module} is not installed (npm install --prefix tests/bench/web)"
 
 
 # --- the others ---
@@ -158,6 +178,10 @@ CONTENDERS = {
         Contender("ngircd", "irc", _ngircd, _missing("ngircd"), concurrency=8),
         Contender("inspircd", "irc", _inspircd, _missing("inspircd"), concurrency=500),
         Contender("redis", "redis", _redis, _missing("redis-server")),
+        _tchat("tchat web", _FAST, ":memory:", _NO_FAST, "tchat-web"),
+        Contender("node ws", "relay", _node("relay.mjs"), _lacks_node("ws")),
+        Contender("socket.io", "socket.io", _node("socketio.mjs"), _lacks_node("socket.io")),
+        Contender("websockets", "relay", _python_relay, _NO_FAST),
     )
 }
 
@@ -192,11 +216,12 @@ def serving(contender: Contender, directory: Path, cpu: int | None) -> Iterator[
     server = Running(port, process.pid, log_file)
     try:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (port_file.exists() if contender.protocol == "tchat" else _accepts(port)):
+        takes_own_port = contender.protocol.startswith("tchat")
+        while not (port_file.exists() if takes_own_port else _accepts(port)):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{contender.name} did not start: {server.said()}")
             time.sleep(0.01)
-        yield evolve(server, port=int(port_file.read_text())) if contender.protocol == "tchat" else server
+        yield evolve(server, port=int(port_file.read_text())) if takes_own_port else server
     finally:
         process.terminate()
         try:

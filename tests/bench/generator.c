@@ -1,4 +1,4 @@
-/* A load generator for servers that pass a group's messages on to its members: tchat, IRC, redis.
+/* A load generator for servers that pass a group's messages on to its members: tchat, IRC, redis, and over WebSocket.
  *
  * One process, one epoll, loopback only. It counts deliveries: one delivery is one occurrence, in what one member
  * receives, of a text that begins with MARK. The text carries its sender and its number, so a message that is missing,
@@ -30,10 +30,12 @@
 #define TAIL_BYTES 64            /* what is kept of a read, because something may be cut there */
 
 /* What a protocol writes. %1$d is the number of the connection; the texts that answer are looked for, nothing else is
- * read. With `echoes` a sender hears itself. */
+ * read. With `echoes` a sender hears itself. With a `path` it is spoken in WebSocket frames behind a handshake for that
+ * path; what comes is looked through as it is, for a server's frames are not masked. */
 typedef struct {
     const char *name, *hello, *welcome, *create, *join, *joined, *before, *after, *ask, *answer;
     int echoes;
+    const char *path;
 } protocol;
 
 static const protocol PROTOCOLS[] = {
@@ -53,9 +55,24 @@ static const protocol PROTOCOLS[] = {
      "*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\ng\r\n", "*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\ng\r\n", "subscribe",
      "*3\r\n$7\r\nPUBLISH\r\n$1\r\ng\r\n$100\r\n", "\r\n",
      "*3\r\n$6\r\nPUBSUB\r\n$6\r\nNUMSUB\r\n$1\r\ng\r\n", "\r\n:", 1},
+    {"tchat-web",
+     "{\"from\":\"u%1$d\",\"action\":\"client-hello\"}", "\"server-hello\"",
+     "{\"sender\":\"u%1$d\",\"group\":\"g\",\"action\":\"cgroupe\"}",
+     "{\"sender\":\"u%1$d\",\"group\":\"g\",\"action\":\"join\"}", "\"seq\"",
+     "{\"sender\":\"u%1$d\",\"group\":\"g\",\"msg\":\"", "\",\"action\":\"gbroadcast\"}",
+     "{\"sender\":\"u%1$d\",\"group\":\"g\",\"action\":\"members\"}", "\"members\"", 1, "/tchat"},
+    {"relay",                   /* every text goes to all who joined: see relay.py, relay.js */
+     "hello", "welcome", "join", "join", "joined", "", "", "ask", "answer", 1, "/"},
+    {"socket.io",
+     "40", "40{\"sid\"", "42[\"join\"]", "42[\"join\"]", "joined", "42[\"say\",\"", "\"]",
+     "42[\"ask\"]", "answer", 1, "/socket.io/?EIO=4&transport=websocket"},
 };
 
-enum state { CONNECTING, GREETING, NAMED, JOINING, MEMBER };
+#define UPGRADE "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+#define MOST_TEXT 512
+
+enum state { CONNECTING, UPGRADING, GREETING, NAMED, JOINING, MEMBER };
 
 typedef struct {
     int fd, id, is_blocked;
@@ -81,7 +98,7 @@ static const protocol *P;
 static connection *connections;
 static int epoll_fd, port, is_asking;
 static char buffer[TAIL_BYTES + READ_BYTES];
-static uint64_t sent, delivered, disordered, reads, answers, last_read, named, joined, sample_from;
+static uint64_t sent, delivered, disordered, reads, answers, last_read, upgraded, named, joined, sample_from;
 static uint32_t *samples, numbers[SENDERS];     /* latencies in ns, at most 4 s */
 static size_t sample_count, sample_cap;
 
@@ -164,8 +181,23 @@ static char *room(connection *c, size_t n) {
     return c->out + c->out_len;
 }
 
+/* Write a text, in a frame if the protocol has them. The mask is all zeros: what it would hide is no secret here. */
+static void put_text(connection *c, const char *text, size_t length) {
+    char *to = room(c, length + 8), *head = to;
+    if (P->path) {
+        *to++ = (char)0x81;
+        if (length < 126) *to++ = (char)(0x80 | length);
+        else *to++ = (char)0xFE, *to++ = (char)(length >> 8), *to++ = (char)length;
+        memset(to, 0, 4);
+        to += 4;
+    }
+    memcpy(to, text, length);
+    c->out_len += to + length - head;
+}
+
 static void put(connection *c, const char *format) {
-    c->out_len += snprintf(room(c, 256), 256, format, c->id);
+    char text[MOST_TEXT];
+    put_text(c, text, snprintf(text, sizeof text, format, c->id));
 }
 
 static char *put_hex(char *to, uint64_t value, int digits) {
@@ -174,15 +206,14 @@ static char *put_hex(char *to, uint64_t value, int digits) {
 }
 
 static void say(connection *c, uint64_t due) {
-    put(c, P->before);
-    char *text = room(c, PAYLOAD), *to = text;
+    char text[MOST_TEXT], *from = text + snprintf(text, sizeof text - PAYLOAD, P->before, c->id), *to = from;
     memcpy(to, MARK, MARK_LEN);
     to = put_hex(to + MARK_LEN, due, 16);
     *to++ = 'A' + c->id;
     to = put_hex(to, ++numbers[c->id], 8);
-    memset(to, 'x', text + PAYLOAD - to);
-    c->out_len += PAYLOAD;
-    put(c, P->after);
+    memset(to, 'x', from + PAYLOAD - to);
+    to = stpcpy(from + PAYLOAD, P->after);
+    put_text(c, text, to - text);
     sent++;
 }
 
@@ -243,7 +274,10 @@ static void read_from(connection *c) {
     last_read = now();
     memcpy(buffer + TAIL_BYTES - c->tail_len, c->tail, c->tail_len);
     end = buffer + TAIL_BYTES + n;
-    if (c->state == GREETING) at = step(c, at, end, P->welcome, &named);
+    if (c->state == UPGRADING) {
+        at = step(c, at, end, "\r\n\r\n", &upgraded);
+        if (c->state == GREETING) put(c, P->hello), flush(c);
+    } else if (c->state == GREETING) at = step(c, at, end, P->welcome, &named);
     else if (c->state == JOINING) at = step(c, at, end, P->joined, &joined);
     else if (c->state == MEMBER) at = is_asking ? count_answers(at, end) : count_texts(c, at, end);
     else at = end;
@@ -261,8 +295,9 @@ static void turn(double timeout) {              /* of the event loop; seconds */
             socklen_t size = sizeof error;
             getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
             if (error) die("can't connect: %s", strerror(error));
-            c->state = GREETING;
-            put(c, P->hello);
+            c->state = P->path ? UPGRADING : GREETING;
+            if (P->path) c->out_len = snprintf(room(c, MOST_TEXT), MOST_TEXT, UPGRADE, P->path, port);
+            else put(c, P->hello);
             flush(c);
         } else if (events[i].events & EPOLLOUT) flush(c);
         if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) read_from(c);
@@ -411,7 +446,7 @@ static void ask(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 4) die("usage: generator tchat|irc|redis PORT saturate|pace|ask|connect [name=value]...");
+    if (argc < 4) die("usage: generator PROTOCOL PORT saturate|pace|ask|connect [name=value]...");
     for (size_t i = 0; i < sizeof PROTOCOLS / sizeof *PROTOCOLS; i++)
         if (!strcmp(argv[1], PROTOCOLS[i].name)) P = &PROTOCOLS[i];
     if (!P) die("no protocol %s", argv[1]);

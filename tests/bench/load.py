@@ -43,6 +43,8 @@ class Row:
     options: dict[str, float] = field(factory=dict)
 
 
+WEB = ("tchat", "tchat web", "node ws", "socket.io", "websockets")
+
 _ALL = (*TCHAT, *PLAIN, *OTHERS)
 _FEW = (*TCHAT, *OTHERS)
 
@@ -56,6 +58,10 @@ ROWS = (
     Row("pace-10", "Group of 10, 1000 messages a second", "pace", _FEW, {"members": 10, "rate": 1000}),
     Row("ask", "The list of 10 members, one question after the other", "ask", _FEW, {"members": 10}),
     Row("connect", "Connect and say hello, then be idle", "connect", _FEW, {"members": 5000}),
+    Row(
+        "web-100", "Group of 100 over WebSocket (tchat: over TCP), 4 x 64 in flight", "saturate", WEB, {"members": 100}
+    ),
+    Row("web-connect", "Connect by WebSocket (tchat: by TCP), then be idle", "connect", WEB, {"members": 5000}),
 )
 
 

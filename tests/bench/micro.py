@@ -22,25 +22,25 @@ from libtchat.effect import (
     Answer,
     Append,
     Ask,
-    Kinds,
+    Item,
     Loaded,
     LoadGroup,
     LoadUser,
+    PageKind,
     Part,
     PeerId,
     Question,
-    User,
+    StoredUser,
 )
 from libtchat.group import Group, decide, evolve, fold
 from libtchat.hub.hub import Hub
-from libtchat.hub.presence import Item
 from libtchat.message.event import Created, Event, Said
 from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.names import group_key
 from libtchat.message.request import Create, Hello, Join, Say
 from libtchat.wire import codec, strict_json
 from libtchat.wire.connection import Connection
-from tchat_server.store.event_log import EventLog
+from tchat_server.store.event_log import EventLog, encode_part
 from tchat_server.store.memory import MemoryLog
 from tchat_server.store.sqlite.log import SqliteLog
 
@@ -166,7 +166,7 @@ def _decided(group: Group) -> Group:
     return evolve(group, decide(group, SAY, "alice", ts=TS))
 
 
-_ANSWERS: dict[type[Question], Answer] = {LoadGroup: Loaded(), LoadUser: User()}
+_ANSWERS: dict[type[Question], Answer] = {LoadGroup: Loaded(), LoadUser: StoredUser()}
 
 
 def _hub(members: int) -> tuple[Hub, PeerId]:
@@ -243,7 +243,7 @@ def _append_seconds(runner: asyncio.Runner, log: EventLog, author: _Author, coun
 
 async def _append(log: EventLog, part: Part) -> float:
     begun = time.perf_counter()
-    failed = await log.append((part,))
+    failed = await log.append((encode_part(part),))
     took = time.perf_counter() - begun
     assert not failed
     return took
@@ -265,7 +265,7 @@ async def _page_seconds(log: SqliteLog, count: int) -> list[float]:
     for number in range(count):
         last = 101 + number * 37 % 1100
         begun = time.perf_counter()
-        page = await log.read(author.key, Kinds.ALL, after=None, before=last + 1, limit=100, max_bytes=1 << 20)
+        page = await log.read(author.key, PageKind.ALL, after=None, before=last + 1, limit=100, max_bytes=1 << 20)
         took.append(time.perf_counter() - begun)
         assert (page.last, len(page.lines)) == (last, 100)
     is_done = True

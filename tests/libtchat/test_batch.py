@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libtchat import group
-from libtchat.effect import Part, PeerId
+from libtchat.effect import Item, Part, PeerId
 from libtchat.hub import hub, ledger
+from libtchat.hub.entry import Decision, Run
 from libtchat.hub.hub import Hub
-from libtchat.hub.outcome import Outcome
-from libtchat.hub.presence import Item, Peer
+from libtchat.hub.presence import Peer
 from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import (
@@ -36,6 +36,7 @@ from libtchat.message.request import (
     Register,
     Say,
 )
+from tchat_server.store.event_log import encode_part
 
 NAMES = ("alice", "bob", "carol")
 TS = "2026-01-02T03:04:05.678Z"
@@ -80,7 +81,7 @@ class Twins:
             except Refused:
                 continue
             part = Part(key, event.seq - 1, (event,), group.evolve(before, event), ("",))
-            assert not at_once(shell.log.append([part]))
+            assert not at_once(shell.log.append([encode_part(part)]))
 
     def compare(self) -> None:
         for shell in self.both:
@@ -172,11 +173,11 @@ def test_what_comes_in_one_read_is_handled_as_if_it_came_piece_by_piece() -> Non
     run(examples=400)
 
 
-def test_texts_that_come_together_are_one_outcome() -> None:
+def test_texts_that_come_together_are_one_entry() -> None:
     world = twins()
     world.send(PeerId(1), *(Say(None, "wob", text) for text in "abc"), Ping(), Say(None, "wob", "d"))
     world.send(PeerId(1), Say(None, "wob", "e", "id"), Say(None, "wob", "f"), Say("alice", "wob", "g"))
-    lengths = [[len(outcome.events) for outcome in shell.hub._line._entries] for shell in world.both]
+    lengths = [[len(it.part.events) if it.part else 0 for it in shell.hub._line._entries] for shell in world.both]
     assert lengths == [[3, 0, 1, 1, 1, 1], [1, 1, 1, 0, 1, 1, 1, 1]]
     assert [shell.hub.backlog for shell in world.both] == [8, 8]
     world.compare()
@@ -243,7 +244,10 @@ def a_run_that_is_refused_is_refused_once(patch: Patch) -> None:
 
 
 def of_a_run_that_failed_the_first_is_left(patch: Patch) -> None:
-    patch.setattr(Outcome, "apart", lambda outcome: (outcome,))
+    def first(run: Run) -> list[Decision]:
+        return [Decision(run.peer, run.session, run.texts[0], run.key, run.arrivals)]
+
+    patch.setattr(Run, "apart", first)
 
 
 def a_run_is_stamped_by_itself(patch: Patch) -> None:

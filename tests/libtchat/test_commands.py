@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typed import COURSE, MORE, PLACES
 
 from libtchat.commands import (
     COMMANDS,
@@ -13,9 +14,6 @@ from libtchat.commands import (
     Kind,
     LocalAction,
     Mistyped,
-    Raw,
-    Trace,
-    Use,
     find,
     may_hold_secret,
     parse,
@@ -25,102 +23,11 @@ from libtchat.commands import (
 from libtchat.message.errors import ErrorCode
 from libtchat.message.request import (
     REQUESTS,
-    Ban,
-    Broadcast,
-    Create,
     Hello,
-    Invite,
-    Join,
-    Kick,
-    Leave,
-    ListGroups,
-    ListMembers,
-    ListMessages,
-    ListStates,
-    ListUsers,
-    Ping,
-    Quit,
     Register,
     ReportError,
     Request,
-    Say,
-    Tell,
-    Unban,
 )
-
-COURSE = [
-    ("s;david;hello", Tell(None, "david", "hello")),
-    ("b;hello", Broadcast(None, "hello")),
-    ("ls;", ListUsers()),
-    ("q;", Quit()),
-    ("cg;wob", Create(None, "wob")),
-    ("cg;wob;private", Create(None, "wob", private=True)),
-    ("j;wob", Join(None, "wob")),
-    ("bg;wob;hello", Say(None, "wob", "hello")),
-    ("members;wob", ListMembers(None, "wob")),
-    ("messages;wob", ListMessages(None, "wob")),
-    ("groups;", ListGroups()),
-    ("leave;wob", Leave(None, "wob")),
-    ("invite;wob;bob", Invite(None, "wob", "bob")),
-    ("kick;wob;bob;spam", Kick(None, "wob", "bob", "spam")),
-    ("ban;wob;bob;spam", Ban(None, "wob", "bob", "spam")),
-    ("unban;wob;bob", Unban(None, "wob", "bob")),
-    ("states;wob", ListStates(None, "wob")),
-]
-MORE = [
-    ("bg;wob;hi; there", Say(None, "wob", "hi; there")),
-    ("bg;wob;;", Say(None, "wob", ";")),
-    ("s;bob; two  spaces ", Tell(None, "bob", " two  spaces ")),
-    ("b;a;b;c", Broadcast(None, "a;b;c")),
-    ("kick;wob;bob;a;b", Kick(None, "wob", "bob", "a;b")),
-    ("kick;wob;bob", Kick(None, "wob", "bob", "")),
-    ("kick;wob;bob;", Kick(None, "wob", "bob", "")),
-    ("bg;;hello", Say(None, "here", "hello")),
-    ("members;", ListMembers(None, "here")),
-    ("kick;;bob", Kick(None, "here", "bob", "")),
-    ("  BG ; wob ;hello", Say(None, "wob", "hello")),
-    ("messages;wob;20;300", ListMessages(None, "wob", before=300, limit=20)),
-    ("states;;5", ListStates(None, "here", limit=5)),
-    ("register;", Register(None, "")),
-    ("register;a;b c", Register(None, "a;b c")),
-    ("ping;", Ping()),
-    ("kick;wob;guest-3", Kick(None, "wob", "guest-3", "")),
-    ("merci", Say(None, "here", "merci")),
-    ("hello everybody", Say(None, "here", "hello everybody")),
-    ("kick him out of here please", Say(None, "here", "kick him out of here please")),
-    ("leave me alone", Say(None, "here", "leave me alone")),
-    ("help me", Say(None, "here", "help me")),
-    ("me too", Say(None, "here", "me too")),
-    ("search the house", Say(None, "here", "search the house")),
-    ("groups are nice", Say(None, "here", "groups are nice")),
-    ("say hello to bob", Say(None, "here", "say hello to bob")),
-    ("s il te plait", Say(None, "here", "s il te plait")),
-    ("messages take time", Say(None, "here", "messages take time")),
-    ("registered users", Say(None, "here", "registered users")),
-    ("raw eggs", Say(None, "here", "raw eggs")),
-    ("/msg bob hi", Tell(None, "bob", "hi")),
-    (" il a dit : oui; non", Say(None, "here", " il a dit : oui; non")),
-    ("http://a.b/c;d", Say(None, "here", "http://a.b/c;d")),
-    (";-)", Say(None, "here", ";-)")),
-    ("two\nlines", Say(None, "here", "two\nlines")),
-    ("/bg wob hello  there; you", Say(None, "wob", "hello  there; you")),
-    ("/bg;wob;hello", Say(None, "wob", "hello")),
-    ("/kick wob bob spam and eggs", Kick(None, "wob", "bob", "spam and eggs")),
-    ("/kick bob", Kick(None, "here", "bob", "")),
-    ("/invite bob", Invite(None, "here", "bob")),
-    ("/members", ListMembers(None, "here")),
-    ("/create wob private", Create(None, "wob", private=True)),
-    ("/join wob", Join(None, "wob")),
-    ("/help", Help()),
-    ("help;kick", Help("kick")),
-    ("/help /kick", Help("kick")),
-    ("/help kick;", Help("kick")),
-    ("/use wob", Use("wob")),
-    ('/raw {"a": 1; }'.replace("; ", ""), Raw('{"a": 1}')),
-    ("/trace on", Trace(True)),
-    ("/trace OFF", Trace(False)),
-    ("/quit", Quit()),
-]
 
 
 @pytest.mark.parametrize(("line", "meaning"), [*COURSE, *MORE], ids=lambda v: v if isinstance(v, str) else "")
@@ -284,24 +191,6 @@ def test_every_row_has_an_example_that_works_and_help(command: object) -> None:
     assert command.who
     assert all(isinstance(code, ErrorCode) for code in command.errors)
     assert all(find(name) is command for name in (command.name, *command.also))
-
-
-PLACES = [
-    ("", None, None, ""),
-    ("ki", None, None, "ki"),
-    ("/ki", None, None, "/ki"),
-    ("kick;", "kick", Kind.GROUP, ""),
-    ("kick;wo", "kick", Kind.GROUP, "wo"),
-    ("kick;wob;b", "kick", Kind.USER, "b"),
-    ("/kick wob ", "kick", Kind.USER, ""),
-    ("/kick wob b", "kick", Kind.USER, "b"),
-    ("/kick wob bob sp", "kick", Kind.REASON, "sp"),
-    ("bg;wob;a;b", "bg", Kind.TEXT, "a;b"),
-    ("/help ki", "help", Kind.COMMAND, "ki"),
-    ("groups;x", "groups", None, "x"),
-    ("nonsense;x", None, None, "nonsense;x"),
-    ("hello bob", None, None, "hello bob"),
-]
 
 
 @pytest.mark.parametrize(("line", "command", "kind", "fragment"), PLACES, ids=[p[0] for p in PLACES])

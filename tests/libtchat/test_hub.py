@@ -28,7 +28,7 @@ from libtchat.effect import (
     Append,
     Ask,
     Effect,
-    Kinds,
+    PageKind,
     Part,
     PeerId,
     Read,
@@ -40,10 +40,10 @@ from libtchat.group import Group, decide, fold
 from libtchat.hub import ledger as ledger_module
 from libtchat.hub import retries
 from libtchat.hub.entrance import Entrances
+from libtchat.hub.entry import AnyEntry, Decision, Notice, Query, Told
 from libtchat.hub.hub import Hub
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
-from libtchat.hub.outcome import Outcome
 from libtchat.hub.presence import Presence
 from libtchat.hub.query import Queries
 from libtchat.message import reply
@@ -69,6 +69,7 @@ from libtchat.message.request import (
     Unban,
 )
 from libtchat.wire import codec
+from tchat_server.store.event_log import encode_part
 
 USERS = ("alice", "bob", "carol", "dave")
 STAMPED = ("action", "group", "dest", "msg", "reason", "id")
@@ -187,7 +188,7 @@ class World(Shell):
         seq = 0 if before is None else before.seq
         if event.seq > seq:
             part = Part(key, seq, (event,), group.evolve(before, event), ("",))
-            assert not at_once(self.log.append([part]))
+            assert not at_once(self.log.append([encode_part(part)]))
             self.foreign.setdefault(name, deque()).append(event)
 
     def come_to_rest(self) -> None:
@@ -204,7 +205,7 @@ class World(Shell):
         for name, events in self.told.items():
             durable = self.hub._ledger.durable(group_key(name))
             page = at_once(
-                self.log.read(group_key(name), Kinds.ALL, after=0, before=10**6, limit=10**6, max_bytes=10**9)
+                self.log.read(group_key(name), PageKind.ALL, after=0, before=10**6, limit=10**6, max_bytes=10**9)
             )
             assert page.lines == tuple(codec.encode(event) for event in events), "the log is not what was told"
             assert durable in (fold(events), None)
@@ -278,7 +279,7 @@ class World(Shell):
         assert event.seq == len(log) + 1, f"{event} after {len(log)}"
         page = at_once(
             self.log.read(
-                group_key(event.group), Kinds.ALL, after=event.seq - 1, before=10**6, limit=1, max_bytes=10**6
+                group_key(event.group), PageKind.ALL, after=event.seq - 1, before=10**6, limit=1, max_bytes=10**6
             )
         )
         assert page.lines == (codec.encode(event),), f"{event} leaves and is not in the log"
@@ -570,49 +571,51 @@ def test_the_hub_is_such_a_server_for_long() -> None:
 Patch = pytest.MonkeyPatch
 
 
-def overtaking(patch: Patch, overtakes: Callable[[Outcome], bool]) -> None:
-    """Let some outcomes leave before what stands ahead of them."""
+def overtaking(patch: Patch, overtakes: Callable[[AnyEntry], bool]) -> None:
+    """Let some entries leave before what stands ahead of them."""
     leaving = Line.leaving
 
-    def impatient(line: Line[Outcome]) -> Iterator[Outcome]:
-        early = [outcome for outcome in line._entries if overtakes(outcome)]
-        line._entries = deque(outcome for outcome in line._entries if outcome not in early)
-        line._size -= sum(len(outcome.events) or 1 for outcome in early)
+    def impatient(line: Line[AnyEntry]) -> Iterator[AnyEntry]:
+        early = [entry for entry in line._entries if overtakes(entry)]
+        line._entries = deque(entry for entry in line._entries if entry not in early)
+        line._size -= sum(len(entry.part.events) if entry.part else 1 for entry in early)
         yield from early
         yield from leaving(line)
 
     patch.setattr(Line, "leaving", impatient)
 
 
-def is_refusal(outcome: Outcome) -> bool:
-    return any(isinstance(e, Send) and isinstance(e.message, reply.Error) for e in outcome.effects or ())
+def is_refusal(entry: AnyEntry) -> bool:
+    effects = entry.effects if isinstance(entry, Decision | Notice) else ()
+    return any(isinstance(e, Send) and isinstance(e.message, reply.Error) for e in effects)
 
 
 def a_refusal_leaves_early(patch: Patch) -> None:
-    overtaking(patch, lambda outcome: is_refusal(outcome) and isinstance(outcome.item, GroupRequest))
+    overtaking(patch, lambda entry: isinstance(entry, Decision) and is_refusal(entry))
 
 
 def a_ping_overtakes(patch: Patch) -> None:
-    overtaking(patch, lambda outcome: isinstance(outcome.item, Ping))
+    overtaking(patch, lambda entry: isinstance(entry, Query) and isinstance(entry.item, Ping))
 
 
 def a_list_overtakes(patch: Patch) -> None:
-    overtaking(patch, lambda outcome: isinstance(outcome.item, ListMembers | ListMessages | ListStates))
+    lists = ListMembers | ListMessages | ListStates
+    overtaking(patch, lambda entry: isinstance(entry, Query) and isinstance(entry.item, lists))
 
 
 def a_welcome_overtakes(patch: Patch) -> None:
-    overtaking(patch, lambda outcome: isinstance(outcome.item, Hello) and outcome.effects is None)
+    overtaking(patch, lambda entry: isinstance(entry, Query) and isinstance(entry.item, Hello))
 
 
 def an_event_leaves_when_it_is_decided(patch: Patch) -> None:
-    overtaking(patch, lambda outcome: bool(outcome.events))
+    overtaking(patch, lambda entry: entry.part is not None)
 
 
 def a_commit_covers_what_came_after_it(patch: Patch) -> None:
-    def committed(line: Line[Outcome]) -> None:
+    def committed(line: Line[AnyEntry]) -> None:
         line._settle({})
-        for outcome in line._entries:
-            outcome.durable = True
+        for entry in line._entries:
+            entry.durable = True
 
     patch.setattr(Line, "committed", committed)
 
@@ -620,7 +623,7 @@ def a_commit_covers_what_came_after_it(patch: Patch) -> None:
 def a_second_append_goes_out(patch: Patch) -> None:
     append = Line.append
 
-    def hasty(line: Line[Outcome]) -> Append | None:
+    def hasty(line: Line[AnyEntry]) -> Append | None:
         if line._waiting:
             line._out = None
         return append(line)
@@ -633,7 +636,7 @@ def a_failure_is_taken_for_a_commit(patch: Patch) -> None:
 
 
 def what_fails_goes_to_the_end(patch: Patch) -> None:
-    def rejected(line: Line[Outcome], failed: Any, again: Any) -> None:
+    def rejected(line: Line[AnyEntry], failed: Any, again: Any) -> None:
         lost = line._settle(failed)
         entries, line._entries, line._waiting, line._size = line._entries, deque(), {}, 0
         late = [e for e in entries if e.key in failed and not e.durable]
@@ -644,7 +647,7 @@ def what_fails_goes_to_the_end(patch: Patch) -> None:
 
 
 def only_what_was_lost_is_decided_again(patch: Patch) -> None:
-    def rejected(line: Line[Outcome], failed: Any, again: Any) -> None:
+    def rejected(line: Line[AnyEntry], failed: Any, again: Any) -> None:
         lost = line._settle(failed)
         entries, line._entries, line._waiting, line._size = line._entries, deque(), {}, 0
         for entry in entries:
@@ -657,10 +660,10 @@ def only_what_was_lost_is_decided_again(patch: Patch) -> None:
 def a_refusal_stands_whatever_fails(patch: Patch) -> None:
     undo, rejected = Ledger._undo, Line.rejected
 
-    def stubborn(line: Line[Outcome], failed: Any, again: Any) -> None:
+    def stubborn(line: Line[AnyEntry], failed: Any, again: Any) -> None:
         rejected(line, failed, lambda entry, lost: iter((entry,)) if is_refusal(entry) else again(entry, lost))
 
-    patch.setattr(Ledger, "_undo", lambda ledger, outcome: None if is_refusal(outcome) else undo(ledger, outcome))
+    patch.setattr(Ledger, "_undo", lambda ledger, it: None if is_refusal(it) else undo(ledger, it))
     patch.setattr(Line, "rejected", stubborn)
 
 
@@ -677,8 +680,8 @@ def unavailable_is_told_to_nobody(patch: Patch) -> None:
 def a_foreign_event_is_not_told(patch: Patch) -> None:
     rejected = Line.rejected
 
-    def deaf(line: Line[Outcome], failed: Any, again: Any) -> None:
-        rejected(line, failed, lambda e, lost: (new for new in again(e, lost) if new.item is not None))
+    def deaf(line: Line[AnyEntry], failed: Any, again: Any) -> None:
+        rejected(line, failed, lambda e, lost: (new for new in again(e, lost) if not isinstance(new, Told)))
 
     patch.setattr(Line, "rejected", deaf)
 
@@ -698,18 +701,18 @@ def a_failed_fold_is_kept(patch: Patch) -> None:
 def a_fold_is_skipped(patch: Patch) -> None:
     decide_ = Ledger.decide
 
-    def lazy(ledger: Ledger, outcome: Outcome) -> None:
-        before = ledger._slots[outcome.key].newest  # type: ignore[index]
-        decide_(ledger, outcome)
-        if outcome.events and isinstance(outcome.events[0], Joined):
-            ledger._slots[outcome.key].newest = before  # type: ignore[index]
+    def lazy(ledger: Ledger, decision: Decision) -> None:
+        before = ledger._slots[decision.key].newest
+        decide_(ledger, decision)
+        if decision.part and isinstance(decision.part.events[0], Joined):
+            ledger._slots[decision.key].newest = before
 
     patch.setattr(Ledger, "decide", lazy)
 
 
 def a_durable_fold_is_skipped(patch: Patch) -> None:
     keep = Ledger.keep
-    patch.setattr(Ledger, "keep", lambda ledger, o: None if isinstance(o.events[0], Said) else keep(ledger, o))
+    patch.setattr(Ledger, "keep", lambda it, e, part: None if isinstance(part.events[0], Said) else keep(it, e, part))
 
 
 def queries_see_what_is_only_decided(patch: Patch) -> None:
@@ -722,9 +725,9 @@ def queries_see_what_is_only_decided(patch: Patch) -> None:
 def the_audience_is_found_when_it_leaves(patch: Patch) -> None:
     keep = Ledger.keep
 
-    def late(ledger: Ledger, outcome: Outcome) -> None:
-        keep(ledger, outcome)
-        outcome.audience = ledger.presence.peers(ledger._slots[outcome.key].durable.members)  # type: ignore[index, union-attr]
+    def late(ledger: Ledger, entry: Any, part: Part) -> None:
+        keep(ledger, entry, part)
+        entry.audience = ledger.presence.peers(part.after.members)
 
     patch.setattr(Ledger, "keep", late)
 
@@ -765,11 +768,11 @@ def the_invited_hear_everything(patch: Patch) -> None:
 
 
 def a_failed_retry_id_is_kept(patch: Patch) -> None:
-    patch.setattr(Ledger, "_undo", lambda ledger, outcome: None)
+    patch.setattr(Ledger, "_undo", lambda ledger, decision: None)
 
 
 def retry_ids_are_not_kept(patch: Patch) -> None:
-    patch.setattr(Ledger, "_retried", lambda ledger, session, request, outcome: None)
+    patch.setattr(Ledger, "_retried", lambda ledger, decision, id, digest: None)
 
 
 def a_retry_id_is_not_looked_up(patch: Patch) -> None:
@@ -782,7 +785,7 @@ def retry_ids_are_lost_with_the_connection(patch: Patch) -> None:
 
 
 def what_happens_during_a_hello_is_missed(patch: Patch) -> None:
-    patch.setattr(Entrances, "note", lambda entrances, outcome: None)
+    patch.setattr(Entrances, "note", lambda entrances, part: None)
 
 
 def a_page_shows_what_is_not_told(patch: Patch) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 import attrs
 from harness import UNLIMITED, Shell, ask, code, enter
 
-from libtchat.effect import Answer, Ask, HashPassword, PeerId, SaveUser
+from libtchat.effect import Answer, Ask, HashPassword, Item, PeerId, SaveUser
 from libtchat.hub.hub import Hub
-from libtchat.hub.presence import Item
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.limits import Limits
 from libtchat.message.request import Create, Hello, Join, ListUsers, Ping, Quit, Register, Say

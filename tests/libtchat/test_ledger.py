@@ -8,13 +8,14 @@ import attrs
 import pytest
 from harness import UNLIMITED, Shell, ask, at_once, code, enter
 
-from libtchat.effect import Ask, LoadUser, Part, PeerId, Retried, User
+from libtchat.effect import Ask, LoadUser, Part, PeerId, Retried, StoredUser
 from libtchat.group import decide, evolve
 from libtchat.hub import retries
 from libtchat.hub.hub import Hub
 from libtchat.hub.ledger import Ledger
 from libtchat.message.names import group_key, user_key
 from libtchat.message.request import Ban, Create, Hello, Invite, Join, Leave, ListGroups, ListMembers, Ping, Say
+from tchat_server.store.event_log import encode_part
 
 
 def a_shell(**limits: Any) -> Shell:
@@ -167,7 +168,7 @@ def test_bans_everywhere_cost_their_target_nothing() -> None:
     assert session.memberships == {}
     shell.disconnect(bob)
     enter(shell, "bob")
-    assert at_once(shell.log.load_user(user_key("bob"))) == User()
+    assert at_once(shell.log.load_user(user_key("bob"))) == StoredUser()
 
 
 # --- retries ---
@@ -565,7 +566,9 @@ def test_what_is_decided_again_follows_what_is_durable_and_waits_to_be_told(fail
         group = at_once(shell.log.load(group_key(name))).snapshot
         event = decide(group, Say(None, name, "elsewhere"), "alice", ts="2026-01-02T03:04:05.678Z")
         after = evolve(group, event)
-        assert not at_once(shell.log.append([Part(group_key(name), event.seq - 1, (event,), after, ("",))]))
+        assert not at_once(
+            shell.log.append([encode_part(Part(group_key(name), event.seq - 1, (event,), after, ("",)))])
+        )
 
     shell.handle(alice, Create(None, "x"), Create(None, "y"))
     shell.finish()

@@ -7,30 +7,29 @@ from collections.abc import Iterator
 import pytest
 from attrs import define
 
-from libtchat.effect import Append
+from libtchat.effect import Append, Part
 from libtchat.group import Group
+from libtchat.hub import line as line_module
 from libtchat.hub.line import Line
-from libtchat.message.event import Event, Said
+from libtchat.message.event import Said
 from libtchat.message.names import Key
 
 WOB, DEN = Key("wob"), Key("den")
 
 
 @define(eq=False)
-class Entry:
+class Entry(line_module.Entry):
     """An entry that is called something."""
 
     name: str
     key: Key | None = None
-    events: tuple[Event, ...] = ()
-    after: Group | None = None
-    digest: str = ""
-    durable: bool = False
+    part: Part | None = None
 
 
 def said(name: str, seq: int, key: Key = WOB) -> Entry:
     event = Said("alice", key, name, seq, "2026-01-02T03:04:05.678Z")
-    return Entry(name, key, (event,), Group(key, False, seq, event.ts, None, {}, {}, {}), f"digest of {name}")
+    after = Group(key, False, seq, event.ts, None, {}, {}, {})
+    return Entry(name, key, Part(key, seq - 1, (event,), after, (f"digest of {name}",)))
 
 
 def a_line(*entries: Entry) -> Line[Entry]:

@@ -376,6 +376,7 @@ class World:
         self.expected: list[Event] = []
         self.due: list[Event] = []  # what alice must be shown sooner or later
         self.shown: list[Event] = []
+        self.is_refused = False  # alice asked for what she missed when she was no member any more
 
     def happen(self, actor: str, request: GroupRequest, id: str | None = None) -> None:
         try:
@@ -422,7 +423,7 @@ class World:
         if not self.wire:
             return
         for notice in self.mirror.apply(self.wire.pop(0)):
-            assert not isinstance(notice, Missing)
+            assert self.is_refused or not isinstance(notice, Missing)
             if isinstance(notice, Heard) and isinstance(notice.message, Event):
                 event = changed(notice.message, id=None)
                 self.shown.append(event)
@@ -438,6 +439,9 @@ class World:
     def reply(self, request: Request) -> Message:
         group = self.group
         if group is None or user_key("alice") not in group.members:
+            self.is_refused = True  # what is on its way to her still comes, what she missed does not
+            coming = [changed(event, id=None) for event in self.wire or () if isinstance(event, Event)]
+            self.due = [event for event in self.due if changed(event, id=None) in [*coming, *self.shown]]
             return Error("not-member", request.action, id=request.id)
         if isinstance(request, ListStates):
             assert request.after is not None

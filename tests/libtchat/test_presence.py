@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from harness import UNLIMITED, Shell, ask, code, enter
 
-from libtchat.effect import PeerId
+from libtchat.effect import PeerId, PresenceScope
 from libtchat.hub.hub import Hub
-from libtchat.hub.presence import Peer, Presence, PresenceScope, Session
+from libtchat.hub.presence import Peer, Presence, Session
 from libtchat.message.limits import Limits
 from libtchat.message.names import user_key
 from libtchat.message.request import Broadcast, Create, Hello, Join, Tell

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from libtchat.effect import Part, PeerId
 from libtchat.group import evolve
-from libtchat.hub.query import cut, fill
 from libtchat.message.event import Created, Event, Invited, Joined
 from libtchat.message.limits import Limits
 from libtchat.message.names import group_key
@@ -30,6 +29,8 @@ from libtchat.message.request import (
     Say,
     Tell,
 )
+from libtchat.paging import cut, fill
+from tchat_server.store.event_log import encode_part
 
 TS = "2026-01-02T03:04:05.678Z"
 
@@ -52,7 +53,7 @@ def store(shell: Shell, name: str, *events: Event) -> None:
     for event in events:
         group = evolve(group, event)
     assert group is not None
-    assert not at_once(shell.log.append([Part(group_key(name), 0, events, group, ("",) * len(events))]))
+    assert not at_once(shell.log.append([encode_part(Part(group_key(name), 0, events, group, ("",) * len(events)))]))
 
 
 @pytest.mark.parametrize(("digits", "first"), [(4, 1000), (31, 468)], ids=["by entries", "by bytes"])

@@ -21,13 +21,27 @@ CONFORMANCE = "spec/conformance"
 
 # Who stands on whom, from the ground: a room imports rooms of storeys below its own. No exception.
 STOREYS: dict[str, tuple[str, ...]] = {
-    "libtchat": ("guess message sorted_map", "group commands rate", "effect wire", "hub mirror", "__init__"),
-    "tchat_server": ("clock password ops", "settings net store", "lifetime server", "watchdog", "cli", "__main__"),
+    "libtchat": (
+        "guess message sorted_map",
+        "group commands paging rate",
+        "effect wire",
+        "hub mirror",
+        "dialect",
+        "__init__",
+    ),
+    "tchat_server": (
+        "clock password ops",
+        "settings net store",
+        "foreign lifetime server",
+        "watchdog",
+        "cli",
+        "__main__",
+    ),
     "tchat_client": (
         *(
             "errors measure private reading sanitise",
             "history introduction language patience",
-            "render link",
+            "page_words render link",
             "completion search settings report",
             "options script session",
         ),
@@ -37,17 +51,26 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.message": ("value", "errors event limits request", "names reply"),
     "libtchat.wire": (
         "framing redaction spelling strict_json wording",
-        "fields lenient",
+        "fields lenient manner",
         "codec snapshot",
         "glance",
         "connection",
     ),
     "libtchat.hub": (
-        *("line refusal retries throttle", "presence", "identity outcome", "entrance", "ledger", "login query", "hub"),
+        *("line refusal retries throttle", "presence", "entry identity", "entrance", "ledger", "login query", "hub"),
     ),
-    "tchat_server.net": ("flow tls", "admission spacing toll", "listener work", "peer"),
+    "libtchat.dialect": (
+        *("vocabulary", "probe template", "dialect", "answers canonical detect spread"),
+        *("asking reading showing", "client server translate"),
+    ),
+    "tchat_client.learn": ("program source", "client_lab server_lab", "client server report", "run"),
+    "tchat_client.bridge": ("child pipe", "inside", "serve"),
+    "tchat_server.net": (
+        *("ending flow http linger tls", "admission site spacing toll", "listener websocket work", "outbox", "peer"),
+        *("web",),
+    ),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
-    "tchat_server.store": ("event_log change", "memory sqlite", "answers"),
+    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers"),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
         *("log", "maintenance"),
@@ -63,7 +86,20 @@ STOREY = {
 # The standard library as far as it computes: no I/O, clock, thread, random or log.
 PURE = {
     *("__future__", "collections", "enum", "functools", "itertools", "math", "operator", "typing"),
-    *("array", "bisect", "datetime", "difflib", "hashlib", "hmac", "json", "re", "string", "unicodedata", "zlib"),
+    *(
+        "array",
+        "bisect",
+        "datetime",
+        "difflib",
+        "hashlib",
+        "hmac",
+        "json",
+        "re",
+        "string",
+        "tomllib",
+        "unicodedata",
+        "zlib",
+    ),
 }
 LAZY = {("libtchat.__init__", "importlib")}  # its names are imported when they are first used
 IMPURE_CALLS = {"open", "print", "input", "eval", "exec", "__import__", "now", "utcnow", "today"}
@@ -76,6 +112,7 @@ OUTSIDE = {
     "libtchat.wire.strict_json": {"orjson"},
     "tchat_server": {"attrs"},
     "tchat_server.cli": {"attrs", "click", "platformdirs", "uvloop"},
+    "tchat_server.net": {"attrs", "websockets"},
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},
@@ -101,6 +138,9 @@ CATCHES_ANYTHING = {
 MAX_LINES = 300
 LONG = {
     "libtchat.commands": "a row with its help and its parser for each of eighteen commands",
+    "libtchat.dialect.server": "one learner: what is asked, step by step, and what is read from it",
+    "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
+    "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
     "libtchat.hub.ledger": "deciding and deciding again are two halves of one thing",
     "libtchat.mirror": "one page of the client's view, live and caught up",
@@ -118,12 +158,13 @@ def modules() -> Iterator[tuple[str, Path]]:
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             yield ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts), path
-    for path in sorted((ROOT / CONFORMANCE).glob("*.py")):
-        yield f"{CONFORMANCE}.{path.stem}", path
+    for path in sorted((ROOT / CONFORMANCE).rglob("*.py")):
+        parts = path.relative_to(ROOT / CONFORMANCE).with_suffix("").parts
+        yield ".".join([CONFORMANCE, *(parts[:-1] if parts[-1] == "__init__" else parts)]), path
 
 
 MODULES = dict(modules())
-TOOLS = {path.stem for name, path in MODULES.items() if name.startswith(CONFORMANCE)}
+TOOLS = {name.split(".")[1] for name in MODULES if name.startswith(CONFORMANCE)}
 
 
 def faults(module: str, source: str) -> list[str]:

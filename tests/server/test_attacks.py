@@ -15,14 +15,10 @@ from pathlib import Path
 import pytest
 from certificates import secure
 from live import TIMEOUT_SECONDS, Bystanders, Client, Server, fresh, serving
-from talk import Talk
+from loops import on_both_loops
+from talker import Talk
 
 MARKS = "\u0315\u0300"  # two accents of different classes: sorting many of them takes quadratic time
-
-
-on_both_loops = pytest.mark.parametrize(
-    "prelude", ["", "import sys; sys.modules['uvloop'] = None"], ids=["uvloop", "asyncio"]
-)
 
 
 class Reader(threading.Thread):

@@ -10,11 +10,11 @@ import pytest
 from files import execute, fill, overwrite
 from logs import Book, create, on_loop, page, say, state_of
 
-from libtchat.effect import Kinds, Part
+from libtchat.effect import PageKind
 from libtchat.message.event import Joined, Left
 from libtchat.message.request import Ban, Create, Join, Leave
 from libtchat.wire import codec
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import EncodedPart, LogRefused
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import backup, check, own
 
@@ -100,7 +100,7 @@ async def test_a_backup_is_made_while_the_log_is_in_use_and_opens(path: Path) ->
         backup(path, out)
     await log.close()
     copy = SqliteLog.open(out)
-    newest = await page(copy, kinds=Kinds.MESSAGES, limit=1)
+    newest = await page(copy, kinds=PageKind.MESSAGES, limit=1)
     assert [getattr(codec.decode_event(line), "msg", "") for line in newest.lines] == ["last"]
     await copy.close()
     assert out.stat().st_mode & 0o777 == 0o600
@@ -110,7 +110,7 @@ async def test_a_backup_is_made_while_the_log_is_in_use_and_opens(path: Path) ->
 @on_loop
 async def make_groups_to_own(path: Path) -> None:
     log, book = SqliteLog.open(path), Book()
-    parts: list[Part] = [
+    parts: list[EncodedPart] = [
         book.part(create(), ("Bob", Join(None, "wob")), ("alice", Ban(None, "wob", "eve"))),
         book.part(create("empty"), ("alice", Ban(None, "empty", "eve")), ("alice", Leave(None, "empty"))),
         book.part(("alice", Create(None, "club", True)), ("alice", Leave(None, "club"))),

@@ -16,7 +16,7 @@ import pytest
 from files import cut, execute, fill, overwrite
 from logs import Book, on_loop, page, say, state_of
 
-from libtchat.effect import Kinds
+from libtchat.effect import PageKind
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Invite
 from tchat_server.store.event_log import LogRefused, LogUnavailable
@@ -337,10 +337,10 @@ def test_flipped_bytes_never_reach_anybody_as_another_text(path: Path, flips: in
         log = SqliteLog.open(path)
         try:
             found: list[bytes] = []
-            while (part := await page(log, kinds=Kinds.ALL, after=len(found), limit=100)).lines:
+            while (part := await page(log, kinds=PageKind.ALL, after=len(found), limit=100)).lines:
                 found += part.lines
             last = 0
-            while (part := await page(log, kinds=Kinds.MESSAGES, after=last, limit=100)).lines:
+            while (part := await page(log, kinds=PageKind.MESSAGES, after=last, limit=100)).lines:
                 found, last = [*found, *part.lines], part.last or 0
             await log.load(Key("wob"))
             return found

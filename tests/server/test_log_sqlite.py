@@ -16,11 +16,11 @@ import pytest
 from files import fill, start_writing
 from logs import Book, create, on_loop, page, say, state_of
 
-from libtchat.effect import Loaded, Part
+from libtchat.effect import Loaded
 from libtchat.group import fold
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Invite, Leave
-from tchat_server.store.event_log import LogRefused, LogUnavailable
+from tchat_server.store.event_log import EncodedPart, LogRefused, LogUnavailable
 from tchat_server.store.sqlite import reader
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import backup, check, own
@@ -184,7 +184,7 @@ async def test_a_part_that_makes_no_sense_is_refused_and_the_next_ones_are_store
     book = await fill(path)
     log = SqliteLog.open(path)
     part = book.part(say())
-    senseless = Part(part.key, part.expected, part.events, part.after, ("x", "y"))
+    senseless = EncodedPart(part.key, part.expected, part.events, part.after, ("x", "y"), part.lines)
     assert await log.append([senseless]) == {Key("wob"): ()}
     assert await log.append([part]) == {}
     await log.close()

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from certificates import certificate
+from commandline import ANYWHERE, environment, running
 from live import TIMEOUT_SECONDS, Client, serving
-from test_client_tls import certificate
-from test_server_cli import ANYWHERE, environment, running
 
 PASSPHRASE = ("-aes256", "-passout", "pass:x")
 

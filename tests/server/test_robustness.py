@@ -21,7 +21,7 @@ import pytest
 from drivers import SocketDriver
 from live import TIMEOUT_SECONDS, Bystanders, Client, Json, Server, fresh, serving
 from scenario import SPEC, Run, cases
-from talk import Talk
+from watching import Clock, memory_while_somebody_does_not_read, whole_log
 
 HERE = Path(__file__)
 SECURITY = HERE.parents[2] / "SECURITY.md"
@@ -158,7 +158,7 @@ def test_row_11_a_frame_that_never_ends_costs_64_kib(server: Server, bystanders:
 
 
 def test_row_22_http_and_tls_are_closed_at_once_with_one_line_in_the_log(tmp_path: Path) -> None:
-    with serving(tmp_path) as server, Bystanders(server):
+    with serving(tmp_path, "--no-web") as server, Bystanders(server):
         for start in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", bytes.fromhex("16030100c8010000c40303")):
             with server.client() as peer:
                 port = peer.sock.getsockname()[1]
@@ -258,29 +258,6 @@ def test_row_43_a_clock_that_jumps_back_only_stops_time_stamps(tmp_path: Path) -
         assert stamps[4] == stamps[5], "it stands still while the clock is behind"
 
 
-class Clock:
-    """Lets a test turn the server's clock: the time of day, as people do, or all, as if time went by."""
-
-    def __init__(self, directory: Path) -> None:
-        self._file = directory / "clock"
-        self.set(0)
-        self.prelude = (
-            "import time, pathlib\n"
-            "real_time = time.time\n"
-            f"ahead = lambda: float(pathlib.Path({str(self._file)!r}).read_text())\n"
-            "time.time = lambda: real_time() + ahead()\n"
-        )
-        self.time_goes_by = (
-            self.prelude + "real_seconds = time.clock_gettime\n"
-            "time.clock_gettime = lambda clock: real_seconds(clock) + ahead()\n"
-        )
-
-    def set(self, offset_seconds: float) -> None:
-        beside = self._file.with_suffix(".new")
-        beside.write_text(str(offset_seconds))
-        beside.replace(self._file)
-
-
 # --- crowds ---
 
 
@@ -293,32 +270,6 @@ def test_row_25_who_does_not_read_costs_its_buffer_then_its_connection(tmp_path:
 def test_row_25_with_a_million_messages(tmp_path: Path) -> None:
     grown = memory_while_somebody_does_not_read(tmp_path, messages=1_000_000)
     assert max(grown) <= (2 + 1) * 1024, grown
-
-
-def memory_while_somebody_does_not_read(directory: Path, messages: int) -> list[int]:
-    """Return how much the server's memory had grown, in KiB, all along."""
-    # What SQLite's cache fills with has nothing to do with who reads.
-    prelude = "from tchat_server.store.sqlite import schema; schema._CACHE_KIB = 256"
-    database = ("--db", str(directory / "tchat.db"))
-    with serving(directory, *database, prelude=prelude) as server, Bystanders(server) as bystanders:
-        group = fresh("loud")
-        speaker, deaf = server.client(fresh("speaker")), server.client(fresh("deaf"))
-        speaker.ask(action="cgroupe", group=group)
-        Talk(speaker, group, 10_000).run()
-        before, grown = server.rss_kib(), [0]
-        deaf.ask(action="join", group=group)
-        speaker.get()
-        talk = Talk(speaker, group, messages)
-        talk.start()
-        while talk.is_alive():
-            bystanders.chat()
-            grown.append(server.rss_kib() - before)
-        assert talk.said == messages
-        print(*(f"rss {kib}" for kib in grown[:: max(1, len(grown) // 1000)]), sep="\n")
-        assert server.logs("gone: does not read")
-        speaker.sock.close()
-        deaf.sock.close()
-    return grown
 
 
 def test_row_26_who_closes_its_sending_side_still_gets_all_answers(server: Server, bystanders: Bystanders) -> None:
@@ -454,17 +405,6 @@ def test_row_35_a_group_created_twice_at_once_is_created_once(server: Server, by
             answers = [(alice.get(), bob.get()) for _ in groups]
             for pair in answers:
                 assert sorted(answer.get("code", "created") for answer in pair) == ["created", "group-exists"]
-
-
-def whole_log(client: Client, group: str) -> list[Json]:
-    """Return every event of a group, page by page."""
-    found: list[Json] = []
-    while True:
-        page = client.ask(action="states", group=group, all=True, after=found[-1]["seq"] if found else 0, limit=1000)
-        assert page["action"] == "states", page
-        found += page["list"]
-        if not page["more"]:
-            return found
 
 
 # --- storage ---

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from live import Bystanders, Server, fresh, serving
-from test_robustness import whole_log
-from test_storage_faults import Pair, is_unavailable
+from pairs import Pair, is_unavailable
+from watching import whole_log
 
 from tchat_server.store.event_log import LogRefused
 from tchat_server.store.sqlite.maintenance import backup, check

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from live import TIMEOUT_SECONDS, Bystanders, Client, Server, fresh, serving
-from test_attacks import on_both_loops
-from test_robustness import Clock
+from loops import on_both_loops
+from watching import Clock
 
 SLOW_SAVE = """
 import pathlib, time

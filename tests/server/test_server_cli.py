@@ -12,25 +12,17 @@ import sqlite3
 import ssl
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from live import ROOT, TIMEOUT_SECONDS, Client
-
-COMMAND = [sys.executable, "-m", "tchat_server"]
-ANYWHERE = ("--listen", "127.0.0.1:0", "--db", ":memory:")
-
-
-def environment(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("HOST", "PORT", "XDG_STATE_HOME")}
-    return {**kept, "PYTHONPATH": str(ROOT), **more}
+from commandline import ANYWHERE, COMMAND, Running, environment, running
+from live import TIMEOUT_SECONDS
 
 
 def run(*args: str, code: int = 0, prefix: tuple[str, ...] = (), **env: str) -> tuple[str, str]:
@@ -47,72 +39,6 @@ def run(*args: str, code: int = 0, prefix: tuple[str, ...] = (), **env: str) -> 
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == (code != 0), done.stderr
     return done.stdout, done.stderr.rstrip("\n")
-
-
-class Running:
-    """A server that runs; its banner is read from its standard output."""
-
-    def __init__(self, directory: Path, *options: str, lines: int = 2, **env: str) -> None:
-        self.port_file, self.log_file = directory / "ports", directory / "log"
-        with self.log_file.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*COMMAND, "--rate", "0", "--port-file", str(self.port_file), *options],
-                env=environment(**env),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self.process.stdout is not None
-        timer = threading.Timer(TIMEOUT_SECONDS, self.process.kill)  # a banner that does not come is a failure
-        timer.start()
-        self.banner = [self.process.stdout.readline().rstrip("\n") for _ in range(lines)]
-        timer.cancel()
-        assert self.banner[0].startswith("tchat-server "), self.log()
-        self.ports = [int(line) for line in self.port_file.read_text().split()]
-        self.port = self.ports[0]
-        self.clients: list[Client] = []
-
-    def client(self, name: str | None = None, *, port: int = 0, trust: Path | None = None) -> Client:
-        """Connect, over TLS to exactly the certificate in the directory *trust* if that is given."""
-        client = Client(port or self.port)
-        self.clients.append(client)
-        if trust is not None:
-            context = ssl.create_default_context(cafile=trust / "cert.pem")
-            client.sock = context.wrap_socket(client.sock, server_hostname="127.0.0.1")
-        if name is not None:
-            client.welcome = client.ask(action="client-hello", **{"from": name})
-        return client
-
-    def log(self) -> str:
-        return self.log_file.read_text("utf-8")
-
-    def logs(self, pattern: str) -> str:
-        """Wait for a log line that matches and return it: a log has no other way to tell."""
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            if found := re.search(pattern, self.log()):
-                return found[0]
-            time.sleep(0.005)
-        raise AssertionError(f"no {pattern!r} in: {self.log()}")
-
-    def ends(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(TIMEOUT_SECONDS)
-
-
-@contextmanager
-def running(directory: Path, *options: str, lines: int = 2, **env: str) -> Iterator[Running]:
-    server = Running(directory, *options, lines=lines, **env)
-    try:
-        yield server
-        if server.process.poll() is None:
-            assert server.ends() == 0, server.log()
-        assert "Traceback" not in server.log(), server.log()
-    finally:
-        server.process.kill()
-        server.process.communicate(timeout=TIMEOUT_SECONDS)
-        for client in server.clients:
-            client.sock.close()
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +70,8 @@ def test_the_banner_says_where_and_how_and_the_port_file_which_port(tmp_path: Pa
             rf"tchat-server \d[\w.]* on 127\.0\.0\.1:{server.port}, data in :memory:\. Try: tchat --name alice",
             server.banner[0],
         )
-        assert server.banner[1] == f"loopback only; --listen 0.0.0.0:{server.port} accepts other machines"
+        assert server.banner[1] == f"in a browser: http://127.0.0.1:{server.port}/"
+        assert server.banner[2] == f"loopback only; --listen 0.0.0.0:{server.port} accepts other machines"
         assert server.client("alice").welcome["server"].startswith("tchat-server ")
 
 
@@ -228,7 +155,7 @@ def test_a_signal_ends_it_in_good_order(tmp_path: Path, number: signal.Signals) 
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     options = ("--grace", "600", "--max-out-bytes", str(100 << 20), "--admin-listen", "127.0.0.1:0")
-    with running(tmp_path, *ANYWHERE, *options, lines=3) as server:
+    with running(tmp_path, *ANYWHERE, *options, lines=4) as server:
         deaf, alice = server.client("deaf"), server.client("alice")
         alice.ask(action="cgroupe", group="wob")
         deaf.ask(action="join", group="wob")
@@ -539,7 +466,7 @@ def test_sighup_serves_the_new_certificate_and_drops_nobody(
 
 
 def fetch(server: Running, path: str) -> tuple[int, str]:
-    port = server.banner[2].rpartition(" ")[2]
+    port = server.banner[3].rpartition(" ")[2]
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=TIMEOUT_SECONDS) as page:
             return page.status, page.read().decode()
@@ -549,8 +476,8 @@ def fetch(server: Running, path: str) -> tuple[int, str]:
 
 
 def test_admin_pages_tell_health_and_numbers(tmp_path: Path) -> None:
-    with running(tmp_path, *ANYWHERE, "--admin-listen", "127.0.0.1:0", lines=3) as server:
-        assert re.fullmatch(r"/healthz, /readyz and /metrics on port \d+", server.banner[2])
+    with running(tmp_path, *ANYWHERE, "--admin-listen", "127.0.0.1:0", lines=4) as server:
+        assert re.fullmatch(r"/healthz, /readyz and /metrics on port \d+", server.banner[3])
         alice = server.client("alice")
         alice.ask(action="cgroupe", group="wob")
         assert alice.code(action="cgroupe", group="wob") == "group-exists"

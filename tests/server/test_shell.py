@@ -10,18 +10,19 @@ from typing import Any
 
 import pytest
 from live import Server
-from logs import on_loop
+from logs import TS, Book, create, on_loop, page, say
 
-from libtchat.effect import Part
 from libtchat.hub.hub import Hub
 from libtchat.message.event import Event, Said
-from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.names import Key
-from libtchat.message.reply import Welcome
+from libtchat.message.reply import Message, Welcome
+from libtchat.wire import codec
 from tchat_server import server as shell
 from tchat_server.net.admission import origin_of
+from tchat_server.net.ending import CloseReason
 from tchat_server.net.peer import PeerProtocol
-from tchat_server.store.answers import Encoder
+from tchat_server.store.event_log import EncodedPart
+from tchat_server.store.lines import Lines
 from tchat_server.store.memory import MemoryLog
 from tchat_server.store.sqlite.log import SqliteLog
 
@@ -56,35 +57,56 @@ def connect(server: shell.Server) -> tuple[PeerProtocol, Transport]:
 
 
 def make_server() -> shell.Server:
-    encoder = Encoder()
-    return shell.Server(Hub(), MemoryLog(encode=encoder, limits=DEFAULT_LIMITS), encoder)
+    return shell.Server(Hub(), MemoryLog())
 
 
-def test_nobody_gets_the_line_of_an_event_that_is_gone() -> None:
-    encoder = Encoder()
-    for seq in range(50):
-        encoder(Said("alice", "wob", "never stored", seq, "2026-01-31T10:42:00.123Z"))
-    for name in range(50):  # each may be where one of those was
-        assert b"server-hello" in encoder.line(Welcome(f"u{name}", 1, "test", "token", (), {}))
+@on_loop
+async def test_an_event_is_encoded_once_and_told_in_the_bytes_that_are_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[Message] = []
+    encode = codec.encode
+    monkeypatch.setattr(codec, "encode", lambda message: (encoded.append(message), encode(message))[1])
+    log = MemoryLog()
+    peer, transport = connect(shell.Server(Hub(), log))
+    peer.data_received(b'{"action":"cgroupe","sender":"alice","group":"wob"}\n')
+    peer.data_received(b'{"action":"gbroadcast","sender":"alice","group":"WOB","msg":"hello"}\n' * 3)
+    await asyncio.sleep(0.01)
+    assert [event.seq for event in encoded if isinstance(event, Event)] == [1, 2, 3, 4]
+    told = [line for line in transport.written.split(b"\r\n") if b'"seq"' in line]
+    assert told == [*(await page(log)).lines]
+
+
+def test_what_is_not_among_the_stored_parts_is_sent_as_itself() -> None:
+    book = Book()
+    book.part(create())
+    stored = book.part(say("un"), say("deux"))
+    line = Lines([stored])
+    for event, kept in zip(stored.events, stored.lines, strict=True):
+        assert line(event) == kept + b"\r\n"
+    for other in (
+        *Book().part(create()).events,
+        Said("alice", "wob", "later", 4, TS),
+        Said("alice", "dev", "elsewhere", 2, TS),
+        Welcome("alice", 1, "test", "token", (), {}),
+    ):
+        assert line(other) == codec.encode(other) + b"\r\n"
 
 
 class Refusing(MemoryLog):
     """Cannot store a text, and says so a while later."""
 
-    def append(self, parts: Sequence[Part]) -> Any:
+    def append(self, parts: Sequence[EncodedPart]) -> Any:
         if not any(isinstance(event, Said) for part in parts for event in part.events):
             return super().append(parts)
-        return self._refuse([self._encode(event) for part in parts for event in part.events], parts)
+        return self._refuse(parts)
 
-    async def _refuse(self, lines: list[bytes], parts: Sequence[Part]) -> dict[Key, tuple[Event, ...]]:
+    async def _refuse(self, parts: Sequence[EncodedPart]) -> dict[Key, tuple[Event, ...]]:
         await asyncio.sleep(0.01)
         return {part.key: () for part in parts}
 
 
 @on_loop
 async def test_who_comes_while_an_append_fails_gets_his_own_answer() -> None:
-    encoder = Encoder()
-    server = shell.Server(Hub(), Refusing(encode=encoder, limits=DEFAULT_LIMITS), encoder)
+    server = shell.Server(Hub(), Refusing())
     alice, hers = connect(server)
     alice.data_received(b'{"action":"cgroupe","sender":"alice","group":"wob"}\n')
     await asyncio.sleep(0.01)
@@ -103,9 +125,8 @@ async def test_who_comes_while_an_append_fails_gets_his_own_answer() -> None:
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 @on_loop
 async def test_a_list_of_groups_does_not_show_one_that_is_made_after_it(kind: str, tmp_path: Path) -> None:
-    encoder = Encoder()
-    log = MemoryLog(encode=encoder) if kind == "memory" else SqliteLog.open(tmp_path / "t.db", encode=encoder)
-    server = shell.Server(Hub(), log, encoder)
+    log = MemoryLog() if kind == "memory" else SqliteLog.open(tmp_path / "t.db")
+    server = shell.Server(Hub(), log)
     peer, transport = connect(server)
     peer.data_received(b'{"action":"client-hello","sender":"alice"}\n')
     await asyncio.sleep(0.05)
@@ -140,7 +161,7 @@ async def test_no_line_is_lost_or_doubled_when_a_peer_begins_to_end_its_lines(is
     if is_blocked:
         peer.pause_writing()
     lines = [b"one\r\n", b"two\r\n", b"three\r\n"]
-    peer.deliver([(None, line) for line in lines])
+    peer.outbox.put([(None, line) for line in lines])
     peer.data_received(b"\n")
     if is_blocked:
         peer.resume_writing()
@@ -172,12 +193,12 @@ def test_a_fault_of_ours_costs_one_peer_or_ends_the_server_but_never_goes_unnoti
 @pytest.mark.parametrize("greeting", [b"\n", b""], ids=["at once", "spaced"])
 def test_a_fault_of_ours_in_delivering_costs_who_it_was_for(greeting: bytes, tmp_path: Path) -> None:
     prelude = (
-        "from tchat_server.net.peer import PeerProtocol\n"
-        "flush, write_spaced = PeerProtocol.flush, PeerProtocol._write_spaced\n"
+        "from tchat_server.net.outbox import Outbox\n"
+        "flush, write_spaced = Outbox.flush, Outbox._write_spaced\n"
         "def check(self, data):\n"
-        "    assert b'planned' not in data or self.host != '127.0.0.9'\n"
-        "PeerProtocol.flush = lambda self: (check(self, b''.join(self.out)), flush(self))\n"
-        "PeerProtocol._write_spaced = lambda self, line: (check(self, line), write_spaced(self, line))\n"
+        "    assert b'planned' not in data or self.sender.host != '127.0.0.9'\n"
+        "Outbox.flush = lambda self: (check(self, b''.join(self.chunks)), flush(self))\n"
+        "Outbox._write_spaced = lambda self, line: (check(self, line), write_spaced(self, line))\n"
     )
     server = Server(tmp_path, prelude=prelude)
     try:
@@ -199,10 +220,10 @@ async def test_nothing_is_written_to_who_is_gone() -> None:
     peer.data_received(PING + b"\n")
     peer.connection_lost(None)
     await asyncio.sleep(0.01)
-    peer.deliver([(None, b"late\r\n")])
-    peer.flush()
-    peer.finish("late")
-    peer.abort("late")
+    peer.outbox.put([(None, b"late\r\n")])
+    peer.outbox.flush()
+    peer.finish(CloseReason.QUIT)
+    peer.abort(CloseReason.SILENT)
     await asyncio.sleep(0.05)
     assert transport.written == b""
 

@@ -18,7 +18,8 @@ from harness import UNLIMITED, Shell, at_once
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from live import Json, Server, serving
+from live import serving
+from pairs import Pair, is_unavailable
 
 from libtchat.effect import PeerId
 from libtchat.group import Group, Standing, decide, evolve
@@ -41,49 +42,11 @@ from libtchat.message.request import (
     Unban,
 )
 from libtchat.wire import codec
-from tchat_server.store.event_log import Ready
+from tchat_server.store.event_log import Ready, encode_part
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import check
 
 T = TypeVar("T")
-
-
-class Pair:
-    """Alice, who writes, and Bob, who must hear exactly what is stored."""
-
-    def __init__(self, server: Server) -> None:
-        self.alice, self.bob = server.client("alice"), server.client("bob")
-        self.seq = 2
-
-    @classmethod
-    def meeting(cls, server: Server) -> Pair:
-        pair = cls(server)
-        pair.alice.ask(action="cgroupe", group="wob")
-        pair.bob.ask(action="join", group="wob")
-        pair.alice.get()
-        return pair
-
-    def say(self, text: str, **more: Any) -> Json:
-        """Have Alice say something, which both hear if it is stored, else nobody; return the answer."""
-        answer = self.alice.ask(action="gbroadcast", group="wob", msg=text, **more)
-        if answer["action"] == "error":
-            assert self.bob.sync() == []
-            assert self.bob.ask(action="members", group="wob")["seq"] == self.seq
-        else:
-            self.seq += 1
-            assert answer["seq"] == self.seq
-            assert self.bob.get() == answer
-        return answer
-
-    def whole_log(self) -> list[Json]:
-        events: list[Json] = []
-        while (page := self.bob.ask(action="states", group="wob", all=True, after=len(events)))["list"]:
-            events += page["list"]
-        return events
-
-
-def is_unavailable(answer: Json) -> bool:
-    return (answer["action"], answer.get("code")) == ("error", "unavailable")
 
 
 # --- a disk that is full ---
@@ -323,7 +286,7 @@ class Restarting(RuleBasedStateMachine):
             self.groups, self.events, self.retries = before
         else:
             assert self.shell.said(peer) == [], "told before it was stored"
-            assert at_once(self.log.append(self.shell.out.parts)) == {}
+            assert at_once(self.log.append([*map(encode_part, self.shell.out.parts)])) == {}
         self.restart()
 
     @rule()

@@ -47,7 +47,8 @@ class SocketDriver:
                 return None
             self.buffers[label] += data
         line, _, self.buffers[label] = self.buffers[label].partition(b"\r\n")
-        return json.loads(line), time.monotonic()
+        message = json.loads(line) if line.startswith(b"{") else {}  # {}: an answer in HTTP
+        return message, time.monotonic()
 
     def is_closed(self, label: str) -> bool:
         return label in self.closed

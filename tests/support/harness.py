@@ -25,10 +25,11 @@ from libtchat.effect import (
     FindRetry,
     FindUser,
     HashPassword,
-    Kinds,
+    Item,
     LoadGroup,
     LoadUser,
     NumberGuest,
+    PageKind,
     PeerId,
     Question,
     Read,
@@ -38,12 +39,11 @@ from libtchat.effect import (
     Send,
 )
 from libtchat.hub.hub import Hub
-from libtchat.hub.presence import Item
-from libtchat.hub.query import fill
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.request import Hello
+from libtchat.paging import fill
 from libtchat.wire import codec
-from tchat_server.store.event_log import Ready
+from tchat_server.store.event_log import Ready, encode_part
 from tchat_server.store.memory import MemoryLog
 
 UNLIMITED = evolve(
@@ -128,7 +128,7 @@ class Shell:
         assert self.out is not None
         append, self.out = self.out, None
         lost = {part.key for part in append.parts if part.key in set(failing) or self._fails()}
-        failed = dict(at_once(self.log.append([part for part in append.parts if part.key not in lost])))
+        failed = dict(at_once(self.log.append([encode_part(part) for part in append.parts if part.key not in lost])))
         failed.update(dict.fromkeys(lost, ()))
         self.carry_out(self.hub.rejected(failed, self.now) if failed else self.hub.committed(self.now))
 
@@ -174,7 +174,7 @@ class Shell:
                 names = at_once(self.log.public_groups(after=effect.after, limit=1000, max_bytes=room))
                 return codec.encode(fill(reply, names.names, names.more, self.limits))
             case Resend(key=key, seq=seq):
-                page = at_once(self.log.read(key, Kinds.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room))
+                page = at_once(self.log.read(key, PageKind.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room))
                 return page.lines[0]
 
     def _answer(self, ask: Ask) -> None:

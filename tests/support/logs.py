@@ -7,11 +7,11 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from libtchat.effect import Kinds, Part
+from libtchat.effect import PageKind, Part
 from libtchat.group import Group, decide, evolve, fold
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import Create, GroupRequest, Say
-from tchat_server.store.event_log import EventLog, Page
+from tchat_server.store.event_log import EncodedPart, EventLog, Page, encode_part
 
 TS = "2026-01-02T03:04:05.678Z"
 
@@ -30,12 +30,12 @@ class Clock:
 
 
 class Book:
-    """Makes parts, as a hub does."""
+    """Makes parts, as a hub and its shell do."""
 
     def __init__(self) -> None:
         self.groups: dict[Key, Group] = {}
 
-    def part(self, *steps: tuple[str, GroupRequest]) -> Part:
+    def part(self, *steps: tuple[str, GroupRequest]) -> EncodedPart:
         """Make the part for these (actor, request), all for one group."""
         key = group_key(steps[0][1].group)
         before = group = self.groups.get(key)
@@ -48,7 +48,7 @@ class Book:
         assert group is not None
         self.groups[key] = group
         digests = tuple(f"digest of {event.id}" if event.id else "" for event in events)
-        return Part(key, before.seq if before else 0, tuple(events), group, digests)
+        return encode_part(Part(key, before.seq if before else 0, tuple(events), group, digests))
 
 
 def create(name: str = "wob", *, by: str = "alice", private: bool = False) -> tuple[str, Create]:
@@ -77,7 +77,7 @@ async def state_of(log: EventLog, group: str = "wob") -> Group | None:
 async def page(
     log: EventLog,
     group: str = "wob",
-    kinds: Kinds = Kinds.ALL,
+    kinds: PageKind = PageKind.ALL,
     *,
     after: int | None = None,
     before: int = BIG,

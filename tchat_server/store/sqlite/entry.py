@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from operator import itemgetter
 
-from libtchat.effect import Kinds
+from libtchat.effect import PageKind
 from tchat_server.store.sqlite.checksum import Damaged, begun, complete
 
 __all__ = ["KIND_NUMBERS", "lines", "pack_seqs"]
 
-KIND_NUMBERS = {Kinds.MESSAGES: (0,), Kinds.STATES: (1,), Kinds.ALL: (0, 1)}
+KIND_NUMBERS = {PageKind.MESSAGES: (0,), PageKind.STATES: (1,), PageKind.ALL: (0, 1)}
 """The `kind` column's values for what a page may show."""
 
 _FORWARD = """
@@ -26,7 +26,7 @@ ORDER BY last_seq DESC"""
 
 
 def lines(
-    connection: sqlite3.Connection, group_id: int, kinds: Kinds, *, after: int, before: int, ascending: bool = True
+    connection: sqlite3.Connection, group_id: int, kinds: PageKind, *, after: int, before: int, ascending: bool = True
 ) -> Iterator[tuple[int, bytes]]:
     """Yield (seq, line) of a group's events with after < seq < before; draws rows only as it is drawn from."""
     found = [

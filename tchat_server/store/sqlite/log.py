@@ -14,13 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from libtchat.effect import Kinds, Known, Loaded, Part, Retried, User
+from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
 from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.names import Key, UserKey
-from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
-from tchat_server.store.event_log import NamePage, Page, Ready
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
 from tchat_server.store.sqlite import reader, users
 from tchat_server.store.sqlite.copier import Copier
 from tchat_server.store.sqlite.inspection import refusals
@@ -47,12 +46,10 @@ class SqliteLog:
         lock: Lock,
         connect: Callable[[], sqlite3.Connection],
         *,
-        encode: Callable[[Event], bytes],
         clock: Callable[[], float],
         limits: Limits,
     ) -> None:
         self._lock = lock
-        self._encode = encode
         self._clock = clock
         self._guest_numbers = iter(range(0))
         self._limits = limits
@@ -71,7 +68,6 @@ class SqliteLog:
         path: Path,
         *,
         durability: Durability = "full",
-        encode: Callable[[Event], bytes] = codec.encode,
         clock: Callable[[], float] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         factory: type[sqlite3.Connection] = sqlite3.Connection,
@@ -80,7 +76,6 @@ class SqliteLog:
 
         Args:
             durability: "full": what was appended survives a power cut; "normal": the end of the process.
-            encode: makes a line of an event; called on the loop, once per event.
             clock: tells how old retries are; by default it goes on from the last one stored.
             factory: makes every connection.
         Raises:
@@ -94,7 +89,7 @@ class SqliteLog:
                 if clock is None:
                     with closing(connector()) as connection:
                         clock = Clock(users.last_retry_time(connection))
-                return cls(path, lock, connector, encode=encode, clock=clock, limits=limits)
+                return cls(path, lock, connector, clock=clock, limits=limits)
         except BaseException:
             lock.release()
             raise
@@ -104,14 +99,13 @@ class SqliteLog:
         """What tells how old retries are; see EventLog."""
         return self._clock
 
-    async def append(self, parts: Sequence[Part]) -> Mapping[Key, tuple[Event, ...]]:
+    async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[Event, ...]]:
         """Append parts; see EventLog.
 
         Raises:
             LogUnavailable: the log was closed while nothing could be learnt about the outcome.
         """
-        lines = [[self._encode(event) for event in part.events] for part in parts]
-        job = AppendParts(asyncio.get_running_loop().create_future(), parts, lines)
+        job = AppendParts(asyncio.get_running_loop().create_future(), parts)
         self._writer.submit(job)
         return await job.future
 
@@ -119,7 +113,7 @@ class SqliteLog:
         """Load one group."""
         return self._ask(partial(reader.load, key=key))
 
-    def load_user(self, key: UserKey) -> Awaitable[User]:
+    def load_user(self, key: UserKey) -> Awaitable[StoredUser]:
         """Load what is stored of one user."""
         return self._ask(partial(users.load_user, key=key), is_quick=True)
 
@@ -152,7 +146,7 @@ class SqliteLog:
         return first
 
     def read(
-        self, key: Key, kinds: Kinds, *, after: int | None, before: int, limit: int, max_bytes: int
+        self, key: Key, kinds: PageKind, *, after: int | None, before: int, limit: int, max_bytes: int
     ) -> Awaitable[Page]:
         """Read a page; see EventLog."""
         return self._ask(
@@ -160,7 +154,7 @@ class SqliteLog:
         )
 
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
-        """List public groups by key."""
+        """List the public groups that have members, by key."""
         return self._ask(partial(reader.public_groups, after=after, limit=limit, max_bytes=max_bytes))
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from libtchat.effect import Kinds, Part
+from libtchat.effect import PageKind, Part
 from libtchat.group import Group, Standing, evolve, fold
 from libtchat.message.errors import Refused, TchatError
 from libtchat.message.event import Event, Joined, Left, Said
@@ -22,7 +22,7 @@ from libtchat.message.names import Key, check_user_name, group_key, user_key
 from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_group
 from tchat_server.store.change import displayed_name
-from tchat_server.store.event_log import LogRefused, LogUnavailable
+from tchat_server.store.event_log import LogRefused, LogUnavailable, encode_part
 from tchat_server.store.sqlite.checksum import damaged_rows
 from tchat_server.store.sqlite.copier import copied, copy_database
 from tchat_server.store.sqlite.entry import lines
@@ -138,7 +138,8 @@ async def _own(path: Path, key: Key, shown: str, name: str, clock: Callable[[], 
         if state is None:
             raise LogRefused(f"there is no group {shown}: `tchat groups` lists them")
         event = _succession(state, name, clock())
-        if await log.append([Part(key, state.seq, (event,), evolve(state, event), ("",))]):
+        part = Part(key, state.seq, (event,), evolve(state, event), ("",))
+        if await log.append([encode_part(part)]):
             raise LogRefused(f"{path} cannot be written now, nothing has changed: try again")
         return event
     except LogUnavailable as error:
@@ -189,7 +190,7 @@ def _check_group(
     first: Event | None = None
     seq = 0
     try:
-        for seq, line in lines(connection, group_id, Kinds.ALL, after=0, before=last + 2):
+        for seq, line in lines(connection, group_id, PageKind.ALL, after=0, before=last + 2):
             event = codec.decode_event(line)
             if event.seq != seq:
                 yield f"the event stored as {seq} says {event.seq}"

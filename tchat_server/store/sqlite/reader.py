@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define
 
-from libtchat.effect import Kinds, Loaded
+from libtchat.effect import Loaded, PageKind
 from libtchat.message.errors import TchatError
 from libtchat.message.names import Key
 from libtchat.wire import codec
@@ -36,7 +36,9 @@ __all__ = [
 
 _FIND = "SELECT id, name, private, creator, seq, checksum FROM groups WHERE key = ?"
 _PUBLIC = """
-SELECT id, key, name, private, creator, seq, checksum FROM groups WHERE private = 0 AND key > ? ORDER BY key LIMIT ?"""
+SELECT id, key, name, private, creator, seq, checksum FROM groups WHERE private = 0 AND key > ?
+AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')
+ORDER BY key LIMIT ?"""
 
 
 _MAX_TOGETHER = 64
@@ -158,7 +160,7 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
     if row is not None and checksum(group_id, row[0], row[1]) != row[2]:
         raise Damaged(f"the snapshot at {row[0]!r} of group {key}")
     since, snapshot = (0, None) if row is None else (row[0], decode_group(row[1]))
-    found = lines(connection, group_id, Kinds.ALL, after=since, before=last + 1)
+    found = lines(connection, group_id, PageKind.ALL, after=since, before=last + 1)
     tail = tuple(codec.decode_event(line) for _, line in found)
     if [event.seq for event in tail] != [*range(since + 1, last + 1)]:
         raise ValueError(f"events of {key} are missing: tchat-server check tells which")
@@ -166,7 +168,13 @@ def load(connection: sqlite3.Connection, key: Key) -> Loaded:
 
 
 def read(
-    connection: sqlite3.Connection, key: Key, kinds: Kinds, after: int | None, before: int, limit: int, max_bytes: int
+    connection: sqlite3.Connection,
+    key: Key,
+    kinds: PageKind,
+    after: int | None,
+    before: int,
+    limit: int,
+    max_bytes: int,
 ) -> Page:
     """Read a page; see EventLog."""
     head = find_group(connection, key)
@@ -174,14 +182,14 @@ def read(
         return Page()
     ascending, lowest, highest = after is not None, (after or 0) + 1, min(before - 1, head[1])
     found = lines(connection, head[0], kinds, after=lowest - 1, before=highest + 1, ascending=ascending)
-    if kinds is Kinds.ALL:
+    if kinds is PageKind.ALL:
         expected = range(lowest, highest + 1) if ascending else range(highest, lowest - 1, -1)
         found = _gapless(found, expected, key)
     return Page.cut(found, ascending=ascending, limit=limit, max_bytes=max_bytes)
 
 
 def public_groups(connection: sqlite3.Connection, after: Key | None, limit: int, max_bytes: int) -> NamePage:
-    """List public groups by key."""
+    """List the public groups that have members, by key (R-groups)."""
     rows = connection.execute(_PUBLIC, (after or "", limit + 1))
     return NamePage.cut((_public_name(*row) for row in rows), limit=limit, max_bytes=max_bytes)
 

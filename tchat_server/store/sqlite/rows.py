@@ -7,13 +7,14 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from libtchat.effect import Kinds, Part
+from libtchat.effect import PageKind
 from libtchat.group import Standing
 from libtchat.message.event import Event, Said
 from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
 from libtchat.wire.snapshot import encode_group
 from tchat_server.store.change import changed_users, displayed_name, new_retries
+from tchat_server.store.event_log import EncodedPart
 from tchat_server.store.sqlite.checksum import Damaged, begun, checksum, complete
 from tchat_server.store.sqlite.entry import KIND_NUMBERS, lines, pack_seqs
 from tchat_server.store.sqlite.reader import find_group
@@ -45,7 +46,7 @@ SELECT max(CAST(substr(user, 7) AS INTEGER)) FROM
     (SELECT user FROM standings UNION ALL SELECT creator FROM groups) WHERE user GLOB 'guest-[0-9]*'"""
 _SET_NEXT_GUEST = "INSERT OR REPLACE INTO guests VALUES (1, ?)"
 
-(_MESSAGES,), (_OTHERS,) = KIND_NUMBERS[Kinds.MESSAGES], KIND_NUMBERS[Kinds.STATES]
+(_MESSAGES,), (_OTHERS,) = KIND_NUMBERS[PageKind.MESSAGES], KIND_NUMBERS[PageKind.STATES]
 
 # In the order foreign keys ask for.
 _ROW_WRITES = (_NEW_GROUP, _MOVE_HEAD, _NEW_ENTRY, _SNAPSHOT, _SET_STANDING, _FORGET_STANDING, _NEW_RETRY)
@@ -69,13 +70,13 @@ class Session:
         ((self._last_group,),) = connection.execute("SELECT coalesce(max(id), 0) FROM groups")
         ((self.last_entry,),) = connection.execute("SELECT coalesce(max(id), 0) FROM entries")
 
-    def append(self, parts: Sequence[Part], texts: Sequence[Sequence[bytes]]) -> dict[Key, tuple[Event, ...]]:
+    def append(self, parts: Sequence[EncodedPart]) -> dict[Key, tuple[Event, ...]]:
         """Write the parts that follow their groups' logs; return the newer events of the others."""
         failed = {}
         now = self._now()
-        for part, text in zip(parts, texts, strict=True):
+        for part in parts:
             try:
-                newer = self._stage(part, text, now)
+                newer = self._stage(part, now)
             except Damaged as damage:  # noticed before anything was staged: it costs this group alone
                 _log.warning("storage: %s", damage)
                 newer = ()
@@ -99,7 +100,7 @@ class Session:
         self.connection.execute(_SET_NEXT_GUEST, (first + count,))
         return first
 
-    def _stage(self, part: Part, text: Sequence[bytes], now: float) -> tuple[Event, ...] | None:
+    def _stage(self, part: EncodedPart, now: float) -> tuple[Event, ...] | None:
         head = self._heads.get(part.key) or find_group(self.connection, part.key)
         last, after, rows = part.events[-1].seq, part.after, self._rows
         if head is None:
@@ -113,12 +114,12 @@ class Session:
             group_id, _, group = head
             rows[_MOVE_HEAD].append((last, complete(group, last), group_id, part.expected))
         else:
-            newer = lines(self.connection, head[0], Kinds.ALL, after=part.expected, before=head[1] + 1)
+            newer = lines(self.connection, head[0], PageKind.ALL, after=part.expected, before=head[1] + 1)
             return tuple(codec.decode_event(line) for _, line in newer)
         if len(self._heads) >= _MAX_HEADS:
             self._heads.clear()
         self._heads[part.key] = (group_id, last, group)
-        self._stage_entries(part, text, group_id)
+        self._stage_entries(part, group_id)
         if part.expected // _SNAPSHOT_EVENTS != last // _SNAPSHOT_EVENTS:
             self._add(_SNAPSHOT, group_id, last, encode_group(after))
         for user in changed_users(part.events):
@@ -127,21 +128,21 @@ class Session:
                 rows[_FORGET_STANDING].append((user, group_id))
             else:
                 invited = after.invited.get(user)
-                invitation = None if invited is None else text[invited.seq - part.expected - 1]
+                invitation = None if invited is None else part.lines[invited.seq - part.expected - 1]
                 self._add(_SET_STANDING, user, group_id, displayed_name(after, user), str(standing), invitation)
         if any(part.digests):
             for user, retry in new_retries(part, now):
                 self._add(_NEW_RETRY, user, retry.id, group_id, retry.seq, float(now), retry.digest)
         return None
 
-    def _stage_entries(self, part: Part, text: Sequence[bytes], group_id: int) -> None:
+    def _stage_entries(self, part: EncodedPart, group_id: int) -> None:
         if len(part.events) == 1:  # what most parts are, at a third of the cost
             kind, seq = _MESSAGES if isinstance(part.events[0], Said) else _OTHERS, part.events[0].seq
-            self._add_entry(group_id, kind, seq, f"{seq}-{seq}", text[0])
+            self._add_entry(group_id, kind, seq, f"{seq}-{seq}", part.lines[0])
             return
         messages: list[tuple[int, bytes]] = []
         others: list[tuple[int, bytes]] = []
-        for event, line in zip(part.events, text, strict=True):
+        for event, line in zip(part.events, part.lines, strict=True):
             (messages if isinstance(event, Said) else others).append((event.seq, line))
         for kind, entries in ((_MESSAGES, messages), (_OTHERS, others)):
             for row in _cut_rows(entries) if entries else ():

@@ -77,6 +77,7 @@ CREATE TABLE standings (
     PRIMARY KEY (user, group_id)
 ) WITHOUT ROWID;
 CREATE INDEX standings_by_kind ON standings (user, standing);
+CREATE INDEX members_by_group ON standings (group_id) WHERE standing = 'member';
 CREATE TABLE retries (                   -- in the order of time, which is how they are forgotten
     number INTEGER PRIMARY KEY,
     user TEXT NOT NULL,
@@ -101,6 +102,7 @@ _LATER = (
     "CREATE INDEX IF NOT EXISTS retries_by_id ON retries (user, id)",
     "CREATE INDEX IF NOT EXISTS standings_by_kind ON standings (user, standing)",
     "DROP INDEX IF EXISTS retries_by_user",
+    "CREATE INDEX IF NOT EXISTS members_by_group ON standings (group_id) WHERE standing = 'member'",
     """
     CREATE TABLE IF NOT EXISTS guests (
         id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from libtchat.effect import Known, Membership, Retried, Retry, User
+from libtchat.effect import Known, Membership, Retried, Retry, StoredUser
 from libtchat.group import Standing
 from libtchat.message.event import Invited
 from libtchat.message.names import Key, UserKey
@@ -36,16 +36,16 @@ FROM retries JOIN groups ON groups.id = group_id
 WHERE user = ? AND retries.id = ? AND time >= ? ORDER BY number DESC LIMIT 1"""
 
 
-def load_user(connection: sqlite3.Connection, key: UserKey) -> User:
+def load_user(connection: sqlite3.Connection, key: UserKey) -> StoredUser:
     """Load what is stored of one user."""
     ((is_known,),) = connection.execute(_IS_KNOWN, {"user": key})
     if not is_known:  # as most who come for the first time, at a third of the cost
-        return User()
+        return StoredUser()
     account = _account(connection, key)
     standings = connection.execute(_MEMBERSHIPS, (key,)).fetchall()
     ((has_retries,),) = connection.execute(_HAS_RETRIES, (key,))
     ((created,),) = connection.execute("SELECT count(*) FROM groups WHERE creator = ?", (key,))
-    return User(
+    return StoredUser(
         account and account[1],
         tuple(_membership(key, *row) for row in standings),
         created,

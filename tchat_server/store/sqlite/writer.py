@@ -15,11 +15,10 @@ from contextlib import closing, suppress
 
 from attrs import define, field
 
-from libtchat.effect import Part
 from libtchat.message.errors import TchatError
 from libtchat.message.event import Event
 from libtchat.message.names import Key, UserKey
-from tchat_server.store.event_log import LogUnavailable
+from tchat_server.store.event_log import EncodedPart, LogUnavailable
 from tchat_server.store.sqlite.lock import Lock
 from tchat_server.store.sqlite.reader import find_group
 from tchat_server.store.sqlite.rows import Session
@@ -45,13 +44,12 @@ class AppendParts:
     """Append parts; the result is EventLog.append's."""
 
     future: Future[Mapping[Key, tuple[Event, ...]]]
-    parts: Sequence[Part]
-    lines: Sequence[Sequence[bytes]]
+    parts: Sequence[EncodedPart]
     _failed: Mapping[Key, tuple[Event, ...]] = field(factory=dict)
 
     def write(self, session: Session) -> None:
         """Write in the open transaction."""
-        self._failed = session.append(self.parts, self.lines)
+        self._failed = session.append(self.parts)
 
     def is_stored(self, connection: sqlite3.Connection) -> bool:
         """Tell, on another connection, whether the transaction was committed. True if there was nothing to commit."""

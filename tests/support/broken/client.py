@@ -9,6 +9,7 @@ import json
 import socket
 import sys
 import threading
+import time
 
 NAME, HOST, PORT, *FAULTS = sys.argv[1:]
 COMMANDS = {
@@ -31,12 +32,20 @@ COMMANDS = {
 }
 sock = socket.create_connection((HOST, int(PORT)))
 seen: dict[str, int] = {}
+ids: list[int] = []
+last = [0.0]
 
 
 def send(message: dict[str, object]) -> None:
     text = json.dumps(message, indent=1 if "indents" in FAULTS else None)
     if "not-json" in FAULTS:
         text = text.replace('"', "'")
+    if "counts-ids" in FAULTS:
+        ids.append(len(ids))
+        text = json.dumps({"id": str(len(ids)), **message})
+    if "sends-at-once" not in FAULTS:
+        time.sleep(max(0.0, last[0] + 0.05 - time.monotonic()))
+    last[0] = time.monotonic()
     sock.sendall(text.encode() + (b"" if "no-newline" in FAULTS else b"\n"))
 
 

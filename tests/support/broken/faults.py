@@ -5,7 +5,14 @@
 
 from __future__ import annotations
 
-__all__ = ["CLIENTS", "CLIENT_FAULTS", "FAULTS", "SERVERS"]
+__all__ = ["CLIENTS", "CLIENT_FAULTS", "FAULTS", "SERVERS", "STUDENTS"]
+
+# A student's first server: most is missing, so no list of cases is expected but what the report says of it.
+STUDENTS: dict[str, str] = {
+    "talks-only": "hello, list, send, broadcast and quit work; to all the rest it is silent",
+    "leaves-the-requester-out": "events are told to the others only",
+    "exits-on-groups": "the program ends when somebody asks for the groups",
+}
 
 FAULTS: dict[str, tuple[str, str]] = {
     "after-is-inclusive": (
@@ -141,11 +148,15 @@ FAULTS: dict[str, tuple[str, str]] = {
     ),
     "leavers-still-receive": (
         "who left still gets the group's messages",
-        "groups/leave-hears-nothing-more groups/join-empty history/from-before-joining",
+        "groups/leave-hears-nothing-more groups/join-empty history/from-before-joining lists/groups-emptied",
     ),
     "lists-by-arrival": (
         "lists are not sorted",
         "lists/members-sorted lists/groups-sorted",
+    ),
+    "lists-empty-groups": (
+        "groups without members are listed",
+        "lists/groups-public",
     ),
     "lists-private-groups": (
         "everybody sees private groups",
@@ -308,6 +319,7 @@ SERVERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "forgets-ts",
+        "lists-empty-groups",
         "keeps-invitations",
         "chokes-on-surrogates",
     ),
@@ -319,6 +331,7 @@ SERVERS: tuple[tuple[str, ...], ...] = (
 
 CLIENTS: tuple[tuple[str, ...], ...] = (
     (
+        "counts-ids",
         "cuts-everywhere",
         "decodes-per-chunk",
         "knows-all-actions",
@@ -328,12 +341,17 @@ CLIENTS: tuple[tuple[str, ...], ...] = (
         "no-newline",
         "no-sender",
         "raw-output",
+        "sends-at-once",
         "shows-repeats",
     ),
     ("parses-per-chunk", "stops-at-errors"),
 )
 
 CLIENT_FAULTS: dict[str, tuple[str, str]] = {
+    "counts-ids": (
+        "its ids are 1, 2, 3",
+        "requests/ids",
+    ),
     "cuts-everywhere": (
         "every ; cuts a typed line",
         "semicolons/send semicolons/gbroadcast semicolons/kick",
@@ -373,6 +391,10 @@ CLIENT_FAULTS: dict[str, tuple[str, str]] = {
     "raw-output": (
         "control characters reach the terminal",
         "showing/no-controls",
+    ),
+    "sends-at-once": (
+        "it waits neither for an answer nor 50 ms",
+        "requests/one-write",
     ),
     "shows-repeats": (
         "a repeated message is shown again",

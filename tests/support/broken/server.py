@@ -1,13 +1,14 @@
 """A small correct server on threads, and the mistakes it can be told to make.
 
-It exists to test the tester: with no fault it passes every case, with one it must fail exactly the cases that name the
-fault. It shares no code with the library or with the tester.
+It exists to test the tester (`server.py PORT FAULT ...` runs it): with no fault it passes every case, with one it must
+fail exactly the cases that name the fault. It shares no code with the library or with the tester.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import queue
 import re
 import secrets
@@ -64,6 +65,7 @@ FIELDS = {
 }
 MARK, REST_OF_TEXT = re.compile(rb'[{}"]'), re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 EVENTS = ("cgroupe", "join", "leave", "invite", "kick", "ban", "unban", "gbroadcast")
+TALK = ("client-hello", "client-list-clients", "client-send", "client-broadcast", "client-quit")
 NAMELESS = ("ping", "client-quit", "client-error")
 
 
@@ -268,12 +270,12 @@ class Group:
 class Server:
     """Listens on 127.0.0.1 while used as a context manager; `port` is where."""
 
-    def __init__(self, *faults):
+    def __init__(self, *faults, port=0):
         self.faults = frozenset(faults)
         self.lock = threading.RLock()
         self.peers, self.groups, self.users, self.tokens, self.passwords, self.retries = [], {}, {}, {}, {}, {}
         self.guests = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port = self.listener.getsockname()[1]
 
     def __enter__(self):
@@ -388,6 +390,11 @@ class Server:
         canonical = OTHER_ACTIONS.get(action, action)
         if canonical not in FIELDS:
             raise Refused("unknown-action")
+        if self.has("talks-only") and canonical not in TALK:
+            return None
+        if self.has("exits-on-groups") and canonical == "groups":
+            print("TypeError: 'NoneType' object is not iterable", file=sys.stderr, flush=True)
+            os._exit(3)
         if action == "cgroup":
             peer.says_cgroup = True
         who = next((asked[word] for word in WHO if asked.get(word) is not None), None)
@@ -412,6 +419,8 @@ class Server:
             if is_wrong or (kind is int and abs(value) > 2**53):
                 raise Refused("bad-request", field=field)
             if kind is str and not is_clean(value):
+                if self.has("ends-at-surrogates"):
+                    os._exit(4)
                 if self.has("chokes-on-surrogates"):
                     raise OSError("the naive server dies here")
                 raise Refused("bad-request", field=field)
@@ -644,6 +653,8 @@ class Server:
         if self.has("no-echo") and action == "gbroadcast":
             told.discard(peer.key)
         for other in self.peers:
+            if self.has("leaves-the-requester-out") and other is peer:
+                continue
             if other.key is not None and other.key in told:
                 other.send(event)
         return event
@@ -771,7 +782,8 @@ class Server:
     def do_groups(self, peer, request, who):
         def is_visible(group):
             is_mine = peer.key in group.members or peer.key in group.invited
-            return not group.private or is_mine or self.has("lists-private-groups")
+            is_public = not group.private and (group.members or self.has("lists-empty-groups"))
+            return is_public or is_mine or self.has("lists-private-groups")
 
         visible = {key: group for key, group in self.groups.items() if is_visible(group)}
 
@@ -818,6 +830,7 @@ def now():
 
 
 if __name__ == "__main__":
-    with Server(*sys.argv[1:]) as running:
+    number, *mistakes = sys.argv[1:] or ["0"]
+    with Server(*mistakes, port=int(number)) as running:
         print(running.port, flush=True)
         threading.Event().wait()

@@ -1,0 +1,110 @@
+"""Learn a client: what all probes need (`learn_basics`), and the dialect that follows from what was found (`assemble`).
+
+Before come the requests (`asking.py`), between the two each kind of answer (`showing.py`), which may be shared out
+among several runs of the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import evolve
+
+from libtchat.dialect.dialect import Dialect, Rule
+from libtchat.dialect.probe import Start, Tell, Tokens, pattern, shown, wrap
+from libtchat.dialect.spread import MOST_IN_A_SENTENCE, NONSENSE, TEXT_KINDS, Basics, Finding, Learning, Shape, full
+from libtchat.dialect.template import holes
+from libtchat.dialect.vocabulary import ANSWERS, KINDS, names_of
+
+__all__ = ["assemble", "learn_basics"]
+
+
+def learn_basics(shape: Shape, own: Mapping[str, str], welcome: Any) -> Learning:
+    """Find what a nonsense action does and what is surely shown; returns Basics."""
+    tokens = Tokens("zp")
+    layouts = dict.fromkeys(((shape.path, shape.action), ((), shape.action), ((), "type"), ((), "event")))
+    first: Basics | None = None
+    for path, action in layouts:
+        basics = Basics(evolve(shape, path=path, action=action), welcome)
+        seen = yield Start(welcome)
+        message, spots = full("say", NONSENSE, basics.shape, tokens)
+        seen = yield Tell((message,))
+        deadly = not seen.alive
+        if not deadly:
+            keys = tuple(shown(seen.screen, spots))
+            basics = evolve(basics, control=pattern(seen.screen, spots, NONSENSE), control_keys=keys)
+        else:
+            basics = evolve(basics, control=None)
+        names = [(kind, name) for kind in TEXT_KINDS for name in [*names_of(kind, own.get(kind))][:10]]
+        names += [("say", name) for name in KINDS["say"].names] + [("error", "error")]
+        for kind, name in names:
+            if not seen.alive:
+                seen = yield Start(welcome)
+            message, spots = full(kind, name, basics.shape, tokens)
+            seen = yield Tell((message,))
+            keys = tuple(spot for spot in shown(seen.screen, spots) if "[" not in spot)
+            texts = [spot for spot in keys if spot.startswith("text:")]
+            if seen.alive and keys:
+                return evolve(basics, barrier=(message, (texts or [*keys])[0].partition(":")[2]))
+        first = first or basics
+    assert first is not None
+    return first
+
+
+def assemble(
+    name: str, shape: Shape, requests: Mapping[str, Any], basics: Basics, findings: Iterable[Finding]
+) -> Dialect:
+    """Return the dialect that follows from everything learnt about a client."""
+    found = {finding.kind: finding for finding in findings}
+    notice = _notice(basics, found)
+    rules = []
+    for kind in ANSWERS:
+        finding = found.get(kind)
+        if kind == "say" or finding is None or finding.template is None or not finding.is_specific:
+            continue
+        if kind in ("connect", "disconnect") and "group" in holes(finding.template):
+            continue
+        if "" in finding.mute:
+            rules.append(Rule(kind, finding.template, finding.only))
+            rules += [Rule(kind, notice)] if notice else []
+        else:
+            rules.append(Rule(kind, finding.template))
+            if kind not in TEXT_KINDS and notice:
+                rules += [Rule(kind, notice, copy) for copy in finding.mute]
+    if notice:
+        rules.append(Rule("say", notice))
+    deadly = dict.fromkeys(action for finding in found.values() for action in finding.deadly)
+    fatal = ("unknown",) if basics.control is None else tuple(deadly)
+    return Dialect(name, "client", (*shape.path, shape.action), shape.wire, dict(requests), tuple(rules), fatal=fatal)
+
+
+def _notice(basics: Basics, found: Mapping[str, Finding]) -> Any:
+    """Return the template that shows any text: a notice of its own, the default branch, or a text of the server."""
+    say = found.get("say")
+    texts = [spot.partition(":")[2] for spot in basics.control_keys if spot.startswith("text:")]
+    is_dump = len(basics.control_keys) > MOST_IN_A_SENTENCE
+    if say and say.template is not None and say.is_specific and "say" in say.shows and (is_dump or not texts):
+        return _as_notice(say.template)
+    if texts:
+        others = [
+            spot.partition(":") for spot in basics.control_keys if "[" not in spot and not spot.startswith("text:")
+        ]
+        fixed = {key: {"who": "server", "dest": "{me}"}.get(hole, "-") for hole, _, key in others if not is_dump}
+        return wrap({**fixed, texts[0]: "{say}", basics.shape.action: "notice"}, basics.shape.path)
+    for kind in ("broadcast", "tell", "text", "error", "hello"):
+        finding = found.get(kind)
+        if finding and finding.template is not None and {"text", "say"} & {*finding.shows}:
+            if finding.only:
+                continue
+            return _as_notice(finding.template)
+    return None
+
+
+def _as_notice(template: Any) -> Any:
+    if isinstance(template, dict):
+        return {key: _as_notice(part) for key, part in template.items()}
+    if isinstance(template, str):
+        fixed = {"{who}": "server", "{dest}": "{me}", "{group}": "-", "{text}": "{say}"}
+        return fixed.get(template, template)
+    return template

@@ -1,0 +1,451 @@
+"""Learn a server: three connections ask it for everything, and what comes back is read with the words they used.
+
+`learn_server` is a generator like those for clients: it yields what to do at which connection and is sent what came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+
+from libtchat.dialect.answers import action_key, as_page, errors_of, instance, is_like, merged
+from libtchat.dialect.dialect import Dialect, Rule, Wire
+from libtchat.dialect.probe import Tokens, frames, wrap
+from libtchat.dialect.template import Meaning, constants, generalise, holes, match, write
+from libtchat.dialect.vocabulary import KINDS, WRAPPERS
+from libtchat.message.value import frozen
+
+__all__ = ["Close", "Connect", "Send", "ServerFinding", "ServerSeen", "learn_server", "request_template"]
+
+
+@frozen
+class Connect:
+    """Open the connection *who* (the server is started anew if it is dead, and *fresh* ends it before)."""
+
+    who: str
+    fresh: bool = False
+
+
+@frozen
+class Send:
+    """Send *message* at *who*; wait until what *until* describes has come there, or until nothing more comes."""
+
+    who: str
+    message: Any = field(hash=False)
+    wire: Wire = Wire()
+    until: Any = field(default=None, hash=False)
+
+
+@frozen
+class Close:
+    """Close the connection *who*, and see what the others are told."""
+
+    who: str
+
+
+@frozen
+class ServerSeen:
+    """What came: connection and text, in order; whether the server still runs, and which connections it closed."""
+
+    came: tuple[tuple[str, str], ...] = ()
+    alive: bool = True
+    closed: tuple[str, ...] = ()
+
+
+ServerProbe = Connect | Send | Close
+ServerLearning = Generator[ServerProbe, ServerSeen, Any]
+
+
+@frozen
+class ServerFinding:
+    """A server's dialect, what it lacks (a kind -> why), and remarks."""
+
+    dialect: Dialect
+    lacks: Mapping[str, str] = field(factory=dict, hash=False)
+    remarks: tuple[str, ...] = ()
+
+
+_SPELLINGS: Mapping[str, tuple[str, ...]] = {
+    "{me}": ("sender", "from", "name", "user"),
+    "{dest}": ("dest", "to"),
+    "{group}": ("group", "groupe"),
+    "{text}": ("msg", "message", "content", "text", "description"),
+    "{reason}": ("reason",),
+}
+_CREATE = ("cgroupe", "cgroup", "create-group", "creategroup", "create", "createGroup")
+_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "create": _CREATE,
+    "messages": ("msgs", "messages"),
+    "text": ("gbroadcast", "bgroup", "group-broadcast"),
+}
+LISTS = ("users", "members", "groups")
+
+
+def request_template(kind: str, action: str | None = None, path: Sequence[str] = ()) -> Any:
+    """Return the request of *kind* in all spellings at once, so that any server finds the one it looks for."""
+    row = KINDS[kind]
+    wanted = ["{me}", *(f"{{{hole}}}" for hole in holes(row.typed))]
+    if kind == "hello":
+        wanted = ["{me}"]
+    body = {key: hole for hole in wanted for key in _SPELLINGS[hole]}
+    if "{dest}" in wanted:
+        body.pop("user", None)
+    return wrap({"action": action or row.action, **body}, path)
+
+
+def learn_server(name: str, prefix: str = "zs") -> ServerLearning:
+    """Learn a server; returns a ServerFinding."""
+    learner = _Learner(Tokens(prefix))
+    yield from learner.find_layout()
+    for step in (learner.meet, learner.talk, learner.gather, learner.list_all, learner.moderate, learner.part):
+        yield from step()
+    yield from learner.provoke()
+    return learner.result(name)
+
+
+@define
+class _Learner:
+    tokens: Tokens
+    names: dict[str, str] = field(factory=dict)
+    path: tuple[str, ...] = ()
+    wire: Wire = Wire()
+    actions: dict[str, str] = field(factory=dict)
+    barrier: Any = None
+    alive: bool = True
+    group: str = ""
+    last_text: str = ""
+    groups: list[str] = field(factory=list)
+    rules: list[Rule] = field(factory=list)
+    errors: list[tuple[Any, Mapping[str, str]]] = field(factory=list)
+    acked: set[str] = field(factory=set)
+    done: dict[str, bool] = field(factory=dict)
+    fatal: dict[str, None] = field(factory=dict)
+    remarks: list[str] = field(factory=list)
+    invite_adds: bool = False
+    unknown: list[Any] = field(factory=list)
+    unknown_kinds: dict[str, str] = field(factory=dict)
+
+    # -- asking
+
+    def request(self, kind: str, who: str, values: Mapping[str, str]) -> Any:
+        template = request_template(kind, self.actions.get(kind), self.path)
+        return write(template, Meaning(kind, {"me": self.names[who], **values}))
+
+    def send(self, kind: str, who: str, **values: str) -> ServerLearning:
+        """Ask for *kind*, and wait until everybody was surely told; return [(connection, frame)]."""
+        if kind in self.fatal:
+            return []
+        seen = yield Send(who, self.request(kind, who, values), self.wire, None if self.barrier is None else ())
+        came = [*seen.came]
+        for other in (who, *(o for o in self.names if o != who)) if self.barrier is not None else ():
+            if seen.alive:
+                seen = yield Send(other, self.request("users", other, {}), self.wire, self.barrier)
+                came += seen.came
+        if not seen.alive:
+            self.fatal[kind] = None
+            yield from self.revive()
+            return []
+        return [(at, frame) for at, text in came for frame, _, _ in frames(text) if not self.is_barrier(frame)]
+
+    def is_barrier(self, frame: Any) -> bool:
+        return self.barrier is not None and match(self.barrier, frame) is not None
+
+    def revive(self) -> ServerLearning:
+        """Start the server anew after a death, everybody connected and in a group."""
+        yield Connect("a", fresh=True)
+        for who in self.names:
+            if who != "a":
+                yield Connect(who)
+            yield Send(who, self.request("hello", who, {}), self.wire)
+        self.group = self.tokens.next()
+        yield Send("a", self.request("create", "a", {"group": self.group}), self.wire)
+        for who in self.names:
+            if who != "a":
+                yield Send(who, self.request("join", who, {"group": self.group}), self.wire)
+
+    # -- reading
+
+    def learn(self, kind: str, who: str, came: list[tuple[str, Any]], **values: str) -> bool:
+        """Make rules of what came for *kind* asked by *who*; return whether anything did."""
+        roles = {self.names[who]: "who"} | {value: hole for hole, value in values.items() if value}
+        target = next((at for at, name in self.names.items() if name == values.get("dest")), None)
+        listed = frozenset((*self.names.values(), *self.groups)) if kind in LISTS else frozenset()
+        if kind in ("members", "messages", "states"):
+            listed -= {values.get("group", "")}
+        if kind in ("messages", "states"):
+            roles |= dict.fromkeys(self.names.values(), "who")
+        for at, frame in came:
+            copy = "own" if at == who else "dest" if at == target else ""
+            if kind in (*LISTS, "messages", "states", "hello") and at != who:
+                continue
+            template = generalise(frame, roles, listed=listed)
+            if template and any(constants(template)) and not self.is_known(kind, template):
+                self.rules.append(Rule(kind, template, "" if kind in (*LISTS, "messages", "states", "hello") else copy))
+            if at == who:
+                self.acked.add(kind)
+        return bool(came)
+
+    def is_known(self, kind: str, template: Any) -> bool:
+        return any(rule.template == template and rule.kind != kind for rule in self.rules)
+
+    def has_list(self, came: list[tuple[str, Any]], who: str, *words: str) -> bool:
+        return any(at == who and all(word in str(frame) for word in words) for at, frame in came)
+
+    # -- the steps
+
+    def find_layout(self) -> ServerLearning:
+        """Find out whether messages are wrapped: in the right layout the list of users names somebody."""
+        self.names = {"a": self.tokens.next(), "b": self.tokens.next()}
+        for path in ((), *((key,) for key in WRAPPERS)):
+            self.path = path
+            hellos, is_alive = yield from self.say_hello(fresh=path != ())
+            if not is_alive:
+                continue
+            seen = yield Send("a", self.request("users", "a", {}), self.wire)
+            users = [frame for at, text in seen.came if at == "a" for frame, _, _ in frames(text)]
+            naming = [frame for frame in users if any(name in str(frame) for name in self.names.values())]
+            if naming and seen.alive:
+                self.learn("hello", "a", hellos)
+                self.find_barrier(naming[-1])
+                return
+        self.path = ()
+        hellos, _ = yield from self.say_hello(fresh=True)
+        self.learn("hello", "a", hellos)
+        self.remarks.append("its list of users names nobody: what is acknowledged is guessed by waiting")
+
+    def say_hello(self, *, fresh: bool) -> ServerLearning:
+        """Open both connections; return what a was told for its hello, and whether that can go on."""
+        hellos: list[tuple[str, Any]] = []
+        for who in self.names:
+            seen = yield Connect(who, fresh=fresh and who == "a")
+            if seen.came and not fresh and who == "a":
+                self.remarks.append(f"it speaks first: {seen.came[0][1][:80]!r}")
+            seen = yield Send(who, self.request("hello", who, {}), self.wire)
+            if not seen.alive or who in seen.closed:
+                return hellos, False
+            if who == "a":
+                hellos = [(at, frame) for at, text in seen.came for frame, _, _ in frames(text)]
+        return hellos, True
+
+    def find_barrier(self, frame: Any) -> None:
+        """Take the answer to `ls;` as what tells that all before was answered."""
+        names = dict.fromkeys(self.names.values(), "list")
+        template = generalise(frame, names, listed=frozenset(names))
+        self.barrier = template if any(constants(template)) else None
+
+    def meet(self) -> ServerLearning:
+        self.names["c"] = self.tokens.next()
+        yield Connect("c")
+        came = yield from self.send("hello", "c")
+        self.learn("hello", "c", [(at, frame) for at, frame in came if at == "c"])
+        self.keep_presence("connect", "c", [(at, frame) for at, frame in came if at != "c"])
+        seen = yield Send("b", self.request("users", "b", {}), self.wire)
+        came = [(at, frame) for at, text in seen.came for frame, _, _ in frames(text)]
+        self.done["users"] = self.has_list(came, "b", self.names["a"], self.names["c"])
+        self.learn("users", "b", came)
+
+    def keep_presence(self, kind: str, who: str, came: list[tuple[str, Any]]) -> None:
+        """Learn how others are told that *who* came or went."""
+        for _, frame in came:
+            template = generalise(frame, {self.names[who]: "who"})
+            for rule in [rule for rule in self.rules if rule.kind == "hello" and rule.template == template]:
+                self.rules.remove(rule)  # everybody is told, not the one who said hello
+                self.acked.discard("hello")
+            if template and "who" in holes(template) and not any(rule.template == template for rule in self.rules):
+                self.rules.append(Rule(kind, template))
+
+    def talk(self) -> ServerLearning:
+        for who, other in (("a", "b"), ("b", "c")):
+            text = self.tokens.next()
+            came = yield from self.send("broadcast", who, text=text)
+            self.done["broadcast"] = self.learn("broadcast", who, came, text=text) and text in str(came)
+            text = self.tokens.next()
+            came = yield from self.send("tell", who, dest=self.names[other], text=text)
+            self.done["tell"] = any(at == other and text in str(frame) for at, frame in came)
+            self.learn("tell", who, came, dest=self.names[other], text=text)
+
+    def gather(self) -> ServerLearning:
+        """Make groups; invite, join, and say something."""
+        yield from self.create()
+        first = self.group
+        values = {"group": first, "dest": self.names["b"]}
+        came = yield from self.send("invite", "a", **values)
+        self.done["invite"] = any(at == "b" for at, _ in came)
+        self.learn("invite", "a", came, **values)
+        came = yield from self.send("members", "a", group=first)
+        self.invite_adds = self.has_list(came, "a", self.names["b"], self.names["a"])
+        yield from self.create()
+        for who in ("b", "c"):
+            yield from self.act("join", who, group=self.group)
+        for who in ("a", "b"):
+            text = self.tokens.next()
+            came = yield from self.send("text", who, group=self.group, text=text)
+            self.done["text"] = any(at != who and text in str(frame) for at, frame in came)
+            self.learn("text", who, came, group=self.group, text=text)
+            self.last_text = text
+
+    def create(self) -> ServerLearning:
+        """Make a group, under the name of the action that does it."""
+        answered: list[str] = []
+        for action in (self.actions["create"],) if "create" in self.actions else _CREATE:
+            self.actions["create"] = action
+            group = self.tokens.next()
+            came = yield from self.send("create", "a", group=group)
+            if "create" in self.fatal:
+                self.fatal.pop("create")
+                continue
+            answered += [action] if any(at == "a" for at, _ in came) else []
+            members = yield from self.send("members", "a", group=group)
+            is_there = self.has_list(members, "a", self.names["a"])
+            if not is_there:
+                is_there = self.has_list((yield from self.send("groups", "b")), "b", group)
+            if is_there:
+                self.done["create"] = True
+                self.keep_group(group, came)
+                return
+        self.actions["create"] = (answered or _CREATE)[0]
+        group = self.tokens.next()
+        came = yield from self.send("create", "a", group=group)
+        self.keep_group(group, came)
+
+    def keep_group(self, group: str, came: list[tuple[str, Any]]) -> None:
+        """Go on in *group*, whose creation was answered by what *came*."""
+        self.group = group
+        self.groups.append(group)
+        self.learn("create", "a", came, group=group)
+
+    def act(self, kind: str, who: str, **values: str) -> ServerLearning:
+        came = yield from self.send(kind, who, **values)
+        self.done[kind] = self.learn(kind, who, came, **values) or self.done.get(kind, False)
+        return came
+
+    def list_all(self) -> ServerLearning:
+        came = yield from self.act("members", "b", group=self.group)
+        self.done["members"] = self.has_list(came, "b", self.names["a"])
+        came = yield from self.act("groups", "b")
+        self.done["groups"] = self.has_list(came, "b", self.group)
+        for action in _OTHER_NAMES["messages"]:
+            self.actions["messages"] = action
+            came = yield from self.send("messages", "b", group=self.group)
+            if self.last_text in str(came):
+                break
+        self.done["messages"] = self.learn_page("messages", came)
+        came = yield from self.send("states", "b", group=self.group)
+        self.done["states"] = self.learn_page("states", came)
+
+    def learn_page(self, kind: str, came: list[tuple[str, Any]]) -> bool:
+        """Learn a list of texts or events: its entries hold texts that were said before."""
+        texts = {self.last_text: "text", self.group: "group"} | dict.fromkeys(self.names.values(), "who")
+        for at, frame in came:
+            if at != "b":
+                continue
+            template = as_page(generalise(frame, texts), kind)
+            if any(constants(template)) and not self.is_known(kind, template):
+                self.rules.append(Rule(kind, template))
+                self.acked.add(kind)
+        return kind in self.acked
+
+    def moderate(self) -> ServerLearning:
+        b = self.names["b"]
+        for kind in ("kick", "ban"):
+            yield from self.act(kind, "a", group=self.group, dest=b, reason=self.tokens.next())
+            if kind == "ban":
+                yield from self.fail("join", "b", group=self.group)
+                yield from self.act("unban", "a", group=self.group, dest=b)
+            yield from self.send("join", "b", group=self.group)
+        yield from self.act("leave", "b", group=self.group)
+
+    def fail(self, kind: str, who: str, **values: str) -> ServerLearning:
+        """Ask for what must be refused, and keep what comes as an error."""
+        came = yield from self.send(kind, who, **values)
+        roles = {self.names[who]: "who"} | {value: hole for hole, value in values.items()}
+        self.errors += [(frame, roles) for at, frame in came if at == who]
+        return came
+
+    def part(self) -> ServerLearning:
+        came = yield from self.send("quit", "c")
+        self.keep_presence("disconnect", "c", [(at, frame) for at, frame in came if at != "c"])
+        self.learn("quit", "c", [(at, frame) for at, frame in came if at == "c"])
+        seen = yield Close("c")
+        came = [(at, frame) for at, text in seen.came for frame, _, _ in frames(text)]
+        self.keep_presence("disconnect", "c", came)
+        self.names.pop("c")
+
+    def provoke(self) -> ServerLearning:
+        """Ask for what is refused, the most dangerous last; see what kills it."""
+        nobody = self.tokens.next()
+        self.actions["say"] = "zqnonsense"
+        came = yield from self.fail("say", "a")
+        self.unknown = [generalise(frame, {self.names["a"]: "who"}) for at, frame in came if at == "a"]
+        if self.fatal.pop("say", 0) is None:
+            self.fatal["unknown"] = None
+        yield from self.fail("join", "b", group=nobody)
+        yield from self.fail("create", "b", group=self.group)
+        yield from self.fail("text", "b", group=self.group, text=self.tokens.next())
+        yield from self.fail("kick", "b", group=self.group, dest=self.names["a"], reason="x")
+        for word, kind, holes_ in _DEADLY:
+            values = {"group": self.group, "dest": nobody, "reason": "x", "text": "x"}
+            if word == "group-nobody":
+                values["group"] = nobody
+            if kind not in self.fatal:
+                yield from self.fail(kind, "a", **{hole: values[hole] for hole in holes_})
+                if kind in self.fatal:
+                    self.fatal.pop(kind)
+                    self.fatal[word] = None
+
+    # -- what follows
+
+    def result(self, name: str) -> ServerFinding:
+        rules = merged(self.rules)
+        for rule in [rule for rule in rules if any(is_like(rule.template, other) for other in self.unknown)]:
+            rules.remove(rule)
+            if not any(other.kind == rule.kind for other in rules):
+                self.done[rule.kind] = False
+                self.acked.add(rule.kind)  # it refuses, which is no silence
+                self.unknown_kinds[rule.kind] = "it does not know it"
+        for rule in errors_of(self.errors, rules):
+            if not any(other.kind == "error" and match(other.template, instance(rule.template)) for other in rules):
+                rules.append(rule)
+        kinds = ("hello", "tell", "broadcast", "create", "join", "text", "leave", "invite", "kick", "ban", "unban")
+        silent = tuple(kind for kind in kinds if kind not in self.acked)
+        texts = [rule.template for rule in rules if rule.kind in ("tell", "broadcast", "text")]
+        typed = {
+            rule.kind
+            for rule in rules
+            if rule.kind not in ("tell", "broadcast", "text", "error")
+            and any(match(template, instance(rule.template)) is not None for template in texts)
+        }
+        requests = {
+            kind: request_template(kind, self.actions.get(kind), self.path)
+            for kind in KINDS
+            if KINDS[kind].action and kind not in self.fatal and kind not in self.unknown_kinds
+        }
+        action = (*self.path, next((action_key(rule.template, self.path) for rule in rules), "action"))
+        lacks = {kind: _WHY.get(kind, "nobody is told anything") for kind, worked in self.done.items() if not worked}
+        lacks |= self.unknown_kinds
+        lacks |= {kind: "it dies of it" for kind in self.fatal if kind in KINDS}
+        dialect = Dialect(
+            *(name, "server", action, self.wire, requests, tuple(rules), silent, tuple(self.fatal), self.invite_adds),
+            typed=tuple(kind for kind in KINDS if kind in typed),
+        )
+        return ServerFinding(dialect, lacks, tuple(self.remarks))
+
+
+_DEADLY = (
+    ("join-twice", "join", ("group",)),
+    ("kick-nobody", "kick", ("group", "dest", "reason")),
+    ("invite-nobody", "invite", ("group", "dest")),
+    ("group-nobody", "text", ("group", "text")),
+    ("tell-nobody", "tell", ("dest", "text")),
+)
+_WHY = {
+    "users": "the list does not name who is connected",
+    "create": "the group is in no list afterwards",
+    "members": "the list does not name the members",
+    "groups": "the list does not name the group",
+    "text": "no other member hears the text",
+    "tell": "the one it is for does not hear the text",
+    "invite": "who is invited is not told",
+}

@@ -1,0 +1,98 @@
+"""What stands in the line: five kinds of entry.
+
+A `Decision` and a `Run` were decided on the newest state of a group, and are decided again if that state never became
+durable. The others are not: what another server appended, what is worked out when it leaves, what is known already.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from libtchat.effect import Effect, Item, Known, Part, PeerId, Retry, Send
+from libtchat.hub.line import Entry
+from libtchat.hub.presence import Peer, Session
+from libtchat.hub.refusal import error_for
+from libtchat.message.errors import Refused
+from libtchat.message.names import Key
+from libtchat.message.request import GroupRequest, Say
+
+__all__ = ["AnyEntry", "Decision", "Notice", "Query", "Run", "Told"]
+
+
+@define(eq=False)
+class Decision(Entry):
+    """One request to a group: accepted, then it has a `part` of one event for an `audience`; or else it has `effects`.
+
+    Attributes:
+        peer: who asked; None: nobody hears a refusal.
+        arrivals: how many peers had been named before it. Later ones do not hear it, however late it is decided
+            again: it stands before their own first answer.
+        known: what the log knew of its target, None if it was not asked.
+        earlier: what an earlier request with its id made, if there is one.
+    """
+
+    peer: Peer | None
+    session: Session
+    request: GroupRequest
+    key: Key
+    arrivals: int
+    known: Known | None = None
+    earlier: Retry | None = None
+    audience: tuple[PeerId, ...] = field(default=(), init=False)
+    effects: tuple[Effect, ...] = field(default=(), init=False)
+
+    def refuse(self, refusal: Refused) -> None:
+        """Make it a refusal, told to the peer that asked."""
+        self.part = None
+        self.effects = () if self.peer is None else (Send((self.peer.id,), error_for(self.request, refusal)),)
+
+
+@define(eq=False)
+class Run(Entry):
+    """Texts of one user to one group, none with an id, that came together and were accepted together."""
+
+    peer: Peer
+    session: Session
+    texts: tuple[Say, ...]
+    key: Key
+    arrivals: int
+    part: Part
+    audience: tuple[PeerId, ...]
+
+    def apart(self) -> list[Decision]:
+        """Return one decision for each text, to be decided anew."""
+        return [Decision(self.peer, self.session, text, self.key, self.arrivals) for text in self.texts]
+
+
+@define(eq=False)
+class Told(Entry):
+    """An event that another server appended: our members hear it too."""
+
+    part: Part
+    audience: tuple[PeerId, ...]
+    durable: bool = field(default=True, init=False)
+
+
+@define(eq=False)
+class Query(Entry):
+    """What is answered to the peer alone, worked out when it leaves.
+
+    Attributes:
+        arrivals: see `Decision`.
+    """
+
+    peer: Peer
+    item: Item
+    arrivals: int
+    part: None = field(default=None, init=False)
+
+
+@define(eq=False)
+class Notice(Entry):
+    """Effects that are known already."""
+
+    effects: tuple[Effect, ...]
+    part: None = field(default=None, init=False)
+
+
+AnyEntry = Decision | Run | Told | Query | Notice

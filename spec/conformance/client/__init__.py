@@ -1,0 +1,3 @@
+"""Tests a client."""
+
+from __future__ import annotations

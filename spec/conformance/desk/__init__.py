@@ -1,0 +1,3 @@
+"""The teacher's desk: every client on every server."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Verdicts, and how they are shown."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tests a server."""
+
+from __future__ import annotations

@@ -1,0 +1,141 @@
+"""Serve the routes of a bridge until interrupted: files of dialects in, one log line per connection out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from libtchat.dialect.detect import alike
+from libtchat.dialect.dialect import Dialect, DialectError, load
+from tchat_client.bridge.pipe import Pipe, Route
+from tchat_client.errors import CannotConnect, LinkError, Misused
+from tchat_client.sanitise import clean
+from tchat_client.settings import parse_address
+
+__all__ = ["make_routes", "read_dialect", "read_dialects", "run_bridge"]
+
+MAX_CLIENTS = 10_000
+
+
+def read_dialect(path: Path, side: str) -> Dialect:
+    """Read the file of a dialect.
+
+    Raises:
+        Misused: there is none, it is wrong, or it is of the other side.
+    """
+    try:
+        dialect = load(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misused("dialect", detail=f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    except DialectError as error:
+        raise Misused("dialect", detail=error.detail) from None
+    if dialect.side != side:
+        option = "is given with --as" if dialect.side == "server" else "is given by itself"
+        raise Misused("dialect", detail=f"{path} is the dialect of a {dialect.side}: it {option}")
+    return dialect
+
+
+def read_dialects(paths: Sequence[Path], say: Callable[[str], None]) -> tuple[Dialect, ...]:
+    """Read the files of clients; of a directory those that are of clients. Two that are alike are told of."""
+    found: list[Dialect] = []
+    for path in paths:
+        if path.is_dir():
+            texts = sorted(path.glob("*.toml"))
+            found += [
+                read_dialect(one, "client") for one in texts if 'side = "client"' in one.read_text("utf-8", "replace")
+            ]
+        else:
+            found.append(read_dialect(path, "client"))
+    for one, other, differ in alike(found):
+        when = f"told apart by {', '.join(differ[:3])}" if differ else "never told apart"
+        say(f"{one} and {other} begin alike: {when}")
+    return tuple(found)
+
+
+async def run_bridge(routes: Sequence[Route], port_file: Path | None, traces: bool) -> int:
+    """Serve *routes* until SIGINT or SIGTERM.
+
+    Raises:
+        CannotConnect: an address cannot be listened on.
+    """
+    tasks: set[asyncio.Task[None]] = set()
+    servers = []
+    for route in routes:
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, route: Route = route) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            if len(tasks) >= MAX_CLIENTS:
+                writer.close()
+                return
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            host, port = writer.get_extra_info("peername")[:2]
+            await Pipe(route, reader, writer, _log, _trace if traces else None, f"{host}:{port}").run()
+
+        host, port = route.listen
+        try:
+            servers.append(await asyncio.start_server(serve, host, port, limit=1 << 20))
+        except OSError as error:
+            cause = LinkError("cause.other", detail=error.strerror or error)
+            raise CannotConnect("cannot-listen", address=f"{host}:{port}", cause=cause) from None
+        port = servers[-1].sockets[0].getsockname()[1]
+        theirs = route.dialect.name if route.dialect else "tchat"
+        _log(f"listening on {host}:{port}, to {route.to[0]}:{route.to[1]} ({theirs}); dialects: {len(route.clients)}")
+    if port_file is not None:
+        ports = [str(server.sockets[0].getsockname()[1]) for server in servers]
+        port_file.write_text("\n".join(ports) + "\n", "utf-8")
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, done.set)
+    await done.wait()
+    for server in servers:
+        server.close()
+    for task in [*tasks]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return 0
+
+
+def make_routes(
+    listen: Sequence[str],
+    to: Sequence[str],
+    servers: Sequence[Dialect | None],
+    clients: tuple[Dialect, ...],
+    tls: ssl.SSLContext | None,
+    joins_invited: bool,
+) -> list[Route]:
+    """Put the n-th of each together.
+
+    Raises:
+        Misused: their numbers differ.
+    """
+    if not listen or len(listen) != len(to) or len(servers) > len(to):
+        raise Misused(
+            "dialect", detail="every --listen HOST:PORT has its --to HOST:PORT, and at most one --as FILE or --as -"
+        )
+    dialects = [*servers, *([None] * (len(to) - len(servers)))]
+    routes = []
+    for one, other, dialect in zip(listen, to, dialects, strict=True):
+        is_any = one.endswith(":0")  # any free port
+        here, there = parse_address(one[:-1] + "1" if is_any else one), parse_address(other)
+        listens = (here.host, 0 if is_any else here.port)
+        routes.append(Route(listens, (there.host, there.port), dialect, clients, tls, joins_invited))
+    return routes
+
+
+def _log(text: str) -> None:
+    sys.stderr.write("bridge: " + clean(text) + "\n")
+    sys.stderr.flush()
+
+
+def _trace(side: str, text: str) -> None:
+    sys.stderr.write(f"{side} {clean(text)}\n")
+    sys.stderr.flush()

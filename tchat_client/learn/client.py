@@ -1,0 +1,114 @@
+"""Learn a client in several runs of it at once: the same at every time, however they are shared out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from attrs import evolve, frozen
+
+from libtchat.dialect.asking import Requests, learn_requests, merge
+from libtchat.dialect.client import assemble, learn_basics
+from libtchat.dialect.dialect import Dialect
+from libtchat.dialect.showing import learn_answers
+from libtchat.dialect.spread import Basics, Finding
+from libtchat.dialect.vocabulary import ANSWERS
+from tchat_client.learn.client_lab import ClientLab, LabError
+from tchat_client.learn.program import Setup, now
+
+__all__ = ["Learnt", "learn_client"]
+
+RUNS = 3
+_NAMES = ("zqmebb", "zqmecc", "zqmedd")
+
+Say = Callable[[str], None]
+
+
+@frozen
+class Learnt:
+    """A client's dialect, and what it was concluded from. *pty*: it needed a terminal."""
+
+    dialect: Dialect
+    requests: Requests
+    basics: Basics
+    findings: tuple[Finding, ...]
+    pty: bool = False
+    starts: int = 0
+    probes: int = 0
+
+
+def learn_client(setup: Setup, name: str, words: Sequence[str], seconds: float, say: Say) -> Learnt:
+    """Learn the client that *setup* starts.
+
+    Args:
+        name: what the dialect is called.
+        words: further names of actions to try.
+        say: told what is being done.
+    Raises:
+        LabError: it cannot be learnt.
+    """
+    deadline = now() + seconds
+    for attempt in (setup, evolve(setup, pty=True)) if not setup.pty else (setup,):
+        last = attempt.pty
+        try:
+            learnt = _learn(attempt, name, words, lambda: now() > deadline, say)
+        except LabError:
+            if last:
+                raise
+            say("it does not come through a pipe: once more, with a terminal")
+            continue
+        if last or learnt.basics.barrier is not None:
+            return learnt
+        say("it shows nothing through a pipe: once more, with a terminal")
+    raise LabError("it shows nothing")
+
+
+def _learn(setup: Setup, name: str, words: Sequence[str], is_late: Callable[[], bool], say: Say) -> Learnt:
+    runs = 1 if setup.port else RUNS  # one port has one server
+    labs = [ClientLab(setup, each, is_late) for each in _NAMES[:runs]]
+    try:
+        with ThreadPoolExecutor(runs) as pool:
+            say("what it sends")
+            asked = [pool.submit(lab.run, learn_requests(lab.name, f"z{at}".replace("0", "r").replace("1", "s")))
+                     for at, lab in enumerate(labs[:2])]  # fmt: skip
+            requests = merge(asked[0].result(), asked[-1].result())
+            if not requests.typed:
+                raise LabError("nothing that is typed makes it send anything")
+            say(f"{len(requests.typed)} commands; what it shows of anything")
+            basics = labs[0].run(learn_basics(requests.shape, requests.own, requests.welcome))
+            say("what it shows of each kind of answer")
+            shares = [
+                pool.submit(
+                    lab.run,
+                    learn_answers(
+                        _for(basics, lab.name), ANSWERS[at::runs], requests.own, words, ("za", "ze", "zi")[at]
+                    ),
+                )
+                for at, lab in enumerate(labs)
+            ]
+            found = {finding.kind: finding for share in shares for finding in share.result()}
+    finally:
+        for lab in labs:
+            lab.__exit__()
+    findings = tuple(found[kind] for kind in ANSWERS)
+    dialect = assemble(name, requests.shape, requests.templates, basics, findings)
+    starts, probes = sum(lab.starts for lab in labs), sum(lab.probes for lab in labs)
+    return Learnt(dialect, requests, basics, findings, setup.pty, starts, probes)
+
+
+def _for(basics: Basics, name: str) -> Basics:
+    """Return *basics* for a run under another name."""
+    return evolve(
+        basics,
+        shape=evolve(basics.shape, me=name),
+        welcome=_renamed(basics.welcome, basics.shape.me, name),
+        barrier=basics.barrier and (_renamed(basics.barrier[0], basics.shape.me, name), basics.barrier[1]),
+    )
+
+
+def _renamed(value: object, old: str, new: str) -> object:
+    if isinstance(value, dict):
+        return {key: _renamed(part, old, new) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_renamed(part, old, new) for part in value]
+    return new if value == old else value

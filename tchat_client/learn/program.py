@@ -1,0 +1,182 @@
+"""A program under test: started, typed to, read, and ended with all its children, whatever it does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, field, frozen
+
+__all__ = ["Program", "Setup", "plain"]
+
+MAX_OUTPUT_BYTES = 1 << 20
+_WIDE = (60, 500)  # rows, columns: nothing is to be wrapped
+_CONTROLS = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[\[(][0-9;?]*[ -/]*[@-~]?|\x1b[@-Z\\-_=>78]|[\x00-\x08\x0e-\x1f\x7f]"
+)
+
+
+@frozen
+class Setup:
+    """How programs are started.
+
+    Attributes:
+        command: words in which {name}, {host} and {port} are replaced.
+        hints: what to answer to a question at the start: a part of it -> the answer, with the same holes.
+        directory: where it runs; None is here.
+        pty: it gets a terminal.
+        port: the one it uses whatever its command says, 0 if it takes ours.
+        patience: times every wait is multiplied by, on a slow machine.
+    """
+
+    command: tuple[str, ...]
+    hints: Mapping[str, str] = field(factory=dict)
+    environment: Mapping[str, str] = field(factory=dict)
+    directory: str | None = None
+    pty: bool = False
+    patience: float = 1.0
+    port: int = 0
+
+    def words(self, values: Mapping[str, str]) -> list[str]:
+        """Return the command to start."""
+        return [fill(word, values) for word in self.command]
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Replace {name}, {host} and {port} in *text*."""
+    for key, value in values.items():
+        text = text.replace("{" + key + "}", value)
+    return text
+
+
+def plain(output: bytes) -> str:
+    """Return what of *output* a person would read: no colours, no cursor movements."""
+    return _CONTROLS.sub("", output.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n"))
+
+
+@define
+class Program:
+    """One run of a program. Use as a context manager; its children end with it."""
+
+    setup: Setup
+    values: Mapping[str, str]
+    selector: selectors.BaseSelector
+    _process: subprocess.Popen[bytes] | None = None
+    _stdout: int = -1
+    _stdin: int = -1
+    _output: bytearray = field(factory=bytearray)
+    has_ended: bool = False
+    flooded: bool = False
+
+    def start(self) -> None:
+        """Start it.
+
+        Raises:
+            OSError: there is no such program.
+        """
+        scratch = tempfile.gettempdir()
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "TERM": "xterm", "TMPDIR": scratch}
+        environment |= {"HOST": self.values.get("host", ""), "PORT": self.values.get("port", "")}
+        environment |= {key: fill(value, self.values) for key, value in self.setup.environment.items()}
+        common: dict[str, Any] = {"env": environment, "cwd": self.setup.directory, "start_new_session": True}
+        words = self.setup.words(self.values)
+        if self.setup.pty:
+            self._start_in_terminal(words, common)
+        else:
+            pipe = subprocess.PIPE
+            self._process = subprocess.Popen(
+                words, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, bufsize=0, **common
+            )
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._stdin, self._stdout = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._stdout, False)
+        os.set_blocking(self._stdin, False)
+        self.selector.register(self._stdout, selectors.EVENT_READ, self)
+
+    def _start_in_terminal(self, words: list[str], common: dict[str, Any]) -> None:
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        ours, theirs = pty.openpty()
+        try:
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *_WIDE, 0, 0))
+            mode = termios.tcgetattr(theirs)
+            mode[3] &= ~termios.ECHO
+            termios.tcsetattr(theirs, termios.TCSANOW, mode)
+            self._process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, **common)
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
+        self._stdin = self._stdout = ours
+
+    def read(self) -> None:
+        """Take in what it shows now."""
+        try:
+            data = os.read(self._stdout, 65_536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.has_ended = True
+            with contextlib.suppress(KeyError, ValueError):
+                self.selector.unregister(self._stdout)
+        self.flooded = self.flooded or len(self._output) + len(data) > MAX_OUTPUT_BYTES
+        if not self.flooded:
+            self._output += data
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has shown."""
+        return len(self._output)
+
+    def screen(self, since: int = 0) -> str:
+        """Return what it showed after the first *since* bytes."""
+        return plain(bytes(self._output[since:]))
+
+    @property
+    def is_alive(self) -> bool:
+        """It runs, and shows what it should be able to show."""
+        return not self.has_ended and not self.flooded and self._process is not None and self._process.poll() is None
+
+    def type(self, line: str) -> None:
+        """Type *line*; one that does not read is left alone."""
+        with contextlib.suppress(OSError):
+            os.write(self._stdin, line.encode("utf-8", "replace") + (b"\r" if self.setup.pty else b"\n"))
+
+    def stop(self) -> None:
+        """End it and its children."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(KeyError, ValueError):
+            self.selector.unregister(self._stdout)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        if self.setup.pty:
+            os.close(self._stdout)
+        else:
+            for stream in (process.stdin, process.stdout):
+                assert stream is not None
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+def now() -> float:
+    """Return the time that waits are measured by."""
+    return time.monotonic()

@@ -1,0 +1,148 @@
+"""`tchat learn`: one program, or all of a class at once; writes NAME.toml and a report for each."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from libtchat.dialect.dialect import Dialect, dump
+from libtchat.dialect.server import learn_server
+from tchat_client.errors import LinkError, Misused
+from tchat_client.learn import report, source
+from tchat_client.learn.client import learn_client
+from tchat_client.learn.client_lab import LabError
+from tchat_client.learn.program import Setup, now
+from tchat_client.learn.server_lab import ServerLab
+from tchat_client.sanitise import clean
+from tchat_client.settings import parse_address
+
+__all__ = ["Subject", "learn_all", "learn_one", "teams_of"]
+
+AT_ONCE = 2
+
+
+@frozen
+class Subject:
+    """A program to be learnt. *address*: where the server runs already, or will whatever its command says."""
+
+    side: str
+    name: str
+    setup: Setup | None
+    address: tuple[str, int] | None = None
+    sources: Path | None = None
+    reads_source: bool = True
+
+
+def learn_one(subject: Subject, out: Path, seconds: float, *, is_json: bool) -> int:
+    """Learn *subject*, write its dialect to *out*, print the report.
+
+    Raises:
+        LinkError: it cannot be learnt, or the file cannot be written.
+    """
+    try:
+        dialect, found = _learn(subject, seconds, lambda text: _say(f"{subject.name}: {text}"))
+    except LabError as error:
+        raise NotLearnt("not-learnt", detail=f"{subject.name}: {error}") from None
+    _write(out, dialect)
+    print(json.dumps(found, ensure_ascii=False) if is_json else clean_lines(report.render(found)))
+    _say(f"{subject.name}: written to {out}")
+    return 0
+
+
+class NotLearnt(LinkError):
+    """The program cannot be learnt."""
+
+    exit_code = 1
+
+
+def learn_all(subjects: list[Subject], directory: Path, seconds: float, *, is_json: bool) -> int:
+    """Learn all *subjects*, two at once, into `SIDE-NAME.toml` in *directory*; return 1 if one cannot be learnt."""
+    directory.mkdir(parents=True, exist_ok=True)
+
+    def learn(subject: Subject) -> dict[str, Any]:
+        try:
+            dialect, found = _learn(subject, seconds, lambda text: _say(f"{subject.name} ({subject.side}): {text}"))
+        except LabError as error:
+            return {
+                "name": subject.name,
+                "side": subject.side,
+                "rows": [],
+                "remarks": [f"not learnt: {error}"],
+                "failed": True,
+            }
+        _write(directory / f"{subject.side}-{subject.name}.toml", dialect)
+        return found
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = [*pool.map(learn, subjects)]
+    for one in found:
+        print(json.dumps(one, ensure_ascii=False) if is_json else clean_lines(report.render(one)))
+    return int(any(one.get("failed") for one in found))
+
+
+def _learn(subject: Subject, seconds: float, say: Callable[[str], None]) -> tuple[Dialect, dict[str, Any]]:
+    if subject.side == "client":
+        assert subject.setup is not None
+        words: tuple[str, ...] = ()
+        if subject.sources is not None:
+            words = source.words_of(subject.sources)
+        elif subject.reads_source:
+            words = source.words_of_command(subject.setup.command)
+        learnt = learn_client(subject.setup, subject.name, words, seconds, say)
+        say(f"done: {learnt.probes} probes, {learnt.starts} starts")
+        return learnt.dialect, report.of_client(learnt)
+    deadline = now() + seconds
+    say("what it answers")
+    with ServerLab(subject.setup, subject.address, lambda: now() > deadline) as lab:
+        finding = lab.run(learn_server(subject.name))
+    say(f"done: {lab.probes} probes, {lab.starts} starts")
+    return finding.dialect, report.of_server(finding)
+
+
+def teams_of(path: Path, setup: Callable[[tuple[str, ...]], Setup]) -> list[Subject]:
+    """Read the file of teams that the conformance matrix reads too.
+
+    Raises:
+        Misused: it cannot be read.
+    """
+    try:
+        text = path.read_text("utf-8")
+        document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        return [_subject(kind, row, setup) for kind in ("server", "client") for row in document.get(kind, [])]
+    except OSError as error:
+        raise Misused("dialect", detail=f"{path}: {error.strerror or error}") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Misused("dialect", detail=f"{path}: {error}") from None
+
+
+def _subject(kind: str, row: Mapping[str, Any], setup: Callable[[tuple[str, ...]], Setup]) -> Subject:
+    address = parse_address(row["address"]) if "address" in row else None
+    at = None if address is None else (address.host, address.port)
+    command = tuple(str(word) for word in row["command"]) if "command" in row else None
+    if command is None and (at is None or kind == "client"):
+        raise ValueError(f"the {kind} {row['name']} has no command")
+    return Subject(kind, str(row["name"]), None if command is None else setup(command), at)
+
+
+def _write(path: Path, dialect: Dialect) -> None:
+    try:
+        path.write_text(dump(dialect), "utf-8")
+    except OSError as error:
+        raise Misused("dialect", detail=f"cannot write {path}: {error.strerror or error}") from None
+
+
+def clean_lines(text: str) -> str:
+    """Return *text* with nothing in it that moves a cursor."""
+    return "\n".join(clean(line) for line in text.splitlines())
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(clean(text) + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,190 @@
+"""What the page in the browser says and reads, as data: the words and the commands of `tchat`, and a few of its own.
+
+`make page` writes it to tchat_server/page/words.js; a test holds the file equal to what is made here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from libtchat.commands import COMMANDS, Command
+from libtchat.message.event import EVENTS
+from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.request import Request
+from tchat_client.language import LANGUAGES
+
+__all__ = ["PAGE", "words"]
+
+_ALL_OF = ("problem", "help", "word", "error", "caught-up", "missing", "owner")
+_SHARED = (
+    *("connect", "disconnect", "register", "members", "members.one", "members.none"),
+    *("groups", "groups.one", "groups.none", "groups.mine", "server-list-clients", "server-list-clients.one"),
+    *(f"{action}{variant}" for action in EVENTS for variant in ("", ".you", ".me")),
+    *(
+        "msgs.none",
+        "states.none",
+        "online",
+        "connecting",
+        "gone",
+        "no-answer",
+        "not-confirmed",
+        "unread",
+        "server-quit",
+    ),
+)
+_NOT = ("help.title", "help.form", "help.example", "help.who", "help.also", "help.errors")
+"""Of the terminal's sentences, those that the page says too: all that begin so, these, but not those."""
+
+PAGE: Mapping[str, tuple[str, str]] = {
+    "p.name": ("Your name", "Votre nom"),
+    "p.password": ("Password, if the name has one", "Mot de passe, si le nom en a un"),
+    "p.enter": ("Enter", "Entrer"),
+    "p.guest": ("Enter as a guest", "Entrer en invité"),
+    "p.bad-name": (
+        "A name has 1 to 32 letters, digits or _ - .",
+        "Un nom a 1 à 32 lettres, chiffres ou _ - .",
+    ),
+    "p.in-use": ("The name {name} is in use: choose another one", "Le nom {name} est pris : choisissez-en un autre"),
+    "p.welcome": (
+        "Choose a name to talk. A name without a password is yours while you are here.",
+        "Choisissez un nom pour parler. Un nom sans mot de passe est à vous tant que vous êtes là.",
+    ),
+    "p.groups": ("Groups", "Groupes"),
+    "p.people": ("Direct texts", "Textes directs"),
+    "p.everybody": ("Everybody", "Tout le monde"),
+    "p.members": ("Members", "Membres"),
+    "p.invited": ("Invited", "Invités"),
+    "p.banned": ("Banned", "Bannis"),
+    "p.online": ("online", "en ligne"),
+    "p.away": ("away", "absent"),
+    "p.owner": ("owner", "propriétaire"),
+    "p.you": ("you", "vous"),
+    "p.create": ("Create a group", "Créer un groupe"),
+    "p.group-name": ("Name of the group", "Nom du groupe"),
+    "p.is-private": ("Private: by invitation only", "Privé : sur invitation seulement"),
+    "p.join": ("Join", "Rejoindre"),
+    "p.decline": ("Decline", "Décliner"),
+    "p.invites": ("you are invited", "vous êtes invité"),
+    "p.leave": ("Leave", "Quitter"),
+    "p.leave-sure": ("Leave {group}?", "Quitter {group} ?"),
+    "p.invite": ("Invite", "Inviter"),
+    "p.whom": ("Who", "Qui"),
+    "p.kick": ("Kick", "Exclure"),
+    "p.ban": ("Ban", "Bannir"),
+    "p.unban": ("Unban", "Lever le bannissement"),
+    "p.take-back": ("Take back", "Reprendre"),
+    "p.reason": ("Reason (may be empty)", "Raison (facultative)"),
+    "p.write": ("Write", "Écrire"),
+    "p.cancel": ("Cancel", "Annuler"),
+    "p.send": ("Send", "Envoyer"),
+    "p.text": ("Text to {to}, or a command", "Texte pour {to}, ou une commande"),
+    "p.hint": (
+        "Enter sends, Shift+Enter begins a line, / begins a command",
+        "Entrée envoie, Maj+Entrée va à la ligne, / commence une commande",
+    ),
+    "p.log": ("Messages of {to}", "Messages de {to}"),
+    "p.new": ("new", "nouveaux"),
+    "p.missed": ("missed", "manqué"),
+    "p.begin": ("The beginning of {to}", "Le début de {to}"),
+    "p.down": ("To the newest", "Aux plus récents"),
+    "p.nothing": ("Nothing here yet.", "Rien ici pour l'instant."),
+    "p.lobby": (
+        "Create or join a group on the left, or write here to everybody who is connected.",
+        "Créez ou rejoignez un groupe à gauche, ou écrivez ici à tous les connectés.",
+    ),
+    "p.search": ("Search", "Chercher"),
+    "p.search-in": ("Search in {to}", "Chercher dans {to}"),
+    "p.found": ("{count} found", "{count} trouvés"),
+    "p.further": ("Search further back", "Chercher plus loin"),
+    "p.previous": ("Previous", "Précédent"),
+    "p.close": ("Close", "Fermer"),
+    "p.again": ("Send again", "Renvoyer"),
+    "p.notify": ("Notify me", "Me prévenir"),
+    "p.notify-on": ("Notifications are on", "Notifications activées"),
+    "p.notify-off": ("The browser does not allow notifications", "Le navigateur ne permet pas les notifications"),
+    "p.protect": ("Protect my name", "Protéger mon nom"),
+    "p.new-password": ("New password", "Nouveau mot de passe"),
+    "p.leave-all": ("Log out", "Se déconnecter"),
+    "p.menu": ("Groups and people", "Groupes et personnes"),
+    "p.wire": ("The wire", "Le fil"),
+    "p.wire-about": (
+        "Every JSON object out (→) and in (←), and what was understood by it.",
+        "Chaque objet JSON envoyé (→) et reçu (←), et ce qui en a été compris.",
+    ),
+    "p.wire-own": ("An object of your own", "Un objet à vous"),
+    "p.wire-answer": ("answers {action}, after {ms} ms", "répond à {action}, après {ms} ms"),
+    "p.wire-repeat": ("known already", "déjà connu"),
+    "p.wire-held": ("kept until what is missing before it has come", "gardé jusqu'à ce que vienne ce qui manque avant"),
+    "p.wire-asks": ("asked by the page itself", "demandé par la page elle-même"),
+    "p.wire-unknown": ("not known to this page", "inconnu de cette page"),
+    "p.wire-fault": ("the server will refuse this: {code} {field}", "le serveur refusera ceci : {code} {field}"),
+    "p.language": ("Language", "Langue"),
+    "p.offline": ("No connection. Next try in {seconds} s.", "Pas de connexion. Nouvel essai dans {seconds} s."),
+    "p.now": ("Try now", "Essayer maintenant"),
+    "p.not-sent": ("Not sent: there is no connection.", "Pas envoyé : il n'y a pas de connexion."),
+    "p.clear": ("Clear", "Effacer"),
+}
+"""The page's own words, English and French."""
+
+
+def words() -> str:
+    """Return the module words.js: sentences by language and key, the commands, and the limits that are checked."""
+    english, french = LANGUAGES["en"].sentences, LANGUAGES["fr"].sentences
+    shared = {
+        key: (text, french[key])
+        for key, text in english.items()
+        if (key.partition(".")[0] in _ALL_OF or key in _SHARED) and key not in _NOT
+    }
+    lines = ["// Made by `make page` from tchat_client/page_words.py: the words and commands of the terminal client."]
+    for name, value in (
+        ("LANGUAGES", [*LANGUAGES]),
+        ("WORDS", {**shared, **PAGE}),
+        ("COMMANDS", [_row(command) for command in COMMANDS]),
+        ("LIMITS", _limits()),
+    ):
+        lines.append(f"export const {name} = {_written(value)};")
+    return "\n".join(lines) + "\n"
+
+
+def _written(value: object) -> str:
+    """Return JSON with a line for each entry, so that a change is seen."""
+
+    def compact(entry: object) -> str:
+        return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+
+    if isinstance(value, dict):
+        return "{\n" + ",\n".join(f"{compact(name)}:{compact(entry)}" for name, entry in value.items()) + "\n}"
+    assert isinstance(value, list)
+    return "[\n" + ",\n".join(map(compact, value)) + "\n]"
+
+
+def _row(command: Command) -> dict[str, object]:
+    """Return a row of the table; a field is `name:word:kind`, with `?` if it may be left out."""
+    fields = [f"{field.name}:{field.word}:{field.kind}{'?' * field.optional}" for field in command.fields]
+    row: dict[str, object] = {"name": command.name, "example": command.example, "fields": fields}
+    if command.also:
+        row["also"] = command.also
+    if issubclass(command.makes, Request):
+        row["action"] = command.makes.action
+    if not command.current_group_will_do:
+        row["names"] = True
+    return row
+
+
+def _limits() -> dict[str, int]:
+    names = (
+        "max_msg_bytes",
+        "max_reason_bytes",
+        "max_name_chars",
+        "max_group_chars",
+        "max_page_entries",
+        "max_integer",
+    )
+    return {name: getattr(DEFAULT_LIMITS, name) for name in names}
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(words(), "utf-8")

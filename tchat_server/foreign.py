@@ -1,0 +1,100 @@
+"""A connection whose client may speak another dialect: found out by its first messages, then translated in place.
+
+Used only by a server that was given dialects; who speaks this protocol is served as by any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from libtchat.dialect.detect import Detector
+from libtchat.dialect.dialect import Dialect, DialectError, load
+from libtchat.dialect.translate import Effect, ToClient, ToServer, Translator
+from libtchat.wire.framing import Framer
+from tchat_server.net.peer import Owner, PeerProtocol
+
+__all__ = ["ForeignPeer", "read_dialects"]
+
+
+def read_dialects(directory: Path) -> tuple[Dialect, ...]:
+    """Read the dialects of clients in *directory*.
+
+    Raises:
+        DialectError: a file is wrong, or there is none.
+        OSError: one cannot be read.
+    """
+    found = [load(path.read_text("utf-8"), str(path)) for path in sorted(directory.glob("*.toml"))]
+    clients = tuple(dialect for dialect in found if dialect.side == "client")
+    if not clients:
+        raise DialectError(f"{directory} holds no dialect of a client: tchat learn client makes them")
+    return clients
+
+
+class ForeignPeer(PeerProtocol):
+    """A connection that is looked at before it is believed to speak this protocol."""
+
+    __slots__ = ("_detector", "_framer", "_held", "_is_ours", "_translator")
+
+    def __init__(self, dialects: Sequence[Dialect], owner: Owner, host: str, address: str) -> None:
+        super().__init__(owner, host, address)
+        self._detector = Detector([*dialects])
+        self._framer = Framer(owner.limits)
+        self._held = b""
+        self._is_ours = False
+        self._translator: Translator | None = None
+
+    def _take(self, data: bytes) -> None:
+        if self._is_ours:
+            super()._take(data)
+            return
+        if self._translator is None:
+            self._held += data
+        found = self._framer.receive(data)
+        for frame in found:
+            if not isinstance(frame, bytes) or not self._is_foreign(frame):
+                break
+            assert self._translator is not None
+            now = asyncio.get_running_loop().time()
+            self._do(self._translator.from_client(frame, now))
+        else:
+            return
+        if self._translator is None:
+            self._is_ours = True
+            held, self._held = self._held, b""
+            super()._take(held)
+        else:
+            super()._take(b"\n" if isinstance(frame, bytes) else b"?")  # what is no message is refused as from anybody
+
+    def _is_foreign(self, frame: bytes) -> bool:
+        """Tell whether the client speaks another dialect, as far as its messages say up to *frame*."""
+        if self._translator is None or len(self._detector.candidates) > 1:
+            try:
+                dialect = self._detector.take(json.loads(frame), frame.decode("utf-8", "replace"))
+            except (ValueError, RecursionError):
+                dialect = None
+            if self._translator is not None:
+                self._translator.client = dialect or self._translator.client
+            elif dialect is not None:
+                self._translator, self._held = Translator(dialect, None), b""
+                self.outbox.translate = self._translated
+            if self._translator is not None:
+                self._translator.others = self._detector.others
+        return self._translator is not None
+
+    def _do(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, ToServer):
+                super()._take(effect.data.rstrip(b"\n"))  # without LF: so it is written to at intervals
+            elif isinstance(effect, ToClient):
+                self.outbox.send([(None, effect.data)])
+
+    def _translated(self, line: bytes) -> Sequence[bytes]:
+        """Return what the client reads for a line of this protocol."""
+        translator = self._translator
+        assert translator is not None
+        translator.ts = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return [effect.data for effect in translator.from_server(line, 0.0) if isinstance(effect, ToClient)]

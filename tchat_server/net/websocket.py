@@ -1,0 +1,287 @@
+"""A peer behind WebSocket: frames <-> what the rest of the server takes for a TCP connection (R-ws-...).
+
+`WebSocketConnection` stands where `libtchat.wire.connection.Connection` stands, `FramedTransport` where asyncio's
+transport does. What a frame is, and what is wrong with one, is the `websockets` package's to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import CLOSING, OPEN
+from websockets.server import ServerProtocol
+from websockets.streams import StreamReader
+
+from libtchat.message.errors import ErrorCode, Violation
+from libtchat.message.limits import Limits
+from libtchat.message.request import Request
+from libtchat.rate import Bucket
+from libtchat.wire.connection import Connection
+from tchat_server.net.linger import Lingering
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:
+    from websockets.utils import apply_mask
+
+__all__ = ["SILENT", "FramedTransport", "WebSocketConnection"]
+
+SILENT = logging.Logger("websockets", logging.CRITICAL + 1)
+"""What the package would log is the peer's doing, and told by the cause of its end."""
+
+_BAD_DATA, _TOO_BIG, _BINARY, _BROKEN = 1007, 1009, 1003, 1002
+_CLOSE_CODES = {
+    **dict.fromkeys(("quit", "closed by the peer"), 1000),
+    "the server stops": 1001,
+    "internal error": 1011,
+}
+_LIMIT_PASSED = 1008
+
+_WHOLE_TEXT, _MASKED = 0x81, 0x80
+_KEPT_BYTES = 256 * 1024
+"""More than is told to many in one tick; it bounds what is kept."""
+
+
+class WebSocketConnection(Connection):
+    """The server's end of one connection whose messages come in frames.
+
+    Args:
+        heard: called with each text as it came, for the trace, if given.
+        reply: called with the bytes of control frames that answer control frames.
+        hurry: called when there are too many control frames or fragments.
+        clock: the time, for that.
+    Attributes:
+        closing: the close frame to send, once there is one.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        heard: Callable[[bytes], None] | None,
+        reply: Callable[[bytes], None],
+        hurry: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(limits)
+        self.spaced = False
+        self.closing = b""
+        self._protocol = ServerProtocol(state=OPEN, max_size=limits.max_frame_bytes, logger=SILENT)
+        self._heard, self._reply, self._hurry, self._clock = heard, reply, hurry, clock
+        self._parts: list[bytes] = []
+        self._failed = False
+        self._bucket: Bucket | None = None
+
+    @property
+    def has_said_goodbye(self) -> bool:
+        """The peer sent its close frame."""
+        return self._protocol.close_rcvd is not None
+
+    def receive(self, data: bytes) -> Sequence[Request | Violation]:
+        """Feed bytes read from the peer, cut anywhere. Raises nothing for what a peer may send.
+
+        Returns:
+            What *data* completed, in wire order. A fatal violation is the last that ever comes.
+        """
+        protocol = self._protocol
+        items: list[Request | Violation] = []
+        if protocol.state is not OPEN:
+            return items
+        if not self.mid_frame:  # nor in a message that comes in fragments
+            texts, end = _plain_texts(data)
+            if texts:
+                self._read_texts(texts, items)
+                data = data[end:]
+        if data and protocol.state is OPEN:
+            protocol.receive_data(data)
+            self._take_frames(items)
+            self.mid_frame = bool(self._parts) or not _is_between_frames(protocol)
+        return items
+
+    def close(self, cause: str) -> bytes:
+        """Return the close frame to send for this cause, empty if it was sent already."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_close(_CLOSE_CODES.get(cause, _LIMIT_PASSED), "" if cause == "quit" else cause[:60])
+            self.closing = b"".join(self._protocol.data_to_send())
+        closing, self.closing = self.closing, b""
+        return closing
+
+    def drain(self, data: bytes) -> None:
+        """Take what still comes after the close frame, only to see whether the peer says goodbye too."""
+        if self._protocol.state is CLOSING:
+            self._protocol.receive_data(data)
+            self._protocol.events_received()
+
+    def _take_frames(self, items: list[Request | Violation]) -> None:
+        """Take what the package made of bytes that were no plain texts."""
+        protocol = self._protocol
+        for frame in protocol.events_received():
+            assert isinstance(frame, Frame)
+            self._take(frame, items)
+        if protocol.close_sent is not None:
+            self._end(items)
+        elif out := b"".join(protocol.data_to_send()):
+            self._reply(out)
+
+    def _take(self, frame: Frame, items: list[Request | Violation]) -> None:
+        if self._failed:
+            return
+        match frame.opcode:
+            case Opcode.BINARY:
+                self._fail(items, _BINARY, "a message is text, in text frames")
+            case Opcode.TEXT | Opcode.CONT:
+                self._parts.append(bytes(frame.data))
+                if frame.fin:
+                    text, self._parts = b"".join(self._parts), []
+                    self._read_texts((text,), items)
+                    return
+                self._count()
+            case _:
+                self._count()
+
+    def _read_texts(self, texts: Sequence[bytes], items: list[Request | Violation]) -> None:
+        if self._heard is not None:
+            self._heard(b"\n".join(texts))
+        wrong = next((at for at, text in enumerate(texts) if not _is_utf8(text)), len(texts))
+        items += self.receive_texts(texts[:wrong]) if wrong else ()
+        if wrong < len(texts):
+            self._fail(items, _BAD_DATA, "a message is UTF-8")
+
+    def _count(self) -> None:
+        """Count what costs work and says nothing: it may come as often as requests."""
+        limits, now = self._limits, self._clock()
+        if self._bucket is None:
+            self._bucket = Bucket(limits.request_burst, limits.requests_per_second)
+        if self._bucket.take(now):
+            self._hurry()
+
+    def _fail(self, items: list[Request | Violation], code: int, detail: str) -> None:
+        """End it: what came behind is not read."""
+        self._failed = True
+        if self._protocol.state is OPEN:
+            self._protocol.fail(code, detail)
+            self.closing = b"".join(self._protocol.data_to_send())
+        items.append(Violation(ErrorCode.BAD_JSON, True, detail))
+
+    def _end(self, items: list[Request | Violation]) -> None:
+        """Keep the close frame until what was asked is answered, and say why it comes."""
+        self.closing += b"".join(self._protocol.data_to_send())
+        self._parts = []
+        error = self._protocol.parser_exc
+        if error is None or self._failed:
+            return
+        if self._protocol.close_sent is not None and self._protocol.close_sent.code == _TOO_BIG:
+            limit = self._limits.max_frame_bytes
+            items.append(Violation(ErrorCode.TOO_LARGE, True, f"a message has at most {limit} bytes", limit=limit))
+        else:
+            items.append(Violation(ErrorCode.BAD_JSON, True, f"this is no WebSocket frame: {error}"))
+
+
+class FramedTransport(Lingering):
+    """What a peer writes lines to, when it reads frames.
+
+    Args:
+        cause: tells why the peer's connection ends.
+        drain: called when it does, with what is to take the bytes that still come.
+        left: called when it does: for everybody else the peer is gone then.
+    """
+
+    def __init__(
+        self,
+        inner: asyncio.Transport,
+        connection: WebSocketConnection,
+        cause: Callable[[], str],
+        drain: Callable[[Callable[[bytes], None]], None],
+        left: Callable[[], None],
+    ) -> None:
+        super().__init__(inner)
+        self._connection, self._cause, self._drain, self._left = connection, cause, drain, left
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write lines, each as a text frame of its own (R-ws-message)."""
+        lines = bytes(data)
+        super().write(_kept_frames(lines) if len(lines) <= _KEPT_BYTES else _frames(lines))
+
+    def close(self) -> None:
+        """Say goodbye, and close when the peer did too, or does not in time (RFC 6455, 7.1.1)."""
+        if self.is_closing():
+            return
+        super().write(self._connection.close(self._cause()))
+        if self._connection.has_said_goodbye:
+            self._is_ending = True
+            self._inner.close()
+        else:
+            super().close()
+            self._drain(self._take_end)
+        self._left()
+
+    def _take_end(self, data: bytes) -> None:
+        """Take what comes behind the close frame."""
+        self._connection.drain(data)
+        if self._connection.has_said_goodbye:
+            self._inner.close()
+
+
+def _plain_texts(data: bytes) -> tuple[list[bytes], int]:
+    """Read what *data* begins with at a glance if it is whole texts in one frame each, as nearly all that comes is.
+
+    Returns:
+        The texts, and where they end; what is there then is the package's to judge.
+    """
+    texts: list[bytes] = []
+    at, size = 0, len(data)
+    while at + 6 <= size and data[at] == _WHOLE_TEXT:
+        length, start = data[at + 1] - _MASKED, at + 6
+        if length == 126:
+            length, start = int.from_bytes(data[at + 2 : at + 4]), at + 8
+            if length < 126:
+                break
+        elif not 0 <= length < 126:
+            break
+        end = start + length
+        if end > size:
+            break
+        texts.append(apply_mask(data[start:end], data[start - 4 : start]))
+        at = end
+    return texts, at
+
+
+def _is_between_frames(protocol: ServerProtocol) -> bool:
+    """Tell whether the package waits for the beginning of a frame.
+
+    It does not say so; but its parser then waits for bytes or their end. Were that to change, nothing would be read at
+    a glance any more, and all by the package.
+    """
+    waits: Any = protocol.parser
+    while waits is not None and waits.gi_code is not StreamReader.at_eof.__code__:
+        waits = waits.gi_yieldfrom
+    return waits is not None
+
+
+def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _frames(lines: bytes) -> bytes:
+    return b"".join([part for line in lines[:-2].split(b"\r\n") for part in (_head(len(line)), line)])
+
+
+@lru_cache(maxsize=4096)
+def _head(size: int) -> bytes:
+    """Return what stands before a text of this size."""
+    return Frame(Opcode.TEXT, bytes(size)).serialize(mask=False)[:-size]
+
+
+_kept_frames = lru_cache(maxsize=4)(_frames)
+"""The frames of what many peers get are made once: it is one object, so its hash is known."""

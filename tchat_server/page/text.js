@@ -1,0 +1,83 @@
+// Words and how things look as text. What came from the network becomes text nodes here, and nothing else.
+
+import { LANGUAGES, WORDS } from "./words.js";
+import { key } from "./protocol.js";
+
+const LINK = /https?:\/\/(?:[^\s<>"'`()]|\([^\s<>"'`()]*\))*(?:[^\s<>"'`().,;:!?\]}]|\([^\s<>"'`()]*\))/gi;
+const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+let column = 0;
+
+export const language = () => LANGUAGES[column];
+export function choose(code) {
+  column = Math.max(0, LANGUAGES.indexOf(code));
+  document.documentElement.lang = language();
+  for (const it of document.querySelectorAll("[data-w]")) it.textContent = say(it.dataset.w);
+  for (const it of document.querySelectorAll("[data-l]")) it.ariaLabel = it.title = say(it.dataset.l);
+}
+
+/** The sentence *name* with *values* in it. */
+export function say(name, values = {}) {
+  const one = values.count === 1 ? WORDS[`${name}.one`] : undefined;
+  const sentence = (one ?? WORDS[name] ?? [name, name])[column];
+  return sentence.replace(/\{(\w+)\}/g, (whole, word) => clean(String(values[word] ?? "?")));
+}
+
+/** Text without control characters that change how other text looks; line ends stay. */
+export const clean = (text) => text.replace(/\r\n?|[\u2028\u2029]/g, "\n").replace(UNSAFE, "\ufffd");
+
+/** Make an element. *children* are elements or texts; *about* sets properties and dataset. */
+export function make(tag, about = {}, ...children) {
+  const it = Object.assign(document.createElement(tag), about);
+  it.append(...children.filter((child) => child !== null));
+  return it;
+}
+
+/** A text from somebody as nodes: links can be clicked, the rest is text. */
+export function spoken(text) {
+  const found = make("span", { className: "said", dir: "auto" });
+  const shown = clean(text);
+  let from = 0;
+  for (const { 0: url, index } of shown.matchAll(LINK)) {
+    if (!URL.canParse(url)) continue;
+    found.append(shown.slice(from, index), make("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url));
+    from = index + url.length;
+  }
+  found.append(shown.slice(from));
+  return found;
+}
+
+export function nick(name) {
+  let hash = 0;
+  for (const char of key(name)) hash = (hash * 31 + char.codePointAt(0)) % 9973;
+  return make("b", { className: `c${hash % 10}` }, clean(name));
+}
+
+export const mentions = (text, me) =>
+  me !== "" && new RegExp(`(?<![\\p{L}\\p{N}_])${me.replace(/[.-]/g, "\\$&")}(?![\\p{L}\\p{N}_])`, "iu").test(text);
+
+/** Say what an event is, to *mirror*'s user. */
+export function told(event, mirror) {
+  const { action, sender, dest, group, reason, owner } = event;
+  const variant = mirror.isMe(sender) ? ".you" : mirror.isMe(dest) ? ".me" : "";
+  let text = say(action + variant, { sender, dest, group });
+  if (reason) text += `: ${clean(reason)}`;
+  if (owner && action !== "cgroupe") text += `; ${say(mirror.isMe(owner) ? "owner.you" : "owner", { owner })}`;
+  return text;
+}
+
+/** Say why a request was refused. */
+export function refusal(error, asked, me) {
+  const values = { name: me, group: asked?.group, dest: asked?.dest ?? asked?.to, ...error };
+  const sentence = WORDS[`error.${error.code}`]?.[column] ?? "";
+  const isWhole = [...sentence.matchAll(/\{(\w+)\}/g)].every(([, word]) => values[word] !== undefined);
+  return `${sentence && isWhole ? say(`error.${error.code}`, values) : clean(error.msg ?? "")} (${clean(error.code)})`;
+}
+
+/** A form of a command in one's language. */
+export const words = (form) => form.replace(/[^[\];]+/g, (word) => (WORDS[`word.${word}`] ?? [word, word])[column]);
+
+export function mistyped({ problem, values }) {
+  const shown = Object.entries(values).map(([name, value]) =>
+    [name, ["takes", "form", "suggestion", "word"].includes(name) ? words(value) : value]);
+  return say(`problem.${problem}`, Object.fromEntries(shown));
+}

@@ -1,0 +1,206 @@
+"""`tchat bridge`, `tchat --dialect`, `tchat-server --dialects`: foreign programs and ours, over real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from foreign.grid import HOST, OURS, Peer, Screen, bridged, play, serving, wait
+
+HERE = Path(__file__).parent / "foreign"
+DIALECTS = HERE / "dialects"
+NEEDS_NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+SELECT = [sys.executable, str(HERE / "select_server.py"), "{host}", "{port}"]
+THREADS = [sys.executable, str(HERE / "threads_client.py"), "{host}", "{port}", "{name}"]
+CHUNK = ["node", str(HERE / "chunk_client.js"), "{name}", "{host}", "{port}"]
+TYPED = {
+    "tell": "s;{dest};{text}",
+    "broadcast": "b;{text}",
+    "users": "ls;",
+    "create": "cg;{group}",
+    "join": "j;{group}",
+    "text": "bg;{group};{text}",
+    "members": "members;{group}",
+    "messages": "messages;{group}",
+    "groups": "groups;",
+    "leave": "leave;{group}",
+    "invite": "invite;{group};{dest}",
+    "kick": "kick;{group};{dest};{reason}",
+    "ban": "ban;{group};{dest};{reason}",
+    "unban": "unban;{group};{dest}",
+    "states": "states;{group}",
+}
+
+
+def file(name: str) -> str:
+    return str(DIALECTS / f"{name}.toml")
+
+
+@pytest.mark.parametrize("server", [None, "select"])
+@pytest.mark.parametrize("client", ["threads", pytest.param("chunk", marks=NEEDS_NODE)])
+def test_a_foreign_client_can_do_everything_through_the_bridge(client: str, server: str | None) -> None:
+    command = {"threads": THREADS, "chunk": CHUNK}[client]
+    others = [file("client-threads"), file("client-chunk"), file("client-wrapped")]
+    with (
+        serving(SELECT if server else OURS) as port,
+        bridged(port, others, server and file(f"server-{server}")) as inner,
+    ):
+        done, missed = play(command, TYPED, inner, inner)
+    assert missed == []
+    assert len(done) == 18
+
+
+def test_the_conformance_tester_passes_through_the_bridge() -> None:
+    tester = [sys.executable, str(HERE.parent.parent / "spec" / "conformance"), "server"]
+    with serving(OURS) as port, bridged(port, [file("client-wrapped"), file("client-threads")], None) as inner:
+        ran = subprocess.run([*tester, f"{HOST}:{inner}", "--json"], capture_output=True, text=True, timeout=120)
+    verdict = json.loads(ran.stdout)
+    assert [case["id"] for case in verdict["cases"] if case["outcome"] != "passed"] == []
+
+
+@pytest.fixture
+def relay() -> Iterator[Callable[[bytes], int]]:
+    """Give a server that sends the same bytes to everybody who says something, and never reads again."""
+    with socket.create_server((HOST, 0)) as listener:
+
+        def serve(data: bytes) -> None:
+            with contextlib.suppress(OSError):
+                peer, _ = listener.accept()
+                with peer:
+                    peer.recv(65_536)
+                    peer.sendall(data)
+                    time.sleep(1)
+
+        threads = []
+
+        def start(data: bytes) -> int:
+            threads.append(threading.Thread(target=serve, args=(data,), daemon=True))
+            threads[0].start()
+            return int(listener.getsockname()[1])
+
+        yield start
+        threads[0].join(5)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"nonsense\n" * 50, b"{" * 100_000, b'{"a":' * 5000, b"\xff\xfe\n", b'{"action":5}', b""],
+    ids=["no JSON", "braces", "deep", "no UTF-8", "no action", "nothing"],
+)
+def test_a_server_that_talks_nonsense_ends_no_bridge(relay: Callable[[bytes], int], data: bytes) -> None:
+    with bridged(relay(data), [], file("server-select")) as inner:
+        peer = Peer(inner, "al")
+        peer.send(action="ping")
+        heard = peer.hears("pong") or peer.hears("closed")
+        peer.close()
+        assert heard
+
+
+def test_a_server_that_vanishes_is_told_of(relay: Callable[[bytes], int]) -> None:
+    with bridged(relay(b""), [], file("server-select")) as inner:
+        peer = Peer(inner, "al")
+        heard = peer.hears("the server has closed the connection", seconds=5)
+        peer.close()
+        assert heard
+
+
+def test_our_client_talks_to_a_foreign_server(tmp_path: Path) -> None:
+    with serving(SELECT) as port:
+        command = [
+            sys.executable,
+            "-m",
+            "tchat_client",
+            "--dialect",
+            file("server-select"),
+            "--name",
+            "al",
+            "--lang",
+            "en",
+        ]
+        ran = subprocess.run(
+            [*command, f"{HOST}:{port}"],
+            input="cg;wob\nbg;wob;hello\nmessages;wob\nmembers;wob\nstates;wob\nj;nix\nls;\nq;\n",
+            capture_output=True, text=True, timeout=60, env={"XDG_STATE_HOME": str(tmp_path), "PATH": "/usr/bin"},
+        )  # fmt: skip
+    for shown in ("created wob", "hello", "wob: 1 member: al", "no such group", "created by al"):
+        assert shown in ran.stdout + ran.stderr
+    assert "not confirmed" not in ran.stdout
+    assert "has closed" not in ran.stdout
+
+
+def test_our_server_speaks_the_dialects_it_was_given() -> None:
+    with serving([*OURS, "--dialects", str(DIALECTS)]) as port:
+        done, missed = play(THREADS, TYPED, port, port)
+    assert missed == []
+    assert len(done) == 18
+
+
+def test_a_hundred_clients_at_once() -> None:
+    with serving(OURS) as port, bridged(port, [file("client-threads")], None) as inner:
+        peers = []
+        for number in range(100):
+            peer = socket.create_connection((HOST, inner), 5)
+            peer.sendall(json.dumps({"action": "client-hello", "from": f"user{number}"}).encode() + b"\n")
+            peers.append(peer)
+        last = peers[-1]
+        last.settimeout(10)
+        time.sleep(0.5)
+        last.sendall(json.dumps({"from": "user99", "action": "client-list-clients"}).encode() + b"\n")
+        heard = b""
+        while b"user98" not in heard:
+            heard += last.recv(65_536)
+        for peer in peers:
+            peer.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--listen", "127.0.0.1:0", "--to", "127.0.0.1:9", "nowhere.toml"], "nowhere.toml: No such file"),
+        (["--listen", "127.0.0.1:0", "--to", "127.0.0.1:9", file("server-select")], "is given with --as"),
+        (["--listen", "127.0.0.1:0", "--to", "127.0.0.1:9", "--listen", "127.0.0.1:0"], "every --listen"),
+    ],
+)
+def test_a_bridge_that_cannot_be_says_why_in_one_line(words: list[str], complaint: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tchat_client", "bridge", *words], capture_output=True, text=True, timeout=30
+    )
+    assert ran.returncode == 2
+    assert complaint in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_a_bridge_ends_when_it_is_told_to() -> None:
+    bridge = Screen([sys.executable, "-m", "tchat_client", "bridge", "--listen", f"{HOST}:0", "--to", f"{HOST}:9"])
+    assert wait(lambda: "listening" in bridge.text, 10)
+    bridge.process.send_signal(signal.SIGTERM)
+    assert bridge.process.wait(5) == 0
+    bridge.stop()
+
+
+def test_a_bridge_starts_the_server_behind_it(tmp_path: Path) -> None:
+    ports = tmp_path / "port"
+    bridge = Screen(
+        [sys.executable, "-m", "tchat_client", "bridge", "--listen", f"{HOST}:0", "--as", file("server-select"),
+         "--run", f"{sys.executable} {HERE / 'select_server.py'} {{host}} {{port}}", "--port-file", str(ports)]
+    )  # fmt: skip
+    try:
+        assert wait(lambda: ports.exists() and ports.read_text().strip() != "", 10), bridge.text
+        peer = Peer(int(ports.read_text()), "al")
+        heard = peer.asks("al", action="client-list-clients")
+        peer.close()
+        assert heard
+    finally:
+        bridge.process.send_signal(signal.SIGTERM)
+        bridge.process.wait(5)
+        bridge.stop()

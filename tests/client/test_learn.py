@@ -1,0 +1,176 @@
+"""`tchat learn`: the same observations teach the same; foreign programs are learnt by experiment alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libtchat.dialect.asking import learn_requests
+from libtchat.dialect.client import assemble, learn_basics
+from libtchat.dialect.dialect import Dialect, load
+from libtchat.dialect.probe import Observation, Start, Tell, Type
+from libtchat.dialect.server import Close, Connect, Send, ServerSeen, learn_server
+from libtchat.dialect.showing import learn_answers
+from libtchat.dialect.vocabulary import ANSWERS
+from tchat_client.cli import main
+
+HERE = Path(__file__).parent / "foreign"
+NEEDS_NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+
+class PaperClient:
+    """A client on paper: what it sends for a line, what it shows of a message; it dies of what it does not know."""
+
+    def __init__(self, is_fragile: bool) -> None:
+        self.is_fragile, self.alive = is_fragile, True
+
+    def observe(self, probe: Start | Type | Tell) -> Observation:
+        if isinstance(probe, Start):
+            self.alive = True
+            return Observation('{"from":"zqmebb","action":"client-hello"}', "> ")
+        if isinstance(probe, Type):
+            return Observation(self.typed(probe.lines[0]), "", self.alive, 1)
+        shown = "".join(self.shown(message) for message in probe.messages if self.alive)
+        return Observation("", shown, self.alive)
+
+    def typed(self, line: str) -> str:
+        word, *rest = line.split(";")
+        if word == "j":
+            return json.dumps({"qui": "zqmebb", "salon": rest[0], "at": 1700000000, "action": "join"})
+        if word == "s":
+            return json.dumps({"qui": "zqmebb", "a": rest[0], "texte": rest[1], "action": "client-send"})
+        return json.dumps({"qui": "zqmebb", "action": "client-list-clients"}) if word == "ls" else ""
+
+    def shown(self, message: dict[str, Any]) -> str:
+        action = message.get("action")
+        try:
+            if action == "client-send":
+                return f"{message['qui']} -> {message['texte']}\n"
+            if action == "join-ok":
+                return f"+ {message['salon']}\n"
+            if action == "server-list-clients":
+                return ", ".join(message["clients"]) + "\n"
+        except KeyError:
+            self.alive = False
+            return ""
+        self.alive = self.alive and not self.is_fragile
+        return ""
+
+
+def run(learner: Any, observe: Any) -> Any:
+    try:
+        probe = next(learner)
+        while True:
+            probe = learner.send(observe(probe))
+    except StopIteration as done:
+        return done.value
+
+
+def learn_on_paper(is_fragile: bool) -> Dialect:
+    paper = PaperClient(is_fragile)
+    requests = run(learn_requests("zqmebb"), paper.observe)
+    basics = run(learn_basics(requests.shape, requests.own, requests.welcome), paper.observe)
+    found = run(learn_answers(basics, ANSWERS, requests.own), paper.observe)
+    return assemble("paper", requests.shape, requests.templates, basics, found)
+
+
+@pytest.mark.parametrize("is_fragile", [False, True], ids=["bears anything", "dies of the unknown"])
+def test_a_client_is_learnt_from_what_is_observed(is_fragile: bool) -> None:
+    dialect = learn_on_paper(is_fragile)
+    assert dialect.requests["join"] == {"qui": "{me}", "salon": "{group}", "action": "join"}
+    assert dialect.requests["tell"] == {"qui": "{me}", "a": "{dest}", "texte": "{text}", "action": "client-send"}
+    assert "kick" not in dialect.requests
+    assert dialect.rule("tell").template == {"qui": "{who}", "texte": "{text}", "action": "client-send"}  # type: ignore[union-attr]
+    assert dialect.rule("users").template == {"clients": ["{list}"], "action": "server-list-clients"}  # type: ignore[union-attr]
+    assert dialect.rule("join").template == {"salon": "{group}", "action": "join-ok"}  # type: ignore[union-attr]
+    assert dialect.rule("say").template["qui"] == "server"  # type: ignore[union-attr]
+    assert ("unknown" in dialect.fatal) is is_fragile
+    assert learn_on_paper(is_fragile) == dialect
+
+
+class PaperServer:
+    """A server on paper that tells everybody everything but who asked."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+
+    def observe(self, probe: Connect | Send | Close) -> ServerSeen:
+        if isinstance(probe, Connect):
+            return ServerSeen()
+        if isinstance(probe, Close):
+            name = self.names.pop(probe.who)
+            return ServerSeen(tuple((at, json.dumps({"action": "bye", "nom": name})) for at in self.names))
+        message = probe.message
+        action, me = message.get("action"), message.get("from")
+        if action == "client-hello":
+            self.names[probe.who] = me
+            return ServerSeen(((probe.who, json.dumps({"action": "ok"})),))
+        if action == "client-list-clients":
+            return ServerSeen(((probe.who, json.dumps({"action": "gens", "noms": [*self.names.values()]})),))
+        others = [at for at in self.names if at != probe.who]
+        said = {"action": f"on-{action}", "nom": me, "vers": message.get("dest"), "salon": message.get("group")}
+        said["mots"] = message.get("msg") or message.get("reason")
+        return ServerSeen(tuple((at, json.dumps(said)) for at in others))
+
+
+def test_a_server_is_learnt_from_what_comes_back() -> None:
+    dialect = run(learn_server("paper"), PaperServer().observe).dialect
+    text = {"action": "on-gbroadcast", "nom": "{who}", "salon": "{group}", "mots": "{text}"}
+    assert dialect.rule("text").template == text
+    assert dialect.rule("kick").template["vers"] == "{dest}"
+    assert dialect.rule("users").template == {"action": "gens", "noms": ["{list}"]}
+    assert {"create", "join", "text", "kick"} <= {*dialect.silent}
+    assert run(learn_server("paper"), PaperServer().observe).dialect == dialect
+
+
+def learn(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["learn", *words])
+    return int(str(ended.value.code))
+
+
+def test_a_foreign_server_is_learnt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "select.toml"
+    command = [sys.executable, str(HERE / "select_server.py"), "{host}", "{port}"]
+    assert learn("server", "--name", "select", "--out", str(out), "--", *command) == 0
+    dialect = load(out.read_text("utf-8"))
+    assert dialect.rule("join").template == {"action": "join", "message": "{who} joined {group}"}  # type: ignore[union-attr]
+    assert dialect.rule("members").template["message"] == "members of {group}: {list}"  # type: ignore[union-attr]
+    assert "tell-nobody" in dialect.fatal
+    assert dialect.invite_adds
+    assert "it dies: tell-nobody" in capsys.readouterr().out
+
+
+@NEEDS_NODE
+def test_a_foreign_client_is_learnt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "chunk.toml"
+    command = ["node", str(HERE / "chunk_client.js"), "{name}", "{host}", "{port}"]
+    assert learn("client", "--name", "chunk", "--out", str(out), "--no-source", "--json", "--", *command) == 0
+    dialect = load(out.read_text("utf-8"))
+    kicked = {"dest": "{dest}", "group": "{group}", "reason": "{reason}", "action": "server-kick"}
+    assert dialect.rule("kick").template == kicked  # type: ignore[union-attr]
+    assert dialect.requests["kick"]["reason"] == "{reason}"
+    assert json.loads(capsys.readouterr().out)["side"] == "client"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["client", "--", "no-such-program"], "cannot start no-such-program"),
+        (["client", "--", sys.executable, "-c", "print('bad luck')"], "it ends without connecting; it said: bad luck"),
+        (["server", "--", sys.executable, "-c", "print('no port')"], "the server ends at once; it said: no port"),
+        (["client"], "tchat learn client|server"),
+        (["--teams", os.devnull + ".toml"], "No such file"),
+    ],
+)
+def test_what_cannot_be_learnt_is_said_in_one_line(
+    words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert learn(*words) in (1, 2)
+    assert complaint in capsys.readouterr().err.splitlines()[-1]

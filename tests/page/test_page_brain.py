@@ -1,0 +1,218 @@
+"""The page's brain in Node gives the same as the library, on the specification's vectors and conversations."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Shell
+from hubdriver import WHOLE, HubDriver
+from node import missing
+from scenario import SPEC, Run
+from typed import COURSE, MORE, PLACES
+
+from libtchat.commands import COMMANDS, Mistyped, parse, place
+from libtchat.message.request import Request
+from libtchat.mirror import Mirror
+from libtchat.wire.codec import decode_message, encode_request
+from tchat_client.page_words import words
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "tchat_server" / "page"
+Ask = Callable[..., Any]
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+
+
+@pytest.fixture(scope="module")
+def ask() -> Iterator[Ask]:
+    node = shutil.which("node") or "node"
+    command = [node, str(ROOT / "tests" / "page" / "brain.mjs")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def asked(what: str, **about: Any) -> Any:
+            process.stdin.write(json.dumps({"ask": what, **about}) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield asked
+        process.stdin.close()
+
+
+def test_the_words_and_commands_are_those_of_the_terminal() -> None:
+    assert (PAGE / "words.js").read_text("utf-8") == words(), "make page"
+
+
+def test_every_sentence_the_page_asks_for_is_there_and_none_is_idle() -> None:
+    text = "".join(path.read_text("utf-8") for path in PAGE.glob("*") if path.name != "words.js")
+    known = set(re.findall(r'^"(p\.[\w-]+)":', words(), re.MULTILINE))
+    assert set(re.findall(r'"(p\.[\w-]+)"', text)) == known
+
+
+def test_commands_have_the_same_forms(ask: Ask) -> None:
+    assert ask("forms") == [[command.name, command.form, command.takes] for command in COMMANDS]
+
+
+WRONG = (
+    *("", "memebrs;", "memebrs", "kick", "kick;;", "xyzzy;a", "/nothing", "ls;x", "ban;;a b", "cg;server room"),
+    *(
+        "messages;;0",
+        "messages;;1001",
+        "cg;wob;perhaps",
+        "/raw [1]",
+        "/trace perhaps",
+        "/help kikc",
+        "k",
+        "bg;;" + "é" * 5000,
+    ),
+    *(
+        "kick;wob;bob;" + "r" * 400,
+        "s;server;x",
+        "s;guest-7;x",
+        "J;WOB",
+        "  ls ; ",
+        "/kick bob",
+        "/kick wob bob  for  spam ",
+    ),
+    *(
+        "hello; there",
+        "http://a.b/c;d",
+        "say;;a\nb",
+        "messages;;5;9",
+        "invite;;ａｌｉｃｅ",
+        "leave;",
+        "/LEAVE",
+        "helo",
+        "brodcast",
+    ),
+)
+
+
+@pytest.mark.parametrize("group", ["here", None])
+@pytest.mark.parametrize("line", [*(line for line, _ in (*COURSE, *MORE)), *WRONG])
+def test_a_typed_line_means_the_same(ask: Ask, line: str, group: str | None) -> None:
+    try:
+        meaning = parse(line, group)
+    except Mistyped as problem:
+        wrong = {"problem": problem.problem, "values": problem.values}
+    else:
+        wrong = None
+    if wrong is not None:
+        assert ask("parse", line=line, group=group) == wrong
+        return
+    found = ask("parse", line=line, group=group)
+    if isinstance(meaning, Request):
+        made = ask("request", action=found["action"], fields=found["fields"], name="ada")
+        ours = json.loads(encode_request(meaning))
+        assert {key: value for key, value in made.items() if value != "ada"} == {
+            key: value for key, value in ours.items() if value not in (False, "") or key in found["fields"]
+        }
+    else:
+        names = [field.name for field in COMMANDS[[c.name for c in COMMANDS].index(found["command"])].fields]
+        assert found["fields"] == {name: value for name in names if (value := getattr(meaning, name)) is not None}
+
+
+@pytest.mark.parametrize("line", [found[0] for found in PLACES])
+def test_the_cursor_is_at_the_same_place(ask: Ask, line: str) -> None:
+    here = place(line)
+    assert ask("place", line=line) == {
+        "command": here.command and here.command.name,
+        "field": here.field and here.field.name,
+        "fragment": here.fragment,
+        "before": list(here.before),
+    }
+
+
+# ---- the specification
+
+
+def vectors() -> list[Any]:
+    cases = json.loads((SPEC / "vectors" / "codec.json").read_text("utf-8"))["cases"]
+    return [pytest.param(case, id=case["id"]) for case in cases if "text" in case]
+
+
+OTHERS = ("codec/privacy-", "codec/integer-", "codec/depth-5000")
+"""What a page can't write or tell: other programs' spellings, numbers that JavaScript reads as whole ones."""
+
+
+@pytest.mark.parametrize("case", vectors())
+def test_a_vector_is_made_or_found_wrong(ask: Ask, case: dict[str, Any]) -> None:
+    if "message" in case:
+        message = case["message"]
+        assert ask("fault", message=message) is None
+        fields = {key: value for key, value in message.items() if key not in ("action", "sender", "from", "name")}
+        name = next((message[key] for key in ("sender", "from", "name") if key in message), "")
+        made = ask("request", action=message["action"], fields=fields, name=name)
+        assert message.items() <= made.items()
+        assert ask("fault", message=made) is None
+        return
+    if case["id"].startswith(OTHERS):
+        return
+    try:
+        found = json.loads(case["text"])
+    except ValueError:
+        return  # no client can write it
+    if isinstance(found, dict) and case["error"]["code"] in ("bad-request", "too-large", "unknown-action"):
+        wrong = ask("fault", message=found)
+        assert wrong is not None
+        assert wrong["code"] == case["error"]["code"]
+
+
+class Recorder(HubDriver):
+    """A hub that keeps, for each peer, what it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(Shell())
+        self.steps: dict[str, list[dict[str, Any]]] = {}
+
+    def open(self, label: str) -> None:
+        super().open(label)
+        if label in self.steps:
+            self.steps[label].append({"lost": True})
+        self.steps.setdefault(label, [])
+
+    def next(self, label: str) -> tuple[Any, float] | None:
+        came = super().next(label)
+        if came is not None:
+            self.steps[label].append({"text": json.dumps(came[0])})
+        return came
+
+
+@pytest.mark.parametrize("case", WHOLE, ids=lambda case: case["id"])
+def test_a_conversation_leaves_the_same_view(ask: Ask, case: dict[str, Any]) -> None:
+    recorder = Recorder()
+    Run(case, recorder).run()
+    for label, steps in recorder.steps.items():
+        welcome = next((json.loads(s["text"]) for s in steps if '"server-hello"' in s.get("text", "")), None)
+        if welcome is None or not welcome.get("from"):
+            continue
+        mirror = Mirror()
+        mirror.name = welcome["from"]
+        for step in steps:
+            if "lost" in step:
+                mirror.disconnected()
+            else:
+                mirror.apply(decode_message(step["text"].encode()))
+        assert ask("mirror", name=mirror.name, steps=steps) == shown(mirror), label
+
+
+def shown(mirror: Mirror) -> dict[str, Any]:
+    groups: list[Any] = []
+    for key, view in mirror.groups.items():
+        group = view.group and [
+            view.group.owner,
+            [list(item) for item in view.group.members.items()],
+            list(view.group.invited),
+            [list(item) for item in view.group.banned.items()],
+        ]
+        groups.append([key, view.name, view.seq, view.target, view.is_member, view.is_invited, group])
+    users = sorted(list(item) for item in mirror.users.items())
+    return {"name": mirror.name, "groups": sorted(groups), "users": users, "online": sorted(mirror.online)}
