@@ -364,9 +364,9 @@ def learn(
 
     tchat learn server -- node server.js {port}
     """
+    from tchat_client.address import parse_address
     from tchat_client.learn.program import Setup
     from tchat_client.learn.run import Subject, learn_all, learn_one, teams_of
-    from tchat_client.settings import parse_address
 
     answers, variables = (dict(one.partition("=")[::2] for one in given) for given in (hints, environment))
 

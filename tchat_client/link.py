@@ -23,6 +23,7 @@ from libtchat.message.request import Hello, ListStates, Ping, Quit, Request
 from libtchat.mirror import Heard, Mirror, Notice
 from libtchat.wire.connection import ServerConnection
 from libtchat.wire.redaction import Redactor, redact
+from tchat_client.address import Address
 from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
 from tchat_client.introduction import Introduction
 from tchat_client.patience import patience
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from libtchat.dialect.dialect import Dialect
 
 __all__ = [
-    "Address",
     "Connecting",
     "Link",
     "Offline",
@@ -40,17 +40,6 @@ __all__ = [
     "Times",
     "Watcher",
 ]
-
-
-@frozen
-class Address:
-    """Where a server is."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @frozen
@@ -94,7 +83,13 @@ Status = Connecting | Online | Offline
 
 
 class Watcher:
-    """What a link tells its owner; every method may be left as it is."""
+    """What a link tells its owner; every method may be left as it is.
+
+    Attributes:
+        traces: whether `trace` is to be called.
+    """
+
+    traces: bool = False
 
     def heard(self, notices: Sequence[Notice]) -> None:
         """Take in what is to be shown."""
@@ -160,6 +155,7 @@ class Link:
     _heard_at: float = 0
     _resting_until: float = 0
     _traced: Redactor = field(factory=Redactor)
+    _is_untraced: bool = False
 
     # -- for the owner
 
@@ -178,7 +174,7 @@ class Link:
         """
         reader, self._writer = await self._connect()
         self._connection = ServerConnection()
-        self._cause, self._traced = None, Redactor()
+        self._cause, self._traced, self._is_untraced = None, Redactor(), False
         self.mirror.name = self.mirror.name or self.name or ""
         self._tasks = [asyncio.create_task(self._read(reader)), asyncio.create_task(self._write(self._writer))]
         try:
@@ -394,8 +390,9 @@ class Link:
                     self._has_work.clear()
                     continue
                 data, id = queue.popleft()
-                for line in redact(data.decode("utf-8", "replace")):
-                    self.watcher.trace(">", line)
+                if self.watcher.traces:
+                    for line in redact(data.decode("utf-8", "replace")):
+                        self.watcher.trace(">", line)
                 if id in self._pings:
                     self._pings[id] = asyncio.get_running_loop().time()
                 writer.write(data)
@@ -479,8 +476,12 @@ class Link:
             self.watcher.unconfirmed(request)
 
     def _trace_in(self, data: bytes) -> None:
-        """Trace what came: each message when it is whole."""
-        for line in self._traced.feed(data, is_mid_frame=self._connection.mid_frame):
+        """Trace what came: each message when it is whole, and none that began before traces were asked for."""
+        is_mid_frame = self._connection.mid_frame
+        if not self.watcher.traces or self._is_untraced:
+            self._traced, self._is_untraced = Redactor(), is_mid_frame
+            return
+        for line in self._traced.feed(data, is_mid_frame=is_mid_frame):
             self.watcher.trace("<", line)
 
 

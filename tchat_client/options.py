@@ -12,10 +12,10 @@ from attrs import frozen
 
 from libtchat.message.errors import Refused
 from libtchat.message.names import check_user_name
+from tchat_client.address import Address, parse_address
 from tchat_client.errors import Misused
 from tchat_client.language import Language, choose
-from tchat_client.link import Address
-from tchat_client.settings import parse_address, parse_duration, read_config
+from tchat_client.settings import parse_duration, read_config
 
 __all__ = ["Options", "read_options"]
 

@@ -55,8 +55,7 @@ class _PipedJson(_Piped):
         self.emit(json_line(Error("bad-request", msg=clean(text))))
 
     def trace(self, direction: str, text: str) -> None:
-        if self.traces:
-            print(self.renderer.trace(direction, text), file=sys.stderr, flush=True)
+        print(self.renderer.trace(direction, text), file=sys.stderr, flush=True)
 
 
 def _leave_out(line: str) -> None:

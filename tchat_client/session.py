@@ -198,8 +198,7 @@ class Session(Watcher):
 
     def trace(self, direction: str, text: str) -> None:
         """Print a raw message, if that was asked for."""
-        if self.traces:
-            self.write(self.renderer.trace(direction, text))
+        self.write(self.renderer.trace(direction, text))
 
     def unconfirmed(self, request: Request) -> None:
         """Print that an answer is late."""

@@ -14,13 +14,12 @@ from pathlib import Path
 from attrs import define
 
 from libtchat.message.names import user_key
+from tchat_client.address import Address
 from tchat_client.errors import Misused
-from tchat_client.link import Address
 from tchat_client.private import own_directory, own_file, read_own, write_own
 
-__all__ = ["DEFAULT_PORT", "State", "parse_address", "parse_duration", "read_config"]
+__all__ = ["State", "parse_duration", "read_config"]
 
-DEFAULT_PORT = 8080
 _CONFIG_KEYS: Mapping[str, type] = {
     "server": str,
     "name": str,
@@ -37,24 +36,6 @@ _TYPES: Mapping[type, str] = {str: '"..."', bool: "true | false", list: '["...",
 _MAX_BYTES = 1024 * 1024
 _TOKEN = re.compile("[!-~]{1,512}")  # what any server may reasonably give
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def parse_address(text: str) -> Address:
-    """Return the address of `HOST`, `HOST:PORT`, `[V6]:PORT` or `:PORT`.
-
-    Raises:
-        Misused: it is none of these.
-    """
-    host, colon, port = text.strip().rpartition(":")
-    if not colon or text.strip().endswith("]"):
-        host, port = text.strip(), str(DEFAULT_PORT)
-    is_v6 = host.startswith("[") and host.endswith("]")
-    if is_v6:
-        host = host[1:-1]
-    is_port = port.isascii() and port.isdigit() and len(port) < 6 and 1 <= int(port) <= 65_535
-    if not is_port or (":" in host and not is_v6) or any(c.isspace() or not c.isprintable() or c == "/" for c in host):
-        raise Misused("bad-address", value=text)
-    return Address(host or "127.0.0.1", int(port))
 
 
 def parse_duration(text: str) -> float:

@@ -163,7 +163,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     trace = journal.tracer(outlet, settings.limits) if settings.trace else None
     server = Server(hub, log, limits=settings.limits, trace=trace, site=_site(settings), make_peer=_make_peer(settings))
     watchdog = Watchdog(server)
-    loop.set_exception_handler(server.fail)
+    loop.set_exception_handler(server.supervisor.handle)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop_or_exit, stop)
@@ -180,7 +180,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
         await log.close()
         raise
     endings: list[asyncio.Future[Any]] = [loop.create_task(stop.wait()), loop.create_task(watchdog.run())]
-    await asyncio.wait([*endings, server.failed], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([*endings, server.supervisor.failed], return_when=asyncio.FIRST_COMPLETED)
     for ending in endings:
         ending.cancel()
     end = end_after(settings.grace, outlet, EXIT_STORAGE)
@@ -188,8 +188,8 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     end.cancel()
     if admin is not None:
         admin.close()
-    if server.failed.done():
-        logger.error("internal error", exc_info=server.failed.exception())
+    if server.supervisor.failed.done():
+        logger.error("internal error", exc_info=server.supervisor.failed.exception())
         raise InternalFailed("the server failed: its log says where")
 
 

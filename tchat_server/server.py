@@ -5,33 +5,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, assert_never
+from typing import assert_never
 
-from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend, Send
+from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
-from libtchat.message.errors import ErrorCode, TchatError
+from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Goodbye, Message
 from tchat_server.clock import time_of_day
 from tchat_server.net.admission import Crowd, origin_of
+from tchat_server.net.delivery import Delivery
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold, Rota
-from tchat_server.net.listener import Listener
+from tchat_server.net.listener import Listener, bind
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site
-from tchat_server.net.spacing import Outgoing
 from tchat_server.net.web import Web
+from tchat_server.net.work import Job
 from tchat_server.ops.metrics import Metrics
-from tchat_server.store.answers import Answers, reading
+from tchat_server.store.answers import Answers
 from tchat_server.store.event_log import EncodedPart, EventLog, LogUnavailable, Ready, encode_part
 from tchat_server.store.lines import Lines, encode_line
+from tchat_server.store.pages import reading
+from tchat_server.supervisor import Supervisor
 
 __all__ = ["Server"]
 
@@ -43,12 +45,7 @@ _MAX_BACKLOG = 4096
 _MAX_BACKLOG_BYTES = 256 * 1024
 """Bytes that may be taken while an append is out, as above: they all leave in one tick."""
 
-_CHEAP_BYTES = 4096
-"""What costs less to carry is not counted."""
-
 _SLOW_LOG_SECONDS = 5.0
-_LISTEN_BACKLOG = 1024
-_TOO_FAST_SECONDS = 1.0
 _FAILED_GRACE_SECONDS = 0.5
 
 
@@ -80,9 +77,9 @@ class Server:
         self.meet: Callable[[PeerProtocol, bytes], None] | None = None
         if site is not None:
             self.meet = Web(site, limits, trace).meet
-        self._peers: dict[PeerId, PeerProtocol] = {}
+        self._delivery = Delivery(self.metrics, trace)
+        self._peers = self._delivery.peers
         self._crowd = Crowd(limits, self.metrics)
-        self._dirty: list[PeerProtocol] = []
         self._not_read: set[PeerProtocol] = set()
         self.rota = Rota()
         self._taken_bytes = 0
@@ -91,8 +88,7 @@ class Server:
         self._is_stopping = False
         self._appending_since = 0.0
         self._listeners: list[Listener] = []
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.supervisor = Supervisor()
 
     # --- life ---
 
@@ -104,11 +100,7 @@ class Server:
         Raises:
             OSError: the address can't be bound.
         """
-        sock = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_LISTEN_BACKLOG
-        )
-        sock.setblocking(False)
-        _keep_alive(sock, self.limits)
+        sock = bind(host, port, self.limits)
         self._listeners.append(Listener(sock, tls, self._crowd, partial(self._make_peer, self), self._refusal))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
@@ -116,7 +108,7 @@ class Server:
     async def stop(self, grace_seconds: float) -> None:
         """Stop accepting, finish what was accepted, tell the clients, close (R-op-shutdown)."""
         self._is_stopping = True
-        if self.failed.done():  # what waits may wait for ever
+        if self.supervisor.failed.done():  # what waits may wait for ever
             grace_seconds = min(grace_seconds, _FAILED_GRACE_SECONDS)
         for listener in self._listeners:
             listener.close()
@@ -129,7 +121,7 @@ class Server:
         for peer in list(self._peers.values()):
             peer.guard(peer.outbox.put, [(None, line)])
             peer.guard(peer.finish, CloseReason.STOP)
-        self._flush()
+        self._delivery.flush()
         while self._peers and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
         for peer in list(self._peers.values()):
@@ -168,13 +160,6 @@ class Server:
                 self._not_read.add(peer)
         self._tick_soon()
 
-    def fail(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-        """Take what the event loop could not: a fault in a tick ends the server, for it may have cost lines."""
-        error = context.get("exception")
-        logger.error("%s", context["message"], exc_info=error)
-        if "handle" in context and error is not None and not self.failed.done():
-            self.failed.set_exception(error)
-
     def left(self, peer: PeerProtocol) -> None:
         """Let a peer be gone for the hub, though its socket is still there."""
         self.hub.disconnected(peer.id, self._now())
@@ -211,7 +196,7 @@ class Server:
 
     def wrote(self, peer: PeerProtocol) -> None:
         """Note that *peer* has something to flush."""
-        self._dirty.append(peer)
+        self._delivery.soon(peer)
         self._tick_soon()
 
     # --- one tick ---
@@ -225,7 +210,7 @@ class Server:
         self._tick_is_due = False
         while effects := self.hub.drain():
             self._carry_out(effects)
-        self._flush()
+        self._delivery.flush()
         if self._not_read and not self._has_much():
             for peer in self._not_read:
                 peer.turns.release(Hold.BACKLOG)
@@ -235,33 +220,8 @@ class Server:
         return self.hub.backlog > _MAX_BACKLOG or self._taken_bytes > _MAX_BACKLOG_BYTES
 
     def _carry_out(self, effects: Iterable[Effect], encode: Callable[[Message], bytes] = encode_line) -> None:
-        """Carry out effects in order; a run of messages for one audience is joined once and shared."""
-        audience: tuple[PeerId, ...] = ()
-        run: list[Outgoing] = []
-        payer: PeerId | None = None
-        owed = 0
-        for effect in effects:
-            if isinstance(effect, Send):
-                if effect.peers is not audience:
-                    if run:
-                        self._deliver(audience, run)
-                    audience, run = effect.peers, []
-                message = effect.message
-                line = encode(message)
-                run.append((message, line))
-                source = effect.source
-                if source is None and len(audience) == 1:
-                    source = audience[0]
-                if source != payer:
-                    self._carried(payer, owed)
-                    payer, owed = source, 0
-                owed += len(line) * len(audience)
-                if isinstance(message, Error):
-                    self._refused(effect.peers, message.code)
-                continue
-            if run:
-                self._deliver(audience, run)
-                audience, run = (), []
+        """Carry out effects in order; *encode* makes lines of the messages among them."""
+        for effect in self._delivery.send(effects, encode):
             match effect:
                 case Append():
                     self._append(effect)
@@ -276,48 +236,8 @@ class Server:
                         peer.guard(peer.finish, effect.code or ended)
                 case _:
                     assert_never(effect)
-        if run:
-            self._deliver(audience, run)
-
-    def _carried(self, payer: PeerId | None, size: int) -> None:
-        if size > _CHEAP_BYTES and payer is not None and (peer := self._peers.get(payer)) is not None:
-            peer.toll.carried(size)
-
-    def _deliver(self, audience: tuple[PeerId, ...], run: list[Outgoing]) -> None:
-        self.metrics.deliveries_total += len(run) * len(audience)
-        peers, dirty, trace = self._peers, self._dirty, self.trace
-        chunk = run[0][1] if len(run) == 1 else b"".join([line for _, line in run])
-        for id in audience:
-            peer = peers.get(id)
-            if peer is None:
-                continue
-            if trace is not None:
-                trace(peer.address, ">", chunk)
-            outbox = peer.outbox
-            if outbox.is_straight:
-                if not outbox.chunks:
-                    dirty.append(peer)
-                outbox.chunks.append(chunk)
-            else:
-                peer.guard(outbox.put, run)
-
-    def _flush(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        for peer in dirty:
-            if peer.outbox.chunks:
-                peer.guard(peer.outbox.flush)
 
     # --- what takes time ---
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None and not self.failed.done():
-            self.failed.set_exception(error)
 
     def _append(self, append: Append) -> None:
         self._is_appending, self._appending_since = True, time.monotonic()
@@ -326,7 +246,7 @@ class Server:
         if isinstance(appended, Ready):  # what else is read in this tick shares its write
             self._settle(parts, appended.value)
         else:
-            self._start(self._settle_later(parts, appended))
+            self.supervisor.start(self._settle_later(parts, appended))
 
     async def _settle_later(
         self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[Event, ...]]]
@@ -337,7 +257,7 @@ class Server:
             logger.error("storage: %s", error)
             return
         self._settle(parts, failed)
-        self._flush()
+        self._delivery.flush()
         self._tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
 
     def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[Event, ...]]) -> None:
@@ -357,7 +277,7 @@ class Server:
             return
         if (peer := self._peers.get(ask.peer)) is not None:
             peer.turns.hold(Hold.QUESTION)
-        self._start(self._answer_later(ask, found))
+        self.supervisor.start(self._answer_later(ask, found))
 
     async def _answer_later(self, ask: Ask, found: Awaitable[Answer]) -> None:
         try:
@@ -378,37 +298,17 @@ class Server:
         else:
             self.hub.answered(ask, known, self._now())
 
-    def _refused(self, peers: Iterable[PeerId], code: str) -> None:
-        """Count an error; who was too fast is not read from for a while: what it floods with waits on its side."""
-        self.metrics.errors[code] += 1
-        if code == ErrorCode.RATE_LIMITED:
-            for peer in filter(None, map(self._peers.get, peers)):
-                peer.turns.hold_for(Hold.RATE, _TOO_FAST_SECONDS)
-
-    def _job(self, peer: PeerProtocol, effect: Read | ReadGroups | Resend) -> Callable[[], Awaitable[bytes]]:
-        line = reading(effect, self.log, self.limits)
+    def _job(self, peer: PeerProtocol, effect: Read | ReadGroups | Resend) -> Job:
+        read = reading(effect, self.log, self.limits)
 
         async def job() -> bytes:
             try:
-                found = await line() + b"\r\n"
-                peer.toll.carried(len(found))
-                return found
-            except (LogUnavailable, TchatError) as error:  # the latter: what was read is damaged
-                logger.warning("storage: %s", error)
-                action = effect.action if isinstance(effect, Read) else None
-                return encode_line(Error(ErrorCode.UNAVAILABLE, action))
+                line = await read()
             except Exception:  # as in PeerProtocol.guard, but in its place in the line
                 logger.exception("internal error, peer %s", peer.address)
                 peer.finish(CloseReason.FAULT)
                 return encode_line(Error(ErrorCode.INTERNAL))
+            peer.toll.carried(len(line))
+            return line
 
         return job
-
-
-def _keep_alive(listener: socket.socket, limits: Limits) -> None:
-    """Let the kernel notice peers that are gone without a word: accepted sockets inherit this."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limits.keepalive_seconds)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limits.keepalive_interval_seconds)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, limits.keepalive_probes)

@@ -14,7 +14,7 @@ from typing import Any
 from libtchat.message.errors import ErrorCode, ProtocolError, Violation
 from libtchat.message.event import EVENTS, Event, Said
 from libtchat.message.limits import DEFAULT_LIMITS, Limits
-from libtchat.message.reply import REPLIES, Foreign, Message, Messages, PresenceNotice, States
+from libtchat.message.reply import REPLIES, Foreign, Goodbye, Message, Messages, PresenceNotice, States
 from libtchat.message.request import (
     REQUESTS,
     Broadcast,
@@ -34,7 +34,7 @@ from libtchat.message.request import (
 from libtchat.wire import strict_json
 from libtchat.wire.fields import FROM, Shape, is_text, shape_of
 from libtchat.wire.lenient import text_of, translate
-from libtchat.wire.spelling import ACTIONS, WRAPPER, read_fields, read_privacy
+from libtchat.wire.spelling import ACTIONS, FIELDS, WRAPPER, read_fields, read_privacy
 from libtchat.wire.wording import describe, describe_page
 
 __all__ = [
@@ -282,7 +282,7 @@ def _read_message(found: dict[str, Any], has_escapes: bool) -> Message:
         kind = PresenceNotice
     if None in found.values():
         found = {name: value for name, value in found.items() if value is not None}
-    read_fields(found, FROM)
+    read_fields(found, (("sender", FIELDS["sender"]),) if kind is Goodbye else FROM)  # others tell so who has gone
     message: Message = shape_of(kind).read(found, has_escapes)
     return message
 

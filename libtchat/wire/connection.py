@@ -150,7 +150,7 @@ class ServerConnection:
         return (data if self._manner is None else self._manner.write(data)) + b"\n"
 
     def _notice(self, frame: bytes, message: Message | Foreign) -> None:
-        """Learn how a server writes until its welcome shows that it is one of this protocol (R-client-near)."""
+        """Learn how a server writes until its welcome shows that it is one of this protocol."""
         if isinstance(message, Welcome) and message.version >= 1:
             self._manner = None
         if self._manner is not None:

@@ -1,4 +1,4 @@
-"""How another program's server writes, seen from what it sends, and requests written that way for it (R-client-near).
+"""How another program's server writes, seen from what it sends, and requests written that way for it.
 
 A server of this protocol is never written to in any other spelling than the protocol's.
 """

@@ -22,6 +22,7 @@ RUNS = {
     "client": commands.test_client,
     "matrix": test_matrix,
     "check": commands.check,
+    "lines": commands.lines,
 }
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import shlex
 import sys
 from pathlib import Path
 from typing import Callable, List, Sequence, Tuple
 
 from cases import path
-from cases.case import Case, load_cases, load_frame_cases, select
+from cases.case import SPEC, Case, load_cases, load_frame_cases, select
 from cases.rules import load_text
 from client import judge as clients
 from client import plays
@@ -20,11 +21,13 @@ from report.score import conforms
 from server import judge as servers
 from server.target import Target
 from server.whole import CHECKS
+from talk import lines as plain
 from talk import recording
 from talk.address import Address, parse
+from talk.matcher import Names
 from words import language, say
 
-__all__ = ["DONE", "FAILED", "UNREACHABLE", "USAGE", "check", "complain", "test_client", "test_server"]
+__all__ = ["DONE", "FAILED", "UNREACHABLE", "USAGE", "check", "complain", "lines", "test_client", "test_server"]
 
 DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
 
@@ -93,6 +96,22 @@ def check(options: argparse.Namespace) -> int:
     for number, fault in found:
         print("%s:%d: %s" % (options.file, number, text.plain(fault, 400)))
     return FAILED if found else DONE
+
+
+def lines(options: argparse.Namespace) -> int:
+    """Run `lines`."""
+    if (SPEC / "vectors" / (Path(options.name).name + ".json")).is_file():
+        print("\n".join(plain.of_vectors(Path(options.name).name)))
+        return DONE
+    found = [line for case in select(load_cases(), [options.name]) for line in plain.of_case(case, _fresh())]
+    if not found:
+        return complain(say("no-lines", name=options.name), USAGE)
+    print("\n".join(found))
+    return DONE
+
+
+def _fresh() -> Names:
+    return Names(secrets.token_hex(3))
 
 
 def complain(sentence: str, code: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Callable, Mapping
+from typing import Callable, Dict, Mapping
 
 from words import LANGUAGES, say
 
@@ -32,6 +32,18 @@ def parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     client = commands.add_parser("client", parents=[shown, chosen], help=about, usage=usage, description=about)
     client.add_argument("words", nargs="*", metavar="CASE", help=say("help-case"))
 
+    every = {"server": server, "client": client, **_others(commands, spoken, shown)}
+    for name, command in every.items():
+        command.set_defaults(run=runs[name])
+    return found
+
+
+def _others(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    spoken: argparse.ArgumentParser,
+    shown: argparse.ArgumentParser,
+) -> Dict[str, argparse.ArgumentParser]:
+    """The commands that test no single program."""
     about = say("help-matrix")
     pairs = commands.add_parser("matrix", parents=[shown], help=about, description=about)
     pairs.add_argument("teams", type=Path, metavar="TEAMS.toml", help=say("help-teams"))
@@ -44,9 +56,10 @@ def parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     recorded.add_argument("file", metavar="FILE", help=say("help-file"))
     recorded.add_argument("--side", choices=("server", "client"), default="server", help=say("help-side"))
 
-    for name, command in (("server", server), ("client", client), ("matrix", pairs), ("check", recorded)):
-        command.set_defaults(run=runs[name])
-    return found
+    about = say("help-lines")
+    plain = commands.add_parser("lines", parents=[spoken], help=about, description=about)
+    plain.add_argument("name", metavar="NAME", help=say("help-name"))
+    return {"matrix": pairs, "check": recorded, "lines": plain}
 
 
 def _shown(spoken: argparse.ArgumentParser) -> argparse.ArgumentParser:

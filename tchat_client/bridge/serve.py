@@ -12,10 +12,10 @@ from pathlib import Path
 
 from libtchat.dialect.detect import alike
 from libtchat.dialect.dialect import Dialect, DialectError, load
+from tchat_client.address import parse_address
 from tchat_client.bridge.pipe import Pipe, Route
 from tchat_client.errors import CannotConnect, LinkError, Misused
 from tchat_client.sanitise import clean
-from tchat_client.settings import parse_address
 
 __all__ = ["make_routes", "read_dialect", "read_dialects", "run_bridge"]
 

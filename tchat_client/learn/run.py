@@ -14,6 +14,7 @@ from attrs import frozen
 
 from libtchat.dialect.dialect import Dialect, dump
 from libtchat.dialect.server import learn_server
+from tchat_client.address import parse_address
 from tchat_client.errors import LinkError, Misused
 from tchat_client.learn import report, source
 from tchat_client.learn.client import learn_client
@@ -21,7 +22,6 @@ from tchat_client.learn.client_lab import LabError
 from tchat_client.learn.program import Setup, now
 from tchat_client.learn.server_lab import ServerLab
 from tchat_client.sanitise import clean
-from tchat_client.settings import parse_address
 
 __all__ = ["Subject", "learn_all", "learn_one", "teams_of"]
 

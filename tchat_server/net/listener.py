@@ -14,19 +14,37 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
+from libtchat.message.limits import Limits
 from tchat_server.net.admission import Crowd
 from tchat_server.net.ending import CloseReason, Ending
 
-__all__ = ["Accepted", "Listener"]
+__all__ = ["Accepted", "Listener", "bind"]
 
 logger = logging.getLogger("tchat_server")
 
+_BACKLOG = 1024
 _AT_ONCE = 64
 """How many connections are accepted before everybody else has a turn."""
 
 _TLS_SECONDS = {"ssl_handshake_timeout": 10.0, "ssl_shutdown_timeout": 2.0}
 _NO_DESCRIPTOR_PAUSE_SECONDS = 0.2
 _NO_DESCRIPTOR_LOG_SECONDS = 10.0
+
+
+def bind(host: str, port: int, limits: Limits) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one. Raises OSError if the address can't be bound.
+
+    Of what it accepts, the kernel notices whose other end is gone without a word: accepted sockets inherit its options.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limits.keepalive_seconds)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limits.keepalive_interval_seconds)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, limits.keepalive_probes)
+    return sock
 
 
 class Accepted(asyncio.Protocol):

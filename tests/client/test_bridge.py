@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from foreign.grid import HOST, OURS, Peer, Screen, bridged, play, serving, wait
 
-HERE = Path(__file__).parent / "foreign"
+HERE = Path(__file__).parents[1] / "foreign"
 DIALECTS = HERE / "dialects"
 NEEDS_NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 SELECT = [sys.executable, str(HERE / "select_server.py"), "{host}", "{port}"]

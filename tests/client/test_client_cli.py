@@ -21,10 +21,10 @@ import pytest
 from cable import Cable
 from serving import ROOT, SECONDS, Server, environment, serving
 
+from tchat_client.address import Address, parse_address
 from tchat_client.cli import main
 from tchat_client.errors import Misused
-from tchat_client.link import Address
-from tchat_client.settings import State, parse_address, parse_duration, read_config
+from tchat_client.settings import State, parse_duration, read_config
 
 Run = Callable[..., tuple[int, str, str]]
 

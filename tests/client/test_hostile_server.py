@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from serving import SECONDS, TS, Server, environment, serving
 
-from tchat_client.link import Address
+from tchat_client.address import Address
 from tchat_client.patience import patience
 from tchat_client.sanitise import clean, json_line
 from tchat_client.settings import State

@@ -20,7 +20,7 @@ from libtchat.dialect.showing import learn_answers
 from libtchat.dialect.vocabulary import ANSWERS
 from tchat_client.cli import main
 
-HERE = Path(__file__).parent / "foreign"
+HERE = Path(__file__).parents[1] / "foreign"
 NEEDS_NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
 

@@ -14,8 +14,9 @@ from serving import TS, Peer
 from libtchat.message.reply import Error, Foreign, Pong
 from libtchat.message.request import Join, ListUsers, Ping, Register, Request, Say
 from libtchat.mirror import CaughtUp, Heard, NoAnswer, Notice
+from tchat_client.address import Address
 from tchat_client.errors import CannotConnect, HelloRefused, Lost, NoReply, NotTchat, Unprotected
-from tchat_client.link import Address, Link, Offline, Online, Status, Times, Watcher
+from tchat_client.link import Link, Offline, Online, Status, Times, Watcher
 
 FAST = Times(
     connect_seconds=5,
@@ -32,6 +33,7 @@ class Seen(Watcher):
     """Keeps what a link tells; `some` wakes for what a test waits for."""
 
     def __init__(self) -> None:
+        self.traces = True
         self.notices: list[Notice] = []
         self.statuses: list[Status] = []
         self.traced: list[str] = []
@@ -421,6 +423,30 @@ def test_a_request_without_answer_is_reported_late_and_then_given_up() -> None:
 
     seen = talk(serve, client)
     assert [request.msg for request in seen.late] == ["hi"]
+
+
+def test_traces_begin_with_a_whole_message() -> None:
+    async def serve(peer: Peer, _: int) -> None:
+        await peer.welcome()
+        peer.writer.write(b'{"action":"pong","token":"SEC')
+        await peer.get()
+        peer.writer.write(b'RET"}\r\n{"action":"pong"}\r\n')
+        await peer.get()
+        peer.say(action="server-list-clients", list=[])
+        await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        seen.traces = False
+        await link.open()
+        await asyncio.sleep(0.05)
+        seen.traces = True
+        link.send(Ping(), quiet=True)
+        await asyncio.sleep(0.05)
+        link.send(ListUsers(None), quiet=True)
+        await seen.some(lambda: any("server-list-clients" in line for line in seen.traced))
+
+    seen = talk(serve, client)
+    assert ["server-list-clients" in line for line in seen.traced if line.startswith("<")] == [True]
 
 
 def test_a_connection_cut_in_mid_frame_leaves_the_outcome_unknown() -> None:

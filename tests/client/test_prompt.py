@@ -16,9 +16,10 @@ from serving import TS, Peer
 from libtchat.message.event import Banned, Created, Invited, Joined
 from libtchat.message.reply import Groups, Users, Welcome
 from libtchat.mirror import Mirror
+from tchat_client.address import Address
 from tchat_client.completion import candidates
 from tchat_client.language import LANGUAGES
-from tchat_client.link import Address, Link, Times
+from tchat_client.link import Link, Times
 from tchat_client.prompt import Prompt
 from tchat_client.reader import Reader
 from tchat_client.render import Renderer

@@ -30,7 +30,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "__init__",
     ),
     "tchat_server": (
-        "clock password ops",
+        "clock password ops supervisor",
         "settings net store",
         "foreign lifetime server",
         "watchdog",
@@ -40,10 +40,11 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client": (
         *(
             "errors measure private reading sanitise",
-            "history introduction language patience",
-            "page_words render link",
-            "completion search settings report",
-            "options script session",
+            "address history introduction language patience",
+            "page_words render settings",
+            "bridge completion learn report",
+            "link",
+            "options script search session",
         ),
         *("keys lasting reader usage", "piped prompt", "cli", "__main__"),
     ),
@@ -63,14 +64,14 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("vocabulary", "probe template", "dialect", "answers canonical detect spread"),
         *("asking reading showing", "client server translate"),
     ),
-    "tchat_client.learn": ("program source", "client_lab server_lab", "client server report", "run"),
+    "tchat_client.learn": ("program source", "client_lab", "client server_lab", "report", "run"),
     "tchat_client.bridge": ("child pipe", "inside", "serve"),
     "tchat_server.net": (
         *("ending flow http linger tls", "admission site spacing toll", "listener websocket work", "outbox", "peer"),
-        *("web",),
+        *("delivery web",),
     ),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
-    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers"),
+    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers pages"),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
         *("log", "maintenance"),
@@ -147,8 +148,9 @@ LONG = {
     "tchat_client.cli": "one function per subcommand, each with its options",
     "tchat_client.language": "the words, twice: English and French",
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
-    "tchat_client.render": "how each of a dozen notices looks, one function each",
+    "tchat_server.cli": "one function per subcommand, and what each failure is told as",
     "tchat_server.server": "the shell: one effect, one function",
+    "tchat_client.render": "how each of a dozen notices looks, one function each",
 }
 
 

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from live import Server
 from logs import TS, Book, create, on_loop, page, say
 
 from libtchat.hub.hub import Hub
 from libtchat.message.event import Event, Said
+from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.names import Key
 from libtchat.message.reply import Message, Welcome
 from libtchat.wire import codec
@@ -151,6 +153,18 @@ async def test_who_waits_for_a_backlog_of_questions_only_is_read_again(monkeypat
     assert transport.written.count(b"\n") == 11
 
 
+@on_loop
+async def test_who_alone_has_much_carried_pays_for_it() -> None:
+    server = shell.Server(Hub(), MemoryLog(), limits=attrs.evolve(DEFAULT_LIMITS, delivered_burst_bytes=10_000))
+    peer, _ = connect(server)
+    peer.data_received(b'{"action":"cgroupe","sender":"alice","group":"wob"}\n')
+    await asyncio.sleep(0.01)
+    assert not peer.turns.is_held
+    peer.data_received(b'{"action":"gbroadcast","sender":"alice","group":"wob","msg":"%b"}\n' % (b"x" * 8000) * 4)
+    await asyncio.sleep(0.01)
+    assert peer.turns.is_held
+
+
 @pytest.mark.parametrize("is_blocked", [True, False])
 @on_loop
 async def test_no_line_is_lost_or_doubled_when_a_peer_begins_to_end_its_lines(is_blocked: bool) -> None:
@@ -209,7 +223,7 @@ def test_a_fault_of_ours_in_delivering_costs_who_it_was_for(greeting: bytes, tmp
             other.rest()
             assert alice.get()["action"] == "server-send"
             assert bob.ask(action="ping")["action"] == "ping"
-        assert "AssertionError" in server.log()
+        assert server.logs("AssertionError")
     finally:
         assert server.stop() == 0
 
@@ -242,7 +256,7 @@ def test_a_fault_of_ours_in_writing_ends_the_server_with_the_reason_and_tells_no
     "fault",
     [
         "from tchat_server.store.sqlite import reader; reader.read = lambda *_, **__: 1 // 0",
-        "from tchat_server.store import answers as storage; storage.codec.encode_page = lambda *_, **__: 1 // 0",
+        "from tchat_server.store import pages; pages.codec.encode_page = lambda *_, **__: 1 // 0",
     ],
 )
 def test_a_fault_of_ours_in_reading_costs_who_asked_and_nobody_else(fault: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 from broken.server import Server
-from tester import BROKEN, CLIENT, TESTER, run
+from tester import BROKEN, CLIENT, ROOT, TESTER, run
 
 Teams = dict[str, list[dict[str, Any]]]
 DEAD = [sys.executable, "-c", "print('no module named chat'); raise SystemExit(9)"]
@@ -176,3 +176,33 @@ def test_a_wrong_file_of_teams_is_told_in_one_line(text: str, words: str, tmp_pa
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+# ---- the docs for teachers
+
+
+def test_both_docs_for_teachers_have_the_same_programs_in_them() -> None:
+    def blocks(name: str) -> list[str]:
+        text = (ROOT / "docs" / name).read_text("utf-8")
+        return re.findall(r"^```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+    assert blocks("teaching.md") == blocks("enseigner.md")
+    assert len(blocks("teaching.md")) == 4
+
+
+def test_the_file_of_teams_in_the_docs_is_read(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "teaching.md").read_text("utf-8")
+    (teams,) = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    path = tmp_path / "teams.toml"
+    path.write_text(re.sub(r'"(node|java)"', '"no-such-program"', teams), "utf-8")
+    done = run("matrix", str(path))
+    assert "cannot start no-such-program: No such file or directory" in done.stdout
+    assert "Result: 0 of 4 pairs can talk" in done.stdout
+
+
+def test_the_picture_is_there_and_the_commands_of_the_workflow_are_understood() -> None:
+    assert (ROOT / "docs" / "matrix.png").stat().st_size > 10_000
+    text = (ROOT / "docs" / "teaching.md").read_text("utf-8")
+    for command in re.findall(r"python3 spec/conformance (?:server|client) (.+?) -- ", text):
+        done = run("server", *command.replace("--watch", "").split(), "--list")
+        assert done.returncode == 0, done.stderr

@@ -55,25 +55,28 @@ def student(name: str, lang: str) -> str:
 # Each fixture, and what its report has to say of it: the next thing to do, and what is not to blame.
 SAYS = {
     ("talks-only", "en"): [
-        "next: answer `ping`: 116 cases wait for it   protocol.md:",
-        "waiting for `cgroupe`: 156 cases",
+        "next: answer `ping`: 117 cases wait for it   protocol.md:",
+        "waiting for `cgroupe`: 157 cases",
     ],
     ("talks-only", "fr"): [
-        "ensuite : répondre à `ping` : 116 cas l'attendent   protocole.md:",
+        "ensuite : répondre à `ping` : 117 cas l'attendent   protocole.md:",
         "partie 3  les groupes",
     ],
     ("leaves-the-requester-out", "en"): [
-        "next: send the stamped `cgroupe` back to who asked as well (mistake 6): 203 cases wait for it",
+        "next: send the stamped `cgroupe` back to who asked as well (mistake 6): 204 cases wait for it",
         "mistake 6, Leaving the requester out (protocol.md:",
     ],
-    ("leaves-the-requester-out", "fr"): ["erreur 6, Oublier le demandeur (protocole.md:", "203 cas l'attendent"],
+    ("leaves-the-requester-out", "fr"): ["erreur 6, Oublier le demandeur (protocole.md:", "204 cas l'attendent"],
     ("exits-on-groups", "en"): [
-        "waiting for `groups`: 12 cases: at `groups` the server ends, exit code 3; it said: ",
+        "waiting for `groups`: 13 cases: at `groups` the server ends, exit code 3; it said: ",
         "TypeError: 'NoneType' object is not iterable",
-        "it was started again",
-        "next: answer `groups` without ending: 12 cases wait for it",
+        "the server ended 1 time and was started again",
+        "next: answer `groups` without ending: 13 cases wait for it",
     ],
-    ("exits-on-groups", "fr"): ["à `groups` le serveur s'arrête, code de sortie 3 ; il a dit : ", "il a été relancé"],
+    ("exits-on-groups", "fr"): [
+        "à `groups` le serveur s'arrête, code de sortie 3 ; il a dit : ",
+        "le serveur s'est arrêté 1 fois et a été relancé",
+    ],
 }
 
 
@@ -115,7 +118,7 @@ def test_the_case_that_ends_a_server_is_found_among_those_beside_it() -> None:
     failed = {case["id"]: case["problem"] for case in found["cases"] if case["outcome"] != "passed"}
     assert set(failed) == {"fields/nul-in-text", "fields/nul-in-name", "fields/surrogate-in-text"}
     assert all("exit code 4" in problem for problem in failed.values())
-    assert len(found["remarks"]) >= 3
+    assert [remark for remark in found["remarks"] if "was started again" in remark] == found["remarks"] != []
 
 
 # ---- the path
@@ -134,7 +137,7 @@ def test_the_parts_follow_each_other_and_hold_every_case(right: str) -> None:
 
 def test_a_part_that_is_done_leads_to_the_next(right: str) -> None:
     text = run("server", right, "--part", "2").stdout
-    assert " part 2  talking                    100 %  20/20   17 of 17" in text
+    assert " part 2  talking                    100 %  20/20   15 of 15" in text
     assert "next: --part 3" in text
     assert "R-op-" not in text
     whole = run("server", right).stdout
@@ -158,7 +161,7 @@ def test_fail_fast_stops_at_the_first_failure() -> None:
 
 
 def failures(found: dict[str, list[dict[str, str]]]) -> list[str]:
-    return [case["id"] for case in found["cases"] if case["outcome"] == "failed"]
+    return [case["id"] for case in found["cases"] if case["outcome"] == "failed" and case["level"] != "MAY"]
 
 
 def test_watch_runs_again_when_a_source_file_changes(tmp_path: Path, right: str) -> None:
@@ -248,7 +251,9 @@ def test_every_key_is_used_and_every_use_has_a_key() -> None:
     source = "\n".join(path.read_text("utf-8") for path in TESTER.rglob("*.py") if path.parent.name != "words")
     used = set(re.findall(r'(?:say|tell)\(\s*"([^"]+)"[,)]', source))
     begun = set(re.findall(r'(?:say|tell)\(\s*"([^"]+)" \+', source)) | {"part-", "fix-"}
-    chosen = set(re.findall(r'"((?:is-|may-|cannot-|not-|next-|conformant|lack-|hello-)[a-z0-9-]*)"', source))
+    chosen = set(
+        re.findall(r'"((?:restarted|came-back|is-|may-|cannot-|not-|next-|conformant|lack-|hello-)[a-z0-9-]*)"', source)
+    )
     english, _ = tables()
     assert used - {"part-%d", "fix-%d"} <= set(english)
     assert {key for key in english if not key.startswith(tuple(begun))} <= used | chosen
@@ -438,3 +443,15 @@ def test_a_permission_is_shown_and_is_no_failure(right: str) -> None:
     text = run("server", right, "framing/commas", "--strict").stdout
     assert "information: R-in-commas: no: a frame with more than 1024 commas is bad-json" in text
     assert "Result: conformant" in text
+
+
+def test_a_port_that_somebody_takes_meanwhile_is_no_fault_of_the_server(tmp_path: Path) -> None:
+    """The first start finds its port in use, as it may happen; the second is on another."""
+    mark = tmp_path / "tried"
+    code = (
+        f"import os, sys; m = {str(mark)!r}\n"
+        "if not os.path.exists(m): open(m, 'w').close(); sys.exit('OSError: Address already in use')\n"
+        f"os.execv(sys.executable, [sys.executable, {BROKEN[1]!r}, sys.argv[1]])"
+    )
+    done = run("server", "talk/quit", "--", sys.executable, "-c", code, "{port}")
+    assert done.returncode == 0, done.stdout + done.stderr

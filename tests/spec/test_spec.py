@@ -313,7 +313,7 @@ def test_a_scenario_file_validates(path: Path) -> None:
     validator("scenario", "scenario-file").validate(json.loads(path.read_text("utf-8")))
 
 
-@pytest.mark.parametrize("name", ["framing", "codec", "websocket"])
+@pytest.mark.parametrize("name", ["framing", "codec", "receive", "websocket"])
 def test_a_vector_file_validates(name: str) -> None:
     path = SPEC / "vectors" / f"{name}.json"
     validator("scenario", f"{name}-file").validate(json.loads(path.read_text("utf-8")))
@@ -501,3 +501,10 @@ def test_a_damaged_message_is_refused_by_schema_and_decoder(name: str, data: st.
     assert not validator("server", name).is_valid(found)
     with pytest.raises(ProtocolError):
         decode_message(json.dumps(found).encode())
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_requires_only_what_it_lists(name: str) -> None:
+    """As ajv asks in strict mode."""
+    for schema in schemas_in(SCHEMAS[name]):
+        assert set(schema.get("required", ())) <= set(schema.get("properties", ())), schema

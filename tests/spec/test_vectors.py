@@ -10,6 +10,7 @@ import pytest
 
 from libtchat.message.request import Request, Tell
 from libtchat.wire.codec import WHO, Violation, decode_request, encode_request
+from libtchat.wire.connection import ServerConnection
 from libtchat.wire.framing import FrameFault, Framer
 
 VECTORS = Path(__file__).parents[2] / "spec" / "vectors"
@@ -44,6 +45,16 @@ def test_the_bytes_hold_these_frames(case: dict[str, Any]) -> None:
         items = [item for at in range(0, len(data), size) for item in framer.receive(data[at : at + size])]
         assert [item.decode() for item in items if isinstance(item, bytes)] == case["frames"]
         assert {item.code for item in items if isinstance(item, FrameFault)} == ({case["error"]} - {None})
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000_000])
+@pytest.mark.parametrize("case", cases("receive"))
+def test_a_client_reads_these_messages(case: dict[str, Any], size: int) -> None:
+    connection, framer, data = ServerConnection(), Framer(), data_of(case)
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    assert [frame.decode() for piece in pieces for frame in framer.receive(piece)] == case["frames"]  # type: ignore[union-attr]
+    assert len([message for piece in pieces for message in connection.receive(piece)]) == len(case["frames"])
+    assert not connection.broken
 
 
 @pytest.mark.parametrize("case", cases("codec"))

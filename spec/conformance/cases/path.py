@@ -50,6 +50,8 @@ _TOPICS = {
     "auth": 6,
     "choices": 6,
 }
+# What can wait until everything else works: the rules for names, other spellings, several peers of one user.
+_STRICT = ("R-name-", "R-alias-", "R-token-", "R-peers-", "R-implicit-", "R-field-", "R-guest-", "R-hello-guest")
 _OTHER_NAMES = {
     "cgroup": "cgroupe",
     "create-group": "cgroupe",
@@ -99,6 +101,8 @@ def echoes(case: Case) -> FrozenSet[str]:
 
 def part_of(case: Case) -> int:
     """Return the part of the path that *case* belongs to: that of its topic, or a later one if it needs more."""
+    if any(cited.startswith(_STRICT) for cited in case.cites):
+        return PARTS[-1]
     return case.part or max([_TOPICS.get(case.topic, 6)] + [PATH[action] for action in needs(case)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from statistics import median
 from typing import List
 
 from programs.program import Unfit
@@ -14,27 +15,26 @@ from client.stage import Stage
 
 __all__ = ["guessable_ids", "one_write", "own_elsewhere"]
 
-LINES = ("members;wob", "messages;wob", "groups;")
+LINES = ("members;wob", "messages;wob", "groups;", "states;wob", "ls;")
 ANSWER_SECONDS = 0.3
-APART_MS = 45  # 50 by the rule, less what clocks and timers are off
+APART_MS = 25  # 50 by the rule, less what a busy machine is late; the middle one of all gaps counts
 
 
 def one_write(stage: Stage) -> None:
     """Type several lines at once and answer late: until an answer the requests have to come apart from each other."""
     for line in LINES:
         stage.type(line)
-    last = stage.frame()
+    last, gaps_ms = stage.frame(), []
     for _ in LINES[1:]:
         try:
             frame = stage.frame(ANSWER_SECONDS)
+            gaps_ms.append(round((frame.at - last.at) * 1000))
         except Silence:  # it waits for the answer
             stage.answer(last.message)
-            last = stage.frame()
-            continue
-        apart_ms = round((frame.at - last.at) * 1000)
-        if apart_ms < APART_MS:
-            raise Unfit(tell("client-hurries", action=frame.message.get("action"), ms=apart_ms))
+            frame = stage.frame()
         last = frame
+    if gaps_ms and median(gaps_ms) < APART_MS:
+        raise Unfit(tell("client-hurries", ms=round(median(gaps_ms))))
 
 
 def guessable_ids(stage: Stage) -> None:

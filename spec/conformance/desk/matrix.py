@@ -136,6 +136,7 @@ class _Server:
                 words = say("cannot-start", what=self._program.command[0], why=getattr(error, "strerror", "") or error)
                 self._trouble = str(error) if isinstance(error, Absent) else words
                 raise Absent(self._trouble) from None
+            self._address = Address(HOST, self._program.port)
             self._is_running = True
 
     def _give_up(self, why: str, is_last: bool) -> None:

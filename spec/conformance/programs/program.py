@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import secrets
 import socket
 import subprocess
 import threading
@@ -17,10 +19,14 @@ from programs.family import end, family, spawn
 __all__ = ["HOST", "Absent", "Program", "Unfit", "free_port", "listens", "replace"]
 
 HOST = "127.0.0.1"
+PORTS = range(20000, 32000)
 START_SECONDS = 10.0
+SETTLE_SECONDS = 0.05
 READER_SECONDS = 1.0
 KEPT_BYTES = 4000
 KEPT_LINES = 3
+_ERROR = re.compile(r"Error\b|Exception\b|error:")
+_IN_USE = re.compile(rb"EADDRINUSE|in use", re.IGNORECASE)
 
 
 class Unfit(Exception):
@@ -43,20 +49,33 @@ class Program:
     """A server's command, in which `{host}` and `{port}` are replaced; it may be started again and again."""
 
     def __init__(self, command: Sequence[str], port: int = 0) -> None:
-        self.port = port or free_port()
-        self.command = replace(command, {"host": HOST, "port": str(self.port)})
+        self._given, self._is_fixed = list(command), bool(port)
+        self._take(port or free_port())
         self._names_port = any("{port}" in part for part in command)
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._reader: Optional[threading.Thread] = None
         self._said = b""
 
+    def _take(self, port: int) -> None:
+        self.port = port
+        self.command = replace(self._given, {"host": HOST, "port": str(port)})
+
     def start(self) -> None:
-        """Start the program and wait until it listens.
+        """Start the program and wait until it listens; on another port if somebody has just taken the one chosen.
 
         Raises:
             OSError: there is no such program.
             Absent: it does not listen; the text says why.
         """
+        try:
+            self._start()
+        except Absent:
+            if self._is_fixed or not _IN_USE.search(self._said):
+                raise
+            self._take(free_port())
+            self._start()
+
+    def _start(self) -> None:
         if listens(self.port):
             raise Absent(say("port-in-use", port=self.port))
         self._said = b""
@@ -66,7 +85,9 @@ class Program:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if listens(self.port):
-                return
+                time.sleep(SETTLE_SECONDS)
+                if not self.has_ended:  # else it is somebody else who listens
+                    return
             if self._process.poll() is not None and not family(self._process):
                 break
             time.sleep(0.03)
@@ -105,8 +126,9 @@ class Program:
 
     def _quote(self) -> str:
         """What it said last, and the last line before that sounds like an error."""
-        said = [line.strip() for line in self._said.decode("utf-8", "replace").splitlines() if line.strip()]
-        errors = [line for line in said[:-KEPT_LINES] if "error" in line.lower()][-1:]
+        said = [line.strip() for line in self._said.decode("utf-8", "replace").splitlines()]
+        said = [line for line in said if line.strip("^~ ") and not line.startswith("at ")]  # a stack says too much
+        errors = [line for line in said[:-KEPT_LINES] if _ERROR.search(line)][-1:]
         lines = errors + said[-KEPT_LINES:]
         return say("it-said", text=" / ".join(lines)) if lines else ""
 
@@ -121,9 +143,11 @@ class Program:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.create_server((HOST, 0)) as free:
-        return int(free.getsockname()[1])
+    """Return a port that nobody listens on now, of those that a system does not give away by itself."""
+    while True:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with contextlib.suppress(OSError), socket.create_server((HOST, port)):
+            return port
 
 
 def listens(port: int) -> bool:

@@ -54,7 +54,7 @@ def group(outcomes: Sequence[Outcome]) -> List[Group]:
 
 
 def _group(outcomes: List[Outcome]) -> Group:
-    return Group(outcomes[0].cause, tuple(outcomes), _mistake(outcomes))
+    return Group(outcomes[0].cause, tuple(outcomes), _mistake_of(outcomes[0]))
 
 
 def headline(one: Group) -> str:
@@ -91,23 +91,23 @@ def _key(outcome: Outcome) -> Tuple[str, ...]:
     if not cause.kind:
         return (outcome.problem or "",)
     if cause.kind == "differs" and cause.came.split(" ")[0] != cause.wanted.split(" ")[0]:
-        # A wrong name for all refusals is one cause; a refusal in the place of something else is one for each code.
+        # A wrong name for all refusals is one cause; what comes in the place of a refusal is one for each code.
         if cause.wanted.partition(" ")[2] in ("", cause.came.partition(" ")[2]):
             return ("differs", cause.came.split(" ")[0], cause.wanted.split(" ")[0])
-        return ("differs", cause.came, cause.wanted.split(" ")[0])
+        return ("differs", cause.came, cause.wanted)
     if cause.kind == "differs":
         return ("differs", cause.after, cause.came, cause.wanted, cause.detail)
     return (cause.kind, cause.after, cause.came, cause.wanted, cause.detail)
 
 
-def _mistake(outcomes: Sequence[Outcome]) -> int:
-    found = [_mistake_of(outcome) for outcome in outcomes]
-    return max(sorted(set(found)), key=found.count)
-
-
 def _mistake_of(outcome: Outcome) -> int:
     cause, about = outcome.cause, {outcome.case.id, *outcome.case.cites}
-    if cause.wanted in EVENTS and cause.after == cause.wanted and (not cause.came or cause.came.startswith("server-")):
+    if (
+        cause.kind != "ended"
+        and cause.wanted in EVENTS
+        and cause.after == cause.wanted
+        and (not cause.came or cause.came.startswith("server-"))
+    ):
         return 6
     listed: Optional[int] = next((number for number, rules in MISTAKES if about & set(rules)), None)
     return listed or 0

@@ -49,6 +49,8 @@ def judge(
     order = {case.id: at for at, case in enumerate(cases)}
     outcomes.sort(key=lambda outcome: order[outcome.case.id])
     outcomes += [judge_whole(case, outcomes) for case in checks]
+    if run.ends:
+        run.remarks.insert(0, say("restarted" if target.program else "came-back", n=run.ends))
     return Verdict(
         tuple(outcomes), run.trouble, time.monotonic() - began, tuple(run.lacks.values()), tuple(run.remarks)
     )
@@ -64,6 +66,7 @@ class _Run:
         self.trouble: Optional[str] = None
         self.lacks: Dict[str, Lack] = {}
         self.remarks: List[str] = []
+        self.ends = 0
         server_shapes = shapes.load(SPEC / "schema", "server.json")
         self._faults_of: FaultsOf = server_shapes.faults if server_shapes else lambda message: []
         self._prober = Prober(target)
@@ -154,22 +157,28 @@ class _Run:
         """If the server ended meanwhile, find the case that ended it: run again what it may have spoilt, one by one."""
         if not self._is_down or self.trouble:
             return outcomes
-        suspects = [one for one in outcomes if one.may_be_dead or one.is_skipped]
+        suspects = [one for one in outcomes if one.may_be_dead or one.is_skipped or _wants_closed(one.case)]
         heard = [one for one in suspects if one.cause.kind in ("closed", "silence")] or suspects
         if not self._revive(_named(heard), self.target.illness() or ""):
             return outcomes
         again = {one.case.id: self._alone(one.case) for one in suspects}
+        if not any(one.cause.kind == "ended" for one in again.values()):
+            self.remarks.append(say("ended-among", since=_named(heard)))
         return [again.get(one.case.id, one) for one in outcomes]
 
     def _alone(self, case: Case) -> Outcome:
         outcome = self._one(case)
+        if not self._is_down and _wants_closed(case):  # who ends closes too
+            self._is_down = self.target.illness() is not None
         if self._is_down:
             words = self.target.last_words()
             action = outcome.cause.after
             since = say("request-of", action=action, case=case.id) if action else say("bytes-of", case=case.id)
             self._revive(since, self.target.illness() or "")
             cause = Cause("ended", action, "", outcome.cause.wanted, "")
-            return outcome._replace(problem=say("ended-by", action=action) + words, cause=cause)
+            return outcome._replace(
+                problem=(say("ended-by", action=action) if action else say("ended-by-bytes")) + words, cause=cause
+            )
         return outcome
 
     def _revive(self, since: str, illness: str) -> bool:
@@ -182,8 +191,7 @@ class _Run:
                 is_back, words = False, "; %s" % error
             self._is_down = not is_back
             if is_back:
-                started = say("restarted") if self.target.program else say("came-back")
-                self.remarks.append(say("down-since", what=illness, since=since) + words + "; " + started)
+                self.ends += 1
             elif not self.trouble:
                 hint = "" if self.target.program else say("start-it")
                 self.trouble = say("down-since", what=illness, since=since) + words + hint
@@ -198,6 +206,10 @@ def _named(outcomes: Sequence[Outcome]) -> str:
         for one in outcomes[:SUSPECTS_SHOWN]
     ]
     return say("or").join(named) + (" ..." if len(outcomes) > SUSPECTS_SHOWN else "")
+
+
+def _wants_closed(case: Case) -> bool:
+    return any("closed" in step for step in case.steps)
 
 
 def _skipped(case: Case, why: str) -> Outcome:

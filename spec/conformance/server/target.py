@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Optional, Sequence
 
-from programs.program import Program
+from programs.program import HOST, Program
 from talk.address import Address, connect
 from talk.wire import Closed, Flood, Garbage, Peer, Silence, write
 from words import say
@@ -77,6 +77,7 @@ class Target:
             self.starts += 1
             self.program.stop()
             self.program.start()
+            self.addresses = (Address(HOST, self.program.port),)
             return self.illness() is None
         deadline = time.monotonic() + RETURN_SECONDS
         while time.monotonic() < deadline:

@@ -7,7 +7,7 @@ import os
 import re
 from typing import Dict, Mapping, Optional
 
-from words import english, french
+from words import english, french, usage
 
 __all__ = ["LANGUAGES", "choose", "language", "say", "wanted"]
 
@@ -28,7 +28,7 @@ def choose(code: str) -> None:
     """Speak this language from now on, in the words of argparse too."""
     global _chosen
     _chosen = code
-    vars(argparse)["_"] = lambda text: french.ARGPARSE.get(text, text) if code == "fr" else text
+    vars(argparse)["_"] = lambda text: usage.ARGPARSE.get(text, text) if code == "fr" else text
 
 
 def language() -> str:

@@ -1,10 +1,10 @@
-"""The tester's French: the same keys and values as the English table, and the words of argparse."""
+"""The tester's French: the same keys and values as the English table."""
 
 from __future__ import annotations
 
 from typing import Dict
 
-__all__ = ["ARGPARSE", "WORDS"]
+__all__ = ["WORDS"]
 
 WORDS: Dict[str, str] = {
     # petits mots
@@ -87,9 +87,11 @@ WORDS: Dict[str, str] = {
     "request-of": "`{action}` du cas {case}",
     "bytes-of": "les octets du cas {case}",
     "ended-by": "le serveur s'est arrêté à `{action}`",
+    "ended-by-bytes": "le serveur s'est arrêté à ces octets",
     "down-since": "{what} depuis {since}",
-    "restarted": "il a été relancé",
-    "came-back": "il est revenu",
+    "restarted": "le serveur s'est arrêté {n} fois et a été relancé",
+    "came-back": "le serveur n'était plus là {n} fois, et il est revenu",
+    "ended-among": "il s'est arrêté dans {since}, et dans aucun d'eux joué seul",
     "start-it": " ; laisser le testeur le lancer, et il est relancé pour le cas suivant : server -- CMD ... {{host}} "
     "{{port}}",
     "hasty": "arrêté au premier échec",
@@ -123,7 +125,7 @@ WORDS: Dict[str, str] = {
     "client-begins": "ne commence pas par client-hello mais par {what}",
     "client-from": "a {what} dans le from de client-hello",
     "client-no-name": "n'a pas de name dans client-hello",
-    "client-hurries": "envoie {action} {ms} ms après la requête d'avant, encore sans réponse ; attendu 50 ms",
+    "client-hurries": "envoie des requêtes à {ms} ms d'écart, sans attendre de réponse ; attendu 50 ms",
     "client-same-id": "emploie deux fois l'id {what}",
     "client-ends-badly": "finit mal : {what}",
     # le rapport
@@ -235,12 +237,16 @@ WORDS: Dict[str, str] = {
     "not-seconds": "pas entre 0 et 600 secondes : {text}",
     "not-port": "pas un port : {text}",
     "not-jobs": "pas entre 1 et 64 : {text}",
+    "needs-json": "il emploie des valeurs de réponses précédentes",
+    "no-lines": "il n'y a ni vecteurs ni cas qui s'appellent {name}",
     # aide
     "what-for": "Un programme respecte-t-il le protocole tchat, version 1 ?",
     "help-server": "teste un serveur",
     "help-client": "teste un client : CMD est lancé avec {{name}}, {{host}} et {{port}} remplacés, et on lui tape",
     "help-matrix": "chaque client sur chaque serveur",
     "help-check": "vérifie des messages enregistrés",
+    "help-lines": "des vecteurs ou des cas en simples lignes, pour les langages sans JSON",
+    "help-name": "un fichier de vecteurs (framing, receive, codec), ou un thème, un id, un motif de cas",
     "help-words": "où il écoute (les pairs sont répartis), et quels cas : thème, id, motif, R-...",
     "help-case": "un thème, un id, un motif, ou un R-...",
     "help-port": "le port pour {{port}} ; sinon un port libre",
@@ -264,22 +270,4 @@ WORDS: Dict[str, str] = {
     "help-scores": "joue aussi tout le test sur chaque programme",
     "help-file": "un message par ligne, après < ou > ; - est l'entrée standard",
     "help-side": "de qui sont les autres lignes",
-}
-
-ARGPARSE: Dict[str, str] = {
-    "usage: ": "usage : ",
-    "positional arguments": "arguments",
-    "options": "options",
-    "optional arguments": "options",
-    "show this help message and exit": "montre cette aide et finit",
-    "%(prog)s: error: %(message)s\n": "%(prog)s : erreur : %(message)s\n",
-    "the following arguments are required: %s": "il manque : %s",
-    "unrecognized arguments: %s": "arguments inconnus : %s",
-    "expected one argument": "un argument attendu",
-    "expected at most one argument": "au plus un argument attendu",
-    "not allowed with argument %s": "ne va pas avec l'argument %s",
-    "ambiguous option: %(option)s could match %(matches)s": "option ambiguë : %(option)s peut être %(matches)s",
-    "argument %(argument_name)s: %(message)s": "argument %(argument_name)s : %(message)s",
-    "invalid choice: %(value)r (choose from %(choices)s)": "choix inconnu : %(value)r (possibles : %(choices)s)",
-    "invalid %(type)s value: %(value)r": "valeur impossible : %(value)r",
 }
