@@ -44,13 +44,13 @@ class _Values(dict[str, object]):
         return "?"
 
 
-_OF_A_NAME = re.compile(r"\bde \{(\w+)\}")
+_OF_A_NAME = re.compile(r"\b(d|qu)e \{(\w+)\}")
 
 
 def _elided(of: re.Match[str], values: Mapping[str, object]) -> str:
-    """Return the piece of a French sentence, `de {name}` or `d'{name}`: as the name begins."""
-    first = unicodedata.normalize("NFD", str(values.get(of[1], "")))[:1].casefold()
-    return f"d'{{{of[1]}}}" if first and first in "aeiouyœæ" else of[0]
+    """Return the piece of a French sentence, `de {name}` or `d'{name}`, `que` alike: as the name begins."""
+    first = unicodedata.normalize("NFD", str(values.get(of[2], "")))[:1].casefold()
+    return f"{of[1]}'{{{of[2]}}}" if first and first in "aeiouyœæ" else of[0]
 
 
 _ENGLISH: Mapping[str, str] = {
