@@ -272,7 +272,9 @@ class Mirror:
 
     def _fits(self, message: Message | Foreign, request: Request) -> bool:
         if isinstance(message, Error):
-            return message.request in (None, request.action)
+            return message.request == request.action  # one that names nothing is blamed on no request
+        if isinstance(message, Goodbye) and message.sender is not None and not self._is_me(message.sender):
+            return False  # it is somebody else's
         if message.__class__ is not _ANSWER[type(request)]:
             return False
         sender: str | None = getattr(message, "sender", None)

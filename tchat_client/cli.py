@@ -91,7 +91,7 @@ def _options(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., 
         host = given.pop("host", None)
         if "group" in given:
             given["group"] = _group(given["group"])
-        chat = {"plain": given.pop("plain", False), "shows_all": given.pop("all", False)}
+        chat = {name: given.pop(name, None) for name in ("plain", "all", "notify")}
         options = read_options(**common, host=host, joins=joins, **chat)
         try:
             return asyncio.run(command(options, **given))
@@ -134,6 +134,11 @@ def tchat() -> None:
 @click.argument("host", metavar="[HOST[:PORT]]", required=False)
 @click.option("--join", metavar="GROUP", multiple=True, help="Join a group first; may be repeated.")
 @click.option("--all", is_flag=True, help="Show the texts of every group in full, not of the current one.")
+@click.option(
+    *("--notify", "notify"),
+    type=click.Choice(["bell", "desktop"]),
+    help="Ring, or tell the terminal's desktop, when somebody names you.",
+)
 @click.option("--plain", is_flag=True, help="No prompt, one line per event: for screen readers, dumb terminals.")
 @_options
 async def chat(options: Options) -> int:
@@ -143,7 +148,7 @@ async def chat(options: Options) -> int:
 
     state, renderer = _state(), _renderer(options)
     link = _link(options, state)
-    session = Reader(link, renderer, state, _print, options.traces, shows_all=options.shows_all)
+    session = Reader(link, renderer, state, _print, options.traces, shows_all=options.shows_all, alert=_alert(options))
     joins = [f"j;{group}" for group in options.joins]
     if not sys.stdin.isatty():
         return await run_piped(link, session, _chained(joins, read_lines()), is_json=options.is_json)
@@ -488,6 +493,20 @@ def _teller(options: Options) -> Callable[[str, str], None]:
     return tell
 
 
+def _alert(options: Options) -> Callable[[str], None] | None:
+    """Return what tells of a mention in another way than by a line; it moves no cursor."""
+    from tchat_client.sanitise import clean, clip
+
+    def alert(text: str) -> None:
+        if sys.__stdout__ is not None and sys.__stdout__.isatty():
+            # OSC 9; a digit after it would mean something else to some terminals
+            note = "\a" if options.notify == "bell" else f"\x1b]9;tchat: {clip(clean(text), 200)}\a"
+            sys.__stdout__.write(note)
+            sys.__stdout__.flush()
+
+    return alert if options.notify else None
+
+
 def _group(name: str) -> str:
     from libtchat.commands import Use, parse
 
@@ -561,6 +580,12 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
+    from tchat_client.report import language_of
+
+    if language_of(arguments).code == "fr":
+        from tchat_client.usage import speak_french
+
+        speak_french(tchat)
     try:
         return int(tchat.main(arguments, "tchat", standalone_mode=False) or 0)
     except (click.Abort, KeyboardInterrupt):

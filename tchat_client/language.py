@@ -44,13 +44,13 @@ class _Values(dict[str, object]):
         return "?"
 
 
-_OF_A_NAME = re.compile(r"\bde \{(\w+)\}")
+_OF_A_NAME = re.compile(r"\b(d|qu)e \{(\w+)\}")
 
 
 def _elided(of: re.Match[str], values: Mapping[str, object]) -> str:
-    """Return the piece of a French sentence, `de {name}` or `d'{name}`: as the name begins."""
-    first = unicodedata.normalize("NFD", str(values.get(of[1], "")))[:1].casefold()
-    return f"d'{{{of[1]}}}" if first and first in "aeiouyœæ" else of[0]
+    """Return the piece of a French sentence, `de {name}` or `d'{name}`, `que` alike: as the name begins."""
+    first = unicodedata.normalize("NFD", str(values.get(of[2], "")))[:1].casefold()
+    return f"{of[1]}'{{{of[2]}}}" if first and first in "aeiouyœæ" else of[0]
 
 
 _ENGLISH: Mapping[str, str] = {
@@ -157,7 +157,7 @@ _ENGLISH: Mapping[str, str] = {
     "foreign": "the server says: {text}",
     "garbage": "not a tchat message: {text} (is {address} a tchat server?)",
     # the prompt
-    "help.title": "Commands (text alone goes to the current group; /help kick says more about kick):",
+    "help.title": "Commands (text alone goes to the current group; Alt-Enter begins a new line; /help kick says more):",
     "help.form": "typed",
     "help.example": "example",
     "help.who": "who may",
@@ -381,7 +381,7 @@ _FRENCH: Mapping[str, str] = {
     "not-sent": "pas envoyé, il n'y a pas de connexion : la flèche haut le rappelle",
     "foreign": "le serveur dit : {text}",
     "garbage": "pas un message tchat : {text} ({address} est-il un serveur tchat ?)",
-    "help.title": "Commandes (le texte seul va au groupe courant ; /help kick en dit plus sur kick) :",
+    "help.title": "Commandes (texte seul : au groupe courant ; Alt-Entrée : nouvelle ligne ; /help kick en dit plus) :",
     "help.form": "forme",
     "help.example": "exemple",
     "help.who": "qui peut",

@@ -249,7 +249,8 @@ class Link:
             Lost: the connection went before.
             NoReply: none came in time.
         """
-        seconds = self.times.answer_seconds if seconds is None else seconds
+        if seconds is None:  # many other servers answer some requests never
+            seconds = self.times.answer_seconds if self.is_ours else min(1.0, self.times.answer_seconds)
         if self._cause is not None:
             raise self._cause
         sent = self.send(request, quiet=quiet)
@@ -368,7 +369,8 @@ class Link:
             self._resolve(id, notice.message)
             if notice.quiet and isinstance(notice.message, Error):
                 self._rest(patience(notice.message.retry_after))
-        if isinstance(message, Foreign) and not self.is_ours and self._waiting:
+        is_nameless = isinstance(message, Error) and message.request is None and message.id is None
+        if (isinstance(message, Foreign) or is_nameless) and not self.is_ours and self._waiting:
             self._resolve(next(iter(self._waiting)), message)
         return notices
 
@@ -470,7 +472,7 @@ class Link:
             self.watcher.heard(lost)
 
     def _check_answered(self, request: Request) -> None:
-        if request.id is not None and self.is_open and self.mirror.is_pending(request.id):
+        if self.is_ours and request.id is not None and self.is_open and self.mirror.is_pending(request.id):
             self.watcher.unconfirmed(request)
 
     def _trace_in(self, data: bytes) -> None:

@@ -35,6 +35,7 @@ class Options:
     is_json: bool
     is_plain: bool
     shows_all: bool
+    notify: str | None
     joins: tuple[str, ...]
     dialect: str | None = None
 
@@ -53,8 +54,9 @@ def read_options(
     json: bool,
     host: str | None,
     joins: tuple[str, ...],
-    plain: bool,
-    shows_all: bool,
+    plain: bool | None,
+    all: bool | None,
+    notify: str | None,
     dialect: str | None,
 ) -> Options:
     """Put together what was asked for: the command line, then the environment, then the config file."""
@@ -77,8 +79,9 @@ def read_options(
         timeout=parse_duration(timeout),
         traces=trace,
         is_json=json,
-        is_plain=plain or bool(found.get("plain")),
-        shows_all=shows_all or bool(found.get("all")),
+        is_plain=bool(plain or found.get("plain")),
+        shows_all=bool(all or found.get("all")),
+        notify=notify or found.get("notify"),
         joins=joins or tuple(found.get("join") or ()),
         dialect=dialect,
     )

@@ -13,7 +13,7 @@ from attrs import define
 from libtchat.message.reply import Error
 from libtchat.message.request import Register, Request
 from libtchat.mirror import Heard, Notice
-from tchat_client.errors import Misused
+from tchat_client.errors import Misused, NoReply
 from tchat_client.lasting import last
 from tchat_client.link import Link
 from tchat_client.reader import Reader
@@ -30,7 +30,11 @@ class _Piped(Session):
         if isinstance(request, Register) and not request.password:
             await self.new_password()
         else:
-            await self.link.ask(request)
+            try:
+                await self.link.ask(request)
+            except NoReply:
+                if self.link.is_ours:
+                    raise
 
 
 @define(eq=False, kw_only=True)

@@ -1,54 +1,39 @@
 """The interactive session: a prompt with completion, history and a toolbar, below lines that arrive meanwhile.
 
-The only module that imports prompt_toolkit. What a line does and how things look is the session's and the renderer's.
+What a line does and how things look is the session's and the renderer's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application
-from prompt_toolkit.application.current import get_app_or_none
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
 from prompt_toolkit.input import Input
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from libtchat.message.reply import Error
-from libtchat.mirror import Mirror, View
-from tchat_client.completion import candidates
+from libtchat.mirror import View
 from tchat_client.history import history_at
+from tchat_client.keys import Tab, Typing
 from tchat_client.link import Link, Offline, Online, Status
+from tchat_client.measure import clip, wrap
 from tchat_client.reader import Reader
-from tchat_client.sanitise import clean, clip
+from tchat_client.sanitise import clean
 
 __all__ = ["Prompt", "run_prompt"]
 
 _NARROW_COLUMNS = 40
+_INDENT = " " * len("10:41 ")
 
 
 class _Interrupted(Exception):
     """The prompt has to make room for a question."""
-
-
-class _Completer(Completer):
-    """Offers what `completion` finds."""
-
-    def __init__(self, mirror: Mirror) -> None:
-        self.mirror = mirror
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        """Yield what the word under the cursor may become."""
-        fragment, words = candidates(document.text_before_cursor, self.mirror)
-        for word in words:
-            yield Completion(word, start_position=-len(fragment))
 
 
 class Prompt(Reader):
@@ -57,20 +42,22 @@ class Prompt(Reader):
     def __init__(
         self, session: Reader, *, history: Path | None, input: Input | None = None, output: Output | None = None
     ) -> None:
-        common = (session.link, session.renderer, session.state, session.write, session.traces)
-        super().__init__(*common, shows_all=session.shows_all)
+        self._print = session.write
+        common = (session.link, session.renderer, session.state, self._write, session.traces)
+        super().__init__(*common, shows_all=session.shows_all, alert=session.alert)
+        self.renderer.keeps_lines = True
         kept = history_at(history)
-        self._again_at = 0.0
+        self._typing = Typing(lambda: self.write(self.renderer.language.text("quit-again")))
         self._retry_at = 0.0
         self._questions: asyncio.Queue[tuple[str, asyncio.Future[str | None]]] = asyncio.Queue()
         depth = None if session.renderer.is_coloured else ColorDepth.DEPTH_1_BIT
         self._editor: PromptSession[str] = PromptSession(
             message=self._message,
-            completer=_Completer(session.link.mirror),
+            completer=Tab(session.link.mirror),
             complete_while_typing=False,
             complete_style=CompleteStyle.READLINE_LIKE,
             bottom_toolbar=self._toolbar,
-            key_bindings=self._keys(),
+            key_bindings=self._typing.bindings,
             history=kept,
             erase_when_done=True,
             refresh_interval=1.0,
@@ -144,8 +131,8 @@ class Prompt(Reader):
     _unsent = ""
 
     async def _entered(self, text: str) -> bool:
-        lines = text.splitlines()
-        if len(lines) < 2:
+        lines, is_pasted, self._typing.is_pasted = text.splitlines(), self._typing.is_pasted, False
+        if len(lines) < 2 or not is_pasted:
             return await self.line(text)
         answer = await self._ask(self.renderer.language.text("paste", count=len(lines)), is_secret=False)
         choice = (answer or "n").strip().casefold()[:1]
@@ -216,8 +203,19 @@ class Prompt(Reader):
             app.invalidate()
 
     def _columns(self) -> int:
-        app = get_app_or_none()
-        return 80 if app is None else app.output.get_size().columns
+        return self._editor.app.output.get_size().columns
+
+    def _write(self, text: str) -> None:
+        """Print one line, or the lines of one text, broken where the terminal ends."""
+        columns = self._columns()
+        self._print(wrap(text, columns, _INDENT if columns >= _NARROW_COLUMNS else "  "))
+
+    def clear(self) -> None:
+        """Empty the screen."""
+        output = self._editor.app.output
+        output.erase_screen()
+        output.cursor_goto(0, 0)
+        output.flush()
 
     def _message(self) -> str:
         if self._columns() < _NARROW_COLUMNS:
@@ -246,22 +244,6 @@ class Prompt(Reader):
         if self.link.round_trip_seconds is not None and isinstance(self.last_status, Online):
             parts.append(f"{self.link.round_trip_seconds * 1000:.0f} ms")
         return " " + clip("   ".join(parts), self._columns() - 1)
-
-    def _keys(self) -> KeyBindings:
-        keys = KeyBindings()
-
-        @keys.add("c-c")
-        def _(event: KeyPressEvent) -> None:
-            now = asyncio.get_running_loop().time()
-            if event.current_buffer.text:
-                event.current_buffer.reset()
-            elif now - self._again_at < 3:
-                event.app.exit(exception=EOFError)
-            else:
-                self._again_at = now
-                self.write(self.renderer.language.text("quit-again"))
-
-        return keys
 
 
 def _unread(view: View, mentions: int) -> str:

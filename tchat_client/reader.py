@@ -14,7 +14,7 @@ from attrs import define, field
 from libtchat.commands import LocalAction, More, Mute, Search, Unmute
 from libtchat.message.event import Event, Said
 from libtchat.message.names import Key, group_key, user_key
-from libtchat.message.reply import Error, Foreign, Message, Messages, States
+from libtchat.message.reply import DirectMessage, Error, Foreign, Message, Messages, States
 from libtchat.message.request import ListMessages, ListStates, Request
 from libtchat.mirror import Heard, NoAnswer, Notice, View
 from tchat_client.errors import LinkError
@@ -37,10 +37,12 @@ class Reader(Session):
 
     Attributes:
         shows_all: the texts of every group are shown in full, not of the current one only.
+        alert: tells in another way that somebody named this user, or wrote to nobody else.
         mentions: how many unread texts name this user, by group.
     """
 
     shows_all: bool = False
+    alert: Callable[[str], None] | None = None
     reading: Reading = field(factory=Reading)
     mentions: dict[Key, int] = field(factory=dict)
     _asked: dict[str, Take] = field(factory=dict)
@@ -178,8 +180,11 @@ class Reader(Session):
         mirror = self.link.mirror
         for notice in notices:
             event = notice.message if isinstance(notice, Heard) else None
+            if isinstance(event, DirectMessage):
+                self._alert(event)
             if not isinstance(event, Event):
                 continue
+            self._alert(event)
             view = mirror.groups[group_key(event.group)]
             if self.shows_all or not view.unread or mirror.current in (None, group_key(event.group)):
                 self.reading.saw(event.group, event.seq)
@@ -187,6 +192,15 @@ class Reader(Session):
         if notices and time - self._kept_at > _KEEP_SECONDS:
             self._kept_at = time
             self.keep()
+
+    def _alert(self, message: Event | DirectMessage) -> None:
+        """Tell somebody who asked for it, and may look elsewhere, about a mention."""
+        if self.alert is None or self._is_me(message.sender) or user_key(message.sender) in self.reading.muted:
+            return
+        if isinstance(message, DirectMessage):
+            self.alert(f"{message.sender}: {message.msg}")
+        elif isinstance(message, Said) and self.renderer.mentions_me(message.msg) and not self._is_muted(message):
+            self.alert(f"{message.group}, {message.sender}: {message.msg}")
 
     def keep(self) -> None:
         """Keep what was read for the next session."""

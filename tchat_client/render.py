@@ -37,6 +37,7 @@ from libtchat.message.reply import (
 )
 from libtchat.message.request import Hello, ListMessages, ListStates, Request
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
+from libtchat.wire.lenient import UNSAID_CODE
 from tchat_client.errors import HelloRefused, LinkError
 from tchat_client.language import Language
 from tchat_client.sanitise import clean, clip
@@ -63,6 +64,7 @@ class Renderer:
         groups: names of groups that there are, to tell a typo.
         round_trip_ms: of the last ping, None before one was answered.
         more_form: what shows older entries, "" if that is a command with a number.
+        keeps_lines: a text's own lines stay lines, for somebody who indents them; else a line is one event.
     """
 
     language: Language
@@ -73,6 +75,7 @@ class Renderer:
     groups: tuple[str, ...] = ()
     round_trip_ms: int | None = None
     more_form: str = ""
+    keeps_lines: bool = False
     _day: date | None = None
     _entering: set[Key] = field(factory=set)
 
@@ -132,6 +135,8 @@ class Renderer:
             if (value := getattr(error, name)) not in (None, "")
         }
         variants = () if request is None or isinstance(request, Hello) else ("near", request.action, "asked")
+        if error.code == UNSAID_CODE and error.msg:
+            return clean(error.msg)  # another server's own sentence
         for key in (*(f"error.{error.code}.{variant}" for variant in variants), f"error.{error.code}", "error"):
             if key in self.language and all(known.get(name) for name in _names_in(self.language.sentences[key])):
                 return clean(f"{self.language.text(key, **known)} ({error.code})")
@@ -231,6 +236,8 @@ class Renderer:
                 return [self.problem(self.language.text("garbage", text=clip(text, 200), address=self.address), now)]
             case Foreign(text=text):
                 return [self.status(self.language.text("foreign", text=text), now)]
+            case Goodbye(sender=str() as name) if not self._is_me(name):
+                return [f"{time} * {self._say('disconnect', name=name)}"]
             case Goodbye(sender=None) if request is None:
                 return [self.status(self.language.text("server-stops"), now)]
             case Error():
@@ -301,7 +308,7 @@ class Renderer:
 
     def _speech(self, sender: str, text: str, *, to: str = "") -> str:
         name = self._paint(clean(sender), _nick_colour(sender))
-        said = clean(text)
+        said = "\n".join(map(clean, text.splitlines())) if self.keeps_lines else clean(text)
         is_mention = not self._is_me(sender) and self.mentions_me(said)
         if said.startswith(_ME) and not to:
             return f"{'» ' * is_mention}• {name} {said.removeprefix(_ME)}"

@@ -13,12 +13,12 @@ from tchat_client.language import Language, choose
 from tchat_client.render import Renderer
 from tchat_client.sanitise import json_line
 
-__all__ = ["complain", "tell"]
+__all__ = ["complain", "language_of", "tell"]
 
 
 def tell(arguments: Sequence[str], problem: LinkError | HelloRefused | Refusal | CommandError) -> int:
     """Print one line for what ended the command; return the exit code."""
-    renderer = Renderer(_language_of(arguments))
+    renderer = Renderer(language_of(arguments))
     if isinstance(problem, LinkError):
         complain(arguments, problem.key, renderer.failure(problem))
         return problem.exit_code
@@ -42,10 +42,10 @@ def complain(arguments: Sequence[str], code: str, text: str) -> None:
     if "--json" in arguments:
         _print(json_line({"action": "error", "code": code, "msg": text}))
     else:
-        _print(_language_of(arguments).text("error-prefix", text=text))
+        _print(language_of(arguments).text("error-prefix", text=text))
 
 
-def _language_of(arguments: Sequence[str]) -> Language:
+def language_of(arguments: Sequence[str]) -> Language:
     """Return the language for a complaint, which may be about the options themselves."""
     return choose(_value_of(arguments, "--lang"), os.environ)
 

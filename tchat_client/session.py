@@ -117,7 +117,9 @@ class Session(Watcher):
                 self.link.send_raw(text)
             case Me():
                 self.complain(language.text("problem.no-group"))
-            case More() | Search() | Clear() | Mute() | Unmute():
+            case Clear():
+                self.clear()
+            case More() | Search() | Mute() | Unmute():
                 self.complain(language.text("interactive-only", form=unparse(action)))
             case Trace(on=on):
                 self.traces = on
@@ -127,6 +129,9 @@ class Session(Watcher):
         """Make a group the current one."""
         self.link.mirror.focus(view.name)
         self.write(self.renderer.status(self.renderer.language.text("use", group=view.name), now()))
+
+    def clear(self) -> None:
+        """Empty the screen, if there is one."""
 
     def complain(self, text: str) -> None:
         """Say what went wrong with a line."""

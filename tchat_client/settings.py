@@ -29,6 +29,7 @@ _CONFIG_KEYS: Mapping[str, type] = {
     "password_file": str,
     "plain": bool,
     "all": bool,
+    "notify": str,
     "join": list,
 }
 _TYPES: Mapping[type, str] = {str: '"..."', bool: "true | false", list: '["...", ...]'}

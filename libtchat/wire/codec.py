@@ -13,13 +13,8 @@ from typing import Any
 
 from libtchat.message.errors import ErrorCode, ProtocolError, Violation
 from libtchat.message.event import EVENTS, Event, Said
-from libtchat.message.limits import (
-    MAX_DEPTH,
-    MAX_ID_BYTES,
-    MAX_PAGE_ENTRIES,
-    MAX_REASON_BYTES,
-)
-from libtchat.message.reply import REPLIES, Foreign, Message, Messages, PresenceNotice, States
+from libtchat.message.limits import MAX_DEPTH, MAX_ID_BYTES, MAX_PAGE_ENTRIES, MAX_REASON_BYTES
+from libtchat.message.reply import REPLIES, Foreign, Goodbye, Message, Messages, PresenceNotice, States
 from libtchat.message.request import (
     REQUESTS,
     Broadcast,
@@ -39,7 +34,7 @@ from libtchat.message.request import (
 from libtchat.wire import strict_json
 from libtchat.wire.fields import FROM, Shape, is_text, shape_of
 from libtchat.wire.lenient import text_of, translate
-from libtchat.wire.spelling import ACTIONS, WRAPPER, read_fields, read_privacy
+from libtchat.wire.spelling import ACTIONS, FIELDS, WRAPPER, read_fields, read_privacy
 from libtchat.wire.wording import describe, describe_page
 
 __all__ = [
@@ -58,9 +53,8 @@ __all__ = [
 
 
 WHO: Mapping[type[Request], tuple[str, ...]] = {
-    **dict.fromkeys(REQUESTS.values(), ("sender", "from")),
-    Hello: ("from", "name"),
-    **dict.fromkeys((Tell, Broadcast, ListUsers, Quit, ReportError), ("from",)),
+    **dict.fromkeys(REQUESTS.values(), ("sender", "from", "name")),
+    **dict.fromkeys((Hello, Tell, Broadcast, ListUsers, Quit, ReportError), ("from", "sender", "name")),
     ListGroups: ("name", "sender", "from"),
     Ping: (),
 }
@@ -126,6 +120,8 @@ def encode_request(request: Request) -> bytes:
     found = {"action": request.action, **shape_of(type(request)).write(request)}
     if (who := found.pop("sender", None)) is not None:
         found.update(dict.fromkeys(WHO[type(request)], who))
+    if (about := found.get("dest", found.get("to"))) is not None:
+        found["dest"] = found["to"] = about
     return strict_json.dumps(found)
 
 
@@ -208,7 +204,7 @@ def read_message(frame: bytes) -> Message | Foreign:
     try:
         found = json.loads(raw)
         if isinstance(found, dict):
-            text = text_of(found)
+            text = text_of(found, with_list=True)
             message = _read_message(translate(found), has_escapes=True)
             if (unnumbered := _unnumbered(message)) is None:
                 return message
@@ -283,7 +279,7 @@ def _read_message(found: dict[str, Any], has_escapes: bool) -> Message:
         kind = PresenceNotice
     if None in found.values():
         found = {name: value for name, value in found.items() if value is not None}
-    read_fields(found, FROM)
+    read_fields(found, (("sender", FIELDS["sender"]),) if kind is Goodbye else FROM)  # others tell so who has gone
     message: Message = shape_of(kind).read(found, has_escapes)
     return message
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from libtchat.message.errors import ErrorCode, Violation
-from libtchat.message.reply import Foreign, Message
+from libtchat.message.reply import Foreign, Message, Welcome
 from libtchat.message.request import Request
 from libtchat.wire.codec import action_of, decode_request, encode_request, read_message
 from libtchat.wire.framing import FrameFault, Framer
 from libtchat.wire.glance import read_requests
+from libtchat.wire.manner import Manner
 from libtchat.wire.spelling import ACTIONS
 
 __all__ = ["CRLF", "ClientEnd", "ServerEnd"]
@@ -118,6 +119,7 @@ class ClientEnd:
     def __init__(self) -> None:
         self._framer = Framer(_MAX_SERVER_FRAME_BYTES, max_garbage_runs=2**31)
         self.broken = False
+        self._manner: Manner | None = Manner()
 
     @property
     def mid_frame(self) -> bool:
@@ -130,6 +132,7 @@ class ClientEnd:
         for frame in self._framer.receive(data):
             if isinstance(frame, bytes):
                 messages.append(read_message(frame))
+                self._notice(frame, messages[-1])
             else:
                 self.broken = self.broken or frame.fatal
                 messages.append(Foreign(f"the server sent what is no message: {frame.detail}", ""))
@@ -137,4 +140,12 @@ class ClientEnd:
 
     def send(self, request: Request) -> bytes:
         """Return the bytes to send for one request: one write, ended by LF (R-client-newline)."""
-        return encode_request(request) + b"\n"
+        data = encode_request(request)
+        return (data if self._manner is None else self._manner.write(data)) + b"\n"
+
+    def _notice(self, frame: bytes, message: Message | Foreign) -> None:
+        """Learn how a server writes until its welcome shows that it is one of this protocol."""
+        if isinstance(message, Welcome) and message.version >= 1:
+            self._manner = None
+        if self._manner is not None:
+            self._manner.see(frame.decode("utf-8", "replace"))

@@ -13,17 +13,20 @@ from libtchat.message.event import EVENTS
 from libtchat.message.reply import REPLIES
 from libtchat.wire.spelling import ACTIONS, FIELDS, LISTS, WRAPPER, read_fields
 
-__all__ = ["text_of", "translate"]
+__all__ = ["UNSAID_CODE", "text_of", "translate"]
 
 _PREFIXES = ("server-", "client-", "group-")
 _ACTIONS = {**EVENTS, **REPLIES}
 _FIELDS = tuple((name, others) for name, others in FIELDS.items() if name not in ("to", "dest"))
 _NAME_FIELDS = ("name", "sender", "from", "user", "group", "groupe")
 
+UNSAID_CODE = "failed"
+"""The code of an error in which another server names none."""
+
 # What others leave out, and what then stands there: nothing depends on it.
 _UNSAID: Mapping[str, Any] = {"seq": 0, "ts": "", "version": 0, "server": "", "token": "", "reason": "", "more": False}
 _UNSAID_OF: Mapping[str, Mapping[str, Any]] = {
-    "error": {"code": "failed"},
+    "error": {"code": UNSAID_CODE},
     "members": {"online": []},
 }
 
@@ -48,10 +51,16 @@ def translate(found: Mapping[str, Any]) -> dict[str, Any]:
     return {**_UNSAID, **_UNSAID_OF.get(action, {}), **said, "action": action}
 
 
-def text_of(found: Mapping[str, Any]) -> str | None:
-    """Return the text that *found* has for people, if it has one."""
+def text_of(found: Mapping[str, Any], *, with_list: bool = False) -> str | None:
+    """Return the text that *found* has for people, if it has one; *with_list*: and the names of a list beside it."""
+    inside = found.get(WRAPPER)
+    found = inside if isinstance(inside, dict) else found
     texts = (found.get(name) for name in ("msg", *FIELDS["msg"], "error"))
-    return next((text for text in texts if isinstance(text, str) and text), None)
+    text = next((text for text in texts if isinstance(text, str) and text), None)
+    names = [name for name in map(_name, _entries(found) or ()) if isinstance(name, str)] if with_list else []
+    if text and all(name in text for name in names):
+        return text
+    return f"{text}: {', '.join(names)}" if text else ", ".join(names) or None
 
 
 def _action(action: Any) -> str | None:

@@ -66,6 +66,7 @@ def test_a_value_is_never_taken_for_a_template() -> None:
     [
         ("password", {"name": "alice"}, "mot de passe d'alice : "),
         ("password", {"name": "bob"}, "mot de passe de bob : "),
+        ("server-hello.plain", {"address": "a:1", "name": "alice"}, "Connecté à a:1 en tant qu'alice."),
         ("unban", {"sender": "bob", "dest": "Élise"}, "bob a levé le bannissement d'Élise"),
         ("unban", {"sender": "parle de alice", "dest": "yves"}, "parle de alice a levé le bannissement d'yves"),
     ],

@@ -129,7 +129,7 @@ def test_hello_is_said_first_with_the_name_and_the_token_kept() -> None:
 
     seen = talk(serve, client, token="old")
     assert hellos[0].pop("id")
-    assert hellos == [{"action": "client-hello", "from": "alice", "name": "alice", "token": "old"}]
+    assert hellos == [{"action": "client-hello", "from": "alice", "sender": "alice", "name": "alice", "token": "old"}]
     assert seen.tokens == ["T"]
 
 

@@ -45,7 +45,7 @@ class Person:
         )
         return done.stdout
 
-    def sit_down(self, *options: str, columns: int = 100) -> Terminal:
+    def sit_down(self, *options: str, columns: int = 150) -> Terminal:
         place = self.directory / f"{self.name}{len(self.opened)}"
         state = str(self.directory / "state")
         options = (self.server.address, "--name", self.name, *options)
@@ -189,3 +189,36 @@ def test_two_sessions_keep_the_further_one() -> None:
     assert Reading.of({"group": 1, "read": {"a": -1, "b": True, "c": 7}, "muted": [1, "x"]}) == Reading(
         "", {"c": 7}, ["x"]
     )
+
+
+def test_lines_are_lines_and_wide_letters_fit(people: dict[str, Person]) -> None:
+    day_one(people, "six")
+    ada, bo = people["ada"], people["bo"]
+    terminal = ada.sit_down(columns=50)
+    terminal.type("premier", "M-Enter")
+    terminal.type("second", "Enter")
+    terminal.shows(f"{ada.name}: premier\n      second\n")
+    bo.pipe(f"bg;six;{' '.join(['漢字かな'] * 12)}")
+    screen = terminal.shows("かな\n")
+    rows = [row for row in screen.splitlines() if "漢字" in row]
+    assert all(row.startswith("      ") for row in rows[1:])
+    assert all(row.endswith("かな") for row in rows)
+    assert sum(row.count("漢字かな") for row in rows) == 12
+
+
+@pytest.mark.parametrize(("how", "sent"), [("bell", b"\a"), ("desktop", b"\x1b]9;tchat: seven, ")])
+def test_a_mention_is_told_in_the_way_that_was_asked_for(people: dict[str, Person], how: str, sent: bytes) -> None:
+    ada, bo = people["ada"], people["bo"]
+    bo.pipe(f"cg;{how}", f"cg;{how}-other")
+    ada.pipe(f"j;{how}", f"j;{how}-other")
+    terminal = ada.sit_down("--notify", how)
+    told = ada.directory / "told"
+    terminal.tmux("pipe-pane", f"cat > {told}")
+    bo.pipe(f"bg;{how};nothing for you")
+    terminal.shows("nothing for you")
+    assert sent.replace(b"seven", how.encode()) not in told.read_bytes()
+    bo.pipe(f"bg;{how};you, {ada.name}")
+    terminal.shows(f"you, {ada.name}")
+    bo.pipe(f"bg;{how};the end")
+    terminal.shows("the end")
+    assert sent.replace(b"seven", how.encode()) in told.read_bytes()

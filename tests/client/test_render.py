@@ -131,7 +131,7 @@ LINES = [
     (
         Welcome("alice", 1, "tchat-server 0.1.0", "t"),
         "14:05 -- Connected to 127.0.0.1:8080 as alice.",
-        "14:05 -- Connecté à 127.0.0.1:8080 en tant que alice.",
+        "14:05 -- Connecté à 127.0.0.1:8080 en tant qu'alice.",
     ),
 ]
 

@@ -31,8 +31,8 @@ def terminals(tmp_path: Path) -> Iterator[dict[str, Terminal]]:
 
 
 def test_a_conversation_of_two(server: Server, tmp_path: Path, terminals: dict[str, Terminal]) -> None:
-    alice = terminals["alice"] = Terminal(tmp_path / "alice", server.address, "--name", "alice")
-    bob = terminals["bob"] = Terminal(tmp_path / "bob", server.address, "--name", "bob", "--lang", "fr")
+    alice = terminals["alice"] = Terminal(tmp_path / "alice", server.address, "--name", "alice", columns=130)
+    bob = terminals["bob"] = Terminal(tmp_path / "bob", server.address, "--name", "bob", "--lang", "fr", columns=130)
     alice.shows(f"Connected to {server.address} as alice", "online")
     bob.shows("en tant que bob", "en ligne")
 
@@ -155,9 +155,9 @@ def test_typing_goes_on_under_a_flood(server: Server, tmp_path: Path, terminals:
 def test_a_narrow_and_a_resized_terminal_work(server: Server, tmp_path: Path, terminals: dict[str, Terminal]) -> None:
     ned = terminals["ned"] = Terminal(tmp_path / "ned", server.address, "--name", "ned", columns=20, lines=8)
     ned.enter("cg;narrow")
-    ned.shows("you created narrow", "\n>")
+    ned.shows("-- you\n  created narrow", "\n>")
     ned.enter("a text that is longer than the terminal is wide")
-    ned.shows("ned: a text that is longer than the terminal is wide")
+    ned.shows("narrow  ned: a\n  text that is\n  longer than the\n  terminal is wide\n")
     ned.tmux("resize-window", "-x", "100", "-y", "30")
     ned.shows("ned [narrow]>", f"{server.address} online   narrow")
     ned.type("", "C-d")

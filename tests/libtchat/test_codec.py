@@ -176,9 +176,9 @@ def test_lists_and_reasons_are_written_even_when_they_are_empty() -> None:
 @pytest.mark.parametrize(
     ("request_", "who"),
     [
-        (Hello("alice"), {"from", "name"}),
-        (ListUsers("alice"), {"from"}),
-        (Create("alice", "wob"), {"sender", "from"}),
+        (Hello("alice"), {"from", "name", "sender"}),
+        (ListUsers("alice"), {"from", "name", "sender"}),
+        (Create("alice", "wob"), {"sender", "from", "name"}),
         (REQUESTS["groups"]("alice"), {"name", "sender", "from"}),  # type: ignore[call-arg]
         (Ping(), set()),
         (Hello(), set()),

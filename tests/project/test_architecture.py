@@ -44,20 +44,20 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_client": (
         *(
-            "errors private reading sanitise",
+            "errors measure private reading sanitise",
             "address history introduction language patience",
             "page_words render settings",
             "bridge completion learn report",
             "link",
             "options script search session",
         ),
-        *("lasting reader", "piped prompt", "cli", "__main__"),
+        *("keys lasting reader usage", "piped prompt", "cli", "__main__"),
     ),
     # and inside a room
     "libtchat.message": ("value", "errors event limits request", "names reply"),
     "libtchat.wire": (
         "framing redaction spelling strict_json wording",
-        "fields lenient",
+        "fields lenient manner",
         "codec snapshot",
         "glance",
         "connection",
@@ -131,7 +131,10 @@ OUTSIDE = {
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},
     "tchat_client.history": {"attrs", "prompt_toolkit"},
+    "tchat_client.keys": {"attrs", "prompt_toolkit"},
+    "tchat_client.measure": {"attrs", "wcwidth"},
     "tchat_client.prompt": {"attrs", "prompt_toolkit"},
+    "tchat_client.usage": {"attrs", "click"},
     "tchat_client.settings": {"attrs", "platformdirs"},
     CONFORMANCE: set(),
 }

@@ -37,6 +37,17 @@ def test_the_screenshot_is_what_the_client_shows_now() -> None:
     assert draw(text) == (DOCS / "session.svg").read_text("utf-8"), "run python docs/screenshot.py"
 
 
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_the_second_day_is_what_the_client_shows_now() -> None:
+    from docs.second_day import TEXT, play
+
+    wanted = TEXT.read_text("utf-8")
+    for _ in range(3):  # a picture may be taken while the terminal is drawn
+        if (text := play()) == wanted:
+            break
+    assert text == wanted, "run python docs/second_day.py"
+
+
 # -- docs/json.md
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from libtchat.message.request import Request
+from libtchat.message.request import Request, Tell
 from libtchat.wire.codec import WHO, Violation, decode_request, encode_request
 from libtchat.wire.connection import ClientEnd
 from libtchat.wire.framing import FrameFault, Framer
@@ -31,6 +31,7 @@ def canonical(request: Request) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(encode_request(request))
     for key in WHO[type(request)][1:]:
         found.pop(key, None)
+    found.pop("dest" if isinstance(request, Tell) else "to", None)
     return found
 
 

@@ -1,0 +1,166 @@
+"""The usage of the command line in French: click's own sentences and ours, by their English.
+
+click takes its sentences from `gettext`, which would want a compiled catalogue on the disk; they are taken from this
+table instead. What is not in it stays English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+import click
+from click import core, decorators, exceptions, formatting, parser, types
+
+__all__ = ["FRENCH", "speak_french"]
+
+FRENCH: Mapping[str, str] = {
+    # click's
+    "Usage:": "Usage :",
+    "Usage: ": "Usage : ",
+    "Options": "Options",
+    "Commands": "Commandes",
+    "Positional arguments": "Arguments",
+    "Show this message and exit.": "Afficher ceci et s'arrêter.",
+    "Show the version and exit.": "Afficher la version et s'arrêter.",
+    "default: {default}": "défaut : {default}",
+    "required": "obligatoire",
+    "Missing argument": "il manque l'argument",
+    "Missing option": "il manque l'option",
+    "Missing parameter": "il manque le paramètre",
+    "Missing command.": "il manque une commande.",
+    "No such option {name!r}.": "il n'y a pas d'option {name!r}.",
+    "No such option: {name}": "il n'y a pas d'option {name}",
+    "No such command {name!r}.": "il n'y a pas de commande {name!r}.",
+    "Did you mean {possibility}?": "Vouliez-vous dire {possibility} ?",
+    "(Did you mean one of: {possibilities}?)": "(Vouliez-vous dire : {possibilities} ?)",
+    "(Possible options: {possibilities})": "(Vouliez-vous dire : {possibilities} ?)",
+    "Got unexpected extra argument ({args})": "un argument de trop ({args})",
+    "Got unexpected extra arguments ({args})": "des arguments de trop ({args})",
+    "Invalid value: {message}": "valeur incorrecte : {message}",
+    "Invalid value for {param_hint}: {message}": "valeur incorrecte pour {param_hint} : {message}",
+    "Option {name!r} requires an argument.": "l'option {name!r} attend une valeur.",
+    "Option {name!r} does not take a value.": "l'option {name!r} n'attend pas de valeur.",
+    "{value} is not in the range {range}.": "{value} n'est pas dans l'intervalle {range}.",
+    "{value!r} is not a valid {number_type}.": "{value!r} n'est pas un nombre ({number_type}).",
+    "{value!r} is not {choice}.": "{value!r} n'est pas {choice}.",
+    "{value!r} is not one of {choices}.": "{value!r} n'est pas parmi {choices}.",
+    "{value!r} is not a valid boolean. Recognized values: {states}": "{value!r} n'est ni oui ni non : {states}",
+    # ours: what stands for a value
+    "GROUP": "GROUPE",
+    "TEXT": "TEXTE",
+    "LINE": "LIGNE",
+    "NAME": "NOM",
+    "FILE": "FICHIER",
+    "TIME": "DURÉE",
+    "HOST:PORT": "HÔTE:PORT",
+    "[HOST[:PORT]]": "[HÔTE[:PORT]]",
+    "en|fr": "en|fr",
+    "COMMAND [ARGS]...": "COMMANDE [ARGUMENTS]...",
+    # ours: commands
+    "Chat in groups, or send and read from scripts.\n\nWithout a command: `tchat [HOST[:PORT]]` opens a session, or "
+    "runs the lines of a pipe.": "Discuter en groupes, ou envoyer et lire depuis des scripts.\n\nSans commande : "
+    "`tchat [HÔTE[:PORT]]` ouvre une session, ou exécute les lignes d'un tube.",
+    "Open a session (the default).": "Ouvrir une session (par défaut).",
+    "Open a session with the server at HOST:PORT; with a pipe as input run its lines and end.": "Ouvrir une session "
+    "avec le serveur à HÔTE:PORT ; avec un tube en entrée, exécuter ses lignes et s'arrêter.",
+    "Send TEXT, or what is piped in, to GROUP.": "Envoyer TEXTE, ou ce qui vient d'un tube, à GROUPE.",
+    "Do one command of the course, such as 'kick;wob;bob;spam'.": "Exécuter une commande du cours, par exemple "
+    "'kick;wob;bob;spam'.",
+    "List the groups you can see.": "Lister les groupes que vous pouvez voir.",
+    "List who is in GROUP.": "Lister les membres de GROUPE.",
+    "Show the last texts of GROUP.": "Afficher les derniers textes de GROUPE.",
+    "Show what happened in GROUP: who came, went, was invited, kicked, banned.": "Afficher ce qui s'est passé dans "
+    "GROUPE : arrivées, départs, invitations, exclusions.",
+    "Show what happens in GROUP as it happens.": "Afficher ce qui se passe dans GROUPE à mesure.",
+    "Measure the round trip; for health checks.": "Mesurer l'aller-retour, pour la surveillance.",
+    # ours: options
+    "Where the server is.": "Où est le serveur.",
+    "Your name.": "Votre nom.",
+    "The language of what is shown.": "La langue de ce qui est affiché.",
+    "Encrypt, and check the server.": "Chiffrer, et vérifier le serveur.",
+    "Who may vouch for the server (PEM).": "Qui peut se porter garant du serveur (PEM).",
+    "The password of your name (or TCHAT_PASSWORD).": "Le mot de passe de votre nom (ou TCHAT_PASSWORD).",
+    "How long to wait for an answer.": "Combien de temps attendre une réponse.",
+    "Another configuration file.": "Un autre fichier de configuration.",
+    "Show every message in and out.": "Montrer chaque message reçu et envoyé.",
+    "One JSON object per line, and nothing else.": "Un objet JSON par ligne, et rien d'autre.",
+    "Join a group first; may be repeated.": "Rejoindre d'abord un groupe ; peut être répété.",
+    "Show the texts of every group in full, not of the current one.": "Montrer les textes de tous les groupes en "
+    "entier, pas du groupe courant seulement.",
+    "Ring, or tell the terminal's desktop, when somebody names you.": "Sonner, ou le dire au bureau par le terminal, "
+    "quand quelqu'un vous nomme.",
+    "No prompt, one line per event: for screen readers, dumb terminals.": "Sans invite, une ligne par évènement : pour "
+    "lecteurs d'écran et terminaux simples.",
+    "Send the input: line by line, or as one.": "Envoyer l'entrée : ligne par ligne, ou en un seul texte.",
+    "How many entries.": "Combien d'entrées.",
+    "End after so many events.": "S'arrêter après tant d'évènements.",
+    "End after 30s, 5m, 1h.": "S'arrêter après 30s, 5m, 1h.",
+    # ours: what others' programs need
+    "The server speaks this dialect: see tchat learn.": "Le serveur parle ce dialecte : voir tchat learn.",
+    "Let clients of the dialects in FILEs, or ours, talk to a server of any dialect.": "Laisser des clients de "
+    "ces dialectes, ou du nôtre, parler à un serveur de n'importe quel dialecte.",
+    "Where clients come in (port 0: any).": "Où les clients arrivent (port 0 : n'importe lequel).",
+    "The server, one for each --listen.": "Le serveur, un pour chaque --listen.",
+    "Start the server too, instead of --to: 'node server.js {port}'.": "Démarrer aussi le serveur, au lieu de --to : "
+    "'node server.js {port}'.",
+    "The server's dialect; - is ours.": "Le dialecte du serveur ; - est le nôtre.",
+    "Encrypt to the server, and check it.": "Chiffrer jusqu'au serveur, et le vérifier.",
+    "Whoever cannot type join joins when invited.": "Qui ne peut taper join rejoint quand on l'invite.",
+    "Write the ports here, one a line.": "Écrire les ports ici, un par ligne.",
+    "Show all four sides of every message.": "Montrer les quatre côtés de chaque message.",
+    "Learn by experiment how a program speaks that nobody will change, and write it down.\n\n"
+    "tchat learn client -- node client.js {name} {host} {port}\n\ntchat learn server -- node server.js {port}": ""
+    "Apprendre par l'expérience comment parle un programme que personne ne changera, et le noter.\n\n"
+    "tchat learn client -- node client.js {name} {host} {port}\n\ntchat learn server -- node server.js {port}",
+    "What the dialect is called.": "Comment s'appelle le dialecte.",
+    "Where to write it (NAME.toml; with --teams a directory).": "Où l'écrire (NOM.toml ; avec --teams un dossier).",
+    "Learn all programs of this file.": "Apprendre tous les programmes de ce fichier.",
+    "What to answer a question at the start.": "Que répondre à une question au début.",
+    "Set in the program's environment.": "À mettre dans l'environnement du programme.",
+    "Where the program runs.": "Où le programme s'exécute.",
+    "Sources to take words from that are worth a try.": "Sources dont prendre des mots qui valent un essai.",
+    "Take no words from the file that CMD names.": "Ne prendre aucun mot du fichier que CMD nomme.",
+    "Give it a terminal.": "Lui donner un terminal.",
+    "The port that the program has in itself.": "Le port qui est écrit dans le programme.",
+    "Wait so many times longer for everything.": "Tout attendre tant de fois plus longtemps.",
+    "Give up after.": "Abandonner après.",
+    "The report as JSON.": "Le rapport en JSON.",
+    "CMD": "CMD",
+    "DIR": "DOSSIER",
+    "[FILE|DIRECTORY]...": "[FICHIER|DOSSIER]...",
+    "[-- CMD ... | HOST:PORT]": "[-- CMD ... | HÔTE:PORT]",
+    "QUESTION=ANSWER": "QUESTION=RÉPONSE",
+    "KEY=VALUE": "CLÉ=VALEUR",
+}
+
+
+def speak_french(group: click.Group) -> None:
+    """Make click, and the usage of *group* and its commands, French for the rest of this process."""
+    modules: tuple[ModuleType, ...] = (core, decorators, exceptions, formatting, parser, types)
+    for module in modules:
+        for name, function in (("_", _one), ("ngettext", _some)):
+            if hasattr(module, name):
+                setattr(module, name, function)
+    group.subcommand_metavar = _one(group.subcommand_metavar or "COMMAND [ARGS]...")
+    for command in (group, *group.commands.values()):
+        command.help, command.short_help = _maybe(command.help), _maybe(command.short_help)
+        for param in command.params:
+            if isinstance(param, click.Option):
+                param.help = _maybe(param.help)
+            shown = param.metavar or (param.name or "").upper()
+            if shown in FRENCH:
+                optional = isinstance(param, click.Argument) and not param.required and not param.metavar
+                param.metavar = f"[{FRENCH[shown]}]" if optional else FRENCH[shown]
+
+
+def _one(english: str) -> str:
+    return FRENCH.get(english, english)
+
+
+def _some(one: str, many: str, count: int) -> str:
+    return _one(one if count < 2 else many)
+
+
+def _maybe(english: str | None) -> str | None:
+    return None if english is None else _one("\n".join(line.strip() for line in english.strip().split("\n")))
