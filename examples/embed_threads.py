@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from libtchat import Connection, Hub, encode, encode_page
+from libtchat import Hub, ServerEnd, encode, encode_page
 from libtchat.effect import (
     Answer,
     Append,
@@ -113,7 +113,7 @@ class Handler(socketserver.BaseRequestHandler):
     server: "Server"
 
     def handle(self) -> None:
-        chat, self.connection = self.server.chat, Connection()
+        chat, self.connection = self.server.chat, ServerEnd()
         with chat.lock:
             peer = chat.hub.connect(time.time(), token=secrets.token_urlsafe(16), origin=self.client_address[0])
             chat.peers[peer] = self

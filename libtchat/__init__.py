@@ -1,6 +1,6 @@
 """libtchat: the tchat protocol as pure values and functions; no socket, file, clock, thread or random inside.
 
-Most programs need one of these: `Hub` and `Connection` to be a server, `Mirror` and `ServerConnection` to be a
+Most programs need one of these: `Hub` and `ServerEnd` to be a server, `Mirror` and `ClientEnd` to be a
 client, `Group` with `decide` and `evolve` to keep groups in a server of their own, or the codec alone. Requests are
 in `libtchat.message.request`, events in `libtchat.message.event`, other server messages in `libtchat.message.reply`,
 what a hub tells its shell in `libtchat.effect`. A name is imported when it is first used, so a program pays for what
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from libtchat.group import Group, decide, evolve, fold
     from libtchat.hub.hub import Hub
     from libtchat.message.errors import ErrorCode, Refused, TchatError, Violation
-    from libtchat.message.limits import Limits
+    from libtchat.message.limits import ServerLimits
     from libtchat.mirror import Mirror
     from libtchat.wire.codec import decode_message, decode_request, encode, encode_page, encode_request
-    from libtchat.wire.connection import Connection, ServerConnection
+    from libtchat.wire.connection import ClientEnd, ServerEnd
 
 __all__ = [
-    "Connection",
+    "ClientEnd",
     "ErrorCode",
     "Group",
     "Hub",
-    "Limits",
     "Mirror",
     "Refused",
-    "ServerConnection",
+    "ServerEnd",
+    "ServerLimits",
     "TchatError",
     "Violation",
     "decide",
@@ -44,10 +44,10 @@ _HOMES = {
     "group": ("Group", "decide", "evolve", "fold"),
     "hub.hub": ("Hub",),
     "message.errors": ("ErrorCode", "Refused", "TchatError", "Violation"),
-    "message.limits": ("Limits",),
+    "message.limits": ("ServerLimits",),
     "mirror": ("Mirror",),
     "wire.codec": ("decode_message", "decode_request", "encode", "encode_page", "encode_request"),
-    "wire.connection": ("Connection", "ServerConnection"),
+    "wire.connection": ("ClientEnd", "ServerEnd"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

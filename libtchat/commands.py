@@ -14,7 +14,14 @@ from enum import StrEnum
 
 from libtchat.guess import ELSEWHERE, NO_WORDS, is_meant_to_register, nearest
 from libtchat.message.errors import CommandError, ErrorCode, Refused
-from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.limits import (
+    MAX_GROUP_CHARS,
+    MAX_INTEGER,
+    MAX_MSG_BYTES,
+    MAX_NAME_CHARS,
+    MAX_PAGE_ENTRIES,
+    MAX_REASON_BYTES,
+)
 from libtchat.message.names import check_group_name, check_user_name, is_guest, user_key
 from libtchat.message.request import (
     Ban,
@@ -611,7 +618,7 @@ def _group(command: Command, field: Field, text: str) -> object:
     try:
         return check_group_name(text)
     except Refused:
-        limit = DEFAULT_LIMITS.max_group_chars
+        limit = MAX_GROUP_CHARS
         raise Mistyped("name", value=text, word=field.word, limit=limit) from None
 
 
@@ -622,7 +629,7 @@ def _user(command: Command, field: Field, text: str) -> object:
     try:
         return check_user_name(name)
     except Refused:
-        limit = DEFAULT_LIMITS.max_name_chars
+        limit = MAX_NAME_CHARS
         raise Mistyped("name", value=text, word=field.word, limit=limit) from None
 
 
@@ -635,14 +642,14 @@ def _text(command: Command, field: Field, text: str) -> str:
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise Mistyped("text", word=field.word)
     size = len(text.encode())
-    limit = DEFAULT_LIMITS.max_reason_bytes if field.kind is Kind.REASON else DEFAULT_LIMITS.max_msg_bytes
+    limit = MAX_REASON_BYTES if field.kind is Kind.REASON else MAX_MSG_BYTES
     if size > limit:
         raise Mistyped("too-large", word=field.word, size=size, limit=limit)
     return text
 
 
 def _number(command: Command, field: Field, text: str) -> object:
-    most = DEFAULT_LIMITS.max_page_entries if field.kind is Kind.COUNT else DEFAULT_LIMITS.max_integer
+    most = MAX_PAGE_ENTRIES if field.kind is Kind.COUNT else MAX_INTEGER
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and 1 <= int(digits) <= most):
         raise Mistyped("number", value=digits, limit=most, form=command.form)

@@ -172,14 +172,10 @@ class FindUser:
 
 @frozen
 class FindRetry:
-    """Find what a user's request with this id made, if it is remembered. Answer: Retried.
-
-    *moved*: see `libtchat.hub.retries.Retries`; nothing for the log.
-    """
+    """Find what a user's request with this id made, if it is remembered. Answer: Retried."""
 
     key: UserKey
     id: str
-    moved: int
 
 
 @frozen

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import assert_never
 
+from attrs import field
+
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import UserKey, check_any_user_name, check_group_name, user_key
 from libtchat.message.request import (
     Ban,
@@ -62,9 +64,9 @@ class Group:
     seq: int
     ts: str
     owner: UserKey | None
-    members: Mapping[UserKey, str]
-    invited: Mapping[UserKey, Invited]
-    banned: Mapping[UserKey, str]
+    members: Mapping[UserKey, str] = field(hash=False)
+    invited: Mapping[UserKey, Invited] = field(hash=False)
+    banned: Mapping[UserKey, str] = field(hash=False)
 
     def standing(self, user: UserKey) -> Standing:
         """Tell what *user* is to this group."""
@@ -142,7 +144,7 @@ def decide(
     *,
     ts: str,
     known_dest: str | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ServerLimits = DEFAULT_LIMITS,
     key: UserKey | None = None,
 ) -> Event:
     """Decide what *request* does to *group*.
@@ -315,7 +317,7 @@ def _check_target(
     return known_dest or check_any_user_name(request.dest, field="dest"), key
 
 
-def _check_room(group: Group, limits: Limits) -> None:
+def _check_room(group: Group, limits: ServerLimits) -> None:
     if len(group.invited) + len(group.banned) >= limits.max_invited_and_banned:
         raise Refused(
             ErrorCode.LIMIT_REACHED,

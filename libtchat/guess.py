@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
-__all__ = ["ELSEWHERE", "NO_WORDS", "is_meant_to_register", "nearest"]
+__all__ = ["DRASTIC", "ELSEWHERE", "NO_WORDS", "SENTENCES", "is_meant_to_register", "nearest"]
 
 ELSEWHERE: Mapping[str, str | None] = {
     **dict.fromkeys(("who", "users", "online"), "ls"),
@@ -26,9 +26,13 @@ ELSEWHERE: Mapping[str, str | None] = {
 NO_WORDS = frozenset({"b", "bg", "cg", "ls", "msg"})
 """Commands that begin no sentence in any language: who types one means it, whatever follows."""
 
-_DRASTIC = frozenset({"leave", "q", "quit", "exit", "kick", "ban"})
+DRASTIC = frozenset({"leave", "q", "quit", "exit", "kick", "ban"})
+"""Commands that do harm when they were not meant."""
 _REGISTER = "register"
-_SENTENCES = frozenset({"registers", "registered", "registering", "registry", "registre", "registrer"})
+
+SENTENCES = frozenset({"registers", "registered", "registering", "registry", "registre", "registrer"})
+"""Words that are like `register` and begin sentences."""
+
 _FIRST_WORD = re.compile(r"\s*/?([^\s;:,=]*)")
 
 
@@ -36,13 +40,13 @@ def is_meant_to_register(line: str) -> bool:
     """Tell whether *line* begins with `register`, or nearly so: what follows may be a password."""
     first = _FIRST_WORD.match(line)
     word = first[1].casefold() if first else ""
-    return word == _REGISTER or (word not in _SENTENCES and bool(get_close_matches(word, [_REGISTER], cutoff=0.8)))
+    return word == _REGISTER or (word not in SENTENCES and bool(get_close_matches(word, [_REGISTER], cutoff=0.8)))
 
 
 def nearest(word: str, names: Collection[str], *, cutoff: float = 0.6) -> str | None:
     """Return which of *names* is most like *word*; one that does harm only if it is very like it."""
     word = word.casefold()
     for name in get_close_matches(word, names, cutoff=cutoff):
-        if name not in _DRASTIC or get_close_matches(word, [name], cutoff=0.86):
+        if name not in DRASTIC or get_close_matches(word, [name], cutoff=0.86):
             return name
     return None

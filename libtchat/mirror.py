@@ -13,7 +13,7 @@ from attrs import define, field
 
 from libtchat.group import Group, evolve
 from libtchat.message.event import EVENTS, Created, Event, Invited, Joined, Left, Said
-from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.limits import MAX_PAGE_ENTRIES
 from libtchat.message.names import Key, UserKey, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
@@ -203,7 +203,7 @@ class Mirror:
             if view.is_asking:
                 continue
             if view.has_gap:
-                limit = DEFAULT_LIMITS.max_page_entries
+                limit = MAX_PAGE_ENTRIES
                 requests.append(ListStates(None, view.name, after=view.seq, limit=limit, all=True))
             elif view.is_member and view.wants_members:
                 requests.append(ListMembers(None, view.name, after=view.members_after))

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, islice
 
 from libtchat.message import reply
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import group_key
 
 __all__ = ["cut", "fill"]
 
 
-def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits) -> reply.Groups:
+def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: ServerLimits) -> reply.Groups:
     """Complete the answer of a `ReadGroups`.
 
     Args:
@@ -33,7 +33,7 @@ def fill(groups: reply.Groups, public: Sequence[str], more: bool, limits: Limits
     return reply.Groups(shown, private, mine, more or is_cut, groups.id)
 
 
-def cut(names: Iterable[str], limits: Limits) -> tuple[tuple[str, ...], bool]:
+def cut(names: Iterable[str], limits: ServerLimits) -> tuple[tuple[str, ...], bool]:
     """Take names until a page is full, but at least one (R-op-list-cut).
 
     Returns:

@@ -21,7 +21,7 @@ from attrs import define, evolve, field, frozen
 from libtchat.message.reply import Error, Foreign, Message, Pong, Welcome
 from libtchat.message.request import Hello, ListStates, Ping, Quit, Request
 from libtchat.mirror import Heard, Mirror, Notice
-from libtchat.wire.connection import ServerConnection
+from libtchat.wire.connection import ClientEnd
 from libtchat.wire.redaction import Redactor, redact
 from tchat_client.address import Address
 from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
@@ -142,7 +142,7 @@ class Link:
     follows: bool = False
     is_ours: bool = False
     opened: asyncio.Event = field(factory=asyncio.Event)
-    _connection: ServerConnection = field(factory=ServerConnection)
+    _connection: ClientEnd = field(factory=ClientEnd)
     _writer: asyncio.StreamWriter | None = None
     _tasks: list[asyncio.Task[None]] = field(factory=list)
     _mine: deque[tuple[bytes, str | None]] = field(factory=deque)
@@ -173,7 +173,7 @@ class Link:
             HelloRefused: the server does not accept the name.
         """
         reader, self._writer = await self._connect()
-        self._connection = ServerConnection()
+        self._connection = ClientEnd()
         self._cause, self._traced, self._is_untraced = None, Redactor(), False
         self.mirror.name = self.mirror.name or self.name or ""
         self._tasks = [asyncio.create_task(self._read(reader)), asyncio.create_task(self._write(self._writer))]

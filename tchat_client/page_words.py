@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from libtchat.commands import COMMANDS, Command
+from libtchat.guess import DRASTIC, ELSEWHERE, NO_WORDS, SENTENCES
 from libtchat.message.event import EVENTS
 from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.request import Request
@@ -31,6 +32,9 @@ _SHARED = (
         "gone",
         "no-answer",
         "not-confirmed",
+        "muted",
+        "unmuted",
+        "not-muted",
         "unread",
         "server-quit",
     ),
@@ -42,7 +46,7 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.name": ("Your name", "Votre nom"),
     "p.password": ("Password, if the name has one", "Mot de passe, si le nom en a un"),
     "p.enter": ("Enter", "Entrer"),
-    "p.guest": ("Enter as a guest", "Entrer en invité"),
+    "p.guest": ("As a guest", "En invité"),
     "p.bad-name": (
         "A name has 1 to 32 letters, digits or _ - .",
         "Un nom a 1 à 32 lettres, chiffres ou _ - .",
@@ -66,11 +70,13 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.group-name": ("Name of the group", "Nom du groupe"),
     "p.is-private": ("Private: by invitation only", "Privé : sur invitation seulement"),
     "p.join": ("Join", "Rejoindre"),
+    "p.join-some": ("Join a group", "Rejoindre un groupe"),
+    "p.no-others": ("No other group is open to all.", "Aucun autre groupe n'est ouvert à tous."),
     "p.decline": ("Decline", "Décliner"),
-    "p.invites": ("you are invited", "vous êtes invité"),
+    "p.invites": ("Invitation", "Invitation"),
     "p.leave": ("Leave", "Quitter"),
-    "p.leave-sure": ("Leave {group}?", "Quitter {group} ?"),
     "p.invite": ("Invite", "Inviter"),
+    "p.more": ("and {count} more", "et {count} de plus"),
     "p.whom": ("Who", "Qui"),
     "p.kick": ("Kick", "Exclure"),
     "p.ban": ("Ban", "Bannir"),
@@ -80,20 +86,25 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.write": ("Write", "Écrire"),
     "p.cancel": ("Cancel", "Annuler"),
     "p.send": ("Send", "Envoyer"),
-    "p.text": ("Text to {to}, or a command", "Texte pour {to}, ou une commande"),
+    "p.text": ("Write to {to}", "Écrire à {to}"),
     "p.hint": (
         "Enter sends, Shift+Enter begins a line, / begins a command",
         "Entrée envoie, Maj+Entrée va à la ligne, / commence une commande",
     ),
+    "p.commands": ("Commands", "Commandes"),
+    "p.keys": (
+        "Tab completes, ↑ brings back, Alt+↑ and Alt+↓ change the conversation, Esc closes.",
+        "Tab complète, ↑ rappelle, Alt+↑ et Alt+↓ changent de conversation, Échap ferme.",
+    ),
     "p.log": ("Messages of {to}", "Messages de {to}"),
     "p.new": ("new", "nouveaux"),
-    "p.missed": ("missed", "manqué"),
+    "p.missed": ("came while you were away", "venu pendant votre absence"),
     "p.begin": ("The beginning of {to}", "Le début de {to}"),
     "p.down": ("To the newest", "Aux plus récents"),
     "p.nothing": ("Nothing here yet.", "Rien ici pour l'instant."),
     "p.lobby": (
-        "Create or join a group on the left, or write here to everybody who is connected.",
-        "Créez ou rejoignez un groupe à gauche, ou écrivez ici à tous les connectés.",
+        "Create a group, join one, or write here to everybody who is connected.",
+        "Créez un groupe, rejoignez-en un, ou écrivez ici à tous les connectés.",
     ),
     "p.search": ("Search", "Chercher"),
     "p.search-in": ("Search in {to}", "Chercher dans {to}"),
@@ -116,9 +127,12 @@ PAGE: Mapping[str, tuple[str, str]] = {
     ),
     "p.wire-own": ("An object of your own", "Un objet à vous"),
     "p.wire-answer": ("answers {action}, after {ms} ms", "répond à {action}, après {ms} ms"),
+    "p.wire-seq": ("event {seq} of {group}", "événement {seq} de {group}"),
     "p.wire-repeat": ("known already", "déjà connu"),
     "p.wire-held": ("kept until what is missing before it has come", "gardé jusqu'à ce que vienne ce qui manque avant"),
     "p.wire-asks": ("asked by the page itself", "demandé par la page elle-même"),
+    "p.wire-you": ("asked by you", "demandé par vous"),
+    "p.wire-yours": ("your own object", "votre propre objet"),
     "p.wire-unknown": ("not known to this page", "inconnu de cette page"),
     "p.wire-fault": ("the server will refuse this: {code} {field}", "le serveur refusera ceci : {code} {field}"),
     "p.language": ("Language", "Langue"),
@@ -144,6 +158,7 @@ def words() -> str:
         ("WORDS", {**shared, **PAGE}),
         ("COMMANDS", [_row(command) for command in COMMANDS]),
         ("LIMITS", _limits()),
+        ("GUESS", _guess()),
     ):
         lines.append(f"export const {name} = {_written(value)};")
     return "\n".join(lines) + "\n"
@@ -172,6 +187,12 @@ def _row(command: Command) -> dict[str, object]:
     if not command.current_group_will_do:
         row["names"] = True
     return row
+
+
+def _guess() -> dict[str, object]:
+    """Return the tables of what a word that is no command may mean."""
+    lists = {"noWords": NO_WORDS, "drastic": DRASTIC, "sentences": SENTENCES}
+    return {"elsewhere": dict(ELSEWHERE)} | {name: sorted(words) for name, words in lists.items()}
 
 
 def _limits() -> dict[str, int]:

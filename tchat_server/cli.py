@@ -21,13 +21,12 @@ import attrs
 import click
 
 from libtchat.hub.hub import Hub
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
-from tchat_server.ops import descriptor
-from tchat_server.ops import logs as journal
+from tchat_server.ops import descriptor, logs
 from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
 from tchat_server.server import Server
@@ -86,7 +85,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     settings = settings_from(options)
     outlet = Outlet(sys.stderr.fileno())
     ctx.call_on_close(outlet.close)
-    journal.set_up_logging(settings.log_level, settings.log_format, outlet)
+    logs.set_up_logging(settings.log_level, settings.log_format, outlet)
     with _storage_failures():
         _run(serve(settings, outlet))
 
@@ -95,10 +94,10 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 @_DATABASE
 def check(db: Path) -> None:
     """Verify a database: no gap in any group, and all tables agree with the events."""
-    from tchat_server.store.sqlite import maintenance as care
+    from tchat_server.store.sqlite import maintenance
 
     with _storage_failures():
-        report = care.check(db)
+        report = maintenance.check(db)
     for fault in report.faults:
         click.echo(fault)
     click.echo(f"{report.groups} groups, {report.events} events, {report.messages} of them messages")
@@ -111,10 +110,10 @@ def check(db: Path) -> None:
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 def backup(db: Path, out: Path) -> None:
     """Copy a database to OUT, also while a server uses it."""
-    from tchat_server.store.sqlite import maintenance as care
+    from tchat_server.store.sqlite import maintenance
 
     with _storage_failures():
-        care.backup(db, out)
+        maintenance.backup(db, out)
     click.echo(f"{db} is copied to {out}")
 
 
@@ -124,10 +123,10 @@ def backup(db: Path, out: Path) -> None:
 @click.argument("name")
 def own(db: Path, group: str, name: str) -> None:
     """Give a GROUP whose owner is gone to its member NAME, while no server uses the database."""
-    from tchat_server.store.sqlite import maintenance as care
+    from tchat_server.store.sqlite import maintenance
 
     with _storage_failures():
-        event = care.own(db, group, name)
+        event = maintenance.own(db, group, name)
     click.echo(f"{name} owns {event.group} (event {event.seq})")
 
 
@@ -160,7 +159,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
     log = _open_log(settings)
     hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
-    trace = journal.tracer(outlet, settings.limits) if settings.trace else None
+    trace = logs.tracer(outlet) if settings.trace else None
     server = Server(hub, log, limits=settings.limits, trace=trace, site=_site(settings), make_peer=_make_peer(settings))
     watchdog = Watchdog(server)
     loop.set_exception_handler(server.supervisor.handle)
@@ -221,7 +220,7 @@ def _open_log(settings: Settings) -> EventLog:
     return SqliteLog.open(path, durability=settings.durability, limits=settings.limits)
 
 
-def _fitting(limits: Limits) -> Limits:
+def _fitting(limits: ServerLimits) -> ServerLimits:
     """Accept no more connections than there can be open files."""
     asked = limits.max_peers
     fit, files = descriptor.make_room(asked)

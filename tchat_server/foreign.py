@@ -42,7 +42,7 @@ class ForeignPeer(PeerProtocol):
     def __init__(self, dialects: Sequence[Dialect], owner: Owner, host: str, address: str) -> None:
         super().__init__(owner, host, address)
         self._detector = Detector([*dialects])
-        self._framer = Framer(owner.limits)
+        self._framer = Framer()
         self._held = b""
         self._is_ours = False
         self._translator: Translator | None = None

@@ -15,11 +15,11 @@ from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Re
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Event
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Goodbye, Message
 from tchat_server.clock import time_of_day
-from tchat_server.net.admission import Crowd, origin_of
+from tchat_server.net.admission import Admission, origin_of
 from tchat_server.net.delivery import Delivery
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold, Rota
@@ -65,7 +65,7 @@ class Server:
         hub: Hub,
         log: EventLog,
         *,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: ServerLimits = DEFAULT_LIMITS,
         trace: Callable[[str, str, bytes], None] | None = None,
         site: Site | None = None,
         make_peer: Callable[[Server, str, str], PeerProtocol] = PeerProtocol,
@@ -79,7 +79,7 @@ class Server:
             self.meet = Web(site, limits, trace).meet
         self._delivery = Delivery(self.metrics, trace)
         self._peers = self._delivery.peers
-        self._crowd = Crowd(limits, self.metrics)
+        self._admission = Admission(limits, self.metrics)
         self._not_read: set[PeerProtocol] = set()
         self.rota = Rota()
         self._taken_bytes = 0
@@ -101,7 +101,7 @@ class Server:
             OSError: the address can't be bound.
         """
         sock = bind(host, port, self.limits)
-        self._listeners.append(Listener(sock, tls, self._crowd, partial(self._make_peer, self), self._refusal))
+        self._listeners.append(Listener(sock, tls, self._admission, partial(self._make_peer, self), self._refusal))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 
@@ -170,7 +170,7 @@ class Server:
         self._not_read.discard(peer)
         if self._peers.pop(peer.id, None) is None:
             return
-        self._crowd.leave(peer.host)
+        self._admission.leave(peer.host)
         assert peer.ending is not None
         self.metrics.closed[peer.ending.reason] += 1
         logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.ending, peer.frames_in, peer.outbox.count)
@@ -190,7 +190,7 @@ class Server:
     def measured(self) -> str:
         """Return the metrics of now; may be called from another thread."""
         metrics = self.metrics
-        metrics.peers, metrics.handshakes = len(self._peers), self._crowd.size - len(self._peers)
+        metrics.peers, metrics.handshakes = len(self._peers), self._admission.size - len(self._peers)
         metrics.backlog, metrics.not_read = self.hub.backlog, len(self._not_read)
         return metrics.text()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -12,7 +13,7 @@ import click
 from platformdirs import user_state_path
 
 from libtchat.effect import PresenceScope
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.value import frozen
 from tchat_server.ops.logs import LogFormat
 
@@ -64,7 +65,7 @@ class Settings:
     admin_listen: _Address | None
     db: str
     durability: Durability
-    limits: Limits
+    limits: ServerLimits
     port_file: Path | None
     presence: PresenceScope
     require_auth: bool
@@ -91,6 +92,24 @@ class AddressType(click.ParamType[_Address]):
         if not port.isdecimal() or int(port) > 65535:
             self.fail(f"{value!r} is not HOST:PORT, for example 127.0.0.1:8080", param, ctx)
         return host.strip("[]") or "127.0.0.1", int(port)
+
+
+class PatternType(click.ParamType[str]):
+    """Text of one form, in lower case; *example* shows it."""
+
+    def __init__(self, name: str, pattern: str, example: str) -> None:
+        self.name, self._pattern, self._example = name, re.compile(pattern), example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the form."""
+        text = str(value).casefold()
+        if not self._pattern.fullmatch(text):
+            self.fail(f"{value!r} is no {self.name}, for example {self._example}", param, ctx)
+        return text
+
+
+_HOST = PatternType("host name", r"[\w-]+(\.[\w-]+)*", "chat.example.org")
+_ORIGIN = PatternType("origin", r"https?://(\[[0-9a-f:.]+\]|[\w-]+(\.[\w-]+)*)(:\d{1,5})?", "https://chat.example.org")
 
 
 def _choice(kind: Any) -> click.Choice[str]:
@@ -153,9 +172,15 @@ _OPTIONS = [
     click.option(
         "--web/--no-web", default=True, help="Serve the page and WebSocket to who speaks HTTP on the same port."
     ),
-    click.option("--allow-host", metavar="NAME", multiple=True, help="Name browsers know this server by; repeatable."),
     click.option(
-        "--allow-origin", metavar="URL", multiple=True, help="Site whose pages may use WebSocket; repeatable."
+        "--allow-host", type=_HOST, metavar="NAME", multiple=True, help="Name browsers know this server by; repeatable."
+    ),
+    click.option(
+        "--allow-origin",
+        type=_ORIGIN,
+        metavar="URL",
+        multiple=True,
+        help="Site whose pages may use WebSocket; repeatable.",
     ),
     click.option("--admin-listen", type=AddressType(), help="Address of /healthz, /readyz and /metrics (HTTP)."),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"),

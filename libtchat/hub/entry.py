@@ -8,15 +8,35 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from libtchat.effect import Effect, Item, Known, Part, PeerId, Retry, Send
+from libtchat.effect import Effect, Known, Part, PeerId, Retry, Send
+from libtchat.group import GroupQuery
 from libtchat.hub.line import Entry
-from libtchat.hub.presence import Peer, Session
+from libtchat.hub.peer import Peer
 from libtchat.hub.refusal import error_for
-from libtchat.message.errors import Refused
+from libtchat.hub.user import OnlineUser
+from libtchat.message.errors import Refused, Violation
 from libtchat.message.names import Key
-from libtchat.message.request import GroupRequest, Say
+from libtchat.message.request import (
+    Broadcast,
+    GroupRequest,
+    Hello,
+    ListGroups,
+    ListUsers,
+    Ping,
+    Quit,
+    Register,
+    ReportError,
+    Say,
+    Tell,
+)
 
-__all__ = ["AnyEntry", "Decision", "Notice", "Query", "Run", "Told"]
+__all__ = ["AnyEntry", "Asked", "Decision", "Notice", "Query", "Run", "Told", "UserQuery"]
+
+UserQuery = Hello | Tell | Broadcast | Register | ListUsers | ListGroups | GroupQuery
+"""What a user may ask that makes no event."""
+
+Asked = UserQuery | Ping | Quit | ReportError | Violation | None
+"""What anybody may send that makes no event; None: nothing more will come."""
 
 
 @define(eq=False)
@@ -32,7 +52,7 @@ class Decision(Entry):
     """
 
     peer: Peer | None
-    session: Session
+    user: OnlineUser
     request: GroupRequest
     key: Key
     arrivals: int
@@ -52,8 +72,8 @@ class Run(Entry):
     """Texts of one user to one group, none with an id, that came together and were accepted together."""
 
     peer: Peer
-    session: Session
-    texts: tuple[Say, ...]
+    user: OnlineUser
+    texts: list[Say]
     key: Key
     arrivals: int
     part: Part
@@ -61,7 +81,7 @@ class Run(Entry):
 
     def apart(self) -> list[Decision]:
         """Return one decision for each text, to be decided anew."""
-        return [Decision(self.peer, self.session, text, self.key, self.arrivals) for text in self.texts]
+        return [Decision(self.peer, self.user, text, self.key, self.arrivals) for text in self.texts]
 
 
 @define(eq=False)
@@ -82,7 +102,7 @@ class Query(Entry):
     """
 
     peer: Peer
-    item: Item
+    item: Asked
     arrivals: int
     part: None = field(default=None, init=False)
 

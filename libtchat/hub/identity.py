@@ -1,21 +1,25 @@
 """Who a peer may be: names, tokens and passwords (spec/protocol.md, "Identity").
 
-Nothing here hashes, stores or draws random bits: it asks. A question that is not answered yet is raised as
-`libtchat.hub.presence.Unanswered`; the caller has it answered and calls again from the start.
+Nothing here hashes, stores or draws random bits: it asks (see `libtchat.hub.work`).
 """
 
 from __future__ import annotations
 
 from hmac import compare_digest
 
-from attrs import Factory, define, evolve
+from attrs import Factory, define
 
 from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, SaveUser, StoredUser
-from libtchat.hub.presence import Peer, Presence, Session, Unanswered
+from libtchat.hub.clock import Clock
+from libtchat.hub.newcomer import Newcomers, News
+from libtchat.hub.peer import Peer
+from libtchat.hub.presence import Presence
 from libtchat.hub.retries import Retries
 from libtchat.hub.throttle import Throttle
+from libtchat.hub.user import OnlineUser
+from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
 from libtchat.message.request import Hello, Register
 from libtchat.rate import Bucket
@@ -30,133 +34,156 @@ _MAX_TOKENS = 100_000
 class Identity:
     """The tokens given, the passwords on their way to the log and those tried."""
 
-    limits: Limits
+    limits: ServerLimits
+    _clock: Clock
     _presence: Presence
+    _newcomers: Newcomers
     _tokens: dict[UserKey, tuple[str, float]] = Factory(dict)
     _saving: dict[UserKey, SaveUser] = Factory(dict)
     _throttle: Throttle = Factory(lambda self: Throttle(self.limits), takes_self=True)
 
-    def enter(self, peer: Peer, hello: Hello, key: UserKey, protection: str | None, now: float) -> Session:
-        """Decide as whom *peer* enters: a session that is there, or a new one (not attached to *peer* yet).
+    def enter(self, peer: Peer, hello: Hello, key: UserKey, news: News) -> Work[OnlineUser]:
+        """Decide as whom *peer* enters: a user who is online, or one who was not (not attached to *peer* yet).
 
-        *key* is that of the hello's name, checked or not; *protection* is the hash of the password that the name got
-        since what is stored of the user was asked for.
+        *key* is that of the hello's name, checked or not; *news* are those of the user since the hello came.
 
         Raises:
-            Unanswered: see there.
             Refused: bad-name, auth-required, auth-failed, name-in-use, limit-reached, rate-limited, unavailable.
         """
         if hello.sender is None:
-            guest = f"{GUEST_PREFIX}{peer.ask(NumberGuest())}"
-            return self._new_session(user_key(guest), guest, peer.token, StoredUser(), now)
+            guest = f"{GUEST_PREFIX}{yield from ask(NumberGuest(), int)}"
+            return self._new_user(user_key(guest), guest, peer.token, StoredUser(), None)
         name = check_user_name(hello.sender)
-        session = self._presence.session(key)
-        user = None if session else peer.ask(LoadUser(key))
-        assert user is None or isinstance(user, StoredUser)
-        if user is not None and protection is not None:
-            user = evolve(user, password_hash=protection)
-        self._authenticate(peer, hello, key, session or user or StoredUser(), is_held=session is not None, now=now)
-        if session is not None:
-            if len(session.peers) >= self.limits.max_peers_per_user:
-                raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
-            return session
-        current = self._token(key, now)
-        if current is None or hello.token is None or not _same(hello.token, current):
-            current = peer.token  # somebody else, for all we know: the old one ends here
-        return self._new_session(key, name, current, user or StoredUser(), now)
+        stored: StoredUser | None = None
+        right: str | None = None
+        # Each turn looks at the present state: while an answer was on its way, the user may have come or gone, and
+        # the name may have got a password. What was read before that, or checked against less, lets nobody in.
+        while True:
+            online = self._presence.user(key)
+            if online is None and stored is None:
+                stored = yield from ask(LoadUser(key), StoredUser)
+                continue
+            if self._has_token(hello, key, online):
+                break
+            if (save := self._saving.get(key)) is not None:
+                yield save
+                continue
+            password_hash = _password_hash(online, stored, news)
+            if hello.password is None:
+                _check_free(hello, password_hash, is_held=online is not None)
+                break
+            if right is not None and right == password_hash:
+                break
+            right = yield from self._check_password(peer, key, CheckPassword(hello.password, password_hash))
+        if online is None:
+            return self._come_online(peer, hello, key, name, stored or StoredUser(), news)
+        if len(online.peers) >= self.limits.max_peers_per_user:
+            raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
+        return online
 
-    def leave(self, session: Session, now: float) -> None:
+    def leave(self, user: OnlineUser) -> None:
         """Let the token of a user who went expire after `token_seconds`."""
-        self._tokens.pop(session.key, None)
+        now = self._clock.now
+        self._tokens.pop(user.key, None)
         while self._tokens and (oldest := next(iter(self._tokens.items())))[1][1] <= now:
             del self._tokens[oldest[0]]
-        if not is_guest(session.key):
+        if not is_guest(user.key):
             if len(self._tokens) >= _MAX_TOKENS:
                 del self._tokens[next(iter(self._tokens))]
-            self._tokens[session.key] = (session.token, now + self.limits.token_seconds)
+            self._tokens[user.key] = (user.token, now + self.limits.token_seconds)
 
-    def register(self, peer: Peer, session: Session, request: Register, now: float) -> None:
-        """Protect the session's name with a password, once.
+    def register(self, peer: Peer, user: OnlineUser, request: Register) -> Work[None]:
+        """Protect the user's name with a password, once.
 
         Raises:
-            Unanswered: see there.
             Refused: forbidden for a guest or a name that is protected already; rate-limited; unavailable.
         """
-        if is_guest(session.key):
+        if is_guest(user.key):
             raise Refused(ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one with a hello")
         if not request.password:
             raise Refused(ErrorCode.BAD_REQUEST, "the password is empty", field="password")
-        question = HashPassword(request.password)
-        if session.password_hash is None:
-            self._wait_for_save(session.key)
-            if question not in peer.answers:
-                self._throttle.hash(peer.origin, now)
-            save = SaveUser(session.key, session.name, _text(peer.ask(question)))
-            if save not in peer.answers:
-                self._saving[session.key] = save
-            peer.ask(save)  # False: somebody else was first
-        elif peer.answers.get(question) == session.password_hash:
-            self._throttle.live(session.key, peer.origin)
-            return
-        raise Refused(ErrorCode.FORBIDDEN, f"{session.name} has a password already")
+        password_hash = None
+        yield from self._saved(user.key)
+        if user.password_hash is None:
+            self._throttle.hash(peer.origin, self._clock.now)
+            password_hash = yield from ask(HashPassword(request.password), str)
+            yield from self._saved(user.key)  # another peer of the user may have been quicker
+        if user.password_hash is None and password_hash is not None:
+            self._saving[user.key] = save = SaveUser(user.key, user.name, password_hash)
+            yield from ask(save, bool)  # False: another server was quicker
+        if password_hash is None or user.password_hash != password_hash:
+            raise Refused(ErrorCode.FORBIDDEN, f"{user.name} has a password already")
+        self._throttle.live(user.key, peer.origin)
 
-    def settled(self, save: SaveUser, answer: Answer) -> bool:
-        """Take what became of a password that was to be stored; tell whether it protects its name from now on."""
+    def settled(self, save: SaveUser, answer: Answer) -> None:
+        """Take what became of a password that was to be stored, whether or not who asked is still there."""
         if self._saving.get(save.key) != save:
-            return False  # known already: somebody else waited for it too
+            return  # known already: somebody else waited for it too
         del self._saving[save.key]
-        if answer is not True:
-            return False
-        if (session := self._presence.session(save.key)) is not None:
-            session.password_hash = save.password_hash
-        return True
+        if answer is True:
+            if (user := self._presence.user(save.key)) is not None:
+                user.password_hash = save.password_hash
+            self._newcomers.protect(save.key, save.password_hash)
 
-    def _authenticate(
-        self, peer: Peer, hello: Hello, key: UserKey, user: Session | StoredUser, *, is_held: bool, now: float
-    ) -> None:
-        token = user.token if isinstance(user, Session) else self._token(key, now)
-        if hello.token is not None and token is not None and _same(hello.token, token):
-            return
-        self._wait_for_save(key)
-        if hello.password is not None:
-            check = CheckPassword(hello.password, user.password_hash)
-            if check not in peer.answers:
-                self._throttle.check(key, peer.origin, now)
-            if peer.ask(check):
-                self._throttle.right(key, peer.origin)
-                return
+    def _has_token(self, hello: Hello, key: UserKey, online: OnlineUser | None) -> bool:
+        current = online.token if online is not None else self._token(key)
+        return hello.token is not None and current is not None and _same(hello.token, current)
+
+    def _token(self, key: UserKey) -> str | None:
+        token, expires = self._tokens.get(key, ("", 0.0))
+        return token if self._clock.now < expires else None
+
+    def _check_password(self, peer: Peer, key: UserKey, check: CheckPassword) -> Work[str | None]:
+        """Return the hash that the password is right for."""
+        self._throttle.check(key, peer.origin, self._clock.now)
+        if not (yield from ask(check, bool)):
             raise Refused(ErrorCode.AUTH_FAILED)
-        if user.password_hash is not None:
-            raise Refused(ErrorCode.AUTH_REQUIRED if hello.token is None else ErrorCode.AUTH_FAILED)
-        if is_held:
-            raise Refused(ErrorCode.NAME_IN_USE, field="sender")
+        self._throttle.right(key, peer.origin)
+        return check.password_hash
 
-    def _wait_for_save(self, key: UserKey) -> None:
-        """Let nobody be decided about while a password of this name is on its way to the disk."""
-        if (save := self._saving.get(key)) is not None:
-            raise Unanswered(save)
+    def _saved(self, key: UserKey) -> Work[None]:
+        """Wait while a password of this name is on its way to the disk: nobody is decided about before."""
+        while (save := self._saving.get(key)) is not None:
+            yield save
 
-    def _new_session(self, key: UserKey, name: str, token: str, user: StoredUser, now: float) -> Session:
-        return Session(
+    def _come_online(
+        self, peer: Peer, hello: Hello, key: UserKey, name: str, stored: StoredUser, news: News
+    ) -> OnlineUser:
+        token = peer.token
+        if hello.token is not None and self._has_token(hello, key, None):
+            token = hello.token  # else it is somebody else, for all we know: the old token ends here
+        return self._new_user(key, name, token, stored, _password_hash(None, stored, news))
+
+    def _new_user(
+        self, key: UserKey, name: str, token: str, stored: StoredUser, password_hash: str | None
+    ) -> OnlineUser:
+        limits = self.limits
+        return OnlineUser(
             key,
             name,
             token,
-            Bucket(self.limits.broadcast_burst, self.limits.broadcasts_per_second),
-            user.password_hash,
-            {membership.key: membership for membership in user.memberships},
-            user.created,
-            Retries(self.limits.retry_seconds, now + self.limits.retry_seconds if user.has_retries else 0.0),
+            Bucket(limits.broadcast_burst, limits.broadcasts_per_second),
+            password_hash,
+            {membership.key: membership for membership in stored.memberships},
+            stored.created,
+            Retries(limits.retry_seconds, self._clock.now + limits.retry_seconds if stored.has_retries else 0.0),
         )
 
-    def _token(self, key: UserKey, now: float) -> str | None:
-        token, expires = self._tokens.get(key, ("", 0.0))
-        return token if now < expires else None
+
+def _password_hash(online: OnlineUser | None, stored: StoredUser | None, news: News) -> str | None:
+    """Return what protects the name now, None if nothing does."""
+    if online is not None:
+        return online.password_hash
+    return news.password_hash or (stored.password_hash if stored is not None else None)
+
+
+def _check_free(hello: Hello, password_hash: str | None, *, is_held: bool) -> None:
+    """Check that a name may be had without a password."""
+    if password_hash is not None:
+        raise Refused(ErrorCode.AUTH_REQUIRED if hello.token is None else ErrorCode.AUTH_FAILED)
+    if is_held:
+        raise Refused(ErrorCode.NAME_IN_USE, field="sender")
 
 
 def _same(given: str, expected: str) -> bool:
     return compare_digest(given.encode(), expected.encode())
-
-
-def _text(answer: Answer) -> str:
-    assert isinstance(answer, str)
-    return answer

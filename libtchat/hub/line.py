@@ -80,7 +80,11 @@ class Line(Generic[E]):
             yield entries.popleft()
 
     def committed(self) -> None:
-        """Mark what was out as durable."""
+        """Mark what was out as durable.
+
+        Raises:
+            RuntimeError: no append is out.
+        """
         self._settle({})
 
     def revisable(self) -> Iterator[E]:
@@ -98,6 +102,8 @@ class Line(Generic[E]):
             failed: per key the newer events found in the log; () when it can't be written.
             again: called for each entry of a failed key, in order, with whether its own events were lost; gives the
                 entries that stand there instead. Entries that are durable already are passed over.
+        Raises:
+            RuntimeError, ValueError: see `check`.
         """
         lost = self._settle(failed)
         entries, self._entries, self._waiting, self._size = self._entries, deque(), {}, 0
@@ -108,9 +114,25 @@ class Line(Generic[E]):
             else:
                 self.put(entry)
 
+    def check(self, failed: Iterable[Key]) -> None:
+        """Check that an append is out which has a part for each of the *failed* keys.
+
+        Raises:
+            RuntimeError: no append is out.
+            ValueError: it has no such part.
+        """
+        self._checked(failed)
+
+    def _checked(self, failed: Iterable[Key]) -> dict[Key, list[E]]:
+        if self._out is None:
+            raise RuntimeError("no append is out")
+        if others := [key for key in failed if key not in self._out]:
+            raise ValueError(f"nothing is to be appended to {', '.join(others)}")
+        return self._out
+
     def _settle(self, failed: Mapping[Key, tuple[Event, ...]]) -> set[int]:
-        assert self._out is not None, "no append is out"
-        out, self._out = self._out, None
+        out = self._checked(failed)
+        self._out = None
         for key, entries in out.items():
             if key not in failed:
                 for entry in entries:

@@ -1,141 +1,124 @@
-"""Peers become users, and go again: whose session a peer is in, and who hears when one begins or ends."""
+"""Peers become users, and go again: who a peer is, and who hears when a user comes or goes."""
 
 from __future__ import annotations
 
 from itertools import chain
 
-from attrs import define, field
+from attrs import define
 
-from libtchat.effect import Answer, PeerId, PresenceScope, SaveUser, Send
+from libtchat.effect import PeerId, PresenceScope, Send
 from libtchat.group import Standing
-from libtchat.hub.entry import Notice
+from libtchat.hub.entry import AnyEntry, Notice
 from libtchat.hub.identity import Identity
 from libtchat.hub.ledger import Ledger
-from libtchat.hub.presence import Peer, Session, Unanswered
+from libtchat.hub.line import Line
+from libtchat.hub.newcomer import Newcomers
+from libtchat.hub.peer import Peer
+from libtchat.hub.presence import Presence
+from libtchat.hub.user import OnlineUser
+from libtchat.hub.work import Work
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.names import is_guest, user_key
+from libtchat.message.limits import ServerLimits
+from libtchat.message.names import user_key
 from libtchat.message.reply import PresenceNotice
-from libtchat.message.request import Hello, Register
+from libtchat.message.request import Hello
 
-__all__ = ["Sessions"]
+__all__ = ["Login"]
 
 
 @define
-class Sessions:
-    """The sessions of one hub. What it does is as of the ledger's `now`.
+class Login:
+    """The way in and out of one hub.
 
     Args:
         scope: who hears that a user came or went.
         require_auth: a user without a password may do nothing but `register`.
     """
 
-    ledger: Ledger
+    limits: ServerLimits
     scope: PresenceScope
     require_auth: bool
-    _identity: Identity = field(init=False)
+    _line: Line[AnyEntry]
+    _presence: Presence
+    _ledger: Ledger
+    _newcomers: Newcomers
+    _identity: Identity
 
-    def __attrs_post_init__(self) -> None:
-        self._identity = Identity(self.ledger.limits, self.ledger.presence)
+    def may_ask(self, user: OnlineUser) -> bool:
+        """Tell whether *user* may ask for anything here."""
+        return not self.require_auth or user.password_hash is not None
 
-    def user(self, peer: Peer, claimed: str | None) -> Session:
+    def user(self, peer: Peer, claimed: str | None) -> Work[OnlineUser]:
         """Return whose request this is, which claims to be of *claimed*: `who`, if that user may ask for anything.
 
         Raises:
-            Unanswered, Refused: see `who`; auth-required, if only names with a password are served.
+            Refused: see `who`; auth-required, if only names with a password are served.
         """
-        session = peer.session
-        if session is None or (claimed is not None and claimed != session.name):
-            session = self.who(peer, claimed)
-        if self.require_auth and session.password_hash is None:
+        user = yield from self.who(peer, claimed)
+        if not self.may_ask(user):
             raise Refused(ErrorCode.AUTH_REQUIRED, "register first: this server serves names with a password only")
-        return session
+        return user
 
-    def who(self, peer: Peer, claimed: str | None) -> Session:
+    def who(self, peer: Peer, claimed: str | None) -> Work[OnlineUser]:
         """Return who *peer* is, and name it by what it claims if it has no name yet (R-implicit-name).
 
         Raises:
-            Unanswered, Refused: see `enter`; bad-request, if it has no name and claims none; forbidden, if it claims
-                another one.
+            Refused: see `enter`; bad-request, if it has no name and claims none; forbidden, if it claims another one.
         """
-        session = peer.session
-        if session is None:
+        user = peer.user
+        if user is None:
             if claimed is None:
                 raise Refused(ErrorCode.BAD_REQUEST, "say hello first, or say who asks", field="sender")
-            return self.enter(peer, Hello(claimed))
-        if claimed is not None and claimed != session.name and user_key(claimed) != session.key:
-            raise Refused(ErrorCode.FORBIDDEN, f"this connection is {session.name}", field="sender")
-        return session
+            return (yield from self.enter(peer, Hello(claimed)))
+        if claimed is not None and claimed != user.name and user_key(claimed) != user.key:
+            raise Refused(ErrorCode.FORBIDDEN, f"this connection is {user.name}", field="sender")
+        return user
 
-    def enter(self, peer: Peer, hello: Hello) -> Session:
-        """Let *peer*, which has no session, enter the one it says hello for.
+    def enter(self, peer: Peer, hello: Hello) -> Work[OnlineUser]:
+        """Let *peer*, which is no user yet, be the one it says hello for.
 
         Raises:
-            Unanswered, Refused: see `libtchat.hub.identity.Identity.enter`.
+            Refused: see `libtchat.hub.identity.Identity.enter`.
         """
-        user, now, ledger = user_key(hello.sender or ""), self.ledger.now, self.ledger
-        entrances = ledger.entrances
+        key = user_key(hello.sender or "")
+        news = self._newcomers.begin(key)
         try:
-            session = self._identity.enter(peer, hello, user, entrances.protection(user), now)
-        except Unanswered:
-            entrances.begin(peer.id, user)
-            raise
-        except Refused:
-            entrances.end(peer.id, user, None, now)
-            raise
-        entrances.end(peer.id, user, session, now)
-        is_first = ledger.presence.attach(peer, session)
-        ledger.came(peer.id, session)
+            user = yield from self._identity.enter(peer, hello, key, news)
+            if not user.peers:
+                self._newcomers.bring_up_to_date(user, news)
+        finally:  # also when the peer goes while it waits
+            self._newcomers.end(key)
+        is_first = self._presence.attach(peer, user)
+        self._ledger.came(peer.id, user)
         if is_first:
-            self._notice(session, "connect")
-        return session
+            self._notice(user, "connect")
+        return user
 
-    def end(self, peer: Peer) -> None:
-        """Take *peer*, which is gone, out of its session; the last one ends it."""
-        session, ledger = peer.session, self.ledger
-        if session is None:
-            if peer.inbox:
-                claimed = user_key(getattr(peer.inbox[0], "sender", None) or "")
-                ledger.entrances.end(peer.id, claimed, None, ledger.now)
-            return
-        is_last = ledger.presence.detach(peer)
-        ledger.went(peer.id, session)
-        if not is_last:
-            return
-        self._identity.leave(session, ledger.now)
-        if is_guest(session.key):
-            ledger.end_memberships(session)
-        self._notice(session, "disconnect")
+    def end(self, peer: Peer, user: OnlineUser) -> bool:
+        """Take *peer*, which is gone, from its *user*; tell whether it was the last, so that the user went."""
+        is_last = self._presence.detach(peer, user)
+        self._ledger.went(peer.id, user)
+        if is_last:
+            self._identity.leave(user)
+        return is_last
 
-    def register(self, peer: Peer, request: Register) -> None:
-        """Protect the name of *peer* with a password.
+    def gone(self, user: OnlineUser) -> None:
+        """Tell others that *user* went."""
+        self._notice(user, "disconnect")
 
-        Raises:
-            Unanswered, Refused: see `who` and `libtchat.hub.identity.Identity.register`.
-        """
-        session = self.who(peer, request.sender if peer.session is not None else None)
-        self._identity.register(peer, session, request, self.ledger.now)
+    def _notice(self, user: OnlineUser, event: str) -> None:
+        if others := self._watchers(user):
+            self._line.put(Notice((Send(others, PresenceNotice("server", event, user.name)),)))
 
-    def settled(self, question: SaveUser, answer: Answer) -> None:
-        """Take what became of a password that was to be stored, whether or not who asked is still there."""
-        if self._identity.settled(question, answer):
-            self.ledger.entrances.protect(question.key, question.password_hash)
-
-    def _notice(self, session: Session, event: str) -> None:
-        """Tell others that a user came or went."""
-        if others := self._watchers(session):
-            notice = Send(others, PresenceNotice("server", event, session.name))
-            self.ledger.line.put(Notice((notice,)))
-
-    def _watchers(self, session: Session) -> tuple[PeerId, ...]:
-        ledger, scope = self.ledger, self.scope
-        presence = ledger.presence
+    def _watchers(self, user: OnlineUser) -> tuple[PeerId, ...]:
+        scope, presence, ledger = self.scope, self._presence, self._ledger
         if scope == "auto":
-            scope = "all" if len(presence) <= ledger.limits.max_presence_users else "groups"
+            scope = "all" if len(presence) <= self.limits.max_presence_users else "groups"
         if scope == "all":
             audience = presence.everybody()
-        elif scope == "groups" and session.memberships:
-            groups = [ledger.audience(membership.key) for membership in session.groups(Standing.MEMBER)]
+        elif scope == "groups" and user.memberships:
+            groups = [ledger.audience(membership.key) for membership in user.groups(Standing.MEMBER)]
             audience = tuple(dict.fromkeys(chain.from_iterable(groups)))
         else:
             return ()
-        return tuple([peer for peer in audience if peer not in session.peers])
+        return tuple([peer for peer in audience if peer not in user.peers])

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import assert_never
 
 from attrs import define
 
-from libtchat.effect import Close, Effect, Item, PageKind, Read, ReadGroups, Send
+from libtchat.effect import Close, Effect, PageKind, Read, ReadGroups, Send
 from libtchat.group import Group, GroupQuery, Standing, admit
-from libtchat.hub.entry import Query
+from libtchat.hub.clock import Clock
+from libtchat.hub.entry import Query, UserQuery
 from libtchat.hub.ledger import Ledger
-from libtchat.hub.presence import Peer, Presence, Session
+from libtchat.hub.peer import Peer
+from libtchat.hub.presence import Presence
 from libtchat.hub.refusal import error_for
+from libtchat.hub.user import OnlineUser
 from libtchat.message import reply
 from libtchat.message.errors import ErrorCode, Refused, Violation
-from libtchat.message.limits import PROTOCOL_VERSION, Limits
+from libtchat.message.limits import DEFAULT_PAGE_ENTRIES, PROTOCOL_VERSION, ServerLimits
 from libtchat.message.names import UserKey, group_key, user_key
 from libtchat.message.request import (
     Broadcast,
@@ -37,28 +41,23 @@ from libtchat.message.request import (
 from libtchat.paging import cut
 from libtchat.sorted_map import entries_above
 
-__all__ = ["Queries"]
+__all__ = ["Replies"]
 
 
 @define
-class Queries:
-    """Answers from one hub's presence and ledger. *server*: the program's name and version, for people."""
+class Replies:
+    """Answers from one hub's presence and groups. *server*: the program's name and version, for people."""
 
     server: str
-    limits: Limits
+    limits: ServerLimits
+    _clock: Clock
     _presence: Presence
     _ledger: Ledger
 
     def answer(self, query: Query) -> Iterator[Effect]:
-        """Answer *query*, which was routed already and makes no event."""
-        try:
-            yield from self._answer(query.peer, query.item, query.arrivals)
-        except Refused as refusal:
-            assert query.item is not None
-            yield Send((query.peer.id,), error_for(query.item, refusal))
-
-    def _answer(self, peer: Peer, item: Item, arrivals: int) -> Iterator[Effect]:
-        me, session = (peer.id,), peer.session
+        """Answer *query*, which leaves the line now."""
+        peer, item = query.peer, query.item
+        me, user = (peer.id,), peer.user
         match item:
             case None:
                 yield Close(peer.id, None)
@@ -67,60 +66,62 @@ class Queries:
                 if item.fatal:
                     yield Close(peer.id, item.code)
             case Ping(id=id):
-                yield Send(me, reply.Pong(self._ledger.ts, PROTOCOL_VERSION, self.server, id))
+                yield Send(me, reply.Pong(self._clock.ts, PROTOCOL_VERSION, self.server, id))
             case Quit(id=id) | ReportError(id=id):
-                yield Send(me, reply.Goodbye(None if session is None else session.name, id))
+                yield Send(me, reply.Goodbye(None if user is None else user.name, id))
                 yield Close(peer.id, None)
-            case _:
-                assert session is not None
-                yield from self._answer_user(peer, session, item, arrivals)
+            case _ if user is not None:
+                try:
+                    yield from self._answer_user(peer, user, item, query.arrivals)
+                except Refused as refusal:
+                    yield Send(me, error_for(item, refusal))
 
-    def _answer_user(self, peer: Peer, session: Session, item: Item, arrivals: int) -> Iterator[Effect]:
+    def _answer_user(self, peer: Peer, user: OnlineUser, item: UserQuery, arrivals: int) -> Iterator[Effect]:
         me = (peer.id,)
         match item:
             case Hello(id=id):
-                yield Send(me, self._welcome(session, id))
-                for membership in session.groups(Standing.INVITED)[: self.limits.max_invitations]:
-                    assert membership.invitation is not None
-                    yield Send(me, membership.invitation)
+                yield Send(me, self._welcome(user, id))
+                for membership in user.groups(Standing.INVITED)[: self.limits.max_invitations]:
+                    if membership.invitation is not None:
+                        yield Send(me, membership.invitation)
             case Tell(to=to, msg=msg, id=id):
-                target = self._presence.session(user_key(to))
+                target = self._presence.user(user_key(to))
                 if target is None:
                     raise Refused(ErrorCode.USER_NOT_FOUND, f"{to} is not connected")
-                audience = self._presence.earlier(tuple(dict.fromkeys((*target.peers, *session.peers))), arrivals)
-                yield Send(audience, reply.DirectMessage(session.name, target.name, msg, self._ledger.ts, id), peer.id)
+                audience = self._presence.earlier(tuple(dict.fromkeys((*target.peers, *user.peers))), arrivals)
+                yield Send(audience, reply.DirectMessage(user.name, target.name, msg, self._clock.ts, id), peer.id)
             case Broadcast(msg=msg, id=id):
                 audience = self._presence.earlier(self._presence.everybody(), arrivals)
-                yield Send(audience, reply.PublicMessage(session.name, msg, self._ledger.ts, id), peer.id)
+                yield Send(audience, reply.PublicMessage(user.name, msg, self._clock.ts, id), peer.id)
             case Register(id=id):
-                yield Send(me, reply.Registered(session.name, id))
+                yield Send(me, reply.Registered(user.name, id))
             case ListUsers(after=after, id=id):
                 online = self._presence.online(None if after is None else user_key(after))
                 names, more = cut((name for _, name in online), self.limits)
                 yield Send(me, reply.Users(names, more, id))
             case ListGroups(after=after, id=id):
                 start = group_key(after or "")
-                mine = [m.name for m in session.groups(Standing.MEMBER) if m.key > start]
-                visible = session.groups(Standing.MEMBER, Standing.INVITED)
+                mine = [m.name for m in user.groups(Standing.MEMBER) if m.key > start]
+                visible = user.groups(Standing.MEMBER, Standing.INVITED)
                 private = [m.name for m in visible if m.private and m.key > start]
                 yield ReadGroups(peer.id, reply.Groups((), tuple(private), tuple(mine), id=id), start)
             case ListMembers():
-                yield Send(me, self._members(session, item))
+                yield Send(me, self._members(user, item))
             case ListMessages() | ListStates():
-                yield self._page(peer, session, item)
+                yield self._page(peer, user, item)
             case _:
-                raise AssertionError(f"{item} is decided, not answered")
+                assert_never(item)
 
-    def _welcome(self, session: Session, id: str | None) -> reply.Welcome:
+    def _welcome(self, user: OnlineUser, id: str | None) -> reply.Welcome:
         seqs = {}
-        for membership in session.groups(Standing.MEMBER):
+        for membership in user.groups(Standing.MEMBER):
             group = self._ledger.durable(membership.key)
             seqs[membership.name] = membership.seq if group is None else group.seq
-        return reply.Welcome(session.name, PROTOCOL_VERSION, self.server, session.token, tuple(seqs), seqs, id)
+        return reply.Welcome(user.name, PROTOCOL_VERSION, self.server, user.token, tuple(seqs), seqs, id)
 
-    def _members(self, session: Session, request: ListMembers) -> reply.Members:
-        group = self._admit(session, request)
-        is_member = session.key in group.members
+    def _members(self, user: OnlineUser, request: ListMembers) -> reply.Members:
+        group = self._admit(user, request)
+        is_member = user.key in group.members
         start = "" if request.after is None else user_key(request.after)
         most = self.limits.max_page_entries + 1
         members = entries_above(group.members, start, most)
@@ -145,18 +146,18 @@ class Queries:
             request.id,
         )
 
-    def _page(self, peer: Peer, session: Session, request: ListMessages | ListStates) -> Read:
-        group = self._admit(session, request)
+    def _page(self, peer: Peer, user: OnlineUser, request: ListMessages | ListStates) -> Read:
+        group = self._admit(user, request)
         kinds = PageKind.MESSAGES
         if isinstance(request, ListStates):
             kinds = PageKind.ALL if request.all else PageKind.STATES
         before = group.seq + 1 if request.before is None else min(request.before, group.seq + 1)
-        limit = self.limits.default_page_entries if request.limit is None else request.limit
+        limit = DEFAULT_PAGE_ENTRIES if request.limit is None else request.limit
         key = group_key(group.name)
         return Read(peer.id, key, group.name, kinds, request.after, before, limit, request.action, request.id)
 
-    def _admit(self, session: Session, request: GroupQuery) -> Group:
-        return admit(self._ledger.durable(group_key(request.group)), request, session.key)
+    def _admit(self, user: OnlineUser, request: GroupQuery) -> Group:
+        return admit(self._ledger.durable(group_key(request.group)), request, user.key)
 
 
 def _below(entries: list[tuple[UserKey, str]], end: UserKey | None) -> list[tuple[UserKey, str]]:

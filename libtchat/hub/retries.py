@@ -6,11 +6,15 @@ an id that is not here and may be there.
 
 from __future__ import annotations
 
+import hashlib
+
+import attrs
 from attrs import Factory, define
 
 from libtchat.effect import Retry
+from libtchat.message.request import GroupRequest
 
-__all__ = ["Retries"]
+__all__ = ["Retries", "digest"]
 
 _KEPT = 64
 """How many ids of durable events are here at least, if there are so many; at most twice as many."""
@@ -67,3 +71,9 @@ class Retries:
     def _moved(self, last: Retry) -> None:
         self.stored_until = max(self.stored_until, last.time + self.seconds)
         self.moved += 1
+
+
+def digest(request: GroupRequest) -> str:
+    """Return what tells *request* from another one with the same id: everything but who asks."""
+    fields = (request.action, *(getattr(request, field.name) for field in attrs.fields(type(request))[1:]))
+    return hashlib.blake2b(repr(fields).encode(), digest_size=16).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import Factory, define
 
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import UserKey
 from libtchat.rate import Buckets
 
@@ -25,7 +25,7 @@ class Throttle:
     of strangers for that name do not count against him.
     """
 
-    limits: Limits
+    limits: ServerLimits
     _tries: Buckets = Factory(
         lambda self: Buckets(self.limits.password_burst, self.limits.passwords_per_second), takes_self=True
     )

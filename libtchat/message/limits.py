@@ -1,40 +1,68 @@
-"""Every number of the protocol and of a server, with its unit in its name (spec/protocol.md, "Limits")."""
+"""Every number of the protocol and of a server, with its unit in its name (spec/protocol.md, "Limits").
+
+What a peer may rely on, whatever server it speaks to, is a constant. What a server may choose is in `ServerLimits`.
+"""
 
 from __future__ import annotations
 
+from attrs import fields
+
 from libtchat.message.value import frozen
 
-__all__ = ["DEFAULT_LIMITS", "PROTOCOL_VERSION", "Limits"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "DEFAULT_PAGE_ENTRIES",
+    "MAX_COMMAS",
+    "MAX_DEPTH",
+    "MAX_FRAME_BYTES",
+    "MAX_GARBAGE_RUNS",
+    "MAX_GROUP_CHARS",
+    "MAX_ID_BYTES",
+    "MAX_INTEGER",
+    "MAX_KEYS",
+    "MAX_MSG_BYTES",
+    "MAX_NAME_CHARS",
+    "MAX_PAGE_BYTES",
+    "MAX_PAGE_ENTRIES",
+    "MAX_REASON_BYTES",
+    "MAX_SUMMARY_CHARS",
+    "PROTOCOL_VERSION",
+    "ServerLimits",
+]
 
 PROTOCOL_VERSION = 1
 
+MAX_FRAME_BYTES = 64 * 1024
+MAX_DEPTH = 8
+MAX_KEYS = 64
+MAX_COMMAS = 1024
+MAX_GARBAGE_RUNS = 3
 
-@frozen
-class Limits:
-    """What a server allows. The defaults are the specification's; a server may offer them as options.
+MAX_MSG_BYTES = 8 * 1024
+MAX_REASON_BYTES = 390
+MAX_ID_BYTES = 64
+MAX_NAME_CHARS = 32
+MAX_GROUP_CHARS = 64
+MAX_INTEGER = 2**53
+
+DEFAULT_PAGE_ENTRIES = 100
+MAX_PAGE_ENTRIES = 1000
+MAX_PAGE_BYTES = 16 * 1024
+MAX_SUMMARY_CHARS = 1000
+"""Of a page or a list, in `msg`."""
+
+
+@frozen(repr=False)
+class ServerLimits:
+    """What a server allows; the defaults are the specification's. Its options set most of it.
 
     A burst and a rate describe a token bucket: *burst* at once, then *per_second*. A rate of 0 means
-    no limit.
+    no limit. The repr has what differs from the defaults.
     """
 
-    # one frame, its fields
-    max_frame_bytes: int = 64 * 1024
-    max_depth: int = 8
-    max_keys: int = 64
-    max_commas: int = 1024
-    max_msg_bytes: int = 8 * 1024
-    max_reason_bytes: int = 390
-    max_id_bytes: int = 64
-    max_name_chars: int = 32
-    max_group_chars: int = 64
-    max_integer: int = 2**53
-    max_garbage_runs: int = 3
-
-    # a list or a page
-    default_page_entries: int = 100
-    max_page_entries: int = 1000
-    max_page_bytes: int = 16 * 1024
-    max_summary_chars: int = 1000
+    # what is read for one answer: the protocol's most, or less
+    max_page_entries: int = MAX_PAGE_ENTRIES
+    max_page_bytes: int = MAX_PAGE_BYTES
 
     # users and groups
     max_peers_per_user: int = 8
@@ -75,5 +103,9 @@ class Limits:
     max_waiting_notices: int = 32
     max_presence_users: int = 200
 
+    def __repr__(self) -> str:
+        values = ((it.name, getattr(self, it.name), it.default) for it in fields(type(self)))
+        return f"ServerLimits({', '.join(f'{name}={value}' for name, value, default in values if value != default)})"
 
-DEFAULT_LIMITS = Limits()
+
+DEFAULT_LIMITS = ServerLimits()

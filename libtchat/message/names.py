@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NewType
 
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.limits import MAX_GROUP_CHARS, MAX_NAME_CHARS
 
 __all__ = [
     "GUEST_PREFIX",
@@ -41,7 +41,7 @@ _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe0
 """The letters and marks that are not shown: those with Unicode's property Default_Ignorable_Code_Point (UAX #44)."""
 
 
-_MAX_DECOMPOSED_CHARS = 4 * DEFAULT_LIMITS.max_group_chars
+_MAX_DECOMPOSED_CHARS = 4 * MAX_GROUP_CHARS
 """What is longer is no name, however it is normalized: no character is composed of more than four."""
 
 
@@ -98,7 +98,7 @@ def check_any_user_name(name: str, *, field: str = "dest") -> str:
     Raises:
         Refused: bad-name, with *field*, if it breaks the rule.
     """
-    return _check(name, DEFAULT_LIMITS.max_name_chars, field)
+    return _check(name, MAX_NAME_CHARS, field)
 
 
 def check_group_name(name: str, *, field: str = "group") -> str:
@@ -107,7 +107,7 @@ def check_group_name(name: str, *, field: str = "group") -> str:
     Raises:
         Refused: bad-name, with *field*, if it breaks the rule.
     """
-    return _check(name, DEFAULT_LIMITS.max_group_chars, field)
+    return _check(name, MAX_GROUP_CHARS, field)
 
 
 def _check(name: str, max_chars: int, field: str) -> str:

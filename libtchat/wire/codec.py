@@ -13,7 +13,7 @@ from typing import Any
 
 from libtchat.message.errors import ErrorCode, ProtocolError, Violation
 from libtchat.message.event import EVENTS, Event, Said
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import MAX_DEPTH, MAX_ID_BYTES, MAX_PAGE_ENTRIES, MAX_REASON_BYTES
 from libtchat.message.reply import REPLIES, Foreign, Goodbye, Message, Messages, PresenceNotice, States
 from libtchat.message.request import (
     REQUESTS,
@@ -70,7 +70,7 @@ _MANY = 1_000_000  # keys and commas: a page holds many events
 # Requests
 
 
-def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Violation:
+def decode_request(frame: bytes) -> Request | Violation:
     """Read what a client sent. Raises nothing for what a peer may send.
 
     Returns:
@@ -78,9 +78,7 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
         what could be read of who asked for what. An action that begins with `ack-` is an unknown one.
     """
     try:
-        found = strict_json.loads(
-            frame, max_depth=limits.max_depth, max_keys=limits.max_keys, max_commas=limits.max_commas
-        )
+        found = strict_json.loads(frame)
     except ProtocolError as error:
         return Violation(error.code, detail=error.detail)
     wrapped = found.get(WRAPPER)
@@ -102,8 +100,8 @@ def decode_request(frame: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | V
             read_privacy(found)
         request: Request = shape.read(found, has_escapes=_BACKSLASH in frame)
         size = len(frame)
-        if shape.is_page or size > limits.max_reason_bytes or size > limits.max_msg_bytes or "id" in found:
-            check_sizes(request, shape, limits, size)
+        if shape.is_page or size > MAX_REASON_BYTES or "id" in found:
+            check_sizes(request, shape, size)
     except ProtocolError as error:
         return _violation(error, found, identifies=kind not in _NAMES_NOBODY)
     return request
@@ -134,17 +132,16 @@ def _lacks(found: Mapping[str, Any], names: tuple[str, ...]) -> bool:
     return False
 
 
-def check_sizes(request: Request, shape: Shape, limits: Limits, frame_bytes: int) -> None:
+def check_sizes(request: Request, shape: Shape, frame_bytes: int) -> None:
     """Check what of *request*, read from so many bytes, may be too large. Raises ProtocolError, with the field."""
-    for name, limit_name, code in shape.sizes:
-        limit: int = getattr(limits, limit_name)
+    for name, limit, code in shape.sizes:
         if frame_bytes > limit:  # else no text in it can be larger
             text: str | None = getattr(request, name)
             if text and len(text.encode()) > limit:
                 raise ProtocolError(code, f"{name} is above {limit} bytes", field=name, limit=limit)
     if shape.is_page:
         assert isinstance(request, ListMessages | ListStates)
-        most = limits.max_page_entries
+        most = MAX_PAGE_ENTRIES
         if request.limit is not None and not 1 <= request.limit <= most:
             raise ProtocolError(ErrorCode.BAD_REQUEST, f"limit is a number from 1 to {most}", field="limit")
         if request.before is not None and request.after is not None:
@@ -168,7 +165,7 @@ def _violation(error: ProtocolError, found: Mapping[str, Any], *, identifies: bo
         readable("sender"),
         readable("group"),
         readable("dest"),
-        retry_id if retry_id and len(retry_id.encode()) <= DEFAULT_LIMITS.max_id_bytes else None,
+        retry_id if retry_id and len(retry_id.encode()) <= MAX_ID_BYTES else None,
         identifies,
     )
 
@@ -182,7 +179,7 @@ def decode_message(frame: bytes) -> Message:
     Raises:
         ProtocolError: bad-json, unknown-action, or bad-request with the field.
     """
-    found = _loads(frame, DEFAULT_LIMITS.max_depth)
+    found = _loads(frame, MAX_DEPTH)
     return _read_message(found, has_escapes=_BACKSLASH in frame)
 
 

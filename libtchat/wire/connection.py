@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from attrs import evolve
-
 from libtchat.message.errors import ErrorCode, Violation
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
 from libtchat.message.reply import Foreign, Message, Welcome
 from libtchat.message.request import Request
 from libtchat.wire.codec import action_of, decode_request, encode_request, read_message
@@ -19,7 +16,7 @@ from libtchat.wire.glance import read_requests
 from libtchat.wire.manner import Manner
 from libtchat.wire.spelling import ACTIONS
 
-__all__ = ["CRLF", "Connection", "ServerConnection"]
+__all__ = ["CRLF", "ClientEnd", "ServerEnd"]
 
 CRLF = b"\r\n"
 """What ends every server message."""
@@ -28,7 +25,7 @@ _SPELLED_OTHERWISE = frozenset(ACTIONS.values())
 _MAX_SERVER_FRAME_BYTES = 1024 * 1024  # other servers know no pages
 
 
-class Connection:
+class ServerEnd:
     """The server's end of one connection.
 
     Attributes:
@@ -37,12 +34,11 @@ class Connection:
         spaced: no request of this peer was followed by LF so far: it is to be written to at intervals (R-pace).
     """
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self) -> None:
         self.spells: dict[str, str] = {}
         self.mid_frame = False
         self.spaced = True
-        self._limits = limits
-        self._framer = Framer(limits)
+        self._framer = Framer()
 
     def receive(self, data: bytes) -> Sequence[Request | Violation]:
         """Feed bytes read from the peer, cut anywhere. Raises nothing for what a peer may send.
@@ -52,7 +48,7 @@ class Connection:
         """
         framer = self._framer
         lines = framer.lines(data)
-        if lines is not None and (requests := read_requests(data, lines, self._limits)) is not None:
+        if lines is not None and (requests := read_requests(data, lines)) is not None:
             framer.passed(data)
             self.spaced = not framer.ends_with_newline
             if self.spells:
@@ -70,7 +66,7 @@ class Connection:
             One request or violation for each; nothing for an action that begins with `ack-`.
         """
         data = texts[0] if len(texts) == 1 else b"".join(texts)
-        if (requests := read_requests(data, texts, self._limits)) is not None:
+        if (requests := read_requests(data, texts)) is not None:
             if self.spells:
                 for request in requests:
                     self._learn(request.action)
@@ -83,7 +79,7 @@ class Connection:
             if not isinstance(frame, bytes):
                 items.append(Violation(frame.code, frame.fatal, frame.detail, limit=frame.limit))
                 continue
-            item = decode_request(frame, self._limits)
+            item = decode_request(frame)
             if isinstance(item, Violation):
                 if item.code is ErrorCode.UNKNOWN_ACTION and item.request and item.request.startswith("ack-"):
                     continue
@@ -117,13 +113,11 @@ class Connection:
             self.spells[action] = spelled
 
 
-class ServerConnection:
+class ClientEnd:
     """The client's end: a connection to a server, ours or somebody else's."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._framer = Framer(
-            evolve(limits, max_frame_bytes=max(limits.max_frame_bytes, _MAX_SERVER_FRAME_BYTES), max_garbage_runs=2**31)
-        )
+    def __init__(self) -> None:
+        self._framer = Framer(_MAX_SERVER_FRAME_BYTES, max_garbage_runs=2**31)
         self.broken = False
         self._manner: Manner | None = Manner()
 

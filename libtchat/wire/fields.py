@@ -17,7 +17,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from libtchat.message.errors import ErrorCode, ProtocolError
 from libtchat.message.event import EVENTS, Event
-from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.limits import MAX_ID_BYTES, MAX_INTEGER, MAX_MSG_BYTES, MAX_REASON_BYTES
 from libtchat.message.reply import Error, Groups, Welcome
 from libtchat.message.request import REQUESTS, Ban, Kick, ListMessages, ListStates
 from libtchat.wire.spelling import FIELDS, read_fields
@@ -27,7 +27,7 @@ __all__ = ["FROM", "Shape", "is_text", "shape_of"]
 FROM = (("sender", ("from",)),)
 """Where a server message has who caused it, for `read_fields`."""
 
-_MAX_INTEGER = DEFAULT_LIMITS.max_integer
+_MAX_INTEGER = MAX_INTEGER
 
 # Fields that have a default but are always written.
 _ALWAYS: Mapping[type[Any], tuple[str, ...]] = {
@@ -38,9 +38,9 @@ _ALWAYS: Mapping[type[Any], tuple[str, ...]] = {
 }
 
 _SIZES = (
-    ("msg", "max_msg_bytes", ErrorCode.TOO_LARGE),
-    ("reason", "max_reason_bytes", ErrorCode.TOO_LARGE),
-    ("id", "max_id_bytes", ErrorCode.BAD_REQUEST),
+    ("msg", MAX_MSG_BYTES, ErrorCode.TOO_LARGE),
+    ("reason", MAX_REASON_BYTES, ErrorCode.TOO_LARGE),
+    ("id", MAX_ID_BYTES, ErrorCode.BAD_REQUEST),
 )
 
 

@@ -11,7 +11,7 @@ from array import array
 from itertools import accumulate
 
 from libtchat.message.errors import ErrorCode
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import MAX_FRAME_BYTES, MAX_GARBAGE_RUNS
 from libtchat.message.value import frozen
 
 __all__ = ["FrameFault", "Framer", "is_http"]
@@ -48,10 +48,10 @@ class Framer:
         ends_with_newline: a frame of this peer was followed by LF.
     """
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, max_bytes: int = MAX_FRAME_BYTES, max_garbage_runs: int = MAX_GARBAGE_RUNS) -> None:
         self.ends_with_newline = False
-        self._max_bytes = limits.max_frame_bytes
-        self._runs_left = limits.max_garbage_runs
+        self._max_bytes = max_bytes
+        self._runs_left = max_garbage_runs
         self._started = False  # the first bytes are known not to be another protocol's
         self._closed = False
         self._skipping = False

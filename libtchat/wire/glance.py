@@ -1,7 +1,7 @@
 """Requests read at a glance: a block of plain lines, as nearly every read is, many in one go.
 
 It gives what `libtchat.wire.codec.decode_request` gives for each line, or nothing at all: whatever takes a closer
-look (an escape, a number, another spelling that may be wrong) is the codec's. `Connection` asks here first.
+look (an escape, a number, another spelling that may be wrong) is the codec's. `ServerEnd` asks here first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from attrs import NOTHING, fields, resolve_types
 
 from libtchat.message.errors import ProtocolError
-from libtchat.message.limits import Limits
+from libtchat.message.limits import MAX_REASON_BYTES
 from libtchat.message.request import REQUESTS, Request
 from libtchat.wire import strict_json
 from libtchat.wire.codec import check_sizes
@@ -25,17 +25,16 @@ __all__ = ["read_requests"]
 _MakeRequest = Callable[[dict[str, str]], Request]
 
 
-def read_requests(data: bytes, lines: Sequence[bytes], limits: Limits) -> list[Request] | None:
+def read_requests(data: bytes, lines: Sequence[bytes]) -> list[Request] | None:
     """Read *data*, cut into *lines*, if each line is a request in plain words.
 
     Returns:
         One request a line; None if any of them is no object, breaks a rule, or takes a closer look.
     """
-    found = strict_json.loads_texts(data, lines, max_keys=limits.max_keys, max_commas=limits.max_commas)
+    found = strict_json.loads_texts(data, lines)
     if found is None:
         return None
     requests: list[Request] = []
-    small = min(limits.max_reason_bytes, limits.max_msg_bytes)
     try:
         for line, texts in zip(lines, found, strict=True):
             kind = REQUESTS[texts["action"]]
@@ -44,8 +43,8 @@ def read_requests(data: bytes, lines: Sequence[bytes], limits: Limits) -> list[R
             if "sender" not in texts:
                 read_fields(texts, shape_of(kind).spellings)
             request = make(texts)
-            if len(line) > small or "id" in texts:
-                check_sizes(request, shape_of(kind), limits, len(line))
+            if len(line) > MAX_REASON_BYTES or "id" in texts:
+                check_sizes(request, shape_of(kind), len(line))
             requests.append(request)
     except (KeyError, ProtocolError):
         return None

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any, Final, Literal, TypeVar
 
 from libtchat.message.errors import ErrorCode, ProtocolError
+from libtchat.message.limits import MAX_COMMAS, MAX_DEPTH, MAX_KEYS
 
 try:
     import orjson
@@ -34,7 +35,9 @@ BackendName = Literal["orjson", "stdlib"]
 HAS_ORJSON: Final = _orjson is not None
 
 
-def loads(text: bytes, *, max_depth: int, max_keys: int, max_commas: int) -> dict[str, Any]:
+def loads(
+    text: bytes, *, max_depth: int = MAX_DEPTH, max_keys: int = MAX_KEYS, max_commas: int = MAX_COMMAS
+) -> dict[str, Any]:
     """Return the object that *text* is.
 
     Lone surrogates and U+0000, written as escapes, come through; a number beyond 64 bits may be a float.
@@ -86,7 +89,7 @@ def loads(text: bytes, *, max_depth: int, max_keys: int, max_commas: int) -> dic
 
 
 def loads_texts(
-    data: bytes, lines: Sequence[bytes], *, max_keys: int, max_commas: int
+    data: bytes, lines: Sequence[bytes], *, max_keys: int = MAX_KEYS, max_commas: int = MAX_COMMAS
 ) -> Sequence[dict[str, str]] | None:
     """Return the object that each line is, if all hold nothing but texts, as nearly every request does.
 

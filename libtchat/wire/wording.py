@@ -11,7 +11,7 @@ from typing import Any
 
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
-from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.limits import MAX_SUMMARY_CHARS
 from libtchat.message.reply import (
     DirectMessage,
     Error,
@@ -31,7 +31,7 @@ from libtchat.message.reply import (
 
 __all__ = ["ERROR_SENTENCES", "describe", "describe_page", "summarize"]
 
-_MAX_CHARS = DEFAULT_LIMITS.max_summary_chars
+_MAX_CHARS = MAX_SUMMARY_CHARS
 
 ERROR_SENTENCES: Mapping[str, str] = {
     ErrorCode.BAD_JSON: "this is not one JSON object in UTF-8: see the framing rules of the protocol",

@@ -10,12 +10,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from libtchat.dialect.detect import Detector
 from libtchat.dialect.dialect import Dialect
 from libtchat.dialect.translate import Effect, End, ToClient, Translator
-from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.wire.framing import Framer
 
 __all__ = ["GAP_SECONDS", "Pipe", "Route"]
@@ -27,8 +26,6 @@ UNDECIDED_SECONDS = 1.0
 MAX_WAITING = 512
 _SERVER_FRAME_BYTES = 1024 * 1024
 _READ_BYTES = 65_536
-_CLIENT_LIMITS = DEFAULT_LIMITS
-_SERVER_LIMITS = evolve(DEFAULT_LIMITS, max_frame_bytes=_SERVER_FRAME_BYTES, max_garbage_runs=2**31)
 
 
 @frozen
@@ -63,7 +60,7 @@ class Pipe:
     _translator: Translator = field(init=False)
     _up_reader: asyncio.StreamReader = field(init=False)
     _up_writer: asyncio.StreamWriter = field(init=False)
-    _framer: Framer = field(factory=lambda: Framer(_CLIENT_LIMITS))
+    _framer: Framer = field(factory=Framer)
     _to_client: deque[bytes] = field(factory=deque)
     _to_server: deque[bytes] = field(factory=deque)
     _work: asyncio.Event = field(factory=asyncio.Event)
@@ -191,7 +188,7 @@ class Pipe:
             asyncio.create_task(coroutine)
             for coroutine in (
                 self._read(self.reader, self._framer, self._from_client),
-                self._read(self._up_reader, Framer(_SERVER_LIMITS), self._from_server),
+                self._read(self._up_reader, Framer(_SERVER_FRAME_BYTES, max_garbage_runs=2**31), self._from_server),
                 self._write(
                     self._to_client, self.writer, 0.0 if self.route.dialect is None and client is None else GAP_SECONDS
                 ),

@@ -11,11 +11,11 @@ from ipaddress import IPv6Address
 
 from attrs import Factory, define
 
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from tchat_server.net.ending import CloseReason
 from tchat_server.ops.metrics import Metrics
 
-__all__ = ["Crowd", "origin_of"]
+__all__ = ["Admission", "origin_of"]
 
 logger = logging.getLogger("tchat_server")
 
@@ -23,10 +23,10 @@ _LOOPBACK = ("127.0.0.1", "::1")
 
 
 @define
-class Crowd:
+class Admission:
     """Everybody who entered and did not leave yet."""
 
-    limits: Limits
+    limits: ServerLimits
     metrics: Metrics
     size: int = 0
     _per_host: Counter[str] = Factory(Counter)

@@ -14,8 +14,8 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
-from libtchat.message.limits import Limits
-from tchat_server.net.admission import Crowd
+from libtchat.message.limits import ServerLimits
+from tchat_server.net.admission import Admission
 from tchat_server.net.ending import CloseReason, Ending
 
 __all__ = ["Accepted", "Listener", "bind"]
@@ -31,7 +31,7 @@ _NO_DESCRIPTOR_PAUSE_SECONDS = 0.2
 _NO_DESCRIPTOR_LOG_SECONDS = 10.0
 
 
-def bind(host: str, port: int, limits: Limits) -> socket.socket:
+def bind(host: str, port: int, limits: ServerLimits) -> socket.socket:
     """Return a socket that listens; port 0 takes a free one. Raises OSError if the address can't be bound.
 
     Of what it accepts, the kernel notices whose other end is gone without a word: accepted sockets inherit its options.
@@ -58,7 +58,7 @@ class Listener:
     """Accepts on one bound socket, shakes hands if there is a context, and gives each connection a protocol.
 
     Args:
-        crowd: what a connection enters when it is accepted. If it comes to `connection_made`, the protocol sees to
+        admission: what a connection enters when it is accepted. If it comes to `connection_made`, the protocol sees to
             it that it leaves.
         make: called with the host and the address of each connection.
         refusal: what somebody is told whom that limit keeps out; over TLS he is told nothing.
@@ -68,11 +68,11 @@ class Listener:
         self,
         sock: socket.socket,
         tls: ssl.SSLContext | None,
-        crowd: Crowd,
+        admission: Admission,
         make: Callable[[str, str], Accepted],
         refusal: Callable[[int], bytes],
     ) -> None:
-        self._sock, self._tls, self._crowd, self._make, self._refusal = sock, tls, crowd, make, refusal
+        self._sock, self._tls, self._admission, self._make, self._refusal = sock, tls, admission, make, refusal
         self._opening: set[asyncio.Task[None]] = set()
         self._told_at = -_NO_DESCRIPTOR_LOG_SECONDS
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit this
@@ -105,7 +105,7 @@ class Listener:
             self._begin(accepted, host, f"{host}:{port}")
 
     def _begin(self, accepted: socket.socket, host: str, address: str) -> None:
-        limit = self._crowd.enter(host, address)
+        limit = self._admission.enter(host, address)
         if limit is not None:
             with accepted, suppress(OSError):
                 if self._tls is None:
@@ -119,12 +119,12 @@ class Listener:
             self._opening.discard(task)
             if not protocol.was_opened:
                 accepted.close()
-                self._crowd.leave(host)
+                self._admission.leave(host)
 
         task.add_done_callback(end)
 
     def _complain(self, error: OSError) -> None:
-        self._crowd.metrics.accept_failures_total += 1
+        self._admission.metrics.accept_failures_total += 1
         now = asyncio.get_running_loop().time()
         if now - self._told_at >= _NO_DESCRIPTOR_LOG_SECONDS:
             self._told_at = now
@@ -141,4 +141,4 @@ class Listener:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
             ending = Ending(CloseReason.LOST if self._tls is None else CloseReason.NO_HANDSHAKE, str(reason))
             logger.info("%s gone: %s", address, ending)
-            self._crowd.metrics.closed[ending.reason] += 1
+            self._admission.metrics.closed[ending.reason] += 1

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from tchat_server.net.flow import GONE, Hold, Rota, Turns
 from tchat_server.net.spacing import Outgoing, Spacing
 from tchat_server.net.work import Job, Work
@@ -81,7 +81,7 @@ class Outbox:
         "translate",
     )  # fmt: skip
 
-    def __init__(self, carrier: Carrier, sender: Sender, turns: Turns, rota: Rota, limits: Limits) -> None:
+    def __init__(self, carrier: Carrier, sender: Sender, turns: Turns, rota: Rota, limits: ServerLimits) -> None:
         self.carrier, self.sender = carrier, sender
         self._turns, self._rota, self._limits = turns, rota, limits
         self.is_straight = True

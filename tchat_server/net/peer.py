@@ -13,10 +13,10 @@ from typing import Any, Protocol, cast
 
 from libtchat.effect import Item, PeerId
 from libtchat.message.errors import ErrorCode
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.reply import Error
 from libtchat.wire import codec
-from libtchat.wire.connection import CRLF, Connection
+from libtchat.wire.connection import CRLF, ServerEnd
 from tchat_server.net.ending import CloseReason, Ending
 from tchat_server.net.flow import GONE, Rota, Turns
 from tchat_server.net.listener import Accepted
@@ -34,7 +34,7 @@ _UNAVAILABLE = codec.encode(Error(ErrorCode.UNAVAILABLE)) + CRLF
 class Owner(Protocol):
     """What a connection tells the server."""
 
-    limits: Limits
+    limits: ServerLimits
     rota: Rota
     trace: Callable[[str, str, bytes], None] | None
     meet: Callable[[PeerProtocol, bytes], None] | None
@@ -88,7 +88,7 @@ class PeerProtocol(Accepted):
 
     def __init__(self, owner: Owner, host: str, address: str) -> None:
         self._owner, self.host, self.address = owner, host, address
-        self.connection = Connection(owner.limits)
+        self.connection = ServerEnd()
         self.ending: Ending | None = None
         self.was_opened = self.has_spoken = self.has_ended = False
         self.since = 0.0

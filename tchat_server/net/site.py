@@ -85,8 +85,11 @@ class Site:
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such page")
         response, packed = found
         if response.headers["ETag"] in request.headers.get("if-none-match", ""):
-            return Response(HTTPStatus.NOT_MODIFIED, headers=response.headers)
-        return packed if "gzip" in request.headers.get("accept-encoding", "") else response
+            response = Response(HTTPStatus.NOT_MODIFIED, headers=response.headers)
+        elif "gzip" in request.headers.get("accept-encoding", ""):
+            response = packed
+        origin = request.headers.get("origin", "")
+        return _shared(response, origin) if origin in self.origins else response
 
     def _answers_to(self, host: str) -> bool:
         if host in self.hosts:
@@ -114,12 +117,19 @@ def packaged_site(listen: Iterable[str], hosts: Iterable[str], origins: Iterable
     }
     if "/index.html" in files:
         files["/"] = files["/index.html"]
-    names = {"localhost", socket.gethostname(), *listen, *hosts}
+    machine = socket.gethostname()
+    names = {"localhost", machine, f"{machine}.local", *listen, *hosts}
     return Site(files, frozenset(name.lower() for name in names), frozenset(origins))
 
 
 def _responses(name: str, body: bytes) -> tuple[Response, Response]:
-    headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:20]}"', "Vary": "Accept-Encoding"}
+    headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:20]}"', "Vary": "Accept-Encoding, Origin"}
     kind = _TYPES[name.rpartition(".")[2]]
     packed = Response(HTTPStatus.OK, gzip.compress(body, mtime=0), kind, {**headers, "Content-Encoding": "gzip"})
     return Response(HTTPStatus.OK, body, kind, headers), packed
+
+
+def _shared(response: Response, origin: str) -> Response:
+    """Return an answer whose module the pages of *origin* may import."""
+    headers = {"Access-Control-Allow-Origin": origin, "Cross-Origin-Resource-Policy": "cross-origin"}
+    return Response(response.status, response.body, response.type, {**response.headers, **headers})

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.reply import Message, PresenceNotice
 
 __all__ = ["Outgoing", "Spacing"]
@@ -34,7 +34,7 @@ class Spacing:
     __slots__ = ("_gap", "_idle", "_limits", "_lines", "_room", "_takes", "_write", "size")
 
     def __init__(
-        self, limits: Limits, write: Callable[[bytes], None], takes: Callable[[], bool], idle: Callable[[], None]
+        self, limits: ServerLimits, write: Callable[[bytes], None], takes: Callable[[], bool], idle: Callable[[], None]
     ) -> None:
         self._limits, self._write, self._takes, self._idle = limits, write, takes, idle
         self._room = min(limits.max_spaced_bytes, limits.max_out_bytes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.rate import Bucket
 from tchat_server.net.flow import Hold, Turns
 
@@ -21,7 +21,7 @@ class Toll:
 
     __slots__ = ("_carried", "_received", "_turns", "_uncounted")
 
-    def __init__(self, limits: Limits, turns: Turns) -> None:
+    def __init__(self, limits: ServerLimits, turns: Turns) -> None:
         self._turns = turns
         self._received = Bucket(limits.burst_bytes, limits.bytes_per_second)
         self._carried = Bucket(limits.delivered_burst_bytes, limits.delivered_bytes_per_second)

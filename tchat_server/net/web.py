@@ -13,7 +13,7 @@ from websockets.http11 import Request as HandshakeRequest
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.value import frozen
 from libtchat.wire.framing import is_http
 from tchat_server.net.ending import CloseReason
@@ -36,7 +36,7 @@ class Web:
     """What a server has for those who speak HTTP. *trace*: as the server's own."""
 
     site: Site
-    limits: Limits
+    limits: ServerLimits
     trace: Callable[[str, str, bytes], None] | None
 
     def meet(self, peer: PeerProtocol, data: bytes, held: bytes = b"") -> None:
@@ -105,7 +105,7 @@ class Web:
 
         peer.connection = connection
         peer.carry_with(framed)
-        peer.take_with(take, some)
+        peer.take_with(take, connection.end_of_turn)
         if rest:
             peer.turns.feed(rest)
 

@@ -1,6 +1,6 @@
 """A peer behind WebSocket: frames <-> what the rest of the server takes for a TCP connection (R-ws-...).
 
-`WebSocketConnection` stands where `libtchat.wire.connection.Connection` stands, `FramedTransport` where asyncio's
+`WebSocketConnection` stands where `libtchat.wire.connection.ServerEnd` stands, `FramedTransport` where asyncio's
 transport does. What a frame is, and what is wrong with one, is the `websockets` package's to know.
 """
 
@@ -18,10 +18,10 @@ from websockets.server import ServerProtocol
 from websockets.streams import StreamReader
 
 from libtchat.message.errors import ErrorCode, Violation
-from libtchat.message.limits import Limits
+from libtchat.message.limits import MAX_FRAME_BYTES, ServerLimits
 from libtchat.message.request import Request
 from libtchat.rate import Bucket
-from libtchat.wire.connection import Connection
+from libtchat.wire.connection import ServerEnd
 from tchat_server.net.linger import Lingering
 
 try:
@@ -43,11 +43,13 @@ _CLOSE_CODES = {
 _LIMIT_PASSED = 1008
 
 _WHOLE_TEXT, _MASKED = 0x81, 0x80
+_TURN_FRAMES = 64
+_MID_FRAME_BYTES = 1024
 _KEPT_BYTES = 256 * 1024
 """More than is told to many in one tick; it bounds what is kept."""
 
 
-class WebSocketConnection(Connection):
+class WebSocketConnection(ServerEnd):
     """The server's end of one connection whose messages come in frames.
 
     Args:
@@ -61,17 +63,18 @@ class WebSocketConnection(Connection):
 
     def __init__(
         self,
-        limits: Limits,
+        limits: ServerLimits,
         *,
         heard: Callable[[bytes], None] | None,
         reply: Callable[[bytes], None],
         hurry: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        super().__init__(limits)
+        super().__init__()
+        self._limits = limits
         self.spaced = False
         self.closing = b""
-        self._protocol = ServerProtocol(state=OPEN, max_size=limits.max_frame_bytes, logger=SILENT)
+        self._protocol = ServerProtocol(state=OPEN, max_size=MAX_FRAME_BYTES, logger=SILENT)
         self._heard, self._reply, self._hurry, self._clock = heard, reply, hurry, clock
         self._parts: list[bytes] = []
         self._failed = False
@@ -102,6 +105,22 @@ class WebSocketConnection(Connection):
             self._take_frames(items)
             self.mid_frame = bool(self._parts) or not _is_between_frames(protocol)
         return items
+
+    def end_of_turn(self, data: bytes, most: int) -> int:
+        """Return where a turn ends in *data*: behind so many frames, or bytes; see `tchat_server.net.flow`."""
+        size = min(len(data), most)
+        if not _is_between_frames(self._protocol):
+            return min(size, _MID_FRAME_BYTES)  # nobody knows how many frames that is
+        at = 0
+        for _ in range(_TURN_FRAMES):
+            if at + 2 > size:
+                break
+            length = data[at + 1] & ~_MASKED
+            extra = {126: 2, 127: 8}.get(length, 0)
+            if extra:
+                length = int.from_bytes(data[at + 2 : at + 2 + extra])
+            at += 6 + extra + length
+        return min(at, size) or size
 
     def close(self, cause: str) -> bytes:
         """Return the close frame to send for this cause, empty if it was sent already."""
@@ -176,7 +195,7 @@ class WebSocketConnection(Connection):
         if error is None or self._failed:
             return
         if self._protocol.close_sent is not None and self._protocol.close_sent.code == _TOO_BIG:
-            limit = self._limits.max_frame_bytes
+            limit = MAX_FRAME_BYTES
             items.append(Violation(ErrorCode.TOO_LARGE, True, f"a message has at most {limit} bytes", limit=limit))
         else:
             items.append(Violation(ErrorCode.BAD_JSON, True, f"this is no WebSocket frame: {error}"))

@@ -13,7 +13,6 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Literal
 
-from libtchat.message.limits import Limits
 from libtchat.rate import Buckets
 from libtchat.wire.framing import FrameFault, Framer
 from libtchat.wire.redaction import Redactor, redact
@@ -34,7 +33,7 @@ def set_up_logging(level: str, format: LogFormat, outlet: Outlet) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
-def tracer(outlet: Outlet, limits: Limits) -> Callable[[str, str, bytes], None]:
+def tracer(outlet: Outlet) -> Callable[[str, str, bytes], None]:
     """Return what writes to *outlet* what went over the wire, one line per message, without passwords and tokens.
 
     It takes the peer's address, "<" for what came from the peer or ">" for what went to it, and bytes; those from a
@@ -46,7 +45,7 @@ def tracer(outlet: Outlet, limits: Limits) -> Callable[[str, str, bytes], None]:
         if direction == ">":
             lines = redact(data.decode("utf-8", "backslashreplace"))
         else:
-            framer, redactor = unfinished.pop(address) if address in unfinished else (Framer(limits), Redactor())
+            framer, redactor = unfinished.pop(address) if address in unfinished else (Framer(), Redactor())
             has_ended = any(isinstance(frame, FrameFault) and frame.fatal for frame in framer.receive(data))
             is_unfinished = not (framer.may_begin or has_ended)
             lines = redactor.feed(data, is_mid_frame=is_unfinished)

@@ -11,6 +11,16 @@ export function randomId() {
   return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** What cannot be done with one message is told to the browser's console; the next ones are not to suffer. */
+function attempt(act) {
+  try {
+    return act();
+  } catch (error) {
+    (globalThis.reportError ?? console.error)(error);
+    return null;
+  }
+}
+
 /** Stays connected as one user, keeps `mirror` complete, and tells *watcher* what happens:
  *  heard(notices), status(state, seconds), refused(error), wire(direction, text, about), unconfirmed(request), token(token). */
 export class Link {
@@ -20,8 +30,9 @@ export class Link {
   }
 
   open() {
-    this.#tell("status", "connecting");
     clearTimeout(this.retry);
+    this.retry = null;
+    this.#tell("status", "connecting");
     const socket = new this.Socket(this.url, SUBPROTOCOL);
     this.socket = socket;
     socket.onopen = () => {
@@ -32,6 +43,11 @@ export class Link {
     };
     socket.onmessage = ({ data }) => socket === this.socket && this.#take(data);
     socket.onclose = ({ code }) => socket === this.socket && this.#lost(code);
+  }
+
+  /** Try again at once, if it is waited for the next try. */
+  wake() {
+    if (this.retry) this.open();
   }
 
   /** Send a request; returns it as it went, null if there is no connection. */
@@ -55,6 +71,7 @@ export class Link {
   quit() {
     this.isOver = true;
     clearTimeout(this.retry);
+    this.retry = null;
     if (this.isOpen) this.send("client-quit", {}, true);
     else this.socket?.close();
   }
@@ -75,7 +92,7 @@ export class Link {
     const waited = this.askedAt?.has(message.id) ? Date.now() - this.askedAt.get(message.id) : null;
     const asked = this.mirror.pending.get(message.id);
     this.askedAt?.delete(message.id);
-    const notices = this.mirror.apply(message);
+    const notices = attempt(() => this.mirror.apply(message)) ?? [];
     this.#tell("wire", "in", text, { message, asked, waited, notices });
     if (asked?.request.action === "client-hello") this.#greeted(message);
     if (message.action === "server-quit" && !this.isOver) this.failures = Math.max(this.failures, 1);
@@ -152,6 +169,6 @@ export class Link {
   }
 
   #tell(what, ...about) {
-    this.watcher[what]?.(...about);
+    attempt(() => this.watcher[what]?.(...about));
   }
 }

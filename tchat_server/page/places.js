@@ -1,11 +1,18 @@
 // The two lists beside a conversation: where one can go, and who is there.
 
 import { key } from "./protocol.js";
-import { clean, make, nick, say } from "./text.js";
+import { clean, face, language, make, nick, say } from "./text.js";
 
+let drawn = []; // of which state the people are shown
 const $ = (id) => document.getElementById(id);
-const button = (word, onclick, label = "") => make("button", { onclick, type: "button", ariaLabel: label }, say(word));
+const MOST_SHOWN = 300; // of ten thousand; each command takes any name
 const by = (a, b) => (key(a.name) < key(b.name) ? -1 : 1);
+const button = (word, onclick, label = say(word)) => make("button", { onclick, type: "button", ariaLabel: label }, say(word));
+/** What stands before the name of a conversation of each kind. */
+export const SIGNS = { all: "∗", group: "#", user: "@" };
+
+/** A button that does something to *name*. */
+const about = (word, name, onclick) => button(word, onclick, `${say(word)} ${clean(name)}`);
 
 /** Replace the children of *box*, unless nothing changed: focus stays where it is. */
 function fill(box, ...children) {
@@ -16,63 +23,95 @@ function fill(box, ...children) {
   if (at >= 0) box.querySelectorAll("button")[at]?.focus();
 }
 
-export function showPlaces({ mirror, chats, chat, doing }) {
+export function showPlaces({ mirror, listed, chat }, doing) {
   const views = [...mirror.groups.values()];
-  const row = (it) => {
-    const name = it.name || say("p.everybody");
-    const about = `${name}${it.unread ? `, ${it.unread} ${say("unread")}` : ""}`;
-    const made = make("button", { onclick: () => doing.open(it), ariaLabel: clean(about) }, make("span", {}, clean(name)));
-    if (it.mentions) made.append(make("span", { className: "badge at" }, `@${it.mentions}`));
-    else if (it.unread) made.append(make("span", { className: "badge" }, String(it.unread)));
-    made.ariaCurrent = String(it === chat);
-    return make("li", {}, made);
-  };
-  const of = (kind) => [...chats.values()].filter((it) => it.kind === kind);
-  const groups = of("group").filter((it) => it === chat || mirror.view(it.name).isMember);
-  const invited = views.filter((view) => view.isInvited && !view.isMember);
+  const of = (kind) => listed.filter((it) => it.kind === kind).map((it) => place(it, chat, doing));
   const title = (word) => make("li", {}, make("h2", {}, say(word)));
-  fill($("me"), nick(mirror.name));
+  const invited = views.filter((view) => view.isInvited && !view.isMember).sort(by);
+  const direct = of("user");
+  fill($("me"), face(mirror.name), nick(mirror.name));
   fill(
-    $("list"), row(chats.get("*")), title("p.groups"), ...groups.sort(by).map(row),
-    ...invited.sort(by).map(({ name }) => make("li", { className: "row" }, `${clean(name)}: ${say("p.invites")}`,
-      button("p.join", () => doing.send("join", { group: name }), `${say("p.join")} ${name}`),
-      button("p.decline", () => doing.send("leave", { group: name }), `${say("p.decline")} ${name}`))),
-    ...(of("user").length ? [title("p.people"), ...of("user").sort(by).map(row)] : []),
+    $("list"), ...of("all"), title("p.groups"), ...of("group"), ...invited.map(({ name }) => invitation(name, doing)),
+    ...(direct.length ? [title("p.people"), ...direct] : []),
   );
   const others = [...mirror.listed.values()].filter((name) => !mirror.groups.get(key(name))?.isMember);
-  fill($("listed"), ...others.map((name) => make("li", { className: "row" }, make("span", {}, clean(name)),
-    button("p.join", () => doing.send("join", { group: name }), `${say("p.join")} ${name}`))));
+  const joinable = others.map((name) =>
+    make("li", {}, make("span", {}, clean(name)), about("p.join", name, () => doing.send("join", { group: name }))));
+  fill($("listed"), ...(others.length ? joinable : [make("li", { className: "small" }, say("p.no-others"))]));
 }
 
-export function showPeople({ mirror, chat, doing }) {
+function place(it, chat, doing) {
+  const name = clean(it.name) || say("p.everybody");
+  const count = `${it.unread}${it.hasMore ? "+" : ""}`;
+  const label = [name, it.unread && `${count} ${say("unread")}`, it.mentions && `@${it.mentions}`].filter(Boolean).join(", ");
+  const badge = (kind, text) => make("span", { className: `badge ${kind}`, ariaHidden: "true" }, text);
+  const sign = make("span", { className: "sign", ariaHidden: "true" }, SIGNS[it.kind]);
+  const made = make("button", { type: "button", onclick: () => doing.open(it), ariaLabel: label }, sign, make("span", {}, name));
+  if (it.mentions) made.append(badge("at", `@${it.mentions}`));
+  if (it.unread > it.mentions) made.append(badge("", count));
+  made.classList.toggle("unread", it.unread > 0);
+  made.ariaCurrent = String(it === chat);
+  return make("li", {}, made);
+}
+
+function invitation(name, doing) {
+  return make("li", { className: "card" },
+    make("span", {}, say("p.invites"), make("b", {}, clean(name))),
+    make("div", { className: "row" },
+      about("p.join", name, () => doing.send("join", { group: name })),
+      about("p.decline", name, () => doing.send("leave", { group: name }))));
+}
+
+export function showPeople({ mirror, chat }, doing) {
   const group = chat.kind === "group" ? mirror.view(chat.name).group : null;
+  const { owner, members, invited, banned } = group ?? {};
+  const state = [chat, owner, members, invited, banned, mirror, mirror.presence, language()];
+  if (state.every((value, at) => value === drawn[at])) return; // as after most texts
+  drawn = state;
   if (!group) return fill($("people"));
+  const named = { group: chat.name };
   const me = key(mirror.name);
-  const owns = group.owner === me;
-  const named = chat.name;
-  const reason = [["reason", "p.reason", "text"]];
-  const act = (word, action, dest, more) => button(word,
-    () => (more ? doing.ask(action, word, { group: named, dest }, more) : doing.send(action, { group: named, dest })), `${say(word)} ${dest}`);
-  const person = ([it, name], buttons) => {
-    const isOn = mirror.online.has(it);
-    const about = [it === me && say("p.you"), it === group.owner && say("p.owner")].filter(Boolean).join(", ");
-    return make("li", {},
-      make("span", { className: `dot ${isOn ? "on" : ""}`, role: "img", ariaLabel: say(isOn ? "p.online" : "p.away"), title: say(isOn ? "p.online" : "p.away") }),
-      make("span", {}, nick(name), about ? make("span", { className: "dim" }, ` ${about}`) : null), ...buttons);
+  const isOwner = group.owner === me;
+  const reason = [["reason", "p.reason", "text", true]];
+  const ask = (word, action, dest, more) => about(word, dest, () => doing.ask(action, word, { ...named, dest }, more));
+  const send = (word, action, dest) => about(word, dest, () => doing.send(action, { ...named, dest }));
+  const acts = {
+    members: (it, name) => (it === me ? [] : [
+      about("p.write", name, () => doing.direct(name)),
+      ...(isOwner ? [ask("p.kick", "kick", name, reason), ask("p.ban", "ban", name, reason)] : []),
+    ]),
+    invited: (it, name) => (isOwner ? [send("p.take-back", "kick", name)] : []),
+    banned: (it, name) => (isOwner ? [send("p.unban", "unban", name)] : []),
   };
-  const others = (it, name) => (it === me ? [] : [
-    button("p.write", () => doing.direct(name), `${say("p.write")} ${name}`),
-    ...(owns ? [act("p.kick", "kick", name, reason), act("p.ban", "ban", name, reason)] : []),
-  ]);
-  const some = (word, map, buttons) => (map.size ? [make("h2", {}, say(word)), make("ul", {}, ...[...map].map((each) => person(each, buttons(each[1]))))] : []);
-  const sorted = [...group.members].sort(([a], [b]) => (a < b ? -1 : 1));
-  const invited = new Map(group.invited);
+  const row = (kind) => ([it, name]) =>
+    person(it, name, { isOn: mirror.online.has(it), isMe: it === me, isOwner: it === owner, hasDot: kind === "members" }, acts[kind](it, name));
+  const list = (kind) => {
+    const all = [...group[kind]].sort(([a], [b]) => order(a, b, mirror, kind));
+    const more = all.length - MOST_SHOWN;
+    return make("ul", {}, ...all.slice(0, MOST_SHOWN).map(row(kind)), more > 0 ? make("li", { className: "small" }, say("p.more", { count: more })) : null);
+  };
+  const some = (kind, word) => (group[kind].size ? [make("h2", {}, say(word)), list(kind)] : []);
   fill(
     $("people"),
-    make("h2", {}, `${say("p.members")} (${sorted.length})`, button("p.invite", () => doing.ask("invite", "p.invite", { group: named }, [["dest", "p.whom", "text"]]))),
-    make("ul", {}, ...sorted.map((each) => person(each, others(...each)))),
-    ...some("p.invited", invited, (name) => (owns ? [act("p.take-back", "kick", name)] : [])),
-    ...some("p.banned", group.banned, (name) => (owns ? [act("p.unban", "unban", name)] : [])),
-    button("p.leave", () => doing.ask("leave", "p.leave-sure", { group: named }, [])),
+    make("h2", {}, `${say("p.members")} (${group.members.size})`,
+      button("p.invite", () => doing.ask("invite", "p.invite", named, [["dest", "p.whom", "text"]]))),
+    list("members"), ...some("invited", "p.invited"), ...some("banned", "p.banned"),
+    button("p.leave", () => doing.ask("leave", "p.leave", named, [])),
   );
+}
+
+/** Members who are there come first. */
+function order(a, b, { online }, kind) {
+  const apart = kind === "members" ? online.has(b) - online.has(a) : 0;
+  return apart || (a < b ? -1 : 1);
+}
+
+function person(it, name, { isOn, isMe, isOwner, hasDot }, acts) {
+  const state = say(isOn ? "p.online" : "p.away");
+  const roles = [isMe && say("p.you"), isOwner && say("p.owner")].filter(Boolean).join(", ");
+  return make("li", { className: isOn ? "" : "away" },
+    make("span", { className: "picture" }, face(name),
+      hasDot ? make("span", { className: `dot ${isOn ? "on" : ""}`, role: "img", ariaLabel: state, title: state }) : null),
+    make("span", { className: "who" }, nick(name), roles ? make("span", { className: "dim" }, roles) : null),
+    acts.length ? make("span", { className: "acts" }, ...acts) : null);
 }

@@ -11,6 +11,7 @@ export const language = () => LANGUAGES[column];
 export function choose(code) {
   column = Math.max(0, LANGUAGES.indexOf(code));
   document.documentElement.lang = language();
+  for (const it of document.querySelectorAll("select.language")) it.value = language();
   for (const it of document.querySelectorAll("[data-w]")) it.textContent = say(it.dataset.w);
   for (const it of document.querySelectorAll("[data-l]")) it.ariaLabel = it.title = say(it.dataset.l);
 }
@@ -34,7 +35,7 @@ export function make(tag, about = {}, ...children) {
 
 /** A text from somebody as nodes: links can be clicked, the rest is text. */
 export function spoken(text) {
-  const found = make("span", { className: "said", dir: "auto" });
+  const found = document.createDocumentFragment();
   const shown = clean(text);
   let from = 0;
   for (const { 0: url, index } of shown.matchAll(LINK)) {
@@ -46,14 +47,23 @@ export function spoken(text) {
   return found;
 }
 
-export function nick(name) {
+const COLOURS = 10;
+
+function colour(name) {
   let hash = 0;
   for (const char of key(name)) hash = (hash * 31 + char.codePointAt(0)) % 9973;
-  return make("b", { className: `c${hash % 10}` }, clean(name));
+  return `c${hash % COLOURS}`;
 }
 
+/** A name in its colour: the same everywhere, and never the only sign. */
+export const nick = (name) => make("b", { className: colour(name) }, clean(name));
+
+/** The first letter of a name in a circle of its colour, for the eye only. */
+export const face = (name) =>
+  make("span", { className: `face ${colour(name)}`, ariaHidden: "true" }, (/[\p{L}\p{N}]/u.exec(name)?.[0] ?? "?").toUpperCase());
+
 export const mentions = (text, me) =>
-  me !== "" && new RegExp(`(?<![\\p{L}\\p{N}_])${me.replace(/[.-]/g, "\\$&")}(?![\\p{L}\\p{N}_])`, "iu").test(text);
+  me !== "" && new RegExp(`(?<![\\p{L}\\p{N}_])${me.replaceAll(".", "\\.")}(?![\\p{L}\\p{N}_])`, "iu").test(text);
 
 /** Say what an event is, to *mirror*'s user. */
 export function told(event, mirror) {

@@ -10,7 +10,7 @@ from attrs import define, field
 from libtchat.effect import Known, Loaded, Membership, PageKind, Retried, Retry, StoredUser
 from libtchat.group import Group, Standing
 from libtchat.message.event import Created, Event, Said
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
@@ -42,7 +42,7 @@ class _Log:
 class MemoryLog:
     """An EventLog without a file. An append is as durable as the process, so it completes at once, as all does."""
 
-    def __init__(self, *, clock: Callable[[], float] | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, *, clock: Callable[[], float] | None = None, limits: ServerLimits = DEFAULT_LIMITS) -> None:
         self._clock = clock or Clock()
         self._guests = 0
         self._limits = limits

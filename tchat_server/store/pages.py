@@ -9,7 +9,7 @@ from typing import assert_never
 
 from libtchat.effect import PageKind, Read, ReadGroups, Resend
 from libtchat.message.errors import ErrorCode, TchatError
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.reply import Error, Groups
 from libtchat.paging import fill
 from libtchat.wire import codec
@@ -22,7 +22,7 @@ __all__ = ["reading"]
 logger = logging.getLogger("tchat_server")
 
 
-def reading(effect: Read | ReadGroups | Resend, log: EventLog, limits: Limits) -> Callable[[], Awaitable[bytes]]:
+def reading(effect: Read | ReadGroups | Resend, log: EventLog, limits: ServerLimits) -> Callable[[], Awaitable[bytes]]:
     """Return what gives, when it is called, the line that answers with what is asked for.
 
     If the storage can't be read it is the error `unavailable`. Names of groups are read now, before the next append: a
@@ -40,7 +40,7 @@ def reading(effect: Read | ReadGroups | Resend, log: EventLog, limits: Limits) -
     return line
 
 
-def _reader(effect: Read | ReadGroups | Resend, log: EventLog, limits: Limits) -> Callable[[], Awaitable[bytes]]:
+def _reader(effect: Read | ReadGroups | Resend, log: EventLog, limits: ServerLimits) -> Callable[[], Awaitable[bytes]]:
     match effect:
         case Read():
             return partial(_page, effect, log, limits)
@@ -53,7 +53,7 @@ def _reader(effect: Read | ReadGroups | Resend, log: EventLog, limits: Limits) -
             assert_never(effect)
 
 
-async def _page(effect: Read, log: EventLog, limits: Limits) -> bytes:
+async def _page(effect: Read, log: EventLog, limits: ServerLimits) -> bytes:
     page = await log.read(
         effect.key,
         effect.kinds,
@@ -67,7 +67,7 @@ async def _page(effect: Read, log: EventLog, limits: Limits) -> bytes:
     )
 
 
-async def _event(effect: Resend, log: EventLog, limits: Limits) -> bytes:
+async def _event(effect: Resend, log: EventLog, limits: ServerLimits) -> bytes:
     seq, room = effect.seq, limits.max_page_bytes
     page = await log.read(effect.key, PageKind.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
     if not page.lines:
@@ -75,6 +75,6 @@ async def _event(effect: Resend, log: EventLog, limits: Limits) -> bytes:
     return page.lines[0]
 
 
-async def _groups(reply: Groups, public: Awaitable[NamePage], limits: Limits) -> bytes:
+async def _groups(reply: Groups, public: Awaitable[NamePage], limits: ServerLimits) -> bytes:
     names = await public
     return codec.encode(fill(reply, names.names, names.more, limits))

@@ -39,7 +39,7 @@ from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.names import group_key
 from libtchat.message.request import Create, Hello, Join, Say
 from libtchat.wire import codec, strict_json
-from libtchat.wire.connection import Connection
+from libtchat.wire.connection import ServerEnd
 from tchat_server.store.event_log import EventLog, encode_part
 from tchat_server.store.memory import MemoryLog
 from tchat_server.store.sqlite.log import SqliteLog
@@ -143,7 +143,7 @@ def _brain_parts() -> Iterator[tuple[str, str, Chunk]]:
     hub, speaker = _hub(10)
     says = [SAY] * BATCH
     yield "hub", "hub: handle and commit", lambda: _timed(lambda: _handled(hub, speaker, says), 1) / BATCH
-    connection = Connection(UNLIMITED)
+    connection = ServerEnd()
     yield "frames", "cut out of a read and decode", lambda: _timed(lambda: connection.receive(READ), 1) / BATCH
 
     def all_of_it() -> None:

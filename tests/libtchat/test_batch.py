@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from libtchat import group
 from libtchat.effect import Item, Part, PeerId
-from libtchat.hub import hub, ledger
+from libtchat.hub import decider, hub
 from libtchat.hub.entry import Decision, Run
 from libtchat.hub.hub import Hub
-from libtchat.hub.presence import Peer
+from libtchat.hub.peer import Peer
+from libtchat.hub.texts import Texts
 from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import (
@@ -213,63 +214,85 @@ Patch = pytest.MonkeyPatch
 
 
 def a_run_is_turned_round(patch: Patch) -> None:
-    runs = hub._with_runs
-    patch.setattr(hub, "_with_runs", lambda items: [run[::-1] if type(run) is list else run for run in runs(items)])
+    together = hub.together
+
+    def careless(items: Any) -> Any:
+        found = together(items)
+        for texts in found:
+            if isinstance(texts, Texts):
+                texts.said.reverse()
+        return found
+
+    patch.setattr(hub, "together", careless)
 
 
 def a_run_goes_across_groups(patch: Patch) -> None:
-    runs = hub._with_runs
+    together = hub.together
 
     def careless(items: Any) -> Any:
-        return runs([evolve(it, group="wob") if type(it) is Say and len(items) > 1 else it for it in items])
+        return together([evolve(it, group="wob") if type(it) is Say and len(items) > 1 else it for it in items])
 
-    patch.setattr(hub, "_with_runs", careless)
+    patch.setattr(hub, "together", careless)
 
 
 def an_id_is_not_minded(patch: Patch) -> None:
-    runs = hub._with_runs
+    together = hub.together
 
     def careless(items: Any) -> Any:
-        return runs([evolve(it, id=None) if type(it) is Say and len(items) > 1 else it for it in items])
+        return together([evolve(it, id=None) if type(it) is Say and len(items) > 1 else it for it in items])
 
-    patch.setattr(hub, "_with_runs", careless)
+    patch.setattr(hub, "together", careless)
 
 
 def a_run_that_is_refused_is_refused_once(patch: Patch) -> None:
-    def once(it: Hub, peer: Any, texts: Any) -> bool:
-        it._process(peer, texts[0])
-        return True
+    process = Hub._process
 
-    patch.setattr(Hub, "_say", once)
+    def once(it: Hub, peer: Any, item: Any) -> None:
+        texts = item.said if isinstance(item, Texts) else []
+        process(it, peer, item)
+        entries = it._line._entries
+        if len(texts) > 1 and isinstance(last := entries[-1], Decision) and last.request is texts[-1]:
+            entries.pop()
+            it._line._size -= 1
+
+    patch.setattr(Hub, "_process", once)
 
 
 def of_a_run_that_failed_the_first_is_left(patch: Patch) -> None:
     def first(run: Run) -> list[Decision]:
-        return [Decision(run.peer, run.session, run.texts[0], run.key, run.arrivals)]
+        return [Decision(run.peer, run.user, run.texts[0], run.key, run.arrivals)]
 
     patch.setattr(Run, "apart", first)
 
 
 def a_run_is_stamped_by_itself(patch: Patch) -> None:
     say = group.say
-    patch.setattr(ledger, "say", lambda *args, ts, key: say(*args, ts="2099-01-01T00:00:00.000Z", key=key))
+    late = "2099-01-01T00:00:00.000Z"
+
+    def careless(it: Any, texts: Any, *args: Any, ts: str, **more: Any) -> Any:
+        return say(it, texts, *args, ts=late if texts[1:] else ts, **more)
+
+    patch.setattr(decider, "say", careless)
 
 
 def a_run_goes_back_in_time(patch: Patch) -> None:
     say = group.say
-    patch.setattr(ledger, "say", lambda it, *args, **more: say(it and evolve(it, ts=""), *args, **more))
+
+    def careless(it: Any, texts: Any, *args: Any, **more: Any) -> Any:
+        return say(evolve(it, ts="") if it and texts[1:] else it, texts, *args, **more)
+
+    patch.setattr(decider, "say", careless)
 
 
 def a_run_behind_the_end_is_said(patch: Patch) -> None:
-    say = Hub._say
+    process = Hub._process
 
-    def eager(it: Hub, peer: Peer, texts: Any) -> bool:
-        ended, peer.ended = peer.ended, False
-        is_said = say(it, peer, texts)
-        peer.ended = ended
-        return is_said
+    def eager(it: Hub, peer: Peer, item: Any) -> None:
+        ended, peer.ended = peer.ended, peer.ended and not isinstance(item, Texts)
+        process(it, peer, item)
+        peer.ended = ended or peer.ended
 
-    patch.setattr(Hub, "_say", eager)
+    patch.setattr(Hub, "_process", eager)
 
 
 MUTANTS = [

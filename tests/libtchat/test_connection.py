@@ -6,18 +6,17 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.event import Created, Joined, Said
-from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.limits import MAX_FRAME_BYTES
 from libtchat.message.reply import Error, Foreign, Goodbye, Message, States, Users
 from libtchat.message.request import Create, Hello, Join, ListMessages, Ping, Request, Say
 from libtchat.wire import strict_json
 from libtchat.wire.codec import encode
-from libtchat.wire.connection import Connection, ServerConnection
+from libtchat.wire.connection import ClientEnd, ServerEnd
 
 TS = "2026-01-31T10:42:00.123Z"
 CREATED = Created("alice", "wob", 1, TS, "alice")
@@ -33,7 +32,7 @@ def _backend(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def received(data: bytes, size: int) -> list[Request | Violation]:
-    connection = Connection()
+    connection = ServerEnd()
     return [item for at in range(0, len(data), size) for item in connection.receive(data[at : at + size])]
 
 
@@ -61,7 +60,8 @@ LINES = (
     *(b'{"action":"members","sender":"a","groupe":"w","after":"b"}', b'{"action":"msgs","sender":"a","group":"w"}'),
     b'{"action":"messages","sender":"a","group":"w"}',
     *(b'{"action":"ping"}', b'{"action":"gbroadcast","sender":"a","sender":"a","group":"w","msg":"x"}'),
-    *(b'{"action":"gbroadcast","sender":"a","group":"w","msg":"' + b"x" * size + b'"}' for size in (300, 301)),
+    b'{"action":"gbroadcast","sender":"a","group":"w","msg":"' + b"x" * 391 + b'"}',
+    *(b'{"action":"ban","sender":"a","group":"w","dest":"b","reason":"' + b"x" * size + b'"}' for size in (390, 391)),
     *(b'{"action":"join","sender":"a","group":"w","id":"' + b"i" * size + b'"}' for size in (64, 65)),
     *(b'{"action":"join","sender":"a","group":1}', b'{"action":"join","sender":"a","group":["w"]}'),
     *(b'{"action":"join","sender":"a","group":"\\u0000"}', b'{"action":"join","sender":"a"}', b'{"action":"cgroup"}'),
@@ -90,8 +90,7 @@ def test_what_is_read_at_a_glance_is_what_is_read_byte_by_byte(
 ) -> None:
     for lines in [line], [LINES[0], line], [LINES[0], line, LINES[1]], [line] * 3:
         data = end.join(lines) + (end if last else b"")
-        limits = evolve(DEFAULT_LIMITS, max_msg_bytes=300)
-        whole, bytewise = Connection(limits), Connection(limits)
+        whole, bytewise = ServerEnd(), ServerEnd()
         for part in (data, rest, b"\n", LINES[1], b'"}}\n', LINES[1]):
             found = [*whole.receive(part)]
             assert found == [item for at in range(len(part)) for item in bytewise.receive(part[at : at + 1])]
@@ -105,7 +104,7 @@ def test_what_is_read_at_a_glance_is_what_is_read_byte_by_byte(
 @pytest.mark.parametrize("size", [1, 7, 1_000_000])
 def test_after_a_fatal_violation_nothing_comes(size: int) -> None:
     for data, code, limit in (
-        (b'{"action":"ping"' + b" " * DEFAULT_LIMITS.max_frame_bytes, ErrorCode.TOO_LARGE, 65536),
+        (b'{"action":"ping"' + b" " * MAX_FRAME_BYTES, ErrorCode.TOO_LARGE, 65536),
         (b"GET / HTTP/1.1\r\n\r\n", ErrorCode.BAD_JSON, None),
     ):
         (item,) = received(data + b'}\n{"action":"ping"}\n', size)
@@ -115,25 +114,17 @@ def test_after_a_fatal_violation_nothing_comes(size: int) -> None:
 
 @pytest.mark.parametrize("frame", ['{"action":"ack-x"}', '{"action":"ack-"}', '{"action":"ack-join","id":7}'])
 def test_an_acknowledgement_is_ignored(frame: str) -> None:
-    assert Connection().receive(frame.encode()) == []
+    assert ServerEnd().receive(frame.encode()) == []
 
 
 def test_an_unknown_action_that_only_contains_ack_is_refused() -> None:
-    (item,) = Connection().receive(b'{"action":"back-x"}')
+    (item,) = ServerEnd().receive(b'{"action":"back-x"}')
     assert isinstance(item, Violation)
     assert item.code is ErrorCode.UNKNOWN_ACTION
 
 
-def test_a_connection_keeps_the_limits_it_was_given() -> None:
-    connection = Connection(evolve(DEFAULT_LIMITS, max_msg_bytes=2, max_frame_bytes=60))
-    small, large = connection.receive(b'{"action":"gbroadcast","group":"w","msg":"abc"}' + b"{" + b" " * 60)
-    assert isinstance(small, Violation)
-    assert isinstance(large, Violation)
-    assert (small.field, small.limit, large.fatal, large.limit) == ("msg", 2, True, 60)
-
-
 def test_a_peer_is_spaced_until_it_ends_a_request_with_a_newline() -> None:
-    connection = Connection()
+    connection = ServerEnd()
     assert connection.spaced
     connection.receive(b'{"action":"ping"}')
     assert connection.spaced
@@ -144,7 +135,7 @@ def test_a_peer_is_spaced_until_it_ends_a_request_with_a_newline() -> None:
 
 
 def test_a_connection_tells_when_it_holds_a_part_of_a_request() -> None:
-    connection = Connection()
+    connection = ServerEnd()
     connection.receive(b'{"action":')
     assert connection.mid_frame
     connection.receive(b'"ping"}')
@@ -170,13 +161,13 @@ def test_a_connection_tells_when_it_holds_a_part_of_a_request() -> None:
     ],
 )
 def test_a_connection_learns_how_its_peer_spells(frame: bytes, spells: dict[str, str]) -> None:
-    connection = Connection()
+    connection = ServerEnd()
     connection.receive(frame)
     assert connection.spells == spells
 
 
 def test_who_said_cgroup_is_told_cgroup() -> None:
-    connection = Connection()
+    connection = ServerEnd()
     connection.receive(b'{"action":"cgroup","sender":"alice","group":"wob"}')
     for message, changed in (
         (CREATED, {"action": "cgroup"}),
@@ -185,18 +176,18 @@ def test_who_said_cgroup_is_told_cgroup() -> None:
     ):
         line = encode(message)
         assert json.loads(connection.write(line)) == {**json.loads(line), **changed}
-        assert Connection().write(line) == line + b"\r\n"
+        assert ServerEnd().write(line) == line + b"\r\n"
 
 
 def test_who_said_cgroup_is_told_so_in_a_page_too() -> None:
-    connection = Connection()
+    connection = ServerEnd()
     connection.receive(b'{"action":"cgroup","sender":"alice","group":"wob"}')
     page = States("wob", (CREATED, Joined("bob", "wob", 2, TS)), False, 1, 2)
     assert [event["action"] for event in json.loads(connection.write(encode(page)))["list"]] == ["cgroup", "join"]
 
 
 def test_other_spellings_are_only_repeated_in_errors() -> None:
-    connection = Connection()
+    connection = ServerEnd()
     connection.receive(b'{"action":"create-group","sender":"alice","group":"wob"}')
     assert json.loads(connection.write(encode(CREATED)))["action"] == "cgroupe"
     assert json.loads(connection.write(encode(NOT_FOUND)))["request"] == "create-group"
@@ -204,7 +195,7 @@ def test_other_spellings_are_only_repeated_in_errors() -> None:
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 def test_nobodys_text_is_rewritten(text: str) -> None:
-    connection = Connection()
+    connection = ServerEnd()
     connection.receive(b'{"action":"cgroup","group":"w"}{"action":"messages","group":"w"}')
     for said in (text, '{"action":"cgroupe"' + text, text + '"request":"msgs"', '\\"request":"msgs"'):
         line = encode(Said("a", "w", said, 1, TS))
@@ -217,22 +208,22 @@ def test_nobodys_text_is_rewritten(text: str) -> None:
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_client_reads_what_a_server_writes(size: int) -> None:
     messages: list[Message] = [CREATED, Users(("a", "b")), Goodbye()]
-    data = b"".join(Connection().write(encode(message)) for message in messages)
-    server = ServerConnection()
+    data = b"".join(ServerEnd().write(encode(message)) for message in messages)
+    server = ClientEnd()
     found = [message for at in range(0, len(data), size) for message in server.receive(data[at : at + size])]
     assert found == messages
     assert not server.broken
 
 
 def test_a_client_goes_on_after_garbage() -> None:
-    server = ServerConnection()
+    server = ClientEnd()
     found = server.receive(b"Welcome!\n" * 50 + encode(Goodbye()) + b"\r\n")
     assert [type(message) for message in found] == [Foreign] * 50 + [Goodbye]
     assert not server.broken
 
 
 def test_a_client_gives_up_on_a_message_without_end() -> None:
-    server = ServerConnection()
+    server = ClientEnd()
     found = server.receive(b"{" + b" " * 1024 * 1024)
     assert [type(message) for message in found] == [Foreign]
     assert server.broken
@@ -241,7 +232,7 @@ def test_a_client_gives_up_on_a_message_without_end() -> None:
 
 def test_a_client_reads_messages_larger_than_it_may_send() -> None:
     users = Users(tuple(f"user{n}" for n in range(20_000)))
-    server = ServerConnection()
+    server = ClientEnd()
     data = encode(users)
     assert not server.receive(data[:-1])
     assert server.mid_frame
@@ -249,9 +240,9 @@ def test_a_client_reads_messages_larger_than_it_may_send() -> None:
 
 
 def test_a_client_sends_one_line_per_request() -> None:
-    data = b"".join(ServerConnection().send(request) for request in (Hello("a"), Ping(), ListMessages(None, "w")))
+    data = b"".join(ClientEnd().send(request) for request in (Hello("a"), Ping(), ListMessages(None, "w")))
     assert data.count(b"\n") == 3
-    connection = Connection()
+    connection = ServerEnd()
     assert connection.receive(data) == [Hello("a"), Ping(), ListMessages(None, "w")]
     assert not connection.spaced
     assert connection.spells == {}
@@ -259,4 +250,4 @@ def test_a_client_sends_one_line_per_request() -> None:
 
 def test_a_create_goes_there_and_back() -> None:
     create = Create("alice", "wob", True, "q1")
-    assert Connection().receive(ServerConnection().send(create)) == [create]
+    assert ServerEnd().receive(ClientEnd().send(create)) == [create]

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libtchat.message.errors import ErrorCode
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import MAX_FRAME_BYTES, MAX_GARBAGE_RUNS
 from libtchat.wire.framing import FrameFault, Framer
 
 Items = list[bytes | FrameFault]
-SMALL = evolve(DEFAULT_LIMITS, max_frame_bytes=40)
+SMALL = 40
 
 # What matters to a framer, in any disorder; long runs cross the blocks in which it scans.
 PIECES = st.one_of(
@@ -28,13 +28,13 @@ PIECES = st.one_of(
 STREAMS = st.lists(PIECES, max_size=30).map(b"".join)
 
 
-def feed(data: bytes, cuts: list[int] | None = None, limits: Limits = DEFAULT_LIMITS) -> tuple[Items, Framer]:
-    framer = Framer(limits)
+def feed(data: bytes, cuts: list[int] | None = None, most: int = MAX_FRAME_BYTES) -> tuple[Items, Framer]:
+    framer = Framer(most)
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts or []), len(data)]
     return [item for i in range(len(edges) - 1) for item in framer.receive(data[edges[i] : edges[i + 1]])], framer
 
 
-def slowly(data: bytes, limits: Limits) -> Items:
+def slowly(data: bytes, most: int) -> Items:
     """The framing rules, one byte after the other: what `Framer` must agree with."""
     items: Items = []
     frame, depth, in_string, hidden, skipping, runs = bytearray(), 0, False, False, False, 0
@@ -50,14 +50,14 @@ def slowly(data: bytes, limits: Limits) -> Items:
             continue
         if not depth and char != b"{":
             runs += 1
-            items.append(FrameFault(ErrorCode.BAD_JSON, runs == limits.max_garbage_runs, ""))
+            items.append(FrameFault(ErrorCode.BAD_JSON, runs == MAX_GARBAGE_RUNS, ""))
             skipping = True
-            if runs == limits.max_garbage_runs:
+            if runs == MAX_GARBAGE_RUNS:
                 return items
             continue
         frame += char
-        if len(frame) > limits.max_frame_bytes:
-            return [*items, FrameFault(ErrorCode.TOO_LARGE, True, "", limits.max_frame_bytes)]
+        if len(frame) > most:
+            return [*items, FrameFault(ErrorCode.TOO_LARGE, True, "", most)]
         if hidden and char in b'"\\':
             hidden = False
             continue
@@ -77,10 +77,10 @@ def plain(items: Items) -> Items:
     return [item if isinstance(item, bytes) else evolve(item, detail="") for item in items]
 
 
-@pytest.mark.parametrize("limits", [DEFAULT_LIMITS, SMALL], ids=["default", "small"])
+@pytest.mark.parametrize("most", [MAX_FRAME_BYTES, SMALL])
 @given(data=STREAMS, cuts=st.lists(st.integers(0, 10_000), max_size=8))
-def test_any_bytes_cut_anywhere_give_what_the_rules_say(limits: Limits, data: bytes, cuts: list[int]) -> None:
-    assert plain(feed(data, cuts, limits)[0]) == slowly(data, limits)
+def test_any_bytes_cut_anywhere_give_what_the_rules_say(most: int, data: bytes, cuts: list[int]) -> None:
+    assert plain(feed(data, cuts, most)[0]) == slowly(data, most)
 
 
 @given(data=STREAMS)
@@ -124,7 +124,7 @@ def test_mid_frame_means_that_bytes_are_held(data: bytes, expected: bool) -> Non
 
 
 def test_a_frame_of_the_largest_size_is_read_and_one_more_byte_is_fatal() -> None:
-    size = DEFAULT_LIMITS.max_frame_bytes
+    size = MAX_FRAME_BYTES
     largest = b'{"a":"' + b"x" * (size - 8) + b'"}'
     for cuts in ([], [1], [size - 1], [size]):
         assert feed(largest + b"{}", cuts)[0] == [largest, b"{}"]
@@ -135,7 +135,7 @@ def test_a_frame_of_the_largest_size_is_read_and_one_more_byte_is_fatal() -> Non
 
 def test_a_frame_without_end_is_refused_as_soon_as_it_is_too_large() -> None:
     framer = Framer()
-    assert framer.receive(b"{" + b" " * (DEFAULT_LIMITS.max_frame_bytes - 1)) == []
+    assert framer.receive(b"{" + b" " * (MAX_FRAME_BYTES - 1)) == []
     (fault,) = framer.receive(b" ")
     assert isinstance(fault, FrameFault)
     assert fault.fatal
@@ -157,7 +157,7 @@ def test_bytes_that_only_begin_like_another_protocol_are_read_as_any() -> None:
     assert plain(feed(b"GEx\n{}", [1, 2])[0]) == [FrameFault(ErrorCode.BAD_JSON, False, ""), b"{}"]
 
 
-SIZE = DEFAULT_LIMITS.max_frame_bytes
+SIZE = MAX_FRAME_BYTES
 DENSE: dict[str, bytes] = {
     "text": b'{"' + b"a" * (SIZE - 4) + b'"}',
     "empty objects": b"{" + b"{}" * (SIZE // 2 - 1) + b"}",

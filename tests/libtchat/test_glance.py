@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.request import Request
 from libtchat.wire.codec import decode_request
 from libtchat.wire.framing import Framer
@@ -13,7 +12,7 @@ from libtchat.wire.glance import read_requests
 
 def glance(data: bytes) -> list[Request] | None:
     lines = Framer().lines(data)
-    return None if lines is None else read_requests(data, lines, DEFAULT_LIMITS)
+    return None if lines is None else read_requests(data, lines)
 
 
 @pytest.mark.usefixtures("backend")

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from libtchat.effect import Append, Loaded, Part
 from libtchat.group import Group, GroupQuery, Standing, admit, decide, evolve, fold, outsiders, subject
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
-from libtchat.message.limits import Limits
-from libtchat.message.names import user_key
+from libtchat.message.limits import ServerLimits
+from libtchat.message.names import group_key, user_key
 from libtchat.message.request import (
     REQUESTS,
     Ban,
@@ -254,24 +255,24 @@ def test_a_clock_that_goes_back_does_not_turn_a_group_back() -> None:
 @pytest.mark.parametrize(
     ("request_", "limits", "limit"),
     [
-        (Join(None, "wob"), Limits(max_members=3), 3),
-        (Invite(None, "wob", "stranger"), Limits(max_invited_and_banned=4), 4),
-        (Ban(None, "wob", "stranger"), Limits(max_invited_and_banned=4), 4),
-        (Ban(None, "wob", "member"), Limits(max_invited_and_banned=4), 4),
+        (Join(None, "wob"), ServerLimits(max_members=3), 3),
+        (Invite(None, "wob", "stranger"), ServerLimits(max_invited_and_banned=4), 4),
+        (Ban(None, "wob", "stranger"), ServerLimits(max_invited_and_banned=4), 4),
+        (Ban(None, "wob", "member"), ServerLimits(max_invited_and_banned=4), 4),
     ],
     ids=["join", "invite", "ban a stranger", "ban a member"],
 )
-def test_a_full_group_takes_nobody_more(request_: GroupRequest, limits: Limits, limit: int) -> None:
+def test_a_full_group_takes_nobody_more(request_: GroupRequest, limits: ServerLimits, limit: int) -> None:
     actor = "none" if isinstance(request_, Join) else "owner"
     with pytest.raises(Refused) as caught:
         decide(a_group(), request_, actor, ts=TS, known_dest="stranger", limits=limits)
     assert (caught.value.code, caught.value.limit) == (ErrorCode.LIMIT_REACHED, limit)
-    roomy = Limits(max_members=limits.max_members + 1, max_invited_and_banned=limits.max_invited_and_banned + 1)
+    roomy = ServerLimits(max_members=limits.max_members + 1, max_invited_and_banned=limits.max_invited_and_banned + 1)
     assert decide(a_group(), request_, actor, ts=TS, known_dest="stranger", limits=roomy).seq == a_group().seq + 1
 
 
 def test_a_full_group_may_ban_whom_it_invited_and_repeat_an_invitation() -> None:
-    group, full = a_group(), Limits(max_invited_and_banned=4)
+    group, full = a_group(), ServerLimits(max_invited_and_banned=4)
     assert isinstance(decide(group, Ban(None, "wob", "invited"), "owner", ts=TS, limits=full), Banned)
     assert (
         decide(group, Invite(None, "wob", "invited"), "owner", ts=TS, limits=full) == group.invited[user_key("invited")]
@@ -363,3 +364,11 @@ def test_any_history_is_the_naive_models(history: Sequence[tuple[str, GroupReque
         assert (group.invited, [*group.banned]) == (state.invited, state.banned)
         assert all(group.standing(user_key(name)) == Standing(state.standing(name)) for name in ("alice", "bob", "eve"))
     assert fold(log) == group
+
+
+def test_a_group_and_what_holds_it_may_be_in_a_set() -> None:
+    event = Created("alice", "wob", 1, TS, "alice")
+    group = evolve(None, event)
+    part = Part(group_key("wob"), 0, (event,), group, ("",))
+    for value in (group, part, Append((part,)), Loaded(group)):
+        assert len({value, copy.deepcopy(value)}) == 1

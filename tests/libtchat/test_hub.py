@@ -39,13 +39,15 @@ from libtchat.effect import (
 from libtchat.group import Group, decide, fold
 from libtchat.hub import ledger as ledger_module
 from libtchat.hub import retries
-from libtchat.hub.entrance import Entrances
+from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Decision, Notice, Query, Told
 from libtchat.hub.hub import Hub
-from libtchat.hub.ledger import Ledger
+from libtchat.hub.ledger import Ledger, Slot
 from libtchat.hub.line import Line
+from libtchat.hub.lookup import Lookup
+from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.presence import Presence
-from libtchat.hub.query import Queries
+from libtchat.hub.query import Replies
 from libtchat.message import reply
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Event, Invited, Joined, Kicked, Left, Said
@@ -149,7 +151,9 @@ class World(Shell):
         self.disconnect(peer)
 
     def inbox(self, peer: PeerId) -> tuple[Any, ...]:
-        return tuple(self.hub._peers[peer].inbox or ())
+        """What a peer sent that was not decided, the item that waits for an answer included."""
+        it = self.hub._peers[peer]
+        return (*([it.work] if it.work else ()), *(it.inbox or ()))
 
     def tick(self) -> None:
         while effects := self.hub.drain():
@@ -632,7 +636,7 @@ def a_second_append_goes_out(patch: Patch) -> None:
 
 
 def a_failure_is_taken_for_a_commit(patch: Patch) -> None:
-    patch.setattr(Ledger, "rejected", lambda ledger, failed: ledger.line.committed())
+    patch.setattr(Decider, "rejected", lambda decider, failed: decider._line.committed())
 
 
 def what_fails_goes_to_the_end(patch: Patch) -> None:
@@ -658,12 +662,12 @@ def only_what_was_lost_is_decided_again(patch: Patch) -> None:
 
 
 def a_refusal_stands_whatever_fails(patch: Patch) -> None:
-    undo, rejected = Ledger._undo, Line.rejected
+    undo, rejected = Decider._undo, Line.rejected
 
     def stubborn(line: Line[AnyEntry], failed: Any, again: Any) -> None:
         rejected(line, failed, lambda entry, lost: iter((entry,)) if is_refusal(entry) else again(entry, lost))
 
-    patch.setattr(Ledger, "_undo", lambda ledger, it: None if is_refusal(it) else undo(ledger, it))
+    patch.setattr(Decider, "_undo", lambda decider, it: None if is_refusal(it) else undo(decider, it))
     patch.setattr(Line, "rejected", stubborn)
 
 
@@ -687,32 +691,33 @@ def a_foreign_event_is_not_told(patch: Patch) -> None:
 
 
 def a_failed_fold_is_kept(patch: Patch) -> None:
-    rejected = Ledger.rejected
+    rewind = Ledger.rewind
 
-    def forgetful(ledger: Ledger, failed: Any) -> None:
-        for key in failed:
+    def forgetful(ledger: Ledger, keys: Any, untold: Any) -> None:
+        for key in keys:
             slot = ledger._slots[key]
             slot.durable = slot.newest
-        rejected(ledger, failed)
+        rewind(ledger, keys, untold)
 
-    patch.setattr(Ledger, "rejected", forgetful)
+    patch.setattr(Ledger, "rewind", forgetful)
 
 
 def a_fold_is_skipped(patch: Patch) -> None:
-    decide_ = Ledger.decide
+    extend = Ledger.extend
 
-    def lazy(ledger: Ledger, decision: Decision) -> None:
-        before = ledger._slots[decision.key].newest
-        decide_(ledger, decision)
-        if decision.part and isinstance(decision.part.events[0], Joined):
-            ledger._slots[decision.key].newest = before
+    def lazy(ledger: Ledger, slot: Slot, event: Event) -> Any:
+        before = slot.newest
+        found = extend(ledger, slot, event)
+        if isinstance(event, Joined):
+            slot.newest = before
+        return found
 
-    patch.setattr(Ledger, "decide", lazy)
+    patch.setattr(Ledger, "extend", lazy)
 
 
 def a_durable_fold_is_skipped(patch: Patch) -> None:
-    keep = Ledger.keep
-    patch.setattr(Ledger, "keep", lambda it, e, part: None if isinstance(part.events[0], Said) else keep(it, e, part))
+    tell = Ledger.tell
+    patch.setattr(Ledger, "tell", lambda ledger, part: isinstance(part.events[0], Said) or tell(ledger, part))
 
 
 def queries_see_what_is_only_decided(patch: Patch) -> None:
@@ -723,30 +728,30 @@ def queries_see_what_is_only_decided(patch: Patch) -> None:
 
 
 def the_audience_is_found_when_it_leaves(patch: Patch) -> None:
-    keep = Ledger.keep
+    keep = Decider.keep
 
-    def late(ledger: Ledger, entry: Any, part: Part) -> None:
-        keep(ledger, entry, part)
-        entry.audience = ledger.presence.peers(part.after.members)
+    def late(decider: Decider, entry: Any, part: Part) -> None:
+        keep(decider, entry, part)
+        entry.audience = decider._presence.peers(part.after.members)
 
-    patch.setattr(Ledger, "keep", late)
+    patch.setattr(Decider, "keep", late)
 
 
 def an_old_audience_is_used(patch: Patch) -> None:
-    patch.setattr(Ledger, "came", lambda ledger, peer, session: None)
+    patch.setattr(Ledger, "came", lambda ledger, peer, user: None)
 
 
 def who_is_gone_hears_on(patch: Patch) -> None:
-    audience = Ledger._audience
+    extend = Ledger.extend
 
-    def stale(ledger: Ledger, slot: Any, before: Any, event: Event, after: Group) -> tuple[PeerId, ...]:
+    def stale(ledger: Ledger, slot: Slot, event: Event) -> Any:
         kept = slot.audience
-        found = audience(ledger, slot, before, event, after)
+        found = extend(ledger, slot, event)
         if kept is not None and isinstance(event, Kicked | Left):
             slot.audience = kept
         return found
 
-    patch.setattr(Ledger, "_audience", stale)
+    patch.setattr(Ledger, "extend", stale)
 
 
 def who_came_later_hears_what_is_decided_again(patch: Patch) -> None:
@@ -768,29 +773,29 @@ def the_invited_hear_everything(patch: Patch) -> None:
 
 
 def a_failed_retry_id_is_kept(patch: Patch) -> None:
-    patch.setattr(Ledger, "_undo", lambda ledger, decision: None)
+    patch.setattr(Decider, "_undo", lambda decider, decision: None)
 
 
 def retry_ids_are_not_kept(patch: Patch) -> None:
-    patch.setattr(Ledger, "_retried", lambda ledger, decision, id, digest: None)
+    patch.setattr(Decider, "_retried", lambda decider, decision, mark: None)
 
 
 def a_retry_id_is_not_looked_up(patch: Patch) -> None:
     little_at_hand(patch)
-    patch.setattr(Ledger, "_stored", lambda ledger, peer, session, id: None)
+    patch.setattr(Lookup, "may_be_stored", lambda lookup, user, request: False)
 
 
 def retry_ids_are_lost_with_the_connection(patch: Patch) -> None:
-    patch.setattr(Entrances, "_adopt", lambda entrances, session, now: None)
+    patch.setattr(Newcomers, "_adopt", lambda newcomers, user: None)
 
 
 def what_happens_during_a_hello_is_missed(patch: Patch) -> None:
-    patch.setattr(Entrances, "note", lambda entrances, part: None)
+    patch.setattr(Newcomers, "note", lambda newcomers, part: None)
 
 
 def a_page_shows_what_is_not_told(patch: Patch) -> None:
-    page = Queries._page
-    patch.setattr(Queries, "_page", lambda queries, *what: evolve(page(queries, *what), before=10**9))
+    page = Replies._page
+    patch.setattr(Replies, "_page", lambda replies, *what: evolve(page(replies, *what), before=10**9))
 
 
 MUTANTS = [

@@ -10,7 +10,7 @@ from harness import UNLIMITED, Shell, ask, code, enter
 from libtchat.effect import Answer, Ask, HashPassword, Item, PeerId, SaveUser
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode, Violation
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.request import Create, Hello, Join, ListUsers, Ping, Quit, Register, Say
 
 
@@ -254,7 +254,7 @@ def test_a_peer_that_is_gone_when_its_answer_comes_is_forgotten() -> None:
         assert isinstance(question, Ask)
         shell.hub.answered(question, shell.answer_to(question.question), shell.now)
     assert shell.hub.drain() == []
-    assert not shell.hub._ledger.entrances._users
+    assert not shell.hub._newcomers._news
     bob = enter(shell, "bob")
     assert ask(shell, bob, ListUsers())["list"] == ["bob"]
     assert code(shell, bob, Join(None, "wob")) == "group-not-found"
@@ -270,7 +270,7 @@ def test_nothing_is_taken_from_a_peer_that_quit_or_broke_the_stream() -> None:
 
 
 def test_requests_come_at_a_rate_and_the_wait_is_told() -> None:
-    shell = Shell(hub=Hub("test", Limits(request_burst=3, requests_per_second=2.0)))
+    shell = Shell(hub=Hub("test", ServerLimits(request_burst=3, requests_per_second=2.0)))
     peer = shell.connect()
     answers = [ask(shell, peer, Ping(str(number))) for number in range(5)]
     assert [message["action"] for message in answers] == ["ping"] * 3 + ["error"] * 2

@@ -11,8 +11,8 @@ from harness import UNLIMITED, Shell, ask, at_once, code, enter
 from libtchat.effect import Ask, LoadUser, Part, PeerId, Retried, StoredUser
 from libtchat.group import decide, evolve
 from libtchat.hub import retries
+from libtchat.hub.clock import Clock
 from libtchat.hub.hub import Hub
-from libtchat.hub.ledger import Ledger
 from libtchat.message.names import group_key, user_key
 from libtchat.message.request import Ban, Create, Hello, Invite, Join, Leave, ListGroups, ListMembers, Ping, Say
 from tchat_server.store.event_log import encode_part
@@ -138,7 +138,7 @@ def test_invitations_that_are_not_durable_count_and_those_that_failed_do_not() -
     shell.handle(alice, Invite(None, "g2", "bob"))
     shell.settle()
     assert actions(shell, alice) == ["invite"]
-    assert shell.hub._ledger._inviting == {}
+    assert shell.hub._decider._quota._inviting == {}
 
 
 def test_a_hello_is_told_as_many_invitations_as_may_wait_though_more_are_stored() -> None:
@@ -163,7 +163,7 @@ def test_bans_everywhere_cost_their_target_nothing() -> None:
         ask(shell, alice, Create(None, f"g{number}"))
         ask(shell, alice, Ban(None, f"g{number}", "bob"))
     assert code(shell, bob, Join(None, "g7")) == "banned"
-    session = shell.hub._presence.session(user_key("bob"))
+    session = shell.hub._presence.user(user_key("bob"))
     assert session is not None
     assert session.memberships == {}
     shell.disconnect(bob)
@@ -468,8 +468,8 @@ def test_who_is_banned_while_coming_knows_of_it(others_fail: bool) -> None:
     for question, answer in zip(questions, stale, strict=True):
         shell.hub.answered(question, answer, shell.now)
         shell.tick()
-    assert not shell.hub._ledger.entrances._users
-    session = shell.hub._presence.session(user_key("bob"))
+    assert not shell.hub._newcomers._news
+    session = shell.hub._presence.user(user_key("bob"))
     assert session is not None
     assert [str(membership.standing) for membership in session.memberships.values()] == ["banned"]
 
@@ -540,15 +540,12 @@ def test_a_name_that_was_never_used_is_not_kept() -> None:
     assert shell.hub._ledger._slots == {}
 
 
-def test_a_ledger_stamps_in_utc_with_milliseconds() -> None:
-    shell = a_shell()
-    ledger = shell.hub._ledger
-    assert isinstance(ledger, Ledger)
+def test_a_clock_stamps_in_utc_with_milliseconds() -> None:
+    clock = Clock()
     stamps = []
     for now in (0.0, 1_800_000_000.9996, 1_700_000_000.5):
-        shell.hub.connect(now, token="token")
-        ledger.now = now
-        stamps.append(ledger.ts)
+        clock.now = now
+        stamps.append(clock.ts)
     assert stamps == ["1970-01-01T00:00:00.000Z", "2027-01-15T08:00:00.999Z", "2023-11-14T22:13:20.500Z"]
 
 

@@ -149,5 +149,14 @@ def test_what_is_durable_is_not_decided_again() -> None:
 @pytest.mark.parametrize("settle", [lambda line: line.committed(), lambda line: line.rejected({}, same)])
 def test_nothing_can_be_settled_when_nothing_is_out(settle: object) -> None:
     assert callable(settle)
-    with pytest.raises(AssertionError, match="no append is out"):
+    with pytest.raises(RuntimeError, match="no append is out"):
         settle(a_line(said("a", 1)))
+
+
+def test_nothing_can_fail_that_was_not_out() -> None:
+    line = a_line(said("a", 1))
+    line.append()
+    with pytest.raises(ValueError, match="den"):
+        line.rejected({DEN: ()}, same)
+    line.committed()
+    assert leaving(line) == ["a"]

@@ -7,8 +7,10 @@ from harness import UNLIMITED, Shell, ask, code, enter
 
 from libtchat.effect import PeerId, PresenceScope
 from libtchat.hub.hub import Hub
-from libtchat.hub.presence import Peer, Presence, Session
-from libtchat.message.limits import Limits
+from libtchat.hub.peer import Peer
+from libtchat.hub.presence import Presence
+from libtchat.hub.user import OnlineUser
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import user_key
 from libtchat.message.request import Broadcast, Create, Hello, Join, Tell
 from libtchat.rate import Bucket
@@ -37,7 +39,7 @@ def test_the_scope_says_who_hears_of_whom(scope: PresenceScope, hears_a_stranger
 
 
 def test_a_crowd_only_hears_of_those_it_shares_a_group_with() -> None:
-    shell = Shell(hub=Hub("test", Limits(max_presence_users=3)))
+    shell = Shell(hub=Hub("test", ServerLimits(max_presence_users=3)))
     alice = enter(shell, "alice")
     enter(shell, "bob"), enter(shell, "carol")
     assert notices(shell, alice) == [("connect", "bob"), ("connect", "carol")]
@@ -61,7 +63,7 @@ def test_only_the_first_peer_comes_and_only_the_last_one_goes() -> None:
 
 
 def test_texts_to_everybody_come_at_a_rate_of_their_own_for_all_peers_of_a_user() -> None:
-    shell = Shell(hub=Hub("test", Limits(broadcast_burst=2, broadcasts_per_second=1.0)))
+    shell = Shell(hub=Hub("test", ServerLimits(broadcast_burst=2, broadcasts_per_second=1.0)))
     first = shell.connect()
     token = ask(shell, first, Hello("alice"))["token"]
     second, bob = enter(shell, "alice", token=token), enter(shell, "bob")
@@ -77,7 +79,7 @@ def test_texts_to_everybody_come_at_a_rate_of_their_own_for_all_peers_of_a_user(
 def test_everybody_is_one_tuple_while_nobody_comes_or_goes() -> None:
     presence = Presence()
     bucket = Bucket(1, 0)
-    alice, bob = (Session(user_key(name), name, "", bucket) for name in ("alice", "bob"))
+    alice, bob = (OnlineUser(user_key(name), name, "", bucket) for name in ("alice", "bob"))
     peers = [Peer(PeerId(number), "", "", bucket) for number in (1, 2, 3)]
     assert presence.attach(peers[0], alice)
     assert not presence.attach(peers[1], alice)
@@ -85,10 +87,10 @@ def test_everybody_is_one_tuple_while_nobody_comes_or_goes() -> None:
     assert presence.everybody() == (1, 2, 3)
     assert presence.everybody() is presence.everybody()
     assert presence.earlier(presence.everybody(), 2) == (1, 2)
-    assert not presence.detach(peers[0])
+    assert not presence.detach(peers[0], alice)
     assert presence.everybody() == (2, 3)
-    assert presence.detach(peers[1])
+    assert presence.detach(peers[1], alice)
     assert list(presence.online()) == [("bob", "bob")]
-    assert presence.detach(peers[2])
+    assert presence.detach(peers[2], bob)
     assert not len(presence)
     assert presence.everybody() == ()

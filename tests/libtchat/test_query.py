@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from libtchat.effect import Part, PeerId
 from libtchat.group import evolve
 from libtchat.message.event import Created, Event, Invited, Joined
-from libtchat.message.limits import Limits
+from libtchat.message.limits import ServerLimits
 from libtchat.message.names import group_key
 from libtchat.message.reply import Groups
 from libtchat.message.request import (
@@ -120,7 +120,7 @@ NAMES = st.lists(st.text("abcé", min_size=1, max_size=5), unique=True)
 def test_paging_through_groups_misses_none_and_repeats_none(
     public: list[str], private: list[str], entries: int, size: int
 ) -> None:
-    limits = Limits(max_page_entries=entries, max_page_bytes=size)
+    limits = ServerLimits(max_page_entries=entries, max_page_bytes=size)
     private = [name for name in private if name not in public]
     stored, seen, after = sorted(public), [], ""
     while True:
@@ -138,7 +138,7 @@ def test_paging_through_groups_misses_none_and_repeats_none(
 
 
 def test_one_entry_that_is_too_long_is_given_alone() -> None:
-    limits = Limits(max_page_bytes=4)
+    limits = ServerLimits(max_page_bytes=4)
     assert cut(iter(["a" * 10, "b"]), limits) == (("a" * 10,), True)
     assert cut(iter([]), limits) == ((), False)
 

@@ -1,15 +1,15 @@
 // Runs the page's brain for the tests: one JSON question a line on standard input, one answer a line on standard output.
 
 import { createInterface } from "node:readline";
-import { COMMANDS, Mirror, Mistyped, fault, parse, place, read, request } from "../../tchat_server/page/protocol.js";
+import { COMMANDS, Mirror, Mistyped, checkGroup, checkUser, fault, key, mayHoldSecret, parse, place, read, request } from "../../tchat_server/page/protocol.js";
 
 const plain = (map) => [...map];
 
 const ASKED = {
   forms: () => COMMANDS.map(({ name, form, takes }) => [name, form, takes]),
-  parse({ line, group }) {
+  parse({ line, group, known }) {
     try {
-      const { command, action, fields } = parse(line, group);
+      const { command, action, fields } = parse(line, group, new Set(known));
       return { command: command.name, action, fields };
     } catch (error) {
       if (!(error instanceof Mistyped)) throw error;
@@ -22,6 +22,8 @@ const ASKED = {
   },
   fault: ({ message }) => fault(message),
   request: ({ action, fields, name }) => request(action, fields, name),
+  names: ({ names }) => names.map((name) => [key(name), checkUser(name), checkGroup(name)]),
+  secrets: ({ lines }) => lines.map(mayHoldSecret),
   read: ({ text }) => read(text),
   mirror({ name, steps }) {
     const mirror = new Mirror(name);

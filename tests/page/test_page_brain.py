@@ -17,7 +17,9 @@ from node import missing
 from scenario import SPEC, Run
 from typed import COURSE, MORE, PLACES
 
-from libtchat.commands import COMMANDS, Mistyped, parse, place
+from libtchat.commands import COMMANDS, Mistyped, may_hold_secret, parse, place
+from libtchat.message.errors import Refused
+from libtchat.message.names import check_group_name, check_user_name, user_key
 from libtchat.message.request import Request
 from libtchat.mirror import Mirror
 from libtchat.wire.codec import decode_message, encode_request
@@ -57,6 +59,26 @@ def test_every_sentence_the_page_asks_for_is_there_and_none_is_idle() -> None:
     assert set(re.findall(r'"(p\.[\w-]+)"', text)) == known
 
 
+def test_all_modules_are_asked_for_at_once() -> None:
+    """A browser that finds them one behind another waits for the network each time."""
+    index = (PAGE / "index.html").read_text("utf-8")
+    named = re.findall(r'<(?:link rel="modulepreload" href|script type="module" src)="([\w.]+)"', index)
+    assert sorted(named) == sorted(path.name for path in PAGE.glob("*.js"))
+
+
+def test_the_brain_knows_no_page() -> None:
+    """What protocol.js needs, needs nothing of a browser."""
+    found, new = set(), {"protocol.js"}
+    while new:
+        found |= new
+        new = {
+            name for file in new for name in re.findall(r'from "\./([\w.]+)"', (PAGE / file).read_text("utf-8"))
+        } - found
+    assert found == {f"{name}.js" for name in ("protocol", "names", "request", "command", "guess", "mirror", "words")}
+    source = "".join((PAGE / name).read_text("utf-8") for name in found - {"words.js"})
+    assert not re.search(r"\b(document|window|localStorage|WebSocket|Date|setTimeout|navigator|fetch)\b[.(]", source)
+
+
 def test_commands_have_the_same_forms(ask: Ask) -> None:
     assert ask("forms") == [[command.name, command.form, command.takes] for command in COMMANDS]
 
@@ -93,22 +115,56 @@ WRONG = (
         "helo",
         "brodcast",
     ),
+    *(
+        "kick wob bob spam",
+        "kick bob",
+        "join wob",
+        "s bob hi",
+        "s bob",
+        "b hello all",
+        "msg is lost",
+        "register me now",
+    ),
+    *(
+        "registre de commerce",
+        "registr;secret",
+        "/regster secret",
+        "/nick bob",
+        "part;wob",
+        "/who",
+        "w;bob;hi",
+        "kik;bob",
+    ),
+    *(
+        "quti;",
+        "leav;",
+        "lave;",
+        "bann;x",
+        "help me",
+        "help kick",
+        "members of the group",
+        "use wob",
+        "mute bob",
+        "me x",
+    ),
+    *("/me waves", "mute;bob", "/unmute guest-3", "/search a b", "/more", "more;x", "ignore;bob", "ban bob for ever"),
 )
+KNOWN = ["bob", "wob"]
 
 
 @pytest.mark.parametrize("group", ["here", None])
 @pytest.mark.parametrize("line", [*(line for line, _ in (*COURSE, *MORE)), *WRONG])
 def test_a_typed_line_means_the_same(ask: Ask, line: str, group: str | None) -> None:
     try:
-        meaning = parse(line, group)
+        meaning = parse(line, group, KNOWN)
     except Mistyped as problem:
         wrong = {"problem": problem.problem, "values": problem.values}
     else:
         wrong = None
     if wrong is not None:
-        assert ask("parse", line=line, group=group) == wrong
+        assert ask("parse", line=line, group=group, known=KNOWN) == wrong
         return
-    found = ask("parse", line=line, group=group)
+    found = ask("parse", line=line, group=group, known=KNOWN)
     if isinstance(meaning, Request):
         made = ask("request", action=found["action"], fields=found["fields"], name="ada")
         ours = json.loads(encode_request(meaning))
@@ -118,6 +174,75 @@ def test_a_typed_line_means_the_same(ask: Ask, line: str, group: str | None) -> 
     else:
         names = [field.name for field in COMMANDS[[c.name for c in COMMANDS].index(found["command"])].fields]
         assert found["fields"] == {name: value for name in names if (value := getattr(meaning, name)) is not None}
+
+
+def test_what_may_be_a_password_is_kept_nowhere(ask: Ask) -> None:
+    lines = [*WRONG, "register;", "REGISTER x", '/raw {"password":1}', "a token", "hello", "registers are full"]
+    assert ask("secrets", lines=lines) == [may_hold_secret(line) for line in lines]
+
+
+NAMES = (
+    *(
+        "alice",
+        " Alice ",
+        "ＡＬＩＣＥ",
+        "e\u0301te",
+        "ÉTÉ",
+        "ß",
+        "ẞ",
+        "İstanbul",
+        "ſ",
+        "ΣΑΣ",
+        "ﬁ",
+        "Ⅷ",
+        "x²",
+        "٣",
+        "a b",
+        "",
+    ),
+    *(
+        "-",
+        "_",
+        ".",
+        "server",
+        "SERVER",
+        "guest-1",
+        "Guest-٣",
+        "guest-x",
+        "a" * 32,
+        "a" * 33,
+        "\ufdfa" * 10,
+        "\u3164",
+        "a\ufe0f",
+    ),
+    *(
+        "a\u200b",
+        "a\u034f",
+        "мир",
+        "日本",
+        "🙂",
+        "a;b",
+        "a/b",
+        "\u0645\u0631\u064a\u0645",
+        "a\u0300" * 16,
+        "a\u0300" * 20,
+        "Å",
+        "K",
+        "\u1e9b\u0323",
+    ),
+)
+
+
+def test_names_are_the_same_names(ask: Ask) -> None:
+    def checked(check: Callable[[str], str], name: str) -> str | None:
+        try:
+            return check(name)
+        except Refused:
+            return None
+
+    found = ask("names", names=NAMES)
+    for name, ours in zip(NAMES, found, strict=True):
+        assert ours == [user_key(name), checked(check_user_name, name), checked(check_group_name, name)], ascii(name)
 
 
 @pytest.mark.parametrize("line", [found[0] for found in PLACES])

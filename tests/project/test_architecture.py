@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from attrs import fields
+
+from libtchat.message import limits
+from libtchat.message.limits import ServerLimits
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 ROOT = Path(__file__).parents[2]
@@ -58,7 +63,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "connection",
     ),
     "libtchat.hub": (
-        *("line refusal retries throttle", "presence", "entry identity", "entrance", "ledger", "login query", "hub"),
+        *("clock line refusal retries texts throttle work", "user", "peer", "entry presence", "ledger lookup newcomer"),
+        *("identity query quota", "decider login", "router", "hub"),
     ),
     "libtchat.dialect": (
         *("vocabulary", "probe template", "dialect", "answers canonical detect spread"),
@@ -143,13 +149,13 @@ LONG = {
     "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
-    "libtchat.hub.ledger": "deciding and deciding again are two halves of one thing",
     "libtchat.mirror": "one page of the client's view, live and caught up",
     "tchat_client.cli": "one function per subcommand, each with its options",
     "tchat_client.language": "the words, twice: English and French",
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
     "tchat_server.cli": "one function per subcommand, and what each failure is told as",
     "tchat_server.server": "the shell: one effect, one function",
+    "tchat_server.net.websocket": "one WebSocket: its frames and its transport",
     "tchat_client.render": "how each of a dozen notices looks, one function each",
 }
 
@@ -442,3 +448,19 @@ def test_a_long_module_is_seen_unless_it_is_named() -> None:
 def test_what_raises_again_may_catch_everything() -> None:
     source = '"""A module."""\ntry:\n    g()\nexcept BaseException:\n    h()\n    raise\n'
     assert faults("libtchat.message.names", source) == []
+
+
+def test_no_limit_is_one_that_nothing_reads() -> None:
+    others = dict(MODULES)
+    defaults = others.pop("libtchat.message.limits").read_text("utf-8").partition("class ServerLimits")[2]
+    sources = "".join([defaults, *(path.read_text("utf-8") for path in others.values())])
+    assert [it.name for it in fields(ServerLimits) if not re.search(rf"limits\.{it.name}\b", sources)] == []
+    constants = [name for name in limits.__all__ if name.startswith("MAX_")]
+    assert [name for name in constants if not re.search(rf"\b{name}\b", sources)] == []
+
+
+def test_limits_are_shown_as_far_as_they_differ() -> None:
+    assert repr(limits.DEFAULT_LIMITS) == "ServerLimits()"
+    assert repr(ServerLimits(max_members=3, requests_per_second=0.0)) == (
+        "ServerLimits(max_members=3, requests_per_second=0.0)"
+    )

@@ -6,6 +6,8 @@ import json
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -587,6 +589,28 @@ def test_without_web_the_port_speaks_the_protocol_only(tmp_path: Path) -> None:
     with serving(tmp_path, "--no-web") as server, Bystanders(server):
         for data in (get(), request()):
             assert json.loads(exchange(server, data))["code"] == "bad-json"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--allow-origin", "*", "'*' is no origin, for example https://chat.example.org"),
+        ("--allow-origin", "https://chat.example/", "'https://chat.example/' is no origin"),
+        ("--allow-origin", "chat.example", "'chat.example' is no origin"),
+        (
+            "--allow-host",
+            "https://chat.example",
+            "'https://chat.example' is no host name, for example chat.example.org",
+        ),
+        ("--allow-host", "chat.example:8080", "'chat.example:8080' is no host name"),
+    ],
+)
+def test_what_is_no_origin_or_host_is_one_clear_line(option: str, value: str, complaint: str) -> None:
+    command = [sys.executable, "-m", "tchat_server", "--db", ":memory:", option, value]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_over_tls_it_is_https_and_wss(tmp_path: Path) -> None:

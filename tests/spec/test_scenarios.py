@@ -14,7 +14,7 @@ from hubdriver import WHOLE, HubDriver
 from live import serving
 from scenario import Run
 
-from libtchat.wire.connection import Connection
+from libtchat.wire.connection import ServerEnd
 
 
 class FailingDriver(HubDriver):
@@ -37,11 +37,11 @@ class BytesDriver(HubDriver):
     def __init__(self, shell: Shell, chunk: int) -> None:
         super().__init__(shell)
         self.chunk = chunk
-        self.connections: dict[str, Connection] = {}
+        self.connections: dict[str, ServerEnd] = {}
 
     def open(self, label: str) -> None:
         super().open(label)
-        self.connections[label] = Connection(self.shell.limits)
+        self.connections[label] = ServerEnd()
 
     def write(self, label: str, data: bytes) -> None:
         size = self.chunk or len(data)

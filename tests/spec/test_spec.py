@@ -17,7 +17,17 @@ from jsonschema.validators import extend
 
 from libtchat.message.errors import ErrorCode, ProtocolError, Violation
 from libtchat.message.event import EVENTS
-from libtchat.message.limits import DEFAULT_LIMITS
+from libtchat.message.limits import (
+    DEFAULT_LIMITS,
+    MAX_DEPTH,
+    MAX_FRAME_BYTES,
+    MAX_GROUP_CHARS,
+    MAX_ID_BYTES,
+    MAX_KEYS,
+    MAX_MSG_BYTES,
+    MAX_NAME_CHARS,
+    MAX_REASON_BYTES,
+)
 from libtchat.message.reply import REPLIES, PresenceNotice
 from libtchat.message.request import REQUESTS
 from libtchat.wire.codec import decode_message, decode_request, encode
@@ -175,12 +185,12 @@ def test_the_limits_are_those_of_the_library() -> None:
     limits = DEFAULT_LIMITS
     numbers = [[int(n) for n in re.findall(r"\d+", row.split("|")[2])] for row in rows(section)[2:]]
     assert numbers == [
-        [limits.max_frame_bytes],
-        [limits.max_depth, limits.max_keys],
-        [limits.max_msg_bytes],
-        [limits.max_reason_bytes],
-        [limits.max_id_bytes],
-        [limits.max_name_chars, limits.max_group_chars],
+        [MAX_FRAME_BYTES],
+        [MAX_DEPTH, MAX_KEYS],
+        [MAX_MSG_BYTES],
+        [MAX_REASON_BYTES],
+        [MAX_ID_BYTES],
+        [MAX_NAME_CHARS, MAX_GROUP_CHARS],
         [limits.max_page_entries, limits.max_page_bytes],
         [limits.max_peers_per_user],
         [limits.max_groups_joined, limits.max_groups_created],

@@ -10,7 +10,7 @@ import pytest
 
 from libtchat.message.request import Request, Tell
 from libtchat.wire.codec import WHO, Violation, decode_request, encode_request
-from libtchat.wire.connection import ServerConnection
+from libtchat.wire.connection import ClientEnd
 from libtchat.wire.framing import FrameFault, Framer
 
 VECTORS = Path(__file__).parents[2] / "spec" / "vectors"
@@ -50,7 +50,7 @@ def test_the_bytes_hold_these_frames(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("size", [1, 7, 1_000_000])
 @pytest.mark.parametrize("case", cases("receive"))
 def test_a_client_reads_these_messages(case: dict[str, Any], size: int) -> None:
-    connection, framer, data = ServerConnection(), Framer(), data_of(case)
+    connection, framer, data = ClientEnd(), Framer(), data_of(case)
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
     assert [frame.decode() for piece in pieces for frame in framer.receive(piece)] == case["frames"]  # type: ignore[union-attr]
     assert len([message for piece in pieces for message in connection.receive(piece)]) == len(case["frames"])

@@ -39,7 +39,7 @@ from libtchat.effect import (
     Send,
 )
 from libtchat.hub.hub import Hub
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.request import Hello
 from libtchat.paging import fill
 from libtchat.wire import codec
@@ -79,7 +79,7 @@ class Shell:
 
     hub: Hub = Factory(lambda: Hub("test", UNLIMITED))
     log: MemoryLog = Factory(lambda shell: MemoryLog(clock=lambda: shell.now, limits=UNLIMITED), takes_self=True)
-    limits: Limits = UNLIMITED
+    limits: ServerLimits = UNLIMITED
     delay: Delay | None = None
     now: float = 1_800_000_000.0
     received: dict[PeerId, deque[dict[str, Any]]] = field(factory=dict, init=False)

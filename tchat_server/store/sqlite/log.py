@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
 from libtchat.message.event import Event
-from libtchat.message.limits import DEFAULT_LIMITS, Limits
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
 from tchat_server.clock import Clock, guest_floor
 from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
@@ -47,7 +47,7 @@ class SqliteLog:
         connect: Callable[[], sqlite3.Connection],
         *,
         clock: Callable[[], float],
-        limits: Limits,
+        limits: ServerLimits,
     ) -> None:
         self._lock = lock
         self._clock = clock
@@ -69,7 +69,7 @@ class SqliteLog:
         *,
         durability: Durability = "full",
         clock: Callable[[], float] | None = None,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: ServerLimits = DEFAULT_LIMITS,
         factory: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> SqliteLog:
         """Open the file, making it and its directory if need be, and hold it until `close`.

@@ -19,7 +19,7 @@ from tchat_server.store.sqlite.checksum import Damaged, begun, checksum, complet
 from tchat_server.store.sqlite.entry import KIND_NUMBERS, lines, pack_seqs
 from tchat_server.store.sqlite.reader import find_group
 
-__all__ = ["Session"]
+__all__ = ["RowWriter"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ _SET_NEXT_GUEST = "INSERT OR REPLACE INTO guests VALUES (1, ?)"
 _ROW_WRITES = (_NEW_GROUP, _MOVE_HEAD, _NEW_ENTRY, _SNAPSHOT, _SET_STANDING, _FORGET_STANDING, _NEW_RETRY)
 
 
-class Session:
+class RowWriter:
     """One connection for writing, and what it knows without asking because nobody else writes.
 
     After an error it knows nothing for certain: give it up, with its connection.

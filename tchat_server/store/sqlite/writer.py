@@ -21,7 +21,7 @@ from libtchat.message.names import Key, UserKey
 from tchat_server.store.event_log import EncodedPart, LogUnavailable
 from tchat_server.store.sqlite.lock import Lock
 from tchat_server.store.sqlite.reader import find_group
-from tchat_server.store.sqlite.rows import Session
+from tchat_server.store.sqlite.rows import RowWriter
 from tchat_server.store.sqlite.schema import fence
 from tchat_server.store.sqlite.watch import Watch
 from tchat_server.store.sqlite.worker import Worker, fail, succeed
@@ -47,9 +47,9 @@ class AppendParts:
     parts: Sequence[EncodedPart]
     _failed: Mapping[Key, tuple[Event, ...]] = field(factory=dict)
 
-    def write(self, session: Session) -> None:
+    def write(self, rows: RowWriter) -> None:
         """Write in the open transaction."""
-        self._failed = session.append(self.parts)
+        self._failed = rows.append(self.parts)
 
     def is_stored(self, connection: sqlite3.Connection) -> bool:
         """Tell, on another connection, whether the transaction was committed. True if there was nothing to commit."""
@@ -75,9 +75,9 @@ class SavePassword:
     password_hash: str
     _is_new: bool = False
 
-    def write(self, session: Session) -> None:
+    def write(self, rows: RowWriter) -> None:
         """Write in the open transaction."""
-        self._is_new = session.save_password(self.key, self.name, self.password_hash)
+        self._is_new = rows.save_password(self.key, self.name, self.password_hash)
 
     def is_stored(self, connection: sqlite3.Connection) -> bool:
         """Tell, on another connection, whether the transaction was committed."""
@@ -102,9 +102,9 @@ class NumberGuests:
     count: int
     _first: int = 0
 
-    def write(self, session: Session) -> None:
+    def write(self, rows: RowWriter) -> None:
         """Write in the open transaction."""
-        self._first = session.number_guests(self.at_least, self.count)
+        self._first = rows.number_guests(self.at_least, self.count)
 
     def is_stored(self, connection: sqlite3.Connection) -> bool:
         """Tell, on another connection, whether the transaction was committed."""
@@ -141,7 +141,7 @@ class Writer(Worker[Job]):
         self._is_lost = False
         self._clock = clock
         self._retry_seconds = retry_seconds
-        self._session: Session | None = None
+        self._rows: RowWriter | None = None
         self._trouble = ""
         super().__init__("tchat-writer")
 
@@ -151,7 +151,7 @@ class Writer(Worker[Job]):
 
     def release(self) -> None:
         """Close the connection."""
-        self._give_up_session()
+        self._give_up_rows()
 
     def _write(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
         """Write *jobs* in one transaction; return how to report them."""
@@ -161,18 +161,18 @@ class Writer(Worker[Job]):
             self._tell_trouble(f"nothing can be stored: {trouble}")
             return fail
         try:
-            session = self._session or self._new_session()
-            session.connection.execute("BEGIN IMMEDIATE")
+            rows = self._rows or self._new_rows()
+            rows.connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
-                job.write(session)
+                job.write(rows)
         except (sqlite3.Error, TchatError, ValueError) as error:
             self._tell_trouble(f"nothing can be stored: {error}")
-            self._give_up_session()
+            self._give_up_rows()
             return fail
         try:
-            session.connection.execute("COMMIT")
+            rows.connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._give_up_session()
+            self._give_up_rows()
             code = getattr(error, "sqlite_errorcode", 0)
             if code & 0xFF in _SURELY_FAILED or code in _SURELY_FAILED_EXTENDED:
                 self._tell_trouble(f"nothing can be stored: {error}")
@@ -183,7 +183,7 @@ class Writer(Worker[Job]):
             self._tell_trouble(f"nothing can be stored until a restart: {trouble}")
             self._is_lost = True  # should the file come back, this transaction is in it: nothing may follow it untold
             return fail
-        self._lock.note(session.last_entry)
+        self._lock.note(rows.last_entry)
         self._tell_trouble("")
         return succeed
 
@@ -219,21 +219,21 @@ class Writer(Worker[Job]):
         else:
             _log.warning("storing works again")
 
-    def _new_session(self) -> Session:
+    def _new_rows(self) -> RowWriter:
         connection = self._connect()
         try:
-            self._session = Session(connection, self._clock, self._retry_seconds)
+            self._rows = RowWriter(connection, self._clock, self._retry_seconds)
         except BaseException:
             connection.close()
             raise
-        return self._session
+        return self._rows
 
-    def _give_up_session(self) -> None:
+    def _give_up_rows(self) -> None:
         """Close the connection, which rolls back what was begun."""
-        if self._session is not None:
+        if self._rows is not None:
             with suppress(sqlite3.Error):
-                self._session.connection.close()
-            self._session = None
+                self._rows.connection.close()
+            self._rows = None
 
 
 def _leave_unknown(job: Job) -> None:

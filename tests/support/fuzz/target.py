@@ -8,7 +8,7 @@ from pathlib import Path
 from harness import Shell
 
 from libtchat.message.errors import Violation
-from libtchat.wire.connection import Connection, ServerConnection
+from libtchat.wire.connection import ClientEnd, ServerEnd
 
 VECTORS = Path(__file__).parents[3] / "spec" / "vectors"
 KEPT = Path(__file__).parent / "corpus"
@@ -28,16 +28,16 @@ def corpus() -> list[bytes]:
 def check(data: bytes) -> None:
     """Try one input: how to cut, then the bytes. AssertionError, or any other error, is a finding."""
     step, stream = data[0] if data else 0, data[1:]
-    whole = Connection()
+    whole = ServerEnd()
     items = whole.receive(stream)
-    cut = Connection()
+    cut = ServerEnd()
     size = step or len(stream) or 1
     same = [item for at in range(0, len(stream), size) for item in cut.receive(stream[at : at + size])]
     assert same == items, (same, items)
     assert (cut.spells, cut.spaced, cut.mid_frame) == (whole.spells, whole.spaced, whole.mid_frame)
     fatal = [isinstance(item, Violation) and item.fatal for item in items]
     assert not any(fatal[:-1]), "something came after the end"
-    ServerConnection().receive(stream)
+    ClientEnd().receive(stream)
     shell = Shell()
     peers = [shell.connect(), shell.connect()]
     for number, item in enumerate(items):

@@ -1,0 +1,273 @@
+"""Requests that make events: decided on the newest state of their group, and again when that did not become durable.
+
+What is decided waits in the line until it is durable. When an append fails, the requests of its groups are decided
+again in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from attrs import define
+
+from libtchat.effect import Loaded, LoadGroup, Part, PeerId, Resend, Retry, Send
+from libtchat.group import Group, Standing, decide, fold, say, subject
+from libtchat.hub.clock import Clock
+from libtchat.hub.entry import AnyEntry, Decision, Run, Told
+from libtchat.hub.ledger import Ledger, Slot
+from libtchat.hub.line import Line
+from libtchat.hub.lookup import Lookup
+from libtchat.hub.newcomer import Newcomers
+from libtchat.hub.peer import Peer
+from libtchat.hub.presence import Presence
+from libtchat.hub.quota import Quota
+from libtchat.hub.retries import digest
+from libtchat.hub.texts import Texts
+from libtchat.hub.user import OnlineUser
+from libtchat.hub.work import Work, ask
+from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.event import Event, Invited
+from libtchat.message.limits import ServerLimits
+from libtchat.message.names import Key, group_key, is_guest, user_key
+from libtchat.message.request import Create, GroupRequest, Join, Leave, Say
+from libtchat.rate import Bucket
+
+__all__ = ["Decider"]
+
+
+@define
+class Decider:
+    """Decides for one hub."""
+
+    limits: ServerLimits
+    _clock: Clock
+    _line: Line[AnyEntry]
+    _presence: Presence
+    _ledger: Ledger
+    _newcomers: Newcomers
+    _quota: Quota
+    _lookup: Lookup
+
+    # --- requests ---
+
+    def say_at_once(self, peer: Peer, user: OnlineUser, item: Texts | Say) -> bool:
+        """Decide texts if nothing has to be asked first; tell whether that was so. Nearly all texts go this way."""
+        slot = self._ledger.slot(group_key(item.group))
+        if slot is None:
+            return False
+        if isinstance(item, Texts):
+            self._say(peer, user, slot, item)
+            return True
+        if self._lookup.may_be_stored(user, item):
+            return False
+        self._put(slot, Decision(peer, user, item, group_key(item.group), self._presence.arrivals))
+        return True
+
+    def say(self, peer: Peer, user: OnlineUser, texts: Texts) -> Work[None]:
+        """Decide *texts* together and put them in the line.
+
+        Raises:
+            Refused: unavailable.
+        """
+        slot = yield from self.load(group_key(texts.group))
+        self._say(peer, user, slot, texts)
+
+    def command(self, peer: Peer, user: OnlineUser, request: GroupRequest) -> Work[None]:
+        """Decide *request* and put the decision in the line.
+
+        Raises:
+            Refused: unavailable.
+        """
+        key, retries = group_key(request.group), user.retries
+        while True:
+            slot = yield from self.load(key)
+            known = yield from self._lookup.target(user, slot.newest, request)
+            moved = retries.moved
+            earlier = yield from self._lookup.earlier(user, request)
+            # While an answer was on its way the group may have been dropped and loaded anew, or an id used and moved
+            # to the log: then what was found is of before, and is looked for again.
+            if (self._ledger.slot(key) or slot) is slot and moved == retries.moved:
+                break
+        self._put(slot, Decision(peer, user, request, key, self._presence.arrivals, known, earlier))
+
+    def load(self, key: Key) -> Work[Slot]:
+        """Return a group's slot, loaded if need be; that of a name never used is not kept.
+
+        Raises:
+            Refused: unavailable.
+        """
+        if (slot := self._ledger.slot(key)) is not None:
+            return slot
+        loaded = yield from ask(LoadGroup(key), Loaded)
+        if (slot := self._ledger.slot(key)) is not None:
+            return slot  # somebody else was quicker, and the group may have gone on
+        group = fold(loaded.tail, loaded.snapshot)
+        slot = Slot(group, group)
+        if group is not None:
+            self._ledger.hold(key, slot)
+            self._let_lost_guests_go(key, group)
+        return slot
+
+    def end_memberships(self, guest: OnlineUser) -> None:
+        """Let a guest who went leave its groups."""
+        for key, membership in guest.memberships.items():
+            if (slot := self._ledger.slot(key)) is not None:
+                self._let_go(guest, key, slot, membership.name)
+
+    def _let_lost_guests_go(self, key: Key, group: Group) -> None:
+        """Let guests leave whose connections ended with the server, without their leave (R-guest-leave)."""
+        names = {**group.members, **{user: event.dest for user, event in group.invited.items()}}
+        for user, name in names.items():
+            if is_guest(user) and self._presence.user(user) is None and (slot := self._ledger.slot(key)) is not None:
+                self._let_go(OnlineUser(user, name, "", Bucket(0, 0)), key, slot, group.name)
+
+    def _let_go(self, guest: OnlineUser, key: Key, slot: Slot, name: str) -> None:
+        self._put(slot, Decision(None, guest, Leave(None, name), key, self._presence.arrivals))
+
+    def _say(self, peer: Peer, user: OnlineUser, slot: Slot, texts: Texts) -> None:
+        key, said, arrivals = group_key(texts.group), texts.said, self._presence.arrivals
+        try:
+            events, after = say(slot.newest, said, user.name, ts=self._clock.ts, key=user.key)
+        except Refused:
+            for text in said:  # each is refused by itself, and may be accepted when it is decided again
+                self._put(slot, Decision(peer, user, text, key, arrivals))
+            return
+        slot.newest = after
+        part = Part(key, events[0].seq - 1, events, after, ("",) * len(events))
+        self._line.put(Run(peer, user, said, key, arrivals, part, self._ledger.hearers(slot)))
+
+    def _put(self, slot: Slot, decision: Decision) -> None:
+        self._decide(slot, decision)
+        self._ledger.hold(decision.key, slot)
+        self._line.put(decision)
+
+    # --- deciding ---
+
+    def _decide(self, slot: Slot, decision: Decision) -> None:
+        """Decide on the group's newest state: *decision* gets an event, or effects."""
+        user, request, before = decision.user, decision.request, slot.newest
+        try:
+            mark = "" if request.id is None else digest(request)
+            if (first := self._retried(decision, mark)) is not None:
+                peer = decision.peer
+                decision.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
+                return
+            event = self._event(decision, before)
+        except Refused as refusal:
+            is_unsure = refusal.code is ErrorCode.USER_NOT_FOUND and decision.known is None
+            decision.refuse(Refused(ErrorCode.UNAVAILABLE) if is_unsure else refusal)
+            return
+        if before is not None and event.seq <= before.seq:
+            decision.effects = (Send(self._hear_again(decision, event), event),)
+            return
+        after, audience = self._ledger.extend(slot, event)
+        decision.audience = self._presence.earlier(audience, decision.arrivals)
+        decision.part = part = Part(decision.key, event.seq - 1, (event,), after, (mark,))
+        self._quota.count(event, 1)
+        if mark or isinstance(request, (Create, Join)):
+            user.expect(part, self._clock.now)
+
+    def _event(self, decision: Decision, group: Group | None) -> Event:
+        """Return what the request of *decision* makes of *group*; what one user may have counts, too."""
+        user, request, known = decision.user, decision.request, decision.known
+        if isinstance(request, (Create, Join)):
+            self._quota.check_groups(user, request, group)
+        dest, ts = known.name if known is not None else None, self._clock.ts
+        event = decide(group, request, user.name, ts=ts, known_dest=dest, limits=self.limits, key=user.key)
+        if isinstance(event, Invited) and (group is None or event.seq > group.seq):
+            self._quota.check_invitations(user_key(event.dest), known)
+        return event
+
+    def _retried(self, decision: Decision, mark: str) -> Retry | None:
+        """Return what the same request with this id made already.
+
+        Raises:
+            Refused: bad-request, if the id was used for another request.
+        """
+        id = decision.request.id
+        if id is None:
+            return None
+        # It is noted: when this is decided again, it may not be at hand any more.
+        decision.earlier = first = decision.user.retries.find(id, self._clock.now) or decision.earlier
+        if first is not None and first.digest != mark:
+            raise Refused(ErrorCode.BAD_REQUEST, "this id was used for another request", field="id")
+        return first
+
+    def _hear_again(self, decision: Decision, event: Event) -> tuple[PeerId, ...]:
+        """Return who hears an invitation that stands already: who asked, and who is invited."""
+        me = () if decision.peer is None else (decision.peer.id,)
+        invited = self._presence.peers((user_key(event.dest),)) if isinstance(event, Invited) else ()
+        return self._presence.earlier(tuple(dict.fromkeys((*me, *invited))), decision.arrivals)
+
+    # --- what became durable ---
+
+    def keep(self, entry: Decision | Run | Told, part: Part) -> None:
+        """Let everybody know of the *part* of an *entry* that leaves."""
+        self._ledger.tell(part)
+        if isinstance(entry, Run):
+            return
+        event, now = part.events[-1], self._clock.now
+        self._newcomers.note(part)
+        if isinstance(entry, Decision):
+            self._quota.count(event, -1)
+        if event.id is not None and (sender := self._presence.user(user_key(event.sender))) is not None:
+            sender.learn_id(part, now)
+        changed = subject(event)
+        if changed is not None and (user := self._presence.user(user_key(changed))) is not None:
+            user.learn(part, now)
+            self._forget_group_left(user, part.key)
+
+    def _forget_group_left(self, user: OnlineUser, key: Key) -> None:
+        """Drop a group the user is neither in nor invited to, nor about to enter: anybody may ban anybody anywhere."""
+        slot, inside = self._ledger.slot(key), (Standing.MEMBER, Standing.INVITED)
+        is_coming = slot is not None and slot.newest is not None and user.key in slot.newest.members
+        if user.memberships[key].standing not in inside and not is_coming:
+            del user.memberships[key]
+
+    # --- when parts of an append failed ---
+
+    def rejected(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
+        """Decide again, in place, what stands in the line for the *failed* groups (see `Hub.rejected`).
+
+        Raises:
+            RuntimeError, ValueError: see `libtchat.hub.line.Line.check`.
+        """
+        self._line.check(failed)
+        told: dict[Key, list[Told]] = {}
+
+        def again(entry: AnyEntry, lost: bool) -> Iterator[AnyEntry]:
+            if not isinstance(entry, Decision | Run):
+                yield entry
+                return
+            for foreign in told.pop(entry.key, ()):
+                foreign.audience = self._presence.earlier(foreign.audience, entry.arrivals)
+                yield foreign
+            for decision in entry.apart() if isinstance(entry, Run) else (entry,):
+                if lost and not failed[entry.key]:
+                    decision.refuse(Refused(ErrorCode.UNAVAILABLE))
+                else:
+                    self._decide(slots[entry.key], decision)
+                yield decision
+
+        self._ledger.rewind(failed, [part for _, part in self._line.durable()])
+        slots = {key: slot for key in failed if (slot := self._ledger.slot(key)) is not None}
+        for entry in self._line.revisable():
+            if entry.key in failed and isinstance(entry, Decision):
+                self._undo(entry)
+        for key, events in failed.items():
+            told[key] = [self._told(key, slots[key], event) for event in events]
+        self._line.rejected(failed, again)
+
+    def _undo(self, decision: Decision) -> None:
+        if decision.part is not None:
+            self._quota.count(decision.part.events[-1], -1)
+            decision.user.undo(decision.part)
+        decision.part, decision.effects = None, ()
+        earlier = decision.earlier
+        slot = self._ledger.slot(earlier.key) if earlier is not None else None
+        if earlier is not None and slot is not None and (slot.newest is None or earlier.seq > slot.newest.seq):
+            decision.earlier = None  # it failed as well
+
+    def _told(self, key: Key, slot: Slot, event: Event) -> Told:
+        after, audience = self._ledger.extend(slot, event)
+        return Told(Part(key, event.seq - 1, (event,), after, ("",)), audience)

@@ -1,0 +1,73 @@
+"""What is looked up before a request is decided: who its target is, and what a request with its id made already."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from libtchat.effect import FindRetry, FindUser, Known, Retried, Retry
+from libtchat.group import Group, Standing, decide
+from libtchat.hub.clock import Clock
+from libtchat.hub.presence import Presence
+from libtchat.hub.user import OnlineUser
+from libtchat.hub.work import Work, ask
+from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.limits import ServerLimits
+from libtchat.message.names import UserKey, user_key
+from libtchat.message.request import Ban, GroupRequest, Invite
+
+__all__ = ["Lookup"]
+
+
+@define
+class Lookup:
+    """Looks up at hand, and in the log what is not at hand."""
+
+    limits: ServerLimits
+    _clock: Clock
+    _presence: Presence
+
+    def target(self, user: OnlineUser, group: Group | None, request: GroupRequest) -> Work[Known | None]:
+        """Return the target's name as displayed and how many invitations wait for its answer.
+
+        The log is asked only when all else is in order, else the result is None: should the request be decided again
+        and then be in order, the peer is told to ask again.
+
+        Raises:
+            Refused: unavailable.
+        """
+        if not isinstance(request, (Invite, Ban)):
+            return None
+        target = user_key(request.dest)
+        if (known := self._online(target)) is not None:
+            return known
+        try:
+            decide(group, request, user.name, ts=self._clock.ts, limits=self.limits)
+        except Refused as refusal:
+            if refusal.code is ErrorCode.USER_NOT_FOUND:
+                known = yield from ask(FindUser(target), Known)
+                return self._online(target) or known  # it may have come online meanwhile
+        return None
+
+    def may_be_stored(self, user: OnlineUser, request: GroupRequest) -> bool:
+        """Tell whether the id of *request*, if it has one, may be in the log alone."""
+        if request.id is None:
+            return False
+        retries, now = user.retries, self._clock.now
+        return retries.stored_until >= now and retries.find(request.id, now) is None
+
+    def earlier(self, user: OnlineUser, request: GroupRequest) -> Work[Retry | None]:
+        """Return what a request with this id made, if the log alone remembers it.
+
+        Raises:
+            Refused: unavailable.
+        """
+        if request.id is None or not self.may_be_stored(user, request):
+            return None
+        found = yield from ask(FindRetry(user.key, request.id), Retried)
+        return found.retry
+
+    def _online(self, target: UserKey) -> Known | None:
+        user = self._presence.user(target)
+        if user is None:
+            return None
+        return Known(user.name, sum(it.standing is Standing.INVITED for it in user.memberships.values()))

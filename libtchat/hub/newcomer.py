@@ -1,0 +1,88 @@
+"""Newcomers: users who are read from the log, so that they may come online.
+
+What is stored of a user is read while events go on. An event that leaves the line meanwhile may or may not be in what
+was read, and one still in the line is not: the newcomer is told of both here.
+"""
+
+from __future__ import annotations
+
+from attrs import Factory, define
+
+from libtchat.effect import Part
+from libtchat.group import subject
+from libtchat.hub.clock import Clock
+from libtchat.hub.entry import AnyEntry, Decision, Run
+from libtchat.hub.line import Line
+from libtchat.hub.user import OnlineUser
+from libtchat.message.names import UserKey, user_key
+
+__all__ = ["Newcomers", "News"]
+
+
+@define(eq=False)
+class News:
+    """What happened to a user since the first of its hellos that wait now.
+
+    Attributes:
+        hellos: how many wait.
+        events: what became durable about the user.
+        password_hash: what the name was protected with, if it was.
+    """
+
+    hellos: int = 0
+    events: list[Part] = Factory(list)
+    password_hash: str | None = None
+
+
+@define
+class Newcomers:
+    """The news of all users of whom a hello waits."""
+
+    _line: Line[AnyEntry]
+    _clock: Clock
+    _news: dict[UserKey, News] = Factory(dict)
+
+    def begin(self, user: UserKey) -> News:
+        """Gather the news of *user* from now on, for one more hello."""
+        news = self._news.setdefault(user, News())
+        news.hellos += 1
+        return news
+
+    def end(self, user: UserKey) -> None:
+        """Take note that one hello of *user* waits no longer."""
+        news = self._news[user]
+        news.hellos -= 1
+        if not news.hellos:
+            del self._news[user]
+
+    def note(self, part: Part) -> None:
+        """Keep an event that just became durable for those it is about."""
+        if self._news:
+            event = part.events[-1]
+            for user in {user_key(event.sender), user_key(subject(event) or event.sender)} & self._news.keys():
+                self._news[user].events.append(part)
+
+    def protect(self, user: UserKey, password_hash: str) -> None:
+        """Take note that the name of *user* is protected from now on."""
+        if (news := self._news.get(user)) is not None:
+            news.password_hash = password_hash
+
+    def bring_up_to_date(self, user: OnlineUser, news: News) -> None:
+        """Tell a *user* who comes online what is not in the log as it was read.
+
+        What the user asked on an earlier connection and was not told yet becomes this one's.
+        """
+        for part in news.events:
+            user.learn(part, self._clock.now)
+        self._adopt(user)
+
+    def _adopt(self, user: OnlineUser) -> None:
+        """Take over what the user has in the line from before: it is repeated, and undone, here."""
+        for entry in self._line.revisable():
+            if isinstance(entry, Decision | Run) and entry.user.key == user.key:
+                entry.user = user
+                if entry.part is not None:
+                    user.expect(entry.part, self._clock.now)
+        for entry, part in self._line.durable():
+            if isinstance(entry, Decision | Run) and entry.user.key == user.key:
+                user.expect_id(part, self._clock.now)

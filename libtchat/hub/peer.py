@@ -1,0 +1,39 @@
+"""A peer: one connection, who it is, and what it waits for."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from attrs import define
+
+from libtchat.effect import Item, PeerId, Question
+from libtchat.hub.texts import Texts
+from libtchat.hub.user import OnlineUser
+from libtchat.hub.work import Work
+from libtchat.rate import Bucket
+
+__all__ = ["Peer"]
+
+
+@define(eq=False)
+class Peer:
+    """One connection.
+
+    Attributes:
+        token: a random text nobody knows yet, for the user that comes online with it.
+        origin: where it comes from, for throttling; any text.
+        requests: how often it may ask for something.
+        user: who it is, once it said so.
+        work: what waits for the answer to `awaited`; until that came, what else comes waits in `inbox`.
+        ended: nothing more is taken from it.
+    """
+
+    id: PeerId
+    token: str
+    origin: str
+    requests: Bucket
+    user: OnlineUser | None = None
+    work: Work[None] | None = None
+    awaited: Question | None = None
+    inbox: deque[Item | Texts] | None = None
+    ended: bool = False

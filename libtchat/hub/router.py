@@ -1,0 +1,107 @@
+"""Where an item goes: first who asks, then the decider (requests that make events) or the line (all others)."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from libtchat.effect import Item, Send
+from libtchat.hub.clock import Clock
+from libtchat.hub.decider import Decider
+from libtchat.hub.entry import AnyEntry, Notice, Query
+from libtchat.hub.identity import Identity
+from libtchat.hub.line import Line
+from libtchat.hub.login import Login
+from libtchat.hub.peer import Peer
+from libtchat.hub.presence import Presence
+from libtchat.hub.refusal import error_for
+from libtchat.hub.texts import Texts
+from libtchat.hub.work import Work
+from libtchat.message.errors import ErrorCode, Refused, Violation
+from libtchat.message.names import group_key
+from libtchat.message.request import (
+    Ban,
+    Broadcast,
+    Create,
+    Hello,
+    Invite,
+    Join,
+    Kick,
+    Leave,
+    ListGroups,
+    ListMembers,
+    ListMessages,
+    ListStates,
+    ListUsers,
+    Ping,
+    Quit,
+    Register,
+    ReportError,
+    Say,
+    Tell,
+    Unban,
+)
+
+__all__ = ["Router"]
+
+
+@define
+class Router:
+    """Brings the items of one hub to where they belong."""
+
+    _clock: Clock
+    _line: Line[AnyEntry]
+    _presence: Presence
+    _identity: Identity
+    _login: Login
+    _decider: Decider
+
+    def say_at_once(self, peer: Peer, item: Texts | Say) -> bool:
+        """Have texts decided that need nothing before; tell whether that was so."""
+        user, login = peer.user, self._login
+        if user is None or (item.sender is not None and item.sender != user.name) or not login.may_ask(user):
+            return False
+        return self._decider.say_at_once(peer, user, item)
+
+    def work(self, peer: Peer, item: Item | Texts) -> Work[None]:
+        """Do what *item* asks, and have it refused if it may not be."""
+        try:
+            yield from self._route(peer, item)
+        except Refused as refusal:
+            for one in item.said if isinstance(item, Texts) else (item,):
+                if one is not None:
+                    self._line.put(Notice((Send((peer.id,), error_for(one, refusal)),)))
+
+    def _route(self, peer: Peer, item: Item | Texts) -> Work[None]:
+        login, decider = self._login, self._decider
+        match item:
+            case Texts():
+                yield from decider.say(peer, (yield from login.user(peer, item.sender)), item)
+                return
+            case Say() | Join() | Leave() | Create() | Invite() | Kick() | Ban() | Unban():
+                yield from decider.command(peer, (yield from login.user(peer, item.sender)), item)
+                return
+            case Hello() if peer.user is None:
+                yield from login.enter(peer, item)
+            case Hello():
+                yield from login.who(peer, item.sender)
+            case Broadcast():
+                user = yield from login.user(peer, item.sender)
+                if wait := user.broadcasts.take(self._clock.now):
+                    raise Refused(ErrorCode.RATE_LIMITED, retry_after=wait)
+            case ListMembers() | ListMessages() | ListStates():
+                yield from login.user(peer, item.sender)
+                yield from decider.load(group_key(item.group))
+            case Tell() | ListUsers() | ListGroups():
+                yield from login.user(peer, item.sender)
+            case Register():
+                user = yield from login.who(peer, item.sender if peer.user is not None else None)
+                yield from self._identity.register(peer, user, item)
+            case Violation():
+                if item.identifies:
+                    yield from login.who(peer, item.sender)
+                peer.ended = item.fatal
+            case Quit() | ReportError() | None:
+                peer.ended = True
+            case Ping():
+                pass
+        self._line.put(Query(peer, item, self._presence.arrivals))

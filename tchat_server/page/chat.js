@@ -1,0 +1,41 @@
+// A conversation, and what is in it.
+
+import { mentions, told } from "./text.js";
+
+const MOST_ENTRIES = 3000, SLACK = 100;
+
+/** A group, a user, or everybody ("*"). `entries` rise by seq where they have one. */
+export class Chat {
+  constructor(id, kind, name) {
+    Object.assign(this, { id, kind, name, entries: [], seqs: new Set(), draft: "", unread: 0, mentions: 0, hasMore: false, read: 0 });
+    Object.assign(this, { isLoaded: false, isLoading: false, hasOlder: kind === "group", marker: 0, waiting: [] });
+  }
+
+  /** Let the oldest entries go when there are too many; true if some went. A group's can be had again. */
+  trim() {
+    if (this.entries.length <= MOST_ENTRIES + SLACK) return false;
+    for (const { seq } of this.entries.splice(0, this.entries.length - MOST_ENTRIES)) this.seqs.delete(seq);
+    this.hasOlder = this.kind === "group";
+    return true;
+  }
+
+  get first() {
+    return this.entries.find((entry) => entry.seq)?.seq ?? null;
+  }
+
+  get last() {
+    return this.entries.findLast((entry) => entry.seq)?.seq ?? 0;
+  }
+}
+
+const TEXTS = ["gbroadcast", "server-send", "server-broadcast"];
+
+/** What *message* is in a conversation: {kind: "text" or "event", seq, ts, who, text, missed, mine, mention}. */
+export function entryOf(message, mirror, missed = false) {
+  const { action, seq, sender, msg, ts = new Date().toISOString() } = message;
+  const isText = TEXTS.includes(action);
+  const mine = mirror.isMe(sender);
+  const mention = isText && !mine && mentions(msg, mirror.name);
+  const text = () => (isText ? msg : told(message, mirror)); // in the language of the moment
+  return { kind: isText ? "text" : "event", seq, ts, who: sender, missed, mine, mention, get text() { return text(); } };
+}
