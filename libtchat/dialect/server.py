@@ -118,7 +118,7 @@ class _Learner:
     last_text: str = ""
     groups: list[str] = field(factory=list)
     rules: list[Rule] = field(factory=list)
-    errors: list[tuple[Any, Mapping[str, str]]] = field(factory=list)
+    errors: list[tuple[Any, Mapping[str, str], str]] = field(factory=list)
     acked: set[str] = field(factory=set)
     done: dict[str, bool] = field(factory=dict)
     fatal: dict[str, None] = field(factory=dict)
@@ -361,7 +361,8 @@ class _Learner:
         """Ask for what must be refused, and keep what comes as an error."""
         came = yield from self.send(kind, who, **values)
         roles = {self.names[who]: "who"} | {value: hole for hole, value in values.items()}
-        self.errors += [(frame, roles) for at, frame in came if at == who]
+        name = self.actions.get(kind) or KINDS[kind].action
+        self.errors += [(frame, roles, name) for at, frame in came if at == who]
         return came
 
     def part(self) -> ServerLearning:

@@ -24,7 +24,8 @@ TRIES = 3
 def running(command: str | None) -> Iterator[str | None]:
     """Start *command* on a free port; give its address, None without a command.
 
-    In it {host} and {port} are replaced, also as {server-host} and {server-port}.
+    In it {host} and {port} are replaced, also as {server-host} and {server-port}; its environment has them as HOST
+    and PORT.
 
     Raises:
         CannotConnect: it cannot be started, or does not listen in time.
@@ -52,9 +53,9 @@ def _start(command: str) -> tuple[subprocess.Popen[bytes], int]:
     words = shlex.split(command)
     for hole, value in (("port", str(port)), ("host", HOST)):
         words = [word.replace(f"{{{hole}}}", value).replace(f"{{server-{hole}}}", value) for word in words]
-    quiet = subprocess.DEVNULL
+    quiet, where = subprocess.DEVNULL, {**os.environ, "HOST": HOST, "PORT": str(port)}
     try:
-        return subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True), port
+        return subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, env=where), port
     except OSError as error:
         raise _cannot(words[0], error.strerror or str(error)) from None
 

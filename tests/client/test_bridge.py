@@ -22,6 +22,8 @@ DIALECTS = HERE / "dialects"
 NEEDS_NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 SELECT = [sys.executable, str(HERE / "select_server.py"), "{host}", "{port}"]
 THREADS = [sys.executable, str(HERE / "threads_client.py"), "{host}", "{port}", "{name}"]
+ACK = [sys.executable, str(HERE / "ack_server.py"), "{port}"]
+AMPHI = ["node", str(HERE / "amphi_client.js"), "{host}", "{port}"]
 CHUNK = ["node", str(HERE / "chunk_client.js"), "{name}", "{host}", "{port}"]
 TYPED = {
     "tell": "s;{dest};{text}",
@@ -56,6 +58,14 @@ def test_a_foreign_client_can_do_everything_through_the_bridge(client: str, serv
         bridged(port, others, server and file(f"server-{server}")) as inner,
     ):
         done, missed = play(command, TYPED, inner, inner)
+    assert missed == []
+    assert len(done) == 18
+
+
+@NEEDS_NODE
+def test_programs_with_names_of_their_own_for_everything_understand_each_other() -> None:
+    with serving(ACK) as port, bridged(port, [file("client-amphi")], file("server-ack")) as inner:
+        done, missed = play(AMPHI, TYPED, inner, inner)
     assert missed == []
     assert len(done) == 18
 

@@ -20,7 +20,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
 OURS = [sys.executable, "-m", "tchat_server", "--listen", f"{HOST}:{{port}}", "--db", ":memory:", "--rate", "0"]
