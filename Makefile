@@ -42,9 +42,6 @@ soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
 hostile: $(STAMP)  ## attacks beside honest clients, in full (an hour); ONLY="name name": some of them
 	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(ONLY)
 
-hostile: $(STAMP)  ## attacks beside honest clients, in full (an hour); ONLY="name name": some of them
-	cd tests && $(CURDIR)/$(BIN)/python -m hostile $(ONLY)
-
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
