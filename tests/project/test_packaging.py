@@ -143,3 +143,9 @@ def test_the_constraints_name_versions_and_nothing_else() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     assert {re.split(r"[^\w-]", need)[0].lower() for need in needed} <= named
+
+
+def test_each_target_of_the_makefile_is_there_once() -> None:
+    targets = re.findall(r"^([\w-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert "hostile" in targets
+    assert sorted(set(targets)) == sorted(targets)
