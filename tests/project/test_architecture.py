@@ -62,6 +62,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "glance",
         "connection",
     ),
+    "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
         *("clock line refusal retries texts throttle work", "user", "peer", "entry presence", "ledger lookup newcomer"),
         *("identity query quota", "decider login", "router", "hub"),
@@ -152,7 +153,6 @@ CATCHES_ANYTHING = {
 
 MAX_LINES = 300
 LONG = {
-    "libtchat.commands": "a row with its help and its parser for each of eighteen commands",
     "libtchat.dialect.server": "one learner: what is asked, step by step, and what is read from it",
     "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
