@@ -71,6 +71,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("vocabulary", "probe template", "dialect", "answers canonical detect spread"),
         *("asking reading showing", "client server translate"),
     ),
+    "tchat_client.cli": ("typed wiring", "root", "dialects scripts session", "run"),
     "tchat_client.learn": ("program source", "client_lab", "client server_lab", "report", "run"),
     "tchat_client.bridge": ("child pipe", "inside", "serve"),
     "tchat_server.net": (
@@ -158,7 +159,6 @@ LONG = {
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
     "libtchat.mirror": "one page of the client's view, live and caught up",
-    "tchat_client.cli": "one function per subcommand, each with its options",
     "tchat_client.language": "the words, twice: English and French",
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
     "tchat_server.cli": "one function per subcommand, and what each failure is told as",
