@@ -67,6 +67,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("clock line refusal retries texts throttle work", "user", "peer", "entry presence", "ledger lookup newcomer"),
         *("identity query quota", "decider login", "router", "hub"),
     ),
+    "libtchat.mirror": ("notice pending view", "members", "mirror"),
     "libtchat.dialect": (
         *("vocabulary", "probe template", "dialect", "answers canonical detect spread"),
         *("asking reading showing", "client server translate"),
@@ -158,7 +159,6 @@ LONG = {
     "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
-    "libtchat.mirror": "one page of the client's view, live and caught up",
     "tchat_client.language": "the words, twice: English and French",
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
     "tchat_server.cli": "one function per subcommand, and what each failure is told as",
