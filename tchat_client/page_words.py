@@ -12,8 +12,8 @@ from pathlib import Path
 
 from libtchat.commands import COMMANDS, Command
 from libtchat.guess import DRASTIC, ELSEWHERE, NO_WORDS, SENTENCES
+from libtchat.message import limits
 from libtchat.message.event import EVENTS
-from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.request import Request
 from tchat_client.language import LANGUAGES
 
@@ -204,7 +204,7 @@ def _limits() -> dict[str, int]:
         "max_page_entries",
         "max_integer",
     )
-    return {name: getattr(DEFAULT_LIMITS, name) for name in names}
+    return {name: getattr(limits, name.upper()) for name in names}
 
 
 if __name__ == "__main__":

@@ -62,14 +62,18 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "glance",
         "connection",
     ),
+    "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
         *("clock line refusal retries texts throttle work", "user", "peer", "entry presence", "ledger lookup newcomer"),
         *("identity query quota", "decider login", "router", "hub"),
     ),
+    "libtchat.mirror": ("notice pending view", "members", "mirror"),
     "libtchat.dialect": (
         *("vocabulary", "probe template", "dialect", "answers canonical detect spread"),
         *("asking reading showing", "client server translate"),
     ),
+    "tchat_client.cli": ("typed wiring", "root", "dialects scripts session", "run"),
+    "tchat_client.language": ("english french", "choice"),
     "tchat_client.learn": ("program source", "client_lab", "client server_lab", "report", "run"),
     "tchat_client.bridge": ("child pipe", "inside", "serve"),
     "tchat_server.net": (
@@ -152,14 +156,10 @@ CATCHES_ANYTHING = {
 
 MAX_LINES = 300
 LONG = {
-    "libtchat.commands": "a row with its help and its parser for each of eighteen commands",
     "libtchat.dialect.server": "one learner: what is asked, step by step, and what is read from it",
     "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
-    "libtchat.mirror": "one page of the client's view, live and caught up",
-    "tchat_client.cli": "one function per subcommand, each with its options",
-    "tchat_client.language": "the words, twice: English and French",
     "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
     "tchat_server.cli": "one function per subcommand, and what each failure is told as",
     "tchat_server.server": "the shell: one effect, one function",

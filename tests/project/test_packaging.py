@@ -96,7 +96,7 @@ def test_the_wheel_names_both_commands_and_what_they_need(wheel: Path) -> None:
     assert "tchat-server = tchat_server.cli:main" in commands
     needed = [line for line in about.splitlines() if line.startswith("Requires-Dist: ") and "extra" not in line]
     names = [line.removeprefix("Requires-Dist: ").partition(">")[0] for line in needed]
-    assert names == ["attrs", "cattrs", "click", "platformdirs", "prompt-toolkit", "websockets"]
+    assert names == ["attrs", "cattrs", "click", "platformdirs", "prompt-toolkit", "wcwidth", "websockets"]
 
 
 def test_the_source_archive_has_the_specification_and_the_tests(built: Path) -> None:

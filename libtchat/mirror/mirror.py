@@ -1,157 +1,32 @@
-"""The client's brain: server messages -> a local view of the groups, what is missing, and what is new to show.
-
-A group's events are shown in the order of `seq`, each once. What is found missing, after a gap or a reconnect, is
-asked for by `states` with `all` and `after` until nothing is; what comes live meanwhile is held back
-(R-client-dedup, R-client-catch-up). Nothing here sends, knows the time or makes ids: the shell does.
-"""
+"""One user's view of a server: what happens is shown in order, and what was missed is caught up with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from attrs import define, field
 
-from libtchat.group import Group, evolve
-from libtchat.message.event import EVENTS, Created, Event, Invited, Joined, Left, Said
-from libtchat.message.limits import MAX_PAGE_ENTRIES
+from libtchat.group import evolve
+from libtchat.message.event import Created, Event, Invited, Joined, Left, Said
 from libtchat.message.names import Key, UserKey, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
     Error,
     Foreign,
-    Goodbye,
     Groups,
     Members,
     Message,
-    Messages,
-    Pong,
     PresenceNotice,
     PublicMessage,
-    Registered,
     States,
     Users,
     Welcome,
 )
-from libtchat.message.request import (
-    REQUESTS,
-    Broadcast,
-    Hello,
-    ListGroups,
-    ListMembers,
-    ListMessages,
-    ListStates,
-    ListUsers,
-    Ping,
-    Quit,
-    Register,
-    ReportError,
-    Request,
-    Tell,
-)
-from libtchat.message.value import frozen
+from libtchat.message.request import ListMembers, ListStates, Request
+from libtchat.mirror.members import take_members
+from libtchat.mirror.notice import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
+from libtchat.mirror.pending import Pending
+from libtchat.mirror.view import View
 
-__all__ = ["CaughtUp", "Gone", "Heard", "Mirror", "Missing", "NoAnswer", "Notice", "View"]
-
-
-_MOST_MEMBERS = 100_000
-_MOST_RESTARTS = 10
-"""Beyond, a group's members stay unknown: no list of theirs is asked for without end, whatever the server answers."""
-
-
-@frozen
-class Heard:
-    """A message to show.
-
-    Attributes:
-        request: our request that it answers, None if it answers none of this connection's.
-        missed: it is shown late, fetched after a gap or a reconnect.
-        quiet: it answers a question the mirror itself wanted asked; only what it teaches is of interest.
-    """
-
-    message: Message | Foreign
-    request: Request | None = None
-    missed: bool = False
-    quiet: bool = False
-
-
-@frozen
-class CaughtUp:
-    """*count* missed events of *group* have been shown; what follows is live."""
-
-    group: str
-    count: int
-
-
-@frozen
-class Missing:
-    """*count* events of *group* cannot be had any more."""
-
-    group: str
-    count: int
-
-
-@frozen
-class Gone:
-    """One is no longer a member of *group*, and was not told why: it happened while one was away."""
-
-    group: str
-
-
-@frozen
-class NoAnswer:
-    """The connection went before *request* was answered: it may or may not have been done."""
-
-    request: Request
-
-
-Notice = Heard | CaughtUp | Missing | Gone | NoAnswer
-
-
-@define
-class View:
-    """What is known of one group.
-
-    Attributes:
-        seq: the last event shown; for a non-member the last one that concerned this user.
-        ts: its time, "" if unknown; a lower `seq` with a later time means that the server began a new log.
-        group: the fold at `group.seq`, None while unknown.
-        held: events that came live above a gap, by seq.
-        target: the highest seq known to exist.
-        unread: texts of others since the group was last the current one.
-    """
-
-    name: str
-    seq: int = 0
-    ts: str = ""
-    is_member: bool = False
-    is_invited: bool = False
-    group: Group | None = None
-    held: dict[int, Event] = field(factory=dict)
-    target: int = 0
-    unread: int = 0
-    caught_up: int = 0
-    wants_members: bool = False
-    members_after: str | None = None
-    members_restarts: int = 0
-    is_asking: bool = False
-
-    @property
-    def has_gap(self) -> bool:
-        """Whether events are known to exist that were not shown."""
-        return self.is_member and self.target > self.seq
-
-    def restart(self, seq: int, ts: str = "") -> None:
-        """Begin anew after *seq*: the membership, or the server's log itself, is a new one."""
-        self.seq, self.ts, self.target = seq, ts, seq
-        self.group = None
-        self.held.clear()
-        self.caught_up = 0
-
-
-@frozen
-class _Pending:
-    request: Request
-    quiet: bool
+__all__ = ["Mirror"]
 
 
 @define
@@ -171,7 +46,7 @@ class Mirror:
     users: dict[UserKey, str] = field(factory=dict)
     online: set[UserKey] = field(factory=set)
     listed: dict[Key, str] = field(factory=dict)
-    _pending: dict[str, _Pending] = field(factory=dict)
+    _pending: Pending = field(factory=Pending)
 
     @property
     def current_name(self) -> str | None:
@@ -186,9 +61,7 @@ class Mirror:
 
     def sent(self, request: Request, *, quiet: bool = False) -> None:
         """Remember *request*, whose `id` must be its own, until it is answered."""
-        if request.id is None:
-            raise ValueError("a request is told from others by its id")
-        self._pending[request.id] = _Pending(request, quiet)
+        self._pending.add(request, quiet=quiet)
         if quiet:
             self._asked(request, is_asking=True)
 
@@ -198,22 +71,13 @@ class Mirror:
 
     def forget(self, id: str) -> None:
         """Wait no longer for the answer to the request *id*: none will come, or nobody cares."""
-        pending = self._pending.pop(id, None)
+        pending = self._pending.take(id)
         if pending is not None and pending.quiet:
             self._asked(pending.request, is_asking=False)
 
     def wanted(self) -> list[Request]:
         """Return what to ask now so that nothing is missing; the caller sends each with `sent(..., quiet=True)`."""
-        requests: list[Request] = []
-        for view in self.groups.values():
-            if view.is_asking:
-                continue
-            if view.has_gap:
-                limit = MAX_PAGE_ENTRIES
-                requests.append(ListStates(None, view.name, after=view.seq, limit=limit, all=True))
-            elif view.is_member and view.wants_members:
-                requests.append(ListMembers(None, view.name, after=view.members_after))
-        return requests
+        return [request for view in self.groups.values() if (request := view.wanted()) is not None]
 
     def disconnected(self) -> list[Notice]:
         """Forget what only the lost connection could have answered.
@@ -221,8 +85,7 @@ class Mirror:
         Returns:
             NoAnswer for each request of a person, oldest first.
         """
-        lost = [p.request for p in self._pending.values() if not p.quiet]
-        self._pending.clear()
+        lost = self._pending.clear()
         self.online.clear()
         for view in self.groups.values():
             view.is_asking = False
@@ -234,7 +97,7 @@ class Mirror:
         Returns:
             What is to be shown for it, in order; nothing for a repeat, or while it waits for what is missing.
         """
-        pending = self._answers(message)
+        pending = self._pending.answered(message, self.name)
         request = None if pending is None else pending.request
         quiet = pending is not None and pending.quiet
         if isinstance(message, Event):
@@ -256,32 +119,6 @@ class Mirror:
         elif not view.name:
             view.name = name
         return view
-
-    def _answers(self, message: Message | Foreign) -> _Pending | None:
-        """Return the pending request that *message* answers, and forget it.
-
-        A server that does not echo ids is taken to answer in order.
-        """
-        id: str | None = getattr(message, "id", None)
-        if id is not None:
-            return self._pending.pop(id, None)
-        for known, pending in self._pending.items():
-            if self._fits(message, pending.request):
-                return self._pending.pop(known)
-        return None
-
-    def _fits(self, message: Message | Foreign, request: Request) -> bool:
-        if isinstance(message, Error):
-            return message.request == request.action  # one that names nothing is blamed on no request
-        if isinstance(message, Goodbye) and message.sender is not None and not self._is_me(message.sender):
-            return False  # it is somebody else's
-        if message.__class__ is not _ANSWER[type(request)]:
-            return False
-        sender: str | None = getattr(message, "sender", None)
-        if isinstance(message, Event | DirectMessage | PublicMessage) and user_key(sender or "") != user_key(self.name):
-            return False
-        theirs, ours = (getattr(m, "group", "") for m in (message, request))
-        return group_key(theirs) == group_key(ours)
 
     def _asked(self, request: Request, *, is_asking: bool) -> None:
         if isinstance(request, ListStates | ListMembers):
@@ -414,15 +251,7 @@ class Mirror:
                 notices.append(Gone(view.name))
         seqs = {group_key(name): seq for name, seq in hello.seqs.items()}
         for key, name in mine.items():
-            view = self._view(key, name)
-            last = seqs.get(key, view.seq)
-            if not view.is_member or last < view.seq:
-                view.restart(last)
-                view.is_member = key in seqs  # else the first event says where the group is
-            view.target = last
-            view.is_invited = False
-            view.wants_members, view.members_after = view.group is None, None
-            view.members_restarts = 0
+            self._view(key, name).welcomed(seqs.get(key))
         return notices
 
     def _learn(self, message: Message | Foreign, request: Request | None) -> None:
@@ -454,53 +283,7 @@ class Mirror:
             (self.online.add if is_online else self.online.discard)(key)
 
     def _learn_members(self, page: Members, after: str | None) -> None:
-        """Take a page of members as the group's state: it is exact for the names beyond *after*."""
-        view = self._view(group_key(page.group), page.group)
         for name in page.list:
             self._meet(name)
         self.online.update(user_key(name) for name in page.online)
-        if not view.is_member or (after is not None and after != view.members_after):
-            return
-        known = view.group if after is not None else None
-        if after is not None and (known is None or known.seq != page.seq):
-            view.members_after = None  # the group has moved on in between: from the start, but not for ever
-            view.members_restarts += 1
-            view.wants_members = view.members_restarts < _MOST_RESTARTS
-            return
-        members = {} if known is None else dict(known.members)
-        invited = {} if known is None else dict(known.invited)
-        banned = {} if known is None else dict(known.banned)
-        members.update((user_key(name), name) for name in page.list)
-        invited.update((user_key(name), _invitation(page.group, name)) for name in page.invited or ())
-        banned.update((user_key(name), name) for name in page.banned or ())
-        owner = None if page.owner is None else user_key(page.owner)
-        view.group = Group(page.group, False, page.seq, "", owner, members, invited, banned)
-        names = (*page.list, *(page.invited or ()), *(page.banned or ()))
-        last = max(map(user_key, names), default="")
-        count = len(members) + len(invited) + len(banned)
-        view.wants_members = page.more and last > user_key(after or "") and count < _MOST_MEMBERS
-        view.members_after = max(names, key=user_key) if view.wants_members else None
-        if not page.more:
-            view.members_restarts = 0
-
-
-_ANSWER: Mapping[type[Request], type[Message]] = {
-    Hello: Welcome,
-    Tell: DirectMessage,
-    Broadcast: PublicMessage,
-    ListUsers: Users,
-    Quit: Goodbye,
-    ReportError: Goodbye,
-    ListMembers: Members,
-    ListMessages: Messages,
-    ListStates: States,
-    ListGroups: Groups,
-    Register: Registered,
-    Ping: Pong,
-    **{REQUESTS[action]: event for action, event in EVENTS.items()},
-}
-
-
-def _invitation(group: str, dest: str) -> Invited:
-    """Stand in for an invitation that one was not told of."""
-    return Invited("", group, dest, 0, "")
+        take_members(self._view(group_key(page.group), page.group), page, after)

@@ -1,0 +1,68 @@
+"""What is given on the command line or piped in: a group's name, a text, a password; checked before it is sent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from tchat_client.errors import Misused
+
+if TYPE_CHECKING:
+    from tchat_client.options import Options
+
+__all__ = ["check_group", "check_text", "check_texts", "new_password", "whole_input"]
+
+
+def check_group(name: str) -> str:
+    """Return *name* if a group may be called so; else raise Mistyped."""
+    from libtchat.commands import Use, parse
+
+    use = parse(f"use;{name}", None)
+    assert isinstance(use, Use)
+    return use.group
+
+
+def check_text(text: str) -> str:
+    """Return *text* if it can be sent; else raise Mistyped, or Misused if it is empty."""
+    from libtchat.commands import parse
+
+    if not text:
+        raise Misused("no-text")
+    parse(f"b;{text}", None)
+    return text
+
+
+async def check_texts(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Go through the *lines* that are not empty, as `check_text` does."""
+    async for line in lines:
+        if line:
+            yield check_text(line)
+
+
+def whole_input() -> str:
+    """Return standard input, without its last line end."""
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise Misused("bad-utf8", line=data.count(b"\n", 0, error.start) + 1) from None
+
+
+def new_password(options: Options, typed: str) -> str:
+    """Return the password to register: never one that was typed where `ps` and the shell's history show it."""
+    if typed:
+        raise Misused("password-seen")
+    if options.password:
+        return options.password
+    if not sys.stdin.isatty():
+        raise Misused("no-password")
+    from getpass import getpass
+
+    say = options.language.text
+    first = getpass(say("password.new", name=options.name))
+    if getpass(say("password.again")) != first:
+        raise Misused("password.differ")
+    if not first:
+        raise Misused("no-password")
+    return first
