@@ -39,7 +39,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_client": (
         *(
-            "errors private reading sanitise",
+            "errors port private reading sanitise",
             "address history introduction language patience",
             "page_words render settings",
             "bridge completion learn report",
