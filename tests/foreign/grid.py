@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -80,6 +81,7 @@ class Peer:
     def __init__(self, port: int, name: str) -> None:
         self.name = name
         self.socket = socket.create_connection((HOST, port), 5)
+        self.socket.settimeout(None)  # who hears nothing for a while still listens
         self.lines: queue.Queue[str] = queue.Queue()
         self.heard: list[str] = []
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -130,8 +132,12 @@ class Peer:
 
 
 def free_port() -> int:
-    with socket.create_server((HOST, 0)) as free:
-        return int(free.getsockname()[1])
+    """Return a port below those that the system gives to connections, so that none of ours takes it meanwhile."""
+    for _ in range(100):
+        port = 20_000 + secrets.randbelow(12_000)
+        if not listens(port):
+            return port
+    raise AssertionError("no port is free")
 
 
 class Chat:
