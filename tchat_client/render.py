@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
-from string import Formatter
 from zlib import crc32
 
 from attrs import define, field
 
-from libtchat.commands import COMMANDS, Command, LocalAction, Mistyped, unparse
-from libtchat.guess import nearest
+from libtchat.commands import LocalAction, unparse
 from libtchat.message.event import Banned, Created, Event, Joined, Kicked, Said
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import (
@@ -35,12 +33,10 @@ from libtchat.message.reply import (
     Users,
     Welcome,
 )
-from libtchat.message.request import Hello, ListMessages, ListStates, Request
+from libtchat.message.request import ListMessages, ListStates, Request
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
-from libtchat.wire.lenient import UNSAID_CODE
-from tchat_client.errors import HelloRefused, LinkError
-from tchat_client.language import Language
 from tchat_client.sanitise import clean, clip
+from tchat_client.sentences import Sentences
 
 __all__ = ["MANY", "Renderer"]
 
@@ -54,25 +50,18 @@ _ME = "/me "  # XEP-0245: whoever does not know it reads it as it is
 
 
 @define
-class Renderer:
+class Renderer(Sentences):
     """Makes lines for one user.
 
     Attributes:
-        me: one's own name, for mentions and for what is said to "you".
-        address: the server's, as shown.
         zone: the time zone of times shown, None for the machine's.
-        groups: names of groups that there are, to tell a typo.
         round_trip_ms: of the last ping, None before one was answered.
         more_form: what shows older entries, "" if that is a command with a number.
         keeps_lines: a text's own lines stay lines, for somebody who indents them; else a line is one event.
     """
 
-    language: Language
-    me: str = ""
-    address: str = ""
     is_coloured: bool = False
     zone: tzinfo | None = None
-    groups: tuple[str, ...] = ()
     round_trip_ms: int | None = None
     more_form: str = ""
     keeps_lines: bool = False
@@ -89,13 +78,13 @@ class Renderer:
             case Heard():
                 return self._heard(notice, now)
             case CaughtUp(group=group, count=count):
-                return [self._in_group(now, group, "--", self._say("caught-up", count=count))]
+                return [self._in_group(now, group, "--", self.say("caught-up", count=count))]
             case Missing(group=group, count=count):
-                return [self._in_group(now, group, "!!", self._say("missing", count=count))]
+                return [self._in_group(now, group, "!!", self.say("missing", count=count))]
             case Gone(group=group):
-                return [self._in_group(now, group, "--", self._say("gone", group=group))]
+                return [self._in_group(now, group, "--", self.say("gone", group=group))]
             case NoAnswer(request=request):
-                return [self.problem(f"{_typed(request)}: {self._say('no-answer')}", now)]
+                return [self.problem(f"{_typed(request)}: {self.say('no-answer')}", now)]
 
     def status(self, text: str, now: datetime) -> str:
         """Return a line about the client itself."""
@@ -104,43 +93,6 @@ class Renderer:
     def problem(self, text: str, now: datetime) -> str:
         """Return a line about something that went wrong."""
         return f"{self._time(now)} {self._paint('!!', _RED)} {clean(text)}"
-
-    def mistyped(self, problem: Mistyped) -> str:
-        """Return the sentence for what was typed wrongly."""
-        values: dict[str, object] = {
-            name: self._words(value) if name in ("takes", "form", "suggestion", "word") else value
-            for name, value in problem.values.items()
-        }
-        return clean(self.language.text(f"problem.{problem.problem}", **values))
-
-    def failure(self, error: LinkError) -> str:
-        """Return the sentence for what is wrong with the connection."""
-        values = {
-            name: self.failure(value) if isinstance(value, LinkError) else value for name, value in error.values.items()
-        }
-        return clean(self.language.text(error.key, **values))
-
-    def reason(self, cause: LinkError | HelloRefused) -> str:
-        """Return the sentence for why there is no connection."""
-        return self.refusal(cause.error) if isinstance(cause, HelloRefused) else self.failure(cause)
-
-    def refusal(self, error: Error, request: Request | None = None) -> str:
-        """Return the sentence for what the server refused, and its code."""
-        known = {"name": self.me, "group": getattr(request, "group", None), "request": error.request}
-        known["near"] = nearest(known["group"] or error.group or "", self.groups)
-        known["dest"] = getattr(request, "dest", getattr(request, "to", None))
-        known |= {
-            name: value
-            for name in ("group", "dest", "field", "limit", "retry_after", "msg")
-            if (value := getattr(error, name)) not in (None, "")
-        }
-        variants = () if request is None or isinstance(request, Hello) else ("near", request.action, "asked")
-        if error.code == UNSAID_CODE and error.msg:
-            return clean(error.msg)  # another server's own sentence
-        for key in (*(f"error.{error.code}.{variant}" for variant in variants), f"error.{error.code}", "error"):
-            if key in self.language and all(known.get(name) for name in _names_in(self.language.sentences[key])):
-                return clean(f"{self.language.text(key, **known)} ({error.code})")
-        return clean(error.code)
 
     def past(self, event: Event, now: datetime) -> str:
         """Return the line for what happened a while ago, with the date if that was not today."""
@@ -153,35 +105,16 @@ class Renderer:
 
     def mark(self, key: str, count: int) -> str:
         """Return the line above what is unread."""
-        return self._paint(f"---- {self._say(key, count=_counted(count))} ----", _BOLD)
+        return self._paint(f"---- {self.say(key, count=_counted(count))} ----", _BOLD)
 
     def unread(self, rows: Iterable[tuple[str, int, int]], now: datetime) -> str:
         """Return the line for the other groups: name, unread texts, and how many of these name me."""
         names = ", ".join(f"{name}:{_counted(count)}{f' »{mine}' * bool(mine)}" for name, count, mine in rows)
-        return self.status(self._say("unread-groups", names=names), now)
+        return self.status(self.say("unread-groups", names=names), now)
 
     def trace(self, direction: str, text: str) -> str:
         """Return the line for a raw message in (`<`) or out (`>`)."""
         return self._paint(f"{direction} {clean(text)}", _DIM)
-
-    def help(self, command: Command | None) -> list[str]:
-        """Return the help of one command, or a line for each."""
-        say = self.language.text
-        if command is None:
-            forms = [(self._words(each.form), each.name) for each in COMMANDS]
-            return [say("help.title"), *(f"  {form:<28}  {say('help.' + name)}" for form, name in forms)]
-        words = [f"[{self._words(f.word)}]" if f.optional else self._words(f.word) for f in command.fields]
-        rows = [
-            ("help.form", f"{self._words(command.form)}   {' '.join([f'/{command.name}', *words])}"),
-            ("help.also", ", ".join(f"/{name}" for name in command.also)),
-            ("help.example", command.example),
-            ("help.who", say(f"who.{command.name}")),
-            ("help.errors", ", ".join(command.errors)),
-        ]
-        return [
-            f"{command.name}: {say('help.' + command.name)}",
-            *(f"  {say(label)}: {text}" for label, text in rows if text),
-        ]
 
     def mentions_me(self, text: str) -> bool:
         """Tell whether *text* names me, as a word of its own."""
@@ -227,9 +160,9 @@ class Renderer:
             case DirectMessage(sender=sender, to=to, msg=msg):
                 return [f"{time} {self._speech(sender, msg, to=clean(to))}"]
             case PublicMessage(sender=sender, msg=msg):
-                return [f"{time} {self._speech(sender, msg, to=self._say('everybody'))}"]
+                return [f"{time} {self._speech(sender, msg, to=self.say('everybody'))}"]
             case PresenceNotice(name=name, event=event) if event in self.language:
-                return [f"{time} * {self._say(event, name=name)}"]
+                return [f"{time} * {self.say(event, name=name)}"]
             case Foreign(raw=""):
                 return [self.problem(self.language.text("garbage", text=message.text, address=self.address), now)]
             case Foreign(text=text, raw=raw) if text == raw and not raw.lstrip().startswith("{"):
@@ -237,7 +170,7 @@ class Renderer:
             case Foreign(text=text):
                 return [self.status(self.language.text("foreign", text=text), now)]
             case Goodbye(sender=str() as name) if not self._is_me(name):
-                return [f"{time} * {self._say('disconnect', name=name)}"]
+                return [f"{time} * {self.say('disconnect', name=name)}"]
             case Goodbye(sender=None) if request is None:
                 return [self.status(self.language.text("server-stops"), now)]
             case Error():
@@ -249,7 +182,7 @@ class Renderer:
 
     def _answer(self, message: Message) -> list[str]:
         """Return the lines of an answer to a query, without time."""
-        say = self._say
+        say = self.say
         match message:
             case Welcome(sender=name, groups=groups):
                 lines = [say("server-hello.plain", address=self.address, name=name)]
@@ -276,28 +209,28 @@ class Renderer:
     def _members(self, message: Members) -> list[str]:
         owner = None if message.owner is None else user_key(message.owner)
         names = [
-            self._say("members.owner", name=name) if user_key(name) == owner else clean(name) for name in message.list
+            self.say("members.owner", name=name) if user_key(name) == owner else clean(name) for name in message.list
         ]
-        lines = [self._listed("members", names, message.more) if names else self._say("members.none")]
+        lines = [self._listed("members", names, message.more) if names else self.say("members.none")]
         for key, others in (("members.invited", message.invited), ("members.banned", message.banned)):
             if others:
-                lines.append(self._say(key, names=", ".join(others)))
+                lines.append(self.say(key, names=", ".join(others)))
         return [f"{clean(message.group)}: {line}" for line in lines]
 
     def _listed(self, key: str, names: Iterable[str], more: bool) -> str:
         shown = [*names]
-        return self._say(key, count=len(shown), names=", ".join([*shown, *([self._say("list.more")] * more)]))
+        return self.say(key, count=len(shown), names=", ".join([*shown, *([self.say("list.more")] * more)]))
 
     def _page(self, page: Messages | States, request: Request | None, now: datetime) -> list[str]:
         lines = [self._event(event, self._stamp(_parse(event.ts), now)) for event in page.list]
         if not lines:
-            return [self._in_group(now, page.group, "--", self._say(f"{page.action}.none", group=page.group))]
+            return [self._in_group(now, page.group, "--", self.say(f"{page.action}.none", group=page.group))]
         is_typed = isinstance(request, ListMessages | ListStates) and request.after is None
         if page.more and page.first is not None and is_typed:
             kind = ListMessages if isinstance(page, Messages) else ListStates
             older = kind(None, page.group, before=page.first, limit=getattr(request, "limit", None) or 100)
             form = self.more_form or unparse(older)
-            lines.insert(0, self._in_group(now, page.group, "--", self._say("more", form=form)))
+            lines.insert(0, self._in_group(now, page.group, "--", self.say("more", form=form)))
         return lines
 
     def _refused(self, error: Error, request: Request | None, time: str) -> str:
@@ -315,20 +248,8 @@ class Renderer:
         arrow = f" → {to}" if to else ""
         return f"{'» ' * is_mention}{name}{arrow}: {self._paint(said, _BOLD) if is_mention else said}"
 
-    def _words(self, form: str) -> str:
-        """Return a form, or one of its words, in one's language."""
-
-        def translated(word: re.Match[str]) -> str:
-            key = f"word.{word[0]}"
-            return self.language.text(key) if key in self.language else word[0]
-
-        return re.sub(r"[^\[\];]+", translated, form)
-
     def _in_group(self, now: datetime, group: str, mark: str, text: str) -> str:
         return f"{self._time(now)} {clean(group)}  {mark} {text}"
-
-    def _say(self, key: str, **values: object) -> str:
-        return clean(self.language.text(key, **values))
 
     def _is_me(self, name: str) -> bool:
         return bool(name) and user_key(name) == user_key(self.me)
@@ -362,10 +283,6 @@ def _nick_colour(name: str) -> int:
 
 def _counted(count: int) -> int | str:
     return count if count < MANY else f"{count}+"
-
-
-def _names_in(sentence: str) -> list[str]:
-    return [name for _, name, _, _ in Formatter().parse(sentence) if name]
 
 
 def _parse(ts: str) -> datetime | None:

@@ -46,7 +46,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *(
             "errors measure port private reading sanitise",
             "address history introduction language patience",
-            "page_words render settings",
+            "page_words sentences settings",
+            "render",
             "bridge completion learn report",
             "link",
             "options script search session",
@@ -121,7 +122,7 @@ PURE = {
 }
 LAZY = {("libtchat.__init__", "importlib")}  # its names are imported when they are first used
 IMPURE_CALLS = {"open", "print", "input", "eval", "exec", "__import__", "now", "utcnow", "today"}
-PURE_MODULES = ("libtchat", "tchat_client.render", "tchat_client.language")
+PURE_MODULES = ("libtchat", "tchat_client.render", "tchat_client.sentences", "tchat_client.language")
 
 # What we did not write: where it may be imported. The longest entry that is a module's prefix counts.
 OUTSIDE = {
@@ -164,7 +165,6 @@ LONG = {
     "tchat_server.cli": "one function per subcommand, and what each failure is told as",
     "tchat_server.server": "the shell: one effect, one function",
     "tchat_server.net.websocket": "one WebSocket: its frames and its transport",
-    "tchat_client.render": "how each of a dozen notices looks, one function each",
 }
 
 
