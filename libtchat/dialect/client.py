@@ -6,7 +6,7 @@ among several runs of the program.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -40,14 +40,13 @@ def learn_basics(shape: Shape, own: Mapping[str, str], welcome: Any, words: Iter
             basics = evolve(basics, control=pattern(seen.screen, spots, NONSENSE), control_keys=keys)
         else:
             basics = evolve(basics, control=None)
-        at_once = 1 if basics.control is None else _AT_ONCE
-        groups = [(name,) for name in likely] + [others[at : at + at_once] for at in range(0, len(others), at_once)]
-        if first is not None and at_once > 1:
-            names = (*likely, *others)
-            groups = [names[at : at + at_once] for at in range(0, len(names), at_once)]
-        elif basics.control is None:
-            groups = groups[:_MAX_DEATHS]
         is_alive = seen.alive
+        if not is_alive:  # every name may be its death
+            groups = _in_groups((*likely, *others)[:_MAX_DEATHS], 1)
+        elif first is None:
+            groups = _in_groups(likely, 1) + _in_groups(others, _AT_ONCE)
+        else:
+            groups = _in_groups((*likely, *others), _AT_ONCE)
         while groups:
             group = groups.pop(0)
             if not is_alive:
@@ -66,6 +65,10 @@ def learn_basics(shape: Shape, own: Mapping[str, str], welcome: Any, words: Iter
         first = first or basics
     assert first is not None
     return first
+
+
+def _in_groups(names: Sequence[tuple[str, str]], size: int) -> list[tuple[tuple[str, str], ...]]:
+    return [tuple(names[at : at + size]) for at in range(0, len(names), size)]
 
 
 _AT_ONCE = 6  # names in one probe, for who bears what it does not know

@@ -234,7 +234,7 @@ MENU_STEMS: tuple[tuple[str, str], ...] = (
     *(("unban", r"un-?ban|d[ée]-?ban|lever"), ("ban", r"\bban|bann"), ("kick", r"kick|expuls|exclu|virer")),
     *(("invite", r"invit"), ("members", r"membr|member"), ("states", r"state|[ée]tat|[ée]v[ée]nement|event")),
     *(
-        ("leave", r"leave|\bleft|quitter (le |un )?groupe|partir|sortir du"),
+        ("leave", r"leave|left|quitter (le |un )?groupe|partir|sortir du"),
         ("create", r"cgroup|cr[ée]{2}|create|cr[ée]er"),
     ),
     *(("join", r"join|rejoin"), ("text", r"gbroad|\bbg\b|message.*group|group.*(message|broadcast)|diffus.*group")),

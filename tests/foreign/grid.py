@@ -317,13 +317,13 @@ def listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def bridged(port: int, dialects: Sequence[str], server: str | None) -> Iterator[int]:
+def bridged(port: int, dialects: Sequence[str], server: str | None, *options: str) -> Iterator[int]:
     with tempfile.TemporaryDirectory() as folder:
         ports = Path(folder) / "port"
         bridge = Screen(
             [sys.executable, "-m", "tchat_client", "bridge", "--listen", f"{HOST}:0", "--to", f"{HOST}:{port}",
              "--port-file", str(ports), *(("--as", server) if server else ()),
-             *(("--trace",) if os.environ.get("SHOW") else ()), *dialects]
+             *(("--trace",) if os.environ.get("SHOW") else ()), *options, *dialects]
         )  # fmt: skip
         try:
             assert wait(lambda: ports.exists() and ports.read_text().strip() != "", 10), bridge.text
