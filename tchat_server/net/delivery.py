@@ -90,7 +90,7 @@ class Delivery:
         self.metrics.deliveries_total += len(run) * len(audience)
         peers, dirty, trace = self.peers, self._dirty, self.trace
         chunk = run[0][1] if len(run) == 1 else b"".join([line for _, line in run])
-        is_spare = all(isinstance(message, PresenceNotice) for message, _ in run)  # who is slow can do without
+        is_spare = type(run[0][0]) is PresenceNotice and len(run) == 1  # who is slow can do without it
         for id in audience:
             peer = peers.get(id)
             if peer is None or (is_spare and peer.outbox.is_blocked):
