@@ -77,6 +77,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client.language": ("english french", "choice"),
     "tchat_client.learn": ("program source", "client_lab", "client server_lab", "report", "run"),
     "tchat_client.bridge": ("child pipe", "inside", "serve"),
+    "tchat_client.link": ("answers opening watcher", "outgoing trace", "link"),
     "tchat_server.net": (
         *(
             "ending gone http linger tls",
@@ -161,7 +162,7 @@ LONG = {
     "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
-    "tchat_client.link": "one connection's whole life: open, hello, read, write, reconnect",
+    "tchat_client.link.link": "one connection's life and what its owner asks of it: both change the same few fields",
     "tchat_server.cli": "one function per subcommand, and what each failure is told as",
     "tchat_server.server": "the shell: one effect, one function",
     "tchat_server.net.websocket": "one WebSocket: its frames and its transport",

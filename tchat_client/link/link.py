@@ -1,8 +1,4 @@
-"""One client's connection to a server: connect, say hello, send, hear, and come back when the connection goes.
-
-The only place of the client that knows asyncio's sockets, time-outs and random ids. What messages mean to the user is
-the mirror's business, how they look the renderer's.
-"""
+"""A user's connection to one server: say hello, send, hear, and come back when the connection goes."""
 
 from __future__ import annotations
 
@@ -10,109 +6,29 @@ import asyncio
 import random
 import secrets
 import ssl
-from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
-from socket import gaierror
 from typing import TYPE_CHECKING
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from libtchat.message.reply import Error, Foreign, Message, Pong, Welcome
 from libtchat.message.request import Hello, ListStates, Ping, Quit, Request
 from libtchat.mirror import Heard, Mirror, Notice
 from libtchat.wire.connection import ClientEnd
-from libtchat.wire.redaction import Redactor, redact
 from tchat_client.address import Address
-from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotTchat
+from tchat_client.errors import HelloRefused, LinkError, Lost, NoReply
 from tchat_client.introduction import Introduction
+from tchat_client.link.answers import Answers
+from tchat_client.link.opening import cannot_connect, no_tchat, open_streams
+from tchat_client.link.outgoing import Outgoing
+from tchat_client.link.trace import Trace
+from tchat_client.link.watcher import Offline, Online, Times, Watcher
 from tchat_client.patience import patience
 
 if TYPE_CHECKING:
     from libtchat.dialect.dialect import Dialect
 
-__all__ = [
-    "Connecting",
-    "Link",
-    "Offline",
-    "Online",
-    "Status",
-    "Times",
-    "Watcher",
-]
-
-
-@frozen
-class Times:
-    """How long to wait for what."""
-
-    connect_seconds: float = 10
-    hello_seconds: float = 3
-    answer_seconds: float = 10
-    unconfirmed_seconds: float = 3
-    pause_seconds: float = 0.05
-    idle_seconds: float = 30
-    dead_seconds: float = 10
-    quit_seconds: float = 1
-    first_retry_seconds: float = 0.5
-    last_retry_seconds: float = 30
-    settled_seconds: float = 10
-
-
-@frozen
-class Connecting:
-    """A connection is being made."""
-
-
-@frozen
-class Online:
-    """The server said welcome. *is_back*: not for the first time."""
-
-    is_back: bool
-
-
-@frozen
-class Offline:
-    """The connection went, or could not be made again, for *cause*; the next try is in *seconds*."""
-
-    seconds: float
-    cause: LinkError | HelloRefused
-
-
-Status = Connecting | Online | Offline
-
-
-class Watcher:
-    """What a link tells its owner; every method may be left as it is.
-
-    Attributes:
-        traces: whether `trace` is to be called.
-    """
-
-    traces: bool = False
-
-    def heard(self, notices: Sequence[Notice]) -> None:
-        """Take in what is to be shown."""
-
-    def status(self, status: Status) -> None:
-        """Take in a change of the connection."""
-
-    def trace(self, direction: str, text: str) -> None:
-        """Take in a raw message: `<` came in, `>` went out."""
-
-    def unconfirmed(self, request: Request) -> None:
-        """Take in that *request* has been waiting for its answer for a while."""
-
-    def token(self, token: str) -> None:
-        """Keep what proves one's identity next time."""
-
-    def kept_token(self) -> str | None:
-        """Return what was kept last, perhaps by another program of the same user."""
-        return None
-
-    async def password(self, error: Error) -> str | None:
-        """Ask for the password of one's name; None gives up."""
-        return None
+__all__ = ["Link"]
 
 
 @define(eq=False)
@@ -145,17 +61,12 @@ class Link:
     _connection: ClientEnd = field(factory=ClientEnd)
     _writer: asyncio.StreamWriter | None = None
     _tasks: list[asyncio.Task[None]] = field(factory=list)
-    _mine: deque[tuple[bytes, str | None]] = field(factory=deque)
-    _quiet: deque[tuple[bytes, str | None]] = field(factory=deque)
-    _has_work: asyncio.Event = field(factory=asyncio.Event)
-    _progress: asyncio.Event = field(factory=asyncio.Event)
-    _waiting: dict[str, asyncio.Future[Message | Foreign]] = field(factory=dict)
+    _outgoing: Outgoing = field(factory=Outgoing)
+    _answers: Answers = field(factory=Answers)
     _cause: LinkError | None = None
-    _pings: dict[str, float] = field(factory=dict)
     _heard_at: float = 0
     _resting_until: float = 0
-    _traced: Redactor = field(factory=Redactor)
-    _is_untraced: bool = False
+    _trace: Trace = field(factory=Trace)
 
     # -- for the owner
 
@@ -172,9 +83,9 @@ class Link:
             NotTchat: what answers is no tchat server.
             HelloRefused: the server does not accept the name.
         """
-        reader, self._writer = await self._connect()
+        reader, self._writer = await open_streams(self.address, self.tls, self.dialect, self.times.connect_seconds)
         self._connection = ClientEnd()
-        self._cause, self._traced, self._is_untraced = None, Redactor(), False
+        self._cause, self._trace = None, Trace()
         self.mirror.name = self.mirror.name or self.name or ""
         self._tasks = [asyncio.create_task(self._read(reader)), asyncio.create_task(self._write(self._writer))]
         try:
@@ -227,18 +138,14 @@ class Link:
         if not isinstance(request, Ping | Hello):
             request = evolve(request, sender=self.mirror.name or self.name)
         self.mirror.sent(request, quiet=quiet)
-        (self._quiet if quiet else self._mine).append((self._connection.send(request), request.id))
-        self._has_work.set()
-        if isinstance(request, Ping) and request.id:
-            self._pings[request.id] = asyncio.get_running_loop().time()
+        self._outgoing.put(self._connection.send(request), request.id, quiet=quiet, is_ping=isinstance(request, Ping))
         if not quiet:
             asyncio.get_running_loop().call_later(self.times.unconfirmed_seconds, self._check_answered, request)
         return request
 
     def send_raw(self, text: str) -> None:
         """Send *text* as it is."""
-        self._mine.append((text.encode() + b"\n", None))
-        self._has_work.set()
+        self._outgoing.put(text.encode() + b"\n", None)
 
     async def ask(self, request: Request, *, quiet: bool = False, seconds: float | None = None) -> Message | Foreign:
         """Send *request* and return its answer; from a server that is not ours, what came first.
@@ -255,16 +162,11 @@ class Link:
             raise self._cause
         sent = self.send(request, quiet=quiet)
         assert sent.id is not None
-        future: asyncio.Future[Message | Foreign] = asyncio.get_running_loop().create_future()
-        self._waiting[sent.id] = future
         try:
-            async with asyncio.timeout(seconds):
-                return await future
+            return await self._answers.wait(sent.id, seconds)
         except TimeoutError:
             self.mirror.forget(sent.id)
             raise NoReply("no-reply", seconds=f"{seconds:g}") from None
-        finally:
-            self._waiting.pop(sent.id, None)
 
     async def closed(self) -> None:
         """Wait until the connection has gone.
@@ -287,33 +189,6 @@ class Link:
 
     # -- one connection
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        seconds = self.times.connect_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                if self.dialect is not None:
-                    from tchat_client.bridge.inside import open_translated
-
-                    return await open_translated(self.address.host, self.address.port, self.tls, self.dialect)
-                return await asyncio.open_connection(self.address.host, self.address.port, ssl=self.tls)
-        except TimeoutError:
-            cause = LinkError("cause.timeout", seconds=f"{seconds:g}")
-        except gaierror:
-            cause = LinkError("cause.unknown-host")
-        except ConnectionRefusedError:
-            cause = LinkError("cause.refused")
-        except ssl.SSLError as error:
-            cause = _tls_cause(error)
-        except (OSError, ValueError) as error:
-            raise self._cannot(getattr(error, "strerror", None) or str(error)) from None
-        raise self._cannot(cause)
-
-    def _cannot(self, cause: LinkError | str) -> CannotConnect:
-        return CannotConnect("cannot-connect", address=self.address, cause=cause)
-
-    def _no_tchat(self) -> NotTchat:
-        return NotTchat("cannot-connect", address=self.address, cause=LinkError("cause.not-tchat"))
-
     async def _hello(self) -> None:
         """Say hello until the server welcomes us; one that never answers is taken to have accepted."""
         self.is_ours = False
@@ -323,14 +198,14 @@ class Link:
         except NoReply:
             return
         except Lost as lost:
-            raise self._cannot(LinkError("closed-by-peer")) from lost
+            raise cannot_connect(self.address, LinkError("closed-by-peer")) from lost
         if isinstance(answer, Welcome):
             self.is_ours = answer.version >= 1
             self.token = answer.token or None
             if self.token and self.name:
                 self.watcher.token(self.token)
         elif isinstance(answer, Foreign) and not answer.raw.lstrip().startswith("{"):
-            raise self._no_tchat()
+            raise no_tchat(self.address)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Take in what the server sends, until it sends no more."""
@@ -340,7 +215,7 @@ class Link:
             while data := await reader.read(65_536):
                 self._heard_at = asyncio.get_running_loop().time()
                 messages = self._connection.receive(data)
-                self._trace_in(data)
+                self._trace.incoming(data, self.watcher, is_mid_frame=self._connection.mid_frame)
                 notices: list[Notice] = []
                 for message in messages:
                     notices += self._take(message)
@@ -349,9 +224,9 @@ class Link:
                 if notices:
                     self.watcher.heard(notices)
                 self._pump()
-                self._progress.set()
+                self._outgoing.move_on()
                 if self._connection.broken:
-                    self._fail(self._no_tchat())
+                    self._fail(no_tchat(self.address))
                     return
         except (OSError, ssl.SSLError) as error:
             self._fail(Lost("cause.other", detail=error.strerror or error))
@@ -364,44 +239,25 @@ class Link:
             if not isinstance(notice, Heard) or notice.request is None or notice.request.id is None:
                 continue
             id = notice.request.id
-            if isinstance(notice.message, Pong) and id in self._pings:
-                self.round_trip_seconds = asyncio.get_running_loop().time() - self._pings.pop(id)
+            if isinstance(notice.message, Pong) and id in self._outgoing.pings:
+                self.round_trip_seconds = asyncio.get_running_loop().time() - self._outgoing.pings.pop(id)
             self._resolve(id, notice.message)
             if notice.quiet and isinstance(notice.message, Error):
                 self._rest(patience(notice.message.retry_after))
         is_nameless = isinstance(message, Error) and message.request is None and message.id is None
-        if (isinstance(message, Foreign) or is_nameless) and not self.is_ours and self._waiting:
-            self._resolve(next(iter(self._waiting)), message)
+        oldest = self._answers.oldest()
+        if (isinstance(message, Foreign) or is_nameless) and not self.is_ours and oldest is not None:
+            self._resolve(oldest, message)
         return notices
 
     def _resolve(self, id: str, message: Message | Foreign) -> None:
-        future = self._waiting.pop(id, None)
-        if future is not None and not future.done():
-            future.set_result(message)
+        if self._answers.resolve(id, message):
             self.mirror.forget(id)
 
     async def _write(self, writer: asyncio.StreamWriter) -> None:
-        """Send one request per write, the next when the answer has come or a pause has passed (R-client-one-write)."""
+        """Send what is to be sent, until the connection goes."""
         try:
-            while True:
-                await self._has_work.wait()
-                queue = self._mine or self._quiet
-                if not queue:
-                    self._has_work.clear()
-                    continue
-                data, id = queue.popleft()
-                if self.watcher.traces:
-                    for line in redact(data.decode("utf-8", "replace")):
-                        self.watcher.trace(">", line)
-                if id in self._pings:
-                    self._pings[id] = asyncio.get_running_loop().time()
-                writer.write(data)
-                await writer.drain()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self.times.pause_seconds):
-                        while id is None or self.mirror.is_pending(id):
-                            self._progress.clear()
-                            await self._progress.wait()
+            await self._outgoing.write(writer, self.watcher, self.times.pause_seconds, self.mirror.is_pending)
         except OSError as error:
             self._fail(Lost("cause.other", detail=error.strerror or error))
 
@@ -438,9 +294,7 @@ class Link:
         """End this connection: everybody who waits is told."""
         self._cause = self._cause or cause
         self.opened.clear()
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(cause if isinstance(cause, NotTchat) else Lost("outcome-unknown"))
+        self._answers.fail(cause)
         if self._tasks and self._tasks[0] is not asyncio.current_task():
             self._tasks[0].cancel()
 
@@ -464,9 +318,7 @@ class Link:
                 async with asyncio.timeout(self.times.quit_seconds):
                     await self._writer.wait_closed()
             self._writer = None
-        self._mine.clear()
-        self._quiet.clear()
-        self._pings.clear()
+        self._outgoing.clear()
         lost = self.mirror.disconnected()
         if lost and cause is not None:
             self.watcher.heard(lost)
@@ -474,20 +326,3 @@ class Link:
     def _check_answered(self, request: Request) -> None:
         if self.is_ours and request.id is not None and self.is_open and self.mirror.is_pending(request.id):
             self.watcher.unconfirmed(request)
-
-    def _trace_in(self, data: bytes) -> None:
-        """Trace what came: each message when it is whole, and none that began before traces were asked for."""
-        is_mid_frame = self._connection.mid_frame
-        if not self.watcher.traces or self._is_untraced:
-            self._traced, self._is_untraced = Redactor(), is_mid_frame
-            return
-        for line in self._traced.feed(data, is_mid_frame=is_mid_frame):
-            self.watcher.trace("<", line)
-
-
-def _tls_cause(error: ssl.SSLError) -> LinkError:
-    """Return what to tell about a failed handshake."""
-    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):  # the answer was not TLS
-        return LinkError("cause.no-tls")
-    detail = getattr(error, "verify_message", "").rstrip(".")
-    return LinkError("cause.tls", detail=detail or error.reason or str(error))

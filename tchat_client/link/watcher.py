@@ -1,0 +1,87 @@
+"""What a link tells its owner, and how long it waits for what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from libtchat.message.reply import Error
+from libtchat.message.request import Request
+from libtchat.mirror import Notice
+from tchat_client.errors import HelloRefused, LinkError
+
+__all__ = ["Connecting", "Offline", "Online", "Status", "Times", "Watcher"]
+
+
+@frozen
+class Times:
+    """How long to wait for what."""
+
+    connect_seconds: float = 10
+    hello_seconds: float = 3
+    answer_seconds: float = 10
+    unconfirmed_seconds: float = 3
+    pause_seconds: float = 0.05
+    idle_seconds: float = 30
+    dead_seconds: float = 10
+    quit_seconds: float = 1
+    first_retry_seconds: float = 0.5
+    last_retry_seconds: float = 30
+    settled_seconds: float = 10
+
+
+@frozen
+class Connecting:
+    """A connection is being made."""
+
+
+@frozen
+class Online:
+    """The server said welcome. *is_back*: not for the first time."""
+
+    is_back: bool
+
+
+@frozen
+class Offline:
+    """The connection went, or could not be made again, for *cause*; the next try is in *seconds*."""
+
+    seconds: float
+    cause: LinkError | HelloRefused
+
+
+Status = Connecting | Online | Offline
+
+
+class Watcher:
+    """What a link tells its owner; every method may be left as it is.
+
+    Attributes:
+        traces: whether `trace` is to be called.
+    """
+
+    traces: bool = False
+
+    def heard(self, notices: Sequence[Notice]) -> None:
+        """Take in what is to be shown."""
+
+    def status(self, status: Status) -> None:
+        """Take in a change of the connection."""
+
+    def trace(self, direction: str, text: str) -> None:
+        """Take in a raw message: `<` came in, `>` went out."""
+
+    def unconfirmed(self, request: Request) -> None:
+        """Take in that *request* has been waiting for its answer for a while."""
+
+    def token(self, token: str) -> None:
+        """Keep what proves one's identity next time."""
+
+    def kept_token(self) -> str | None:
+        """Return what was kept last, perhaps by another program of the same user."""
+        return None
+
+    async def password(self, error: Error) -> str | None:
+        """Ask for the password of one's name; None gives up."""
+        return None
