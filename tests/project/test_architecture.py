@@ -71,7 +71,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.mirror": ("notice pending view", "members", "mirror"),
     "libtchat.dialect": (
         *("vocabulary", "probe template", "dialect", "answers canonical detect spread"),
-        *("asking reading showing", "client server translate"),
+        *("asking guards reading showing telling", "client server translate"),
     ),
     "tchat_client.cli": ("typed wiring", "root", "dialects scripts session", "run"),
     "tchat_client.language": ("english french", "choice"),
