@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import define, evolve, field
@@ -24,7 +24,9 @@ from libtchat.dialect.canonical import (
 )
 from libtchat.dialect.detect import fitting_kind
 from libtchat.dialect.dialect import Dialect
+from libtchat.dialect.guards import guard_of, guarded_hole
 from libtchat.dialect.reading import read_answer
+from libtchat.dialect.telling import lines_for
 from libtchat.dialect.template import Meaning, holes, match, write
 from libtchat.message.errors import Violation
 from libtchat.message.reply import Error, Foreign, Message, Pong
@@ -72,18 +74,7 @@ class _Asked:
     is_guard: bool = False
 
 
-# What kills some servers -> the kinds it is about, the list that says whether it would, and what must be in it.
-_GUARDS: Mapping[str, tuple[tuple[str, ...], str, str]] = {
-    "tell-nobody": (("tell",), "users", "dest"),
-    "invite-nobody": (("invite",), "users", "dest"),
-    "kick-nobody": (("kick", "ban"), "members", "dest"),
-    "group-nobody": (
-        ("text", "leave", "members", "messages", "states", "invite", "kick", "ban", "unban"),
-        *("groups", "group"),
-    ),
-}
 _ANSWERED_ALONE = ("users", "members", "groups", "messages", "states", "hello", "quit")
-_ENTRIES = ("who", "dest", "group", "text", "reason", "say", "event")
 
 
 @define
@@ -162,7 +153,7 @@ class Translator:
         effects: list[Effect] = []
         while self._held and not self._guarding:
             meaning, request = self._held[0]
-            guard = self._guard(meaning)
+            guard = guard_of(self.server.fatal, meaning, self._groups) if self.server else None
             if guard is not None:
                 query = Meaning(guard, {"group": meaning.get("group")} if meaning.get("group") else {})
                 self._asked.append(_Asked(query, None, now, is_guard=True))
@@ -172,14 +163,6 @@ class Translator:
             self._held.popleft()
             effects += self._pass_on(meaning, request, now)
         return effects
-
-    def _guard(self, meaning: Meaning) -> str | None:
-        """Return the list that must be looked at before *meaning* may reach the server, None if none must."""
-        for word in self.server.fatal if self.server else ():
-            kinds, query, hole = _GUARDS.get(word, ((), "", ""))
-            if meaning.kind in kinds and not (hole == "group" and meaning.get("group").casefold() in self._groups):
-                return query
-        return None
 
     def _pass_on(self, meaning: Meaning, request: Request | None, now: float) -> list[Effect]:
         group = meaning.get("group").casefold()
@@ -283,7 +266,7 @@ class Translator:
         """Decide on what was held back, now that the list is there."""
         held, request = self._held.popleft()
         query, self._guarding = self._guarding, ""
-        hole = next(hole for kinds, which, hole in _GUARDS.values() if which == query and held.kind in kinds)
+        hole = guarded_hole(query, held.kind)
         known = [*(meaning.list or ())]
         if query == "groups":
             self._groups |= {name.casefold() for name in known}
@@ -317,30 +300,7 @@ class Translator:
             return [ToClient(encode(each) + b"\r\n", _brief(meaning)) for each in own]
         values = {"reason": "", **meaning.values, "me": self.me, "say": sentence(meaning, self.me)}
         filled = evolve(meaning, values={hole: value.replace("\0", "") for hole, value in values.items()})
-        messages: list[Any] = []
-        deadly = {word for dialect in (self.client, *self.others) for word in dialect.fatal}
-        for dialect in (self.client, *self.others):
-            message = self._in_words_of(dialect, filled)
-            is_safe = message is not None and dialect.action_of(message) not in deadly
-            if is_safe and not _joined(messages, message):
-                messages.append(message)
-        return [ToClient(_Lf(self.client).write(message), _brief(meaning)) for message in messages]
-
-    def _in_words_of(self, dialect: Dialect, meaning: Meaning) -> Any:
-        """Return the message of *dialect* for *meaning*, its notice if it has no better word, None if not even that."""
-        for rule in (dialect.rule(meaning.kind, meaning.copy), dialect.rule("say")):
-            if rule is not None and self._can_write(rule.template, meaning):
-                return write(rule.template, meaning, lambda entry: sentence(entry, self.me))
-        return None
-
-    def _can_write(self, template: Any, meaning: Meaning) -> bool:
-        """Tell whether *meaning* has what the holes of *template* want, so that nothing is shown as missing."""
-        has = {*meaning.values}
-        has |= {"list"} if meaning.list is not None else set()
-        has |= {"event", *_ENTRIES} if meaning.events is not None else set()
-        if meaning.list is not None:
-            has |= {"who", "event"}
-        return {*holes(template)} <= has
+        return [ToClient(line, _brief(meaning)) for line in lines_for((self.client, *self.others), filled, self.me)]
 
     def _seq(self, group: str) -> int:
         self._seqs[group] = self._seqs.get(group, 0) + 1
@@ -383,26 +343,6 @@ class Translator:
             return [*self._to_client(Meaning("quit", {"who": self.me}, copy="own"), quitting), End()]
         said = Meaning("say", {"say": "the server has closed the connection"})
         return [*([] if quitting else self._to_client(said, None)), End()]
-
-
-class _Lf:
-    """A client's layout, but one line: LF ends every message and stands nowhere else."""
-
-    def __init__(self, client: Dialect) -> None:
-        self._wire = evolve(client.wire, indent=0, end="\n")
-
-    def write(self, message: Any) -> bytes:
-        return self._wire.write(message)
-
-
-def _joined(messages: list[Any], message: Any) -> bool:
-    """Put *message* into one of *messages* that it agrees with, key for key; tell whether there was one."""
-    for other in messages:
-        shared = other.keys() & message.keys()
-        if shared and all(other[key] == message[key] for key in shared) and isinstance(message, dict):
-            other.update(message)
-            return True
-    return False
 
 
 def _loads(frame: bytes) -> Any:

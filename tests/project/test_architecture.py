@@ -71,7 +71,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.mirror": ("notice pending view", "members", "mirror"),
     "libtchat.dialect": (
         *("vocabulary", "probe template", "dialect", "answers canonical detect questions spread"),
-        *("asking interview reading showing", "finding", "client server translate"),
+        *("asking guards interview reading showing telling", "finding", "client server translate"),
     ),
     "tchat_client.cli": ("typed wiring", "root", "dialects scripts session", "run"),
     "tchat_client.language": ("english french", "choice"),

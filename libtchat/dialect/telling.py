@@ -1,0 +1,61 @@
+"""A meaning -> the lines that tell a client, in every dialect it may speak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import evolve
+
+from libtchat.dialect.canonical import sentence
+from libtchat.dialect.dialect import Dialect
+from libtchat.dialect.template import Meaning, holes, write
+
+__all__ = ["lines_for"]
+
+_ENTRIES = ("who", "dest", "group", "text", "reason", "say", "event")
+
+
+def lines_for(dialects: Sequence[Dialect], meaning: Meaning, me: str) -> list[bytes]:
+    """Return what tells a client *meaning* in the words of all *dialects* that it may speak, the likeliest first.
+
+    What one of them says and would kill a client of another is left out. Each message is one line, in the first one's
+    layout.
+    """
+    messages: list[Any] = []
+    deadly = {word for dialect in dialects for word in dialect.fatal}
+    for dialect in dialects:
+        message = _in_words_of(dialect, meaning, me)
+        is_safe = message is not None and dialect.action_of(message) not in deadly
+        if is_safe and not _joined(messages, message):
+            messages.append(message)
+    wire = evolve(dialects[0].wire, indent=0, end="\n")  # LF ends every message and stands nowhere else
+    return [wire.write(message) for message in messages]
+
+
+def _in_words_of(dialect: Dialect, meaning: Meaning, me: str) -> Any:
+    """Return the message of *dialect* for *meaning*, its notice if it has no better word, None if not even that."""
+    for rule in (dialect.rule(meaning.kind, meaning.copy), dialect.rule("say")):
+        if rule is not None and _can_write(rule.template, meaning):
+            return write(rule.template, meaning, lambda entry: sentence(entry, me))
+    return None
+
+
+def _can_write(template: Any, meaning: Meaning) -> bool:
+    """Tell whether *meaning* has what the holes of *template* want, so that nothing is shown as missing."""
+    has = {*meaning.values}
+    has |= {"list"} if meaning.list is not None else set()
+    has |= {"event", *_ENTRIES} if meaning.events is not None else set()
+    if meaning.list is not None:
+        has |= {"who", "event"}
+    return {*holes(template)} <= has
+
+
+def _joined(messages: list[Any], message: Any) -> bool:
+    """Put *message* into one of *messages* that it agrees with, key for key; tell whether there was one."""
+    for other in messages:
+        shared = other.keys() & message.keys()
+        if shared and all(other[key] == message[key] for key in shared) and isinstance(message, dict):
+            other.update(message)
+            return True
+    return False
