@@ -9,25 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any
 
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLOSING, OPEN
 from websockets.server import ServerProtocol
-from websockets.streams import StreamReader
 
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.limits import MAX_FRAME_BYTES, ServerLimits
 from libtchat.message.request import Request
 from libtchat.rate import Bucket
 from libtchat.wire.connection import ServerEnd
+from tchat_server.net.frames import MASKED, is_between_frames, is_utf8, kept_frames, plain_texts, text_frames
 from tchat_server.net.linger import Lingering
-
-try:
-    from websockets.speedups import apply_mask
-except ImportError:
-    from websockets.utils import apply_mask
 
 __all__ = ["SILENT", "FramedTransport", "WebSocketConnection"]
 
@@ -42,7 +35,6 @@ _CLOSE_CODES = {
 }
 _LIMIT_PASSED = 1008
 
-_WHOLE_TEXT, _MASKED = 0x81, 0x80
 _MID_FRAME_BYTES = 1024
 _KEPT_BYTES = 256 * 1024
 """More than is told to many in one tick; it bounds what is kept."""
@@ -95,26 +87,26 @@ class WebSocketConnection(ServerEnd):
         if protocol.state is not OPEN:
             return items
         if not self.mid_frame:  # nor in a message that comes in fragments
-            texts, end = _plain_texts(data)
+            texts, end = plain_texts(data)
             if texts:
                 self._read_texts(texts, items)
                 data = data[end:]
         if data and protocol.state is OPEN:
             protocol.receive_data(data)
             self._take_frames(items)
-            self.mid_frame = bool(self._parts) or not _is_between_frames(protocol)
+            self.mid_frame = bool(self._parts) or not is_between_frames(protocol)
         return items
 
     def end_of_turn(self, data: bytes, most: int, messages: int) -> int:
         """Return where a turn ends in *data*: behind so many frames, or bytes; see `tchat_server.net.flow`."""
         size = min(len(data), most)
-        if not _is_between_frames(self._protocol):
+        if not is_between_frames(self._protocol):
             return min(size, _MID_FRAME_BYTES)  # nobody knows how many frames that is
         at = 0
         for _ in range(messages):
             if at + 2 > size:
                 break
-            length = data[at + 1] & ~_MASKED
+            length = data[at + 1] & ~MASKED
             extra = {126: 2, 127: 8}.get(length, 0)
             if extra:
                 length = int.from_bytes(data[at + 2 : at + 2 + extra])
@@ -165,7 +157,7 @@ class WebSocketConnection(ServerEnd):
     def _read_texts(self, texts: Sequence[bytes], items: list[Request | Violation]) -> None:
         if self._heard is not None:
             self._heard(b"\n".join(texts))
-        wrong = next((at for at, text in enumerate(texts) if not _is_utf8(text)), len(texts))
+        wrong = next((at for at, text in enumerate(texts) if not is_utf8(text)), len(texts))
         items += self.receive_texts(texts[:wrong]) if wrong else ()
         if wrong < len(texts):
             self._fail(items, _BAD_DATA, "a message is UTF-8")
@@ -223,7 +215,7 @@ class FramedTransport(Lingering):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write lines, each as a text frame of its own (R-ws-message)."""
         lines = bytes(data)
-        super().write(_kept_frames(lines) if len(lines) <= _KEPT_BYTES else _frames(lines))
+        super().write(kept_frames(lines) if len(lines) <= _KEPT_BYTES else text_frames(lines))
 
     def close(self) -> None:
         """Say goodbye, and close when the peer did too, or does not in time (RFC 6455, 7.1.1)."""
@@ -243,63 +235,3 @@ class FramedTransport(Lingering):
         self._connection.drain(data)
         if self._connection.has_said_goodbye:
             self._inner.close()
-
-
-def _plain_texts(data: bytes) -> tuple[list[bytes], int]:
-    """Read what *data* begins with at a glance if it is whole texts in one frame each, as nearly all that comes is.
-
-    Returns:
-        The texts, and where they end; what is there then is the package's to judge.
-    """
-    texts: list[bytes] = []
-    at, size = 0, len(data)
-    while at + 6 <= size and data[at] == _WHOLE_TEXT:
-        length, start = data[at + 1] - _MASKED, at + 6
-        if length == 126:
-            length, start = int.from_bytes(data[at + 2 : at + 4]), at + 8
-            if length < 126:
-                break
-        elif not 0 <= length < 126:
-            break
-        end = start + length
-        if end > size:
-            break
-        texts.append(apply_mask(data[start:end], data[start - 4 : start]))
-        at = end
-    return texts, at
-
-
-def _is_between_frames(protocol: ServerProtocol) -> bool:
-    """Tell whether the package waits for the beginning of a frame.
-
-    It does not say so; but its parser then waits for bytes or their end. Were that to change, nothing would be read at
-    a glance any more, and all by the package.
-    """
-    waits: Any = protocol.parser
-    while waits is not None and waits.gi_code is not StreamReader.at_eof.__code__:
-        waits = waits.gi_yieldfrom
-    return waits is not None
-
-
-def _is_utf8(text: bytes) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _frames(lines: bytes) -> bytes:
-    return b"".join([part for line in lines[:-2].split(b"\r\n") for part in (_head(len(line)), line)])
-
-
-@lru_cache(maxsize=4096)
-def _head(size: int) -> bytes:
-    """Return what stands before a text of this size."""
-    return Frame(Opcode.TEXT, bytes(size)).serialize(mask=False)[:-size]
-
-
-_kept_frames = lru_cache(maxsize=4)(_frames)
-"""The frames of what many peers get are made once: it is one object, so its hash is known."""

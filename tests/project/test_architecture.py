@@ -80,7 +80,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client.link": ("answers opening watcher", "outgoing trace", "link"),
     "tchat_server.net": (
         *(
-            "ending gone http linger tls",
+            "ending frames gone http linger tls",
             "flow",
             "admission site spacing toll",
             "listener websocket work",
@@ -164,7 +164,6 @@ LONG = {
     "tchat_client.link.link": "one connection's life and what its owner asks of it: both change the same few fields",
     "tchat_server.cli": "one function per subcommand, and what each failure is told as",
     "tchat_server.server": "the shell: one effect, one function",
-    "tchat_server.net.websocket": "one WebSocket: its frames and its transport",
 }
 
 
