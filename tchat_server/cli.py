@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
 import os
 import signal
 import ssl
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +21,7 @@ import click
 
 from libtchat.hub.hub import Hub
 from libtchat.message.limits import ServerLimits
+from tchat_server.failures import Failed, InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
@@ -31,44 +31,15 @@ from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
 from tchat_server.server import Server
 from tchat_server.settings import MEMORY, Settings, server_options, settings_from
-from tchat_server.store.event_log import EventLog, LogRefused
+from tchat_server.store.event_log import EventLog
 from tchat_server.store.memory import MemoryLog
 from tchat_server.watchdog import Watchdog
 
-__all__ = ["EXIT_BIND", "EXIT_INTERNAL", "EXIT_STORAGE", "EXIT_USAGE", "main"]
+__all__ = ["main"]
 
-EXIT_USAGE, EXIT_BIND, EXIT_STORAGE, EXIT_INTERNAL = 2, 3, 4, 70
 _DATABASE = click.argument("db", type=click.Path(dir_okay=False, path_type=Path))
 
 logger = logging.getLogger("tchat_server")
-
-
-class Failed(click.ClickException):
-    """Ends the command with one line for a person and an exit code."""
-
-
-class UsageFailed(Failed):
-    """The options can't be followed. (click's own UsageError has the same code.)"""
-
-    exit_code = EXIT_USAGE
-
-
-class BindFailed(Failed):
-    """An address can't be listened on."""
-
-    exit_code = EXIT_BIND
-
-
-class StorageFailed(Failed):
-    """The database can't be used."""
-
-    exit_code = EXIT_STORAGE
-
-
-class InternalFailed(Failed):
-    """A fault of the server's; the log has the details."""
-
-    exit_code = EXIT_INTERNAL
 
 
 @click.group(invoke_without_command=True, context_settings={"show_default": True})
@@ -86,7 +57,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     outlet = Outlet(sys.stderr.fileno())
     ctx.call_on_close(outlet.close)
     logs.set_up_logging(settings.log_level, settings.log_format, outlet)
-    with _storage_failures():
+    with storage_failures():
         _run(serve(settings, outlet))
 
 
@@ -96,7 +67,7 @@ def check(db: Path) -> None:
     """Verify a database: no gap in any group, and all tables agree with the events."""
     from tchat_server.store.sqlite import maintenance
 
-    with _storage_failures():
+    with storage_failures():
         report = maintenance.check(db)
     for fault in report.faults:
         click.echo(fault)
@@ -112,7 +83,7 @@ def backup(db: Path, out: Path) -> None:
     """Copy a database to OUT, also while a server uses it."""
     from tchat_server.store.sqlite import maintenance
 
-    with _storage_failures():
+    with storage_failures():
         maintenance.backup(db, out)
     click.echo(f"{db} is copied to {out}")
 
@@ -125,7 +96,7 @@ def own(db: Path, group: str, name: str) -> None:
     """Give a GROUP whose owner is gone to its member NAME, while no server uses the database."""
     from tchat_server.store.sqlite import maintenance
 
-    with _storage_failures():
+    with storage_failures():
         event = maintenance.own(db, group, name)
     click.echo(f"{name} owns {event.group} (event {event.seq})")
 
@@ -172,7 +143,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
         bound = [await _listen(server, host, port, None) for host, port in settings.listen]
         bound += [await _listen(server, host, port, tls) for host, port in settings.tls_listen]
         if settings.admin_listen is not None:
-            with _bind_failures(*settings.admin_listen):
+            with bind_failures(*settings.admin_listen):
                 admin = Admin(*settings.admin_listen, Probe(watchdog.is_alive, server.serves, server.measured))
         _announce(name, bound, settings, admin)
     except Failed:
@@ -182,7 +153,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     await asyncio.wait([*endings, server.supervisor.failed], return_when=asyncio.FIRST_COMPLETED)
     for ending in endings:
         ending.cancel()
-    end = end_after(settings.grace, outlet, EXIT_STORAGE)
+    end = end_after(settings.grace, outlet, StorageFailed.exit_code)
     await server.stop(max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)))
     end.cancel()
     if admin is not None:
@@ -244,28 +215,8 @@ def _certificate(settings: Settings) -> Certificate | None:
 
 
 async def _listen(server: Server, host: str, port: int, tls: ssl.SSLContext | None) -> tuple[str, int]:
-    with _bind_failures(host, port):
+    with bind_failures(host, port):
         return await server.listen(host, port, tls)
-
-
-@contextmanager
-def _bind_failures(host: str, port: int) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            message = f"port {port} is in use: choose --listen {host}:{port + 1}"
-        else:
-            message = f"can't listen on {host}:{port}: {error.strerror or error}"
-        raise BindFailed(message) from None
-
-
-@contextmanager
-def _storage_failures() -> Iterator[None]:
-    try:
-        yield
-    except LogRefused as error:
-        raise StorageFailed(str(error)) from None
 
 
 def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin: Admin | None) -> None:

@@ -37,7 +37,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server": (
         "clock password ops supervisor",
         "settings net store",
-        "foreign lifetime server",
+        "failures foreign lifetime server",
         "watchdog",
         "cli",
         "__main__",
@@ -132,6 +132,7 @@ OUTSIDE = {
     "libtchat.wire.strict_json": {"orjson"},
     "tchat_server": {"attrs"},
     "tchat_server.cli": {"attrs", "click", "platformdirs", "uvloop"},
+    "tchat_server.failures": {"attrs", "click"},
     "tchat_server.net": {"attrs", "websockets"},
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
     "tchat_client": {"attrs"},
@@ -162,7 +163,6 @@ LONG = {
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
     "tchat_client.link.link": "one connection's life and what its owner asks of it: both change the same few fields",
-    "tchat_server.cli": "one function per subcommand, and what each failure is told as",
     "tchat_server.server": "the shell: one effect, one function",
 }
 

@@ -1,0 +1,73 @@
+"""How the command fails: one line for a person, and an exit code that says what kind of failure it is."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from tchat_server.store.event_log import LogRefused
+
+__all__ = [
+    "BindFailed",
+    "Failed",
+    "InternalFailed",
+    "StorageFailed",
+    "UsageFailed",
+    "bind_failures",
+    "storage_failures",
+]
+
+EXIT_USAGE, EXIT_BIND, EXIT_STORAGE, EXIT_INTERNAL = 2, 3, 4, 70
+
+
+class Failed(click.ClickException):
+    """Ends the command with one line for a person and an exit code."""
+
+
+class UsageFailed(Failed):
+    """The options can't be followed. (click's own UsageError has the same code.)"""
+
+    exit_code = EXIT_USAGE
+
+
+class BindFailed(Failed):
+    """An address can't be listened on."""
+
+    exit_code = EXIT_BIND
+
+
+class StorageFailed(Failed):
+    """The database can't be used."""
+
+    exit_code = EXIT_STORAGE
+
+
+class InternalFailed(Failed):
+    """A fault of the server's; the log has the details."""
+
+    exit_code = EXIT_INTERNAL
+
+
+@contextmanager
+def bind_failures(host: str, port: int) -> Iterator[None]:
+    """Tell what is wrong with an address as BindFailed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            message = f"port {port} is in use: choose --listen {host}:{port + 1}"
+        else:
+            message = f"can't listen on {host}:{port}: {error.strerror or error}"
+        raise BindFailed(message) from None
+
+
+@contextmanager
+def storage_failures() -> Iterator[None]:
+    """Tell what is wrong with a database as StorageFailed."""
+    try:
+        yield
+    except LogRefused as error:
+        raise StorageFailed(str(error)) from None
