@@ -58,7 +58,10 @@ def take(directory: Path) -> None:
     """Play the session once for each picture and write page-NAME.png into *directory*."""
     with browsing() as browser:
         for name, options in PICTURES.items():
-            with tempfile.TemporaryDirectory(prefix="tchat-") as made, serving(Path(made)) as server:
+            with (
+                tempfile.TemporaryDirectory(prefix="tchat-", ignore_cleanup_errors=True) as made,
+                serving(Path(made)) as server,
+            ):
                 person = Person(browser, server, **options)
                 _play(person, server, "fr" if options.get("locale") == "fr-FR" else "en")
                 if name == "wire":

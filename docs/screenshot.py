@@ -50,7 +50,7 @@ MASKS = (
 
 def play() -> dict[str, str]:
     """Play the session; return what each terminal shows at its end, masked."""
-    with tempfile.TemporaryDirectory(prefix="tchat-") as made, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="tchat-", ignore_cleanup_errors=True) as made, ExitStack() as stack:
         directory = Path(made)
         server = stack.enter_context(serving(directory, "--db", ":memory:"))
         terminals: dict[str, Terminal] = {}

@@ -56,7 +56,7 @@ SCRIPT: tuple[tuple[str, str, str], ...] = (
 
 def play() -> str:
     """Play the day; return what is on alice's screen at its end, masked."""
-    with tempfile.TemporaryDirectory(prefix="tchat-") as made, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="tchat-", ignore_cleanup_errors=True) as made, ExitStack() as stack:
         directory = Path(made)
         server = stack.enter_context(serving(directory))
         state: Mapping[str, str] = {"XDG_STATE_HOME": str(directory / "alice" / "state")}

@@ -9,15 +9,17 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from libtchat import Hub, ServerEnd, encode, encode_page
-from libtchat.effect import (
+from libtchat import (
     Answer,
     Append,
     Ask,
     CheckPassword,
     Close,
     Effect,
+    Event,
     HashPassword,
+    Hub,
+    Key,
     Loaded,
     LoadGroup,
     LoadUser,
@@ -27,13 +29,15 @@ from libtchat.effect import (
     Read,
     ReadGroups,
     Resend,
+    Said,
     SaveUser,
     Send,
+    ServerEnd,
     StoredUser,
+    encode,
+    encode_page,
+    fill,
 )
-from libtchat.message.event import Event, Said
-from libtchat.message.names import Key
-from libtchat.paging import fill
 
 
 class Chat:

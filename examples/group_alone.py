@@ -1,7 +1,6 @@
 """A group's rules inside a server of your own: no hub, no connection, no bytes."""
 
-from libtchat import Group, Refused, decide, evolve
-from libtchat.message.request import Ban, Create, GroupRequest, Join, Say
+from libtchat import Ban, Create, Group, GroupRequest, Join, Refused, Say, decide, evolve
 
 NOW = "2026-01-31T10:42:00.000Z"
 

@@ -1,55 +1,54 @@
 """libtchat: the tchat protocol as pure values and functions; no socket, file, clock, thread or random inside.
 
 Most programs need one of these: `Hub` and `ServerEnd` to be a server, `Mirror` and `ClientEnd` to be a
-client, `Group` with `decide` and `evolve` to keep groups in a server of their own, or the codec alone. Requests are
-in `libtchat.message.request`, events in `libtchat.message.event`, other server messages in `libtchat.message.reply`,
-what a hub tells its shell in `libtchat.effect`. A name is imported when it is first used, so a program pays for what
-it needs.
+client, `Group` with `decide` and `evolve` to keep groups in a server of their own, or the codec alone.
+
+    from libtchat import Hub, Say, Send, ServerEnd
+
+What is listed here is public: docs/public.md says what each name is for, and what may change. A name is imported
+when it is first used, so a program pays for what it needs.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from libtchat.group import Group, decide, evolve, fold
-    from libtchat.hub.hub import Hub
-    from libtchat.message.errors import ErrorCode, Refused, TchatError, Violation
-    from libtchat.message.limits import ServerLimits
-    from libtchat.mirror import Mirror
-    from libtchat.wire.codec import decode_message, decode_request, encode, encode_page, encode_request
-    from libtchat.wire.connection import ClientEnd, ServerEnd
+__version__ = "0.1.0"
 
-__all__ = [
-    "ClientEnd",
-    "ErrorCode",
-    "Group",
-    "Hub",
-    "Mirror",
-    "Refused",
-    "ServerEnd",
-    "ServerLimits",
-    "TchatError",
-    "Violation",
-    "decide",
-    "decode_message",
-    "decode_request",
-    "encode",
-    "encode_page",
-    "encode_request",
-    "evolve",
-    "fold",
-]
-
+# Where each name is from. Type checkers read it in __init__.pyi; tests/libtchat/test_public.py holds the two equal.
 _HOMES = {
-    "group": ("Group", "decide", "evolve", "fold"),
-    "hub.hub": ("Hub",),
-    "message.errors": ("ErrorCode", "Refused", "TchatError", "Violation"),
-    "message.limits": ("ServerLimits",),
-    "mirror": ("Mirror",),
-    "wire.codec": ("decode_message", "decode_request", "encode", "encode_page", "encode_request"),
-    "wire.connection": ("ClientEnd", "ServerEnd"),
+    "effect": (
+        "Answer Append Ask CheckPassword Close Effect FindRetry FindUser HashPassword Item Known LoadGroup LoadUser "
+        "Loaded Membership NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups Resend Retried "
+        "Retry SaveUser Send StoredUser"
+    ),
+    "group": "Group GroupQuery Standing admit decide evolve fold outsiders say subject",
+    "hub.hub": "Hub",
+    "message.errors": "ErrorCode ProtocolError Refused TchatError Violation",
+    "message.event": "EVENTS Banned Created Event Invited Joined Kicked Left Said Unbanned",
+    "message.limits": (
+        "DEFAULT_LIMITS DEFAULT_PAGE_ENTRIES MAX_COMMAS MAX_DEPTH MAX_FRAME_BYTES MAX_GARBAGE_RUNS MAX_GROUP_CHARS "
+        "MAX_ID_BYTES MAX_INTEGER MAX_KEYS MAX_MSG_BYTES MAX_NAME_CHARS MAX_PAGE_BYTES MAX_PAGE_ENTRIES "
+        "MAX_REASON_BYTES MAX_SUMMARY_CHARS PROTOCOL_VERSION ServerLimits"
+    ),
+    "message.names": (
+        "GUEST_PREFIX Key UserKey check_any_user_name check_group_name check_user_name group_key is_guest user_key"
+    ),
+    "message.reply": (
+        "REPLIES DirectMessage Error Foreign Goodbye Groups Members Message Messages Pong PresenceNotice "
+        "PublicMessage Registered Reply States Users Welcome"
+    ),
+    "message.request": (
+        "REQUESTS Ban Broadcast Create GroupRequest Hello Invite Join Kick Leave ListGroups ListMembers ListMessages "
+        "ListStates ListUsers Ping Quit Register ReportError Request Say Tell Unban"
+    ),
+    "mirror": "CaughtUp Gone Heard Mirror Missing NoAnswer Notice View",
+    "paging": "fill",
+    "wire.codec": "decode_event decode_message decode_request encode encode_page encode_request read_message",
+    "wire.connection": "CRLF ClientEnd ServerEnd",
+    "wire.snapshot": "decode_group encode_group",
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> object:
@@ -59,4 +58,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -14,6 +14,7 @@ from pathlib import Path
 from libtchat.dialect.detect import Detector
 from libtchat.dialect.dialect import Dialect, DialectError, load
 from libtchat.dialect.translate import Effect, ToClient, ToServer, Translator
+from libtchat.message.errors import Violation
 from libtchat.wire.framing import Framer
 from tchat_server.net.peer import Owner, PeerProtocol
 
@@ -53,21 +54,18 @@ class ForeignPeer(PeerProtocol):
             return
         if self._translator is None:
             self._held += data
-        found = self._framer.receive(data)
-        for frame in found:
-            if not isinstance(frame, bytes) or not self._is_foreign(frame):
-                break
-            assert self._translator is not None
-            now = asyncio.get_running_loop().time()
-            self._do(self._translator.from_client(frame, now))
-        else:
-            return
-        if self._translator is None:
-            self._is_ours = True
-            held, self._held = self._held, b""
-            super()._take(held)
-        else:
-            super()._take(b"\n" if isinstance(frame, bytes) else b"?")  # what is no message is refused as from anybody
+        for frame in self._framer.receive(data):
+            if isinstance(frame, bytes) and self._is_foreign(frame):
+                assert self._translator is not None
+                self._do(self._translator.from_client(frame, asyncio.get_running_loop().time()))
+            elif self._translator is None:
+                self._is_ours = True
+                held, self._held = self._held, b""
+                super()._take(held)
+                return
+            elif not isinstance(frame, bytes):  # refused as from anybody
+                fault = Violation(frame.code, frame.fatal, frame.detail, limit=frame.limit)
+                self._owner.received(self, (fault,), 0)
 
     def _is_foreign(self, frame: bytes) -> bool:
         """Tell whether the client speaks another dialect, as far as its messages say up to *frame*."""

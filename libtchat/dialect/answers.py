@@ -24,6 +24,15 @@ def action_key(found: Any, path: Sequence[str]) -> str:
     return "action"
 
 
+def _without_quote(frame: Any, request: str) -> Any:
+    """Return *frame* without the keys that only repeat the name of the *request* that it answers."""
+    if not isinstance(frame, dict):
+        return frame
+    return {
+        key: _without_quote(part, request) for key, part in frame.items() if part != request or key in ACTION_KEYS[:2]
+    }
+
+
 def loosely(template: Any) -> Any:
     """Return *template* with a hole for every sentence and list in it: they will be others next time."""
     if isinstance(template, dict):
@@ -87,10 +96,14 @@ def _same_keys(one: Any, other: Any) -> bool:
     return isinstance(one, dict) and {*holes(one)} == {*holes(other)}
 
 
-def errors_of(seen: Sequence[tuple[Any, Mapping[str, str]]], rules: Sequence[Rule]) -> Iterator[Rule]:
-    """Make rules of refusals: any sentence, if something else shows that it is one; else just these sentences."""
-    for frame, roles in seen:
-        template = generalise(frame, roles)
+def errors_of(seen: Sequence[tuple[Any, Mapping[str, str], str]], rules: Sequence[Rule]) -> Iterator[Rule]:
+    """Make rules of refusals: any sentence, if something else shows that it is one; else just these sentences.
+
+    Args:
+        seen: what was answered, what its words stand for, and the action of the request.
+    """
+    for frame, roles, asked in seen:
+        template = generalise(_without_quote(frame, asked), roles)
         loose = loosely(template) if template else None
         if not loose or any(match(rule.template, frame) is not None for rule in rules if rule.kind != "error"):
             continue

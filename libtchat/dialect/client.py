@@ -6,7 +6,7 @@ among several runs of the program.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -15,41 +15,74 @@ from libtchat.dialect.dialect import Dialect, Rule
 from libtchat.dialect.probe import Start, Tell, Tokens, pattern, shown, wrap
 from libtchat.dialect.spread import MOST_IN_A_SENTENCE, NONSENSE, TEXT_KINDS, Basics, Finding, Learning, Shape, full
 from libtchat.dialect.template import holes
-from libtchat.dialect.vocabulary import ANSWERS, KINDS, names_of
+from libtchat.dialect.vocabulary import ANSWERS, KINDS, kind_of_name, names_of
 
 __all__ = ["assemble", "learn_basics"]
 
 
-def learn_basics(shape: Shape, own: Mapping[str, str], welcome: Any) -> Learning:
-    """Find what a nonsense action does and what is surely shown; returns Basics."""
+def learn_basics(shape: Shape, own: Mapping[str, str], welcome: Any, words: Iterable[str] = ()) -> Learning:
+    """Find what a nonsense action does and what is surely shown; returns Basics.
+
+    Args:
+        words: further names of actions that something may be shown of.
+    """
     tokens = Tokens("zp")
     layouts = dict.fromkeys(((shape.path, shape.action), ((), shape.action), ((), "type"), ((), "event")))
+    likely, others = _loud_names(own, words)
     first: Basics | None = None
     for path, action in layouts:
         basics = Basics(evolve(shape, path=path, action=action), welcome)
-        seen = yield Start(welcome)
+        yield Start(welcome)
         message, spots = full("say", NONSENSE, basics.shape, tokens)
         seen = yield Tell((message,))
-        deadly = not seen.alive
-        if not deadly:
+        if seen.alive:
             keys = tuple(shown(seen.screen, spots))
             basics = evolve(basics, control=pattern(seen.screen, spots, NONSENSE), control_keys=keys)
         else:
             basics = evolve(basics, control=None)
-        names = [(kind, name) for kind in TEXT_KINDS for name in [*names_of(kind, own.get(kind))][:10]]
-        names += [("say", name) for name in KINDS["say"].names] + [("error", "error")]
-        for kind, name in names:
-            if not seen.alive:
-                seen = yield Start(welcome)
-            message, spots = full(kind, name, basics.shape, tokens)
-            seen = yield Tell((message,))
-            keys = tuple(spot for spot in shown(seen.screen, spots) if "[" not in spot)
-            texts = [spot for spot in keys if spot.startswith("text:")]
-            if seen.alive and keys:
-                return evolve(basics, barrier=(message, (texts or [*keys])[0].partition(":")[2]))
+        is_alive = seen.alive
+        if not is_alive:  # every name may be its death
+            groups = _in_groups((*likely, *others)[:_MAX_DEATHS], 1)
+        elif first is None:
+            groups = _in_groups(likely, 1) + _in_groups(others, _AT_ONCE)
+        else:
+            groups = _in_groups((*likely, *others), _AT_ONCE)
+        while groups:
+            group = groups.pop(0)
+            if not is_alive:
+                yield Start(welcome)
+            told = [full(kind, name, basics.shape, tokens) for kind, name in group]
+            seen = yield Tell(tuple(message for message, _ in told))
+            is_alive = seen.alive
+            if not is_alive:  # of which one?
+                groups[:0] = [(name,) for name in group] if len(group) > 1 else []
+                continue
+            for message, spots in told:
+                keys = tuple(spot for spot in shown(seen.screen, spots) if "[" not in spot)
+                texts = [spot for spot in keys if spot.startswith("text:")]
+                if keys:
+                    return evolve(basics, barrier=(message, (texts or [*keys])[0].partition(":")[2]))
         first = first or basics
     assert first is not None
     return first
+
+
+def _in_groups(names: Sequence[tuple[str, str]], size: int) -> list[tuple[tuple[str, str], ...]]:
+    return [tuple(names[at : at + size]) for at in range(0, len(names), size)]
+
+
+_AT_ONCE = 6  # names in one probe, for who bears what it does not know
+_MAX_DEATHS = 45
+
+
+def _loud_names(own: Mapping[str, str], words: Iterable[str]) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Return kinds and names that programs surely show something of: those to ask one by one, and many others."""
+    names = {kind: [*names_of(kind, own.get(kind))] for kind in (*TEXT_KINDS, "say", "error")}
+    likely = [(kind, name) for kind in TEXT_KINDS for name in names[kind][:8]]
+    likely += [("say", name) for name in KINDS["say"].names] + [("error", "error")]
+    others = [(kind_of_name(word) or "error", word) for word in words]
+    others += [(kind, name) for kind, all_names in names.items() for name in all_names]
+    return tuple(likely), tuple(one for one in dict.fromkeys(others) if one not in likely)
 
 
 def assemble(

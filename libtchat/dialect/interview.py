@@ -42,7 +42,7 @@ class Interview:
     last_text: str = ""
     groups: list[str] = field(factory=list)
     rules: list[Rule] = field(factory=list)
-    errors: list[tuple[Any, Mapping[str, str]]] = field(factory=list)
+    errors: list[tuple[Any, Mapping[str, str], str]] = field(factory=list)
     acked: set[str] = field(factory=set)
     done: dict[str, bool] = field(factory=dict)
     fatal: dict[str, None] = field(factory=dict)

@@ -75,7 +75,11 @@ def _unread(server: Dialect, found: Any, asked: Sequence[str]) -> Meaning:
 
 
 def _about(server: Dialect, found: Any, asked: Sequence[str]) -> str:
-    """Return which of the kinds *asked* for a refusal is about, by its action; "" if that does not say it."""
+    """Return which of the kinds *asked* for a refusal is about, by its action or the request's name in it, else ""."""
+    quoted = [part for part in _inner(found, server).values() if isinstance(part, str)]
+    named = next((kind for kind in asked if server.action_of(server.requests.get(kind)) in quoted), "")
+    if named:
+        return named
     action = server.action_of(found)
     rules = [rule for rule in server.answers if rule.kind != "error" and server.action_of(rule.template) == action]
     kinds = {rule.kind for rule in rules} if isinstance(action, str) else set()

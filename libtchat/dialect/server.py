@@ -16,7 +16,7 @@ from libtchat.dialect.interview import Interview
 from libtchat.dialect.probe import Tokens, frames
 from libtchat.dialect.questions import CREATE_ACTIONS, OTHER_ACTIONS, Close, Connect, Send, ServerLearning
 from libtchat.dialect.template import constants, generalise, holes
-from libtchat.dialect.vocabulary import WRAPPERS
+from libtchat.dialect.vocabulary import KINDS, WRAPPERS
 
 __all__ = ["learn_server"]
 
@@ -199,7 +199,8 @@ class _Learner(Interview):
         """Ask for what must be refused, and keep what comes as an error."""
         came = yield from self.send(kind, who, **values)
         roles = {self.names[who]: "who"} | {value: hole for hole, value in values.items()}
-        self.errors += [(frame, roles) for at, frame in came if at == who]
+        name = self.actions.get(kind) or KINDS[kind].action
+        self.errors += [(frame, roles, name) for at, frame in came if at == who]
         return came
 
     def part(self) -> ServerLearning:

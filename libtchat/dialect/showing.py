@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, evolve, field
@@ -25,12 +25,13 @@ from libtchat.dialect.spread import (
     is_enough,
 )
 from libtchat.dialect.template import Meaning, holes, write
-from libtchat.dialect.vocabulary import KEYS, SUCCESS, kind_of_name, names_of
+from libtchat.dialect.vocabulary import KEYS, KINDS, SUCCESS, kind_of_name, names_of
 
 __all__ = ["learn_answers"]
 
 _MAX_NAMES_IF_DEADLY = 16
-_MAX_NAMES = 36
+_MAX_NAMES = 44
+_MAX_UNCLEAR = 24  # words of a source that may mean anything
 _LATER_NAMES = 8  # tried again in other copies
 _WIDE_NAMES = 6
 
@@ -41,14 +42,12 @@ _LIST_VARIANTS = ("", "objects", "text", "text-objects")
 
 # What languages show of what is not there.
 _NOTHING = re.compile(r"\b(?:undefined|None|null|NaN|nil)\b")
-
-
 _USER = re.compile("\u27e8(?:who|dest)[^\u27e9]*\u27e9")
 _ANYBODY = "\u27e8user\u27e9"
 
 
 def learn_answers(
-    basics: Basics, kinds: Sequence[str], own: Mapping[str, str], words: Iterable[str] = (), prefix: str = "za"
+    basics: Basics, kinds: Sequence[str], own: Mapping[str, str], words: Sequence[str] = (), prefix: str = "za"
 ) -> Learning:
     """Find how each of *kinds* is shown; returns a list of Finding.
 
@@ -59,6 +58,9 @@ def learn_answers(
     prober = _Prober(basics, Tokens(prefix))
     yield from prober.prepare()
     found = []
+    unclear = [
+        word for word in words if kind_of_name(word) is None and word not in (*own.values(), *KINDS["error"].names)
+    ][:_MAX_UNCLEAR]
     for kind in kinds:
         affixes = names_of(kind, own.get(kind), tuple(prober.affixes))
         names = [*affixes]
@@ -67,7 +69,7 @@ def learn_answers(
         prober.affixes_of = {name: affix for name, affix in affixes.items() if name in names[:8]} | dict.fromkeys(
             names[8:], ""
         )
-        finding = yield from prober.learn(kind, names[:_MAX_NAMES])
+        finding = yield from prober.learn(kind, [*names[:_MAX_NAMES], *(unclear if kind == "say" else ())])
         prober.note(finding, affixes)
         found.append(finding)
     return found

@@ -54,6 +54,11 @@ class Shape:
         """Return the keys that *hole* may stand under, those of the program's own requests first."""
         return tuple(dict.fromkeys((*self.own_keys.get(hole, ()), *KEYS[hole])))
 
+    def belongs(self, key: str, hole: str) -> bool:
+        """Tell whether *key* may be *hole* where somebody is named: not if the program's requests say otherwise."""
+        users = [each for each in ("who", "dest") if key in self.own_keys.get(each, ())]
+        return hole not in ("who", "dest") or len(users) != 1 or hole in users
+
 
 @frozen
 class Basics:
@@ -132,7 +137,7 @@ def full(
             )
             few = FEW[hole] - (1 if prefix else 0)
             for key in keys if is_wide and not prefix else keys[:few]:
-                if key not in found:
+                if key not in found and (kind not in WITH_DEST or prefix or shape.belongs(key, hole)):
                     found[key] = shape.me if is_me else word(f"{hole}:{prefix}{key}")
         return found
 

@@ -43,7 +43,8 @@ class Kind:
         action: of the request, as the course has it; "" if nobody asks for it.
         typed: the course's command, with holes; "" if nobody types it.
         shows: the holes that a program which shows it well shows, the most important first.
-        names: what answers of this kind are called, without prefix, beside the request's own name.
+        names: what answers of this kind are called, without prefix, beside the request's own name; words are joined
+            by "-" here, and `names_of` spells them in other ways too.
     """
 
     action: str
@@ -58,73 +59,50 @@ KINDS: Mapping[str, Kind] = {
         "client-send",
         "s;{dest};{text}",
         ("text", "who"),
-        ("send", "message", "msg", "private", "whisper", "privateMessage", "mp"),
+        ("send", "message", "msg", "private", "whisper", "private-message", "mp"),
     ),
     "broadcast": Kind(
-        "client-broadcast", "b;{text}", ("text", "who"), ("broadcast", "all", "message", "chat", "publicMessage")
+        "client-broadcast", "b;{text}", ("text", "who"), ("broadcast", "all", "message", "chat", "public-message")
     ),
     "users": Kind(
         *("client-list-clients", "ls;", ("list",)),
-        ("list-clients", "list", "clients", "users", "ls", "list-users", "listClients", "client-list", "clientsList"),
+        ("list-clients", "list", "clients", "users", "ls", "list-users", "user-list", "client-list", "clients-list"),
     ),
     "quit": Kind("client-quit", "q;", (), ("quit", "bye", "exit")),
     "create": Kind(
         *("cgroupe", "cg;{group}", ("group",)),
-        (
-            "cgroupe",
-            "cgroup",
-            "create-group",
-            "group-created",
-            "create",
-            "created",
-            "creategroup",
-            "createGroup",
-            "groupCreated",
-        ),
+        (*("cgroupe", "cgroup", "create-group", "group-created", "create", "created", "creategroup"),),
     ),
     "join": Kind(
         "join",
         "j;{group}",
         ("who", "group"),
-        ("join", "joined", "join-group", "group-join", "user-joined", "groupJoined"),
+        ("join", "joined", "join-group", "group-join", "user-joined", "group-joined"),
     ),
     "text": Kind(
         *("gbroadcast", "bg;{group};{text}", ("text", "who", "group")),
         (
-            *("gbroadcast", "group-broadcast", "broadcast-group", "group-message", "gmessage", "bg", "groupBroadcast"),
-            *("groupe-message", "message-groupe", "msg-group", "group-msg", "gmsg", "groupMessage", "message-group"),
+            *("gbroadcast", "group-broadcast", "broadcast-group", "group-message", "gmessage", "bg"),
+            *("groupe-message", "message-groupe", "msg-group", "group-msg", "gmsg", "message-group"),
         ),
     ),
     "members": Kind(
         *("members", "members;{group}", ("list", "group")),
         (
-            "members",
-            "list-members",
-            "group-members",
-            "membres",
-            "member-list",
-            "list-group-members",
-            "clients",
-            "membersList",
+            *("members", "list-members", "group-members", "membres", "member-list", "list-group-members"),
+            *("clients", "members-list"),
         ),
     ),
     "messages": Kind(
         *("msgs", "messages;{group}", ("text", "who")),
         (
-            "msgs",
-            "messages",
-            "list-messages",
-            "group-messages",
-            "history",
-            "historique",
-            "list-msgs",
-            "message-list",
-            "messagesList",
+            *("msgs", "messages", "list-messages", "group-messages", "history", "historique", "list-msgs"),
+            *("message-list", "messages-list"),
         ),
     ),
     "groups": Kind(
         *("groups", "groups;", ("list",)),
-        ("groups", "list-groups", "group-list", "groupes", "list-group", "groupsList"),
+        ("groups", "list-groups", "group-list", "groupes", "list-group", "groups-list"),
     ),
     "leave": Kind("leave", "leave;{group}", ("who", "group"), ("leave", "left", "leave-group", "group-leave", "quit")),
     "invite": Kind(
@@ -150,11 +128,17 @@ KINDS: Mapping[str, Kind] = {
     "error": Kind("", "", ("say",), ("error", "err", "erreur", "failure", "fail", "warning")),
     "connect": Kind(
         *("", "", ("who",)),
-        ("connect", "connected", "hello", "new-client", "client-connected", "join", "user-connected", "new", "login"),
+        (
+            *("connect", "connected", "hello", "new-client", "client-connected", "join", "user-connected"),
+            *("user-joined", "new", "login"),
+        ),
     ),
     "disconnect": Kind(
         *("", "", ("who",)),
-        ("disconnect", "disconnected", "quit", "client-disconnected", "leave", "user-disconnected", "bye", "logout"),
+        (
+            *("disconnect", "disconnected", "quit", "client-disconnected", "leave", "user-disconnected"),
+            *("user-left", "bye", "logout"),
+        ),
     ),
     "say": Kind("", "", ("say",), ("info", "notice", "message", "msg", "notification", "server", "system", "log")),
 }
@@ -181,16 +165,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         *("banned", "invited", "victim", "destination", "dst"),
     ),
     "group": (
-        "group",
-        "groupe",
-        "groupName",
-        "group_name",
-        "groupname",
-        "room",
-        "grp",
-        "nomGroupe",
-        "gname",
-        "channel",
+        *("group", "groupe", "groupName", "group_name", "groupname", "room", "grp", "nomGroupe", "gname", "channel"),
     ),
     "text": (
         *("msg", "message", "content", "text", "description", "contenu", "texte", "body", "txt", "value", "mess"),
@@ -258,10 +233,16 @@ PROMPTS: tuple[tuple[str, str], ...] = (
 MENU_STEMS: tuple[tuple[str, str], ...] = (
     *(("unban", r"un-?ban|d[ée]-?ban|lever"), ("ban", r"\bban|bann"), ("kick", r"kick|expuls|exclu|virer")),
     *(("invite", r"invit"), ("members", r"membr|member"), ("states", r"state|[ée]tat|[ée]v[ée]nement|event")),
-    *(("leave", r"leave|quitter (le |un )?groupe|partir|sortir du"), ("create", r"cgroup|cr[ée]{2}|create|cr[ée]er")),
+    *(
+        ("leave", r"leave|left|quitter (le |un )?groupe|partir|sortir du"),
+        ("create", r"cgroup|cr[ée]{2}|create|cr[ée]er"),
+    ),
     *(("join", r"join|rejoin"), ("text", r"gbroad|\bbg\b|message.*group|group.*(message|broadcast)|diffus.*group")),
     *(("messages", r"msgs|messages|histor"), ("groups", r"groups|groupes|group.?list|list.*group")),
-    *(("users", r"list|clients|connect[ée]s|users|utilisateurs|\bls\b"), ("broadcast", r"broad|diffus|tous|all")),
+    *(
+        ("users", r"list|clients|connect[ée]s|users|utilisateurs|\bls\b"),
+        ("broadcast", r"broad|diffus|tous|all|public"),
+    ),
     *(("tell", r"send|priv|envo|message"), ("quit", r"quit|exit|bye")),
 )
 """A kind -> what its line in a menu, or the name of its action, may contain (any case); the first that fits counts."""
@@ -285,11 +266,20 @@ def names_of(kind: str, own: str | None, first: tuple[str, ...] = ()) -> dict[st
         if "{0}" in affix:
             for each in row.names:
                 found.setdefault(affix.replace("{0}", each), affix)
+            if affix == "{0}":
+                found |= {name: affix for name in map(_in_camel_case, row.names) if name not in found}
         else:
             found.setdefault(name, affix)
         if affix == "{own}":
             found.setdefault(own, affix)
+    if "_" in own:
+        found = {name.replace("-", "_"): affix for name, affix in found.items()} | found
     return found
+
+
+def _in_camel_case(name: str) -> str:
+    first, *others = name.split("-")
+    return first + "".join(other.capitalize() for other in others)
 
 
 def kind_of_name(name: str) -> str | None:

@@ -84,7 +84,7 @@ class ServerLimits:
     delivered_bytes_per_second: float = 2.0 * 1024 * 1024
     broadcast_burst: int = 10
     broadcasts_per_second: float = 1.0
-    password_burst: int = 5
+    password_burst: int = 30
     passwords_per_second: float = 0.2
     register_burst: int = 30
     registers_per_second: float = 1.0

@@ -36,8 +36,8 @@ class ServerEnd:
 
     def __init__(self) -> None:
         self.spells: dict[str, str] = {}
-        self.mid_frame = False
-        self.spaced = True
+        self.mid_frame: bool = False
+        self.spaced: bool = True
         self._framer = Framer()
 
     def receive(self, data: bytes) -> Sequence[Request | Violation]:
@@ -114,11 +114,15 @@ class ServerEnd:
 
 
 class ClientEnd:
-    """The client's end: a connection to a server, ours or somebody else's."""
+    """The client's end: a connection to a server, ours or somebody else's.
+
+    Attributes:
+        broken: nothing more can be read.
+    """
 
     def __init__(self) -> None:
         self._framer = Framer(_MAX_SERVER_FRAME_BYTES, max_garbage_runs=2**31)
-        self.broken = False
+        self.broken: bool = False
         self._manner: Manner | None = Manner()
 
     @property

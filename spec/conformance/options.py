@@ -49,6 +49,7 @@ def _others(
     pairs.add_argument("teams", type=Path, metavar="TEAMS.toml", help=say("help-teams"))
     pairs.add_argument("--jobs", type=_jobs, default=0, metavar="N", help=say("help-jobs"))
     pairs.add_argument("--resume", action="store_true", help=say("help-resume"))
+    pairs.add_argument("--bridge", type=Path, metavar="DIR", help=say("help-bridge"))
     pairs.add_argument("--scores", action="store_true", help=say("help-scores"))
 
     about = say("help-check")

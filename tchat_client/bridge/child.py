@@ -6,16 +6,15 @@ import contextlib
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 
 from tchat_client.errors import CannotConnect, LinkError
+from tchat_client.port import HOST, free_port, listens
 
 __all__ = ["running"]
 
-HOST = "127.0.0.1"
 START_SECONDS = 10.0
 TRIES = 3
 
@@ -24,7 +23,8 @@ TRIES = 3
 def running(command: str | None) -> Iterator[str | None]:
     """Start *command* on a free port; give its address, None without a command.
 
-    In it {host} and {port} are replaced, also as {server-host} and {server-port}.
+    In it {host} and {port} are replaced, also as {server-host} and {server-port}; its environment has them as HOST
+    and PORT.
 
     Raises:
         CannotConnect: it cannot be started, or does not listen in time.
@@ -47,14 +47,13 @@ def running(command: str | None) -> Iterator[str | None]:
 
 
 def _start(command: str) -> tuple[subprocess.Popen[bytes], int]:
-    with socket.create_server((HOST, 0)) as free:
-        port = int(free.getsockname()[1])
+    port = free_port()
     words = shlex.split(command)
     for hole, value in (("port", str(port)), ("host", HOST)):
         words = [word.replace(f"{{{hole}}}", value).replace(f"{{server-{hole}}}", value) for word in words]
-    quiet = subprocess.DEVNULL
+    quiet, where = subprocess.DEVNULL, {**os.environ, "HOST": HOST, "PORT": str(port)}
     try:
-        return subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True), port
+        return subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, env=where), port
     except OSError as error:
         raise _cannot(words[0], error.strerror or str(error)) from None
 
@@ -63,16 +62,9 @@ def _comes(process: subprocess.Popen[bytes], port: int) -> bool:
     """Wait until the server listens; it may have found its port taken by somebody else meanwhile."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if _listens(port):
+        if listens(port):
             return True
         time.sleep(0.05)
-    return False
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError):
-        socket.create_connection((HOST, port), 1).close()
-        return True
     return False
 
 

@@ -75,7 +75,7 @@ def _learn(setup: Setup, name: str, words: Sequence[str], is_late: Callable[[], 
             if not requests.typed:
                 raise LabError("nothing that is typed makes it send anything")
             say(f"{len(requests.typed)} commands; what it shows of anything")
-            basics = labs[0].run(learn_basics(requests.shape, requests.own, requests.welcome))
+            basics = labs[0].run(learn_basics(requests.shape, requests.own, requests.welcome, words))
             say("what it shows of each kind of answer")
             shares = [
                 pool.submit(

@@ -16,10 +16,10 @@ from libtchat.dialect.probe import Observation, Probe, Start, Tell, Type, frames
 from libtchat.dialect.spread import Learning
 from libtchat.dialect.vocabulary import PROMPTS
 from tchat_client.learn.program import Program, Setup, fill, now
+from tchat_client.port import HOST
 
 __all__ = ["ClientLab", "LabError"]
 
-HOST = "127.0.0.1"
 START_SECONDS = 8.0
 QUESTION_SECONDS = 0.6
 HELLO_SECONDS = 2.0

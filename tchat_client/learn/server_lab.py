@@ -14,8 +14,9 @@ from attrs import define, field
 from libtchat.dialect.probe import frames
 from libtchat.dialect.questions import Close, Connect, Send, ServerLearning, ServerProbe, ServerSeen
 from libtchat.dialect.template import match
-from tchat_client.learn.client_lab import HOST, LabError
+from tchat_client.learn.client_lab import LabError
 from tchat_client.learn.program import Program, Setup, now
+from tchat_client.port import HOST, free_port
 
 __all__ = ["ServerLab"]
 
@@ -128,8 +129,7 @@ class ServerLab:
     def _start_once(self, setup: Setup) -> str:
         """Start the server; return what went wrong, "" if nothing."""
         if not self._is_fixed:
-            with socket.create_server((HOST, 0)) as free:
-                self.address = (HOST, int(free.getsockname()[1]))
+            self.address = (HOST, free_port())
         assert self.address is not None
         values = {"name": "server", "host": self.address[0], "port": str(self.address[1])}
         self._program = program = Program(setup, values, self._selector)

@@ -8,7 +8,7 @@ from attrs import define, field
 
 from libtchat.effect import Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send
 from libtchat.message.errors import ErrorCode
-from libtchat.message.reply import Error, Message
+from libtchat.message.reply import Error, Message, PresenceNotice
 from tchat_server.net.flow import Hold
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.spacing import Outgoing
@@ -90,9 +90,10 @@ class Delivery:
         self.metrics.deliveries_total += len(run) * len(audience)
         peers, dirty, trace = self.peers, self._dirty, self.trace
         chunk = run[0][1] if len(run) == 1 else b"".join([line for _, line in run])
+        is_spare = type(run[0][0]) is PresenceNotice and len(run) == 1  # who is slow can do without it
         for id in audience:
             peer = peers.get(id)
-            if peer is None:
+            if peer is None or (is_spare and peer.outbox.is_blocked):
                 continue
             if trace is not None:
                 trace(peer.address, ">", chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 __all__ = ["Lingering"]
 
@@ -28,7 +29,8 @@ class Lingering(asyncio.Transport):
             return
         self._is_ending = True
         if self._inner.can_write_eof():
-            self._inner.write_eof()
+            with suppress(OSError):  # the peer is gone already
+                self._inner.write_eof()
             asyncio.get_running_loop().call_later(_SECONDS, self._inner.close)
         else:
             self._inner.close()

@@ -112,7 +112,8 @@ class Outbox:
     def work(self, job: Job) -> None:
         """Send the line *job* gives once it is done; later lines wait for it."""
         if self._work is None:
-            self._work = Work(self._may_work, self._pass_on, partial(self.sender.guard, self._worked))
+            ended = partial(self.sender.guard, _raise_fault)
+            self._work = Work(self._may_work, self._pass_on, self._worked, ended)
             self.is_straight = False
         self._work.add(job)
         if len(self._work) >= _MAX_JOBS:
@@ -209,10 +210,7 @@ class Outbox:
             await self._writable()
         await self._rota.turn(self._turns.spent)
 
-    def _worked(self, worker: asyncio.Task[None]) -> None:
-        if worker.cancelled():
-            return
-        worker.result()
+    def _worked(self) -> None:
         self._work = None
         self._turns.release(Hold.JOBS)
         self._choose_way()
@@ -274,6 +272,11 @@ class Outbox:
         if self._drained is None:
             self._drained = asyncio.get_running_loop().create_future()
         return self._drained
+
+
+def _raise_fault(worker: asyncio.Task[None]) -> None:
+    if not worker.cancelled():
+        worker.result()
 
 
 class _Nobody:

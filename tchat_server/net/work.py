@@ -20,25 +20,27 @@ class Work:
     Args:
         ready: awaited before each job.
         pass_on: called with each line when all before it are gone.
-        over: called with the task when nothing is left, or a job failed.
+        over: called when nothing is left; what is told after that is not for this queue any more.
+        ended: called with the task once it is done, cancelled or has failed.
 
     Attributes:
         size: bytes of the lines that wait; a job counts when it is done.
     """
 
-    __slots__ = ("_items", "_pass_on", "_ready", "_worker", "size")
+    __slots__ = ("_items", "_over", "_pass_on", "_ready", "_worker", "size")
 
     def __init__(
         self,
         ready: Callable[[], Awaitable[None]],
         pass_on: Callable[[Sequence[Outgoing]], None],
-        over: Callable[[asyncio.Task[None]], None],
+        over: Callable[[], None],
+        ended: Callable[[asyncio.Task[None]], None],
     ) -> None:
-        self._ready, self._pass_on = ready, pass_on
+        self._ready, self._pass_on, self._over = ready, pass_on, over
         self._items: deque[Outgoing | Job] = deque()
         self.size = 0
         self._worker = asyncio.get_running_loop().create_task(self._run())
-        self._worker.add_done_callback(over)
+        self._worker.add_done_callback(ended)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -67,3 +69,4 @@ class Work:
                 item = (None, await item())
             items.popleft()
             self._pass_on((item,))
+        self._over()  # at once: what is put before the task counts as done would be lost

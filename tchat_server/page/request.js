@@ -15,9 +15,11 @@ export const REQUESTS = {
 
 /** Return a request with one's name under the keys a client uses (R-client-sender, R-client-both). */
 export function request(action, fields, name) {
-  const who = { "client-hello": ["from", "name"], groups: ["name", "sender", "from"], ping: [] };
-  const names = who[action] ?? (action.startsWith("client-") ? ["from"] : ["sender", "from"]);
+  const who = { groups: ["name", "sender", "from"], ping: [] };
+  const names = who[action] ?? (action.startsWith("client-") ? ["from", "sender", "name"] : ["sender", "from", "name"]);
   const made = { action, ...fields };
+  const about = fields?.dest ?? fields?.to;
+  if (about !== undefined) made.dest = made.to = about;
   for (const each of name ? names : []) made[each] = name;
   return made;
 }

@@ -47,7 +47,7 @@ class MemoryLog:
         self._guests = 0
         self._limits = limits
         self._logs: dict[Key, _Log] = {}
-        self._public: list[Key] = []
+        self._public: list[Key] = []  # those with members, in order
         self._groups_of: dict[UserKey, set[Key]] = {}  # as member or invited
         self._banned_in: dict[UserKey, set[Key]] = {}
         self._created: dict[UserKey, int] = {}
@@ -131,18 +131,16 @@ class MemoryLog:
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Ready[NamePage]:
         """List the public groups that have members, by key (R-groups)."""
         start = 0 if after is None else bisect_right(self._public, after)
-        groups = (self._logs[self._public[i]].group for i in range(start, len(self._public)))
-        names = (group.name for group in groups if group.members)
+        names = (self._logs[self._public[i]].group.name for i in range(start, len(self._public)))
         return Ready(NamePage.cut(names, limit=limit, max_bytes=max_bytes))
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
     def _append(self, part: EncodedPart, log: _Log | None, now: float) -> None:
+        was_open = log is not None and bool(log.group.members)
         if log is None:
             log = self._logs[part.key] = _Log(part.after)
-            if not part.after.private:
-                insort(self._public, part.key)
         lines, messages = log.lines, log.messages
         others: list[Event] = []
         lines.extend(part.lines)
@@ -156,9 +154,20 @@ class MemoryLog:
         log.group = part.after
         if others:
             self._note_standings(part, others)
+            self._list(part, was_open=was_open)
         if any(part.digests):
             for user, retry in new_retries(part, now):
                 self._remember(user, retry)
+
+    def _list(self, part: EncodedPart, *, was_open: bool) -> None:
+        """List a public group while it has members: who asks for the list does not wait for all that are empty."""
+        is_open = bool(part.after.members)
+        if part.after.private or is_open is was_open:
+            return
+        if is_open:
+            insort(self._public, part.key)
+        else:
+            del self._public[bisect_left(self._public, part.key)]
 
     def _note_standings(self, part: EncodedPart, events: list[Event]) -> None:
         for event in events:

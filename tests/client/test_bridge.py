@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from certificates import certificate, secure
 from foreign.grid import HOST, OURS, Peer, Screen, bridged, play, serving, wait
 
 HERE = Path(__file__).parents[1] / "foreign"
@@ -22,6 +23,8 @@ DIALECTS = HERE / "dialects"
 NEEDS_NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 SELECT = [sys.executable, str(HERE / "select_server.py"), "{host}", "{port}"]
 THREADS = [sys.executable, str(HERE / "threads_client.py"), "{host}", "{port}", "{name}"]
+ACK = [sys.executable, str(HERE / "ack_server.py"), "{port}"]
+AMPHI = ["node", str(HERE / "amphi_client.js"), "{host}", "{port}"]
 CHUNK = ["node", str(HERE / "chunk_client.js"), "{name}", "{host}", "{port}"]
 TYPED = {
     "tell": "s;{dest};{text}",
@@ -56,6 +59,14 @@ def test_a_foreign_client_can_do_everything_through_the_bridge(client: str, serv
         bridged(port, others, server and file(f"server-{server}")) as inner,
     ):
         done, missed = play(command, TYPED, inner, inner)
+    assert missed == []
+    assert len(done) == 18
+
+
+@NEEDS_NODE
+def test_programs_with_names_of_their_own_for_everything_understand_each_other() -> None:
+    with serving(ACK) as port, bridged(port, [file("client-amphi")], file("server-ack")) as inner:
+        done, missed = play(AMPHI, TYPED, inner, inner)
     assert missed == []
     assert len(done) == 18
 
@@ -104,6 +115,73 @@ def test_a_server_that_talks_nonsense_ends_no_bridge(relay: Callable[[bytes], in
         heard = peer.hears("pong") or peer.hears("closed")
         peer.close()
         assert heard
+
+
+def test_the_bridge_talks_tls_to_a_server_that_it_can_check(tmp_path: Path) -> None:
+    said = '{"action": "client-broadcast", "from": "al", "message": "psst"}\n'
+    with serving([*OURS, *secure(tmp_path)]) as port:
+        with bridged(port, [file("client-threads")], None, "--tls", f"--ca={tmp_path / 'cert.pem'}") as inner:
+            bob = Peer(inner, "bob")
+            assert bob.hears("server-hello")
+            with socket.create_connection((HOST, inner), 5) as al:
+                al.sendall(b'{"action": "client-hello", "from": "al"}\n')
+                time.sleep(0.1)
+                al.sendall(said.replace("message", "content").encode())
+                assert bob.hears("al", "psst")
+            bob.close()
+        other = tmp_path / "other"
+        other.mkdir()
+        with bridged(port, [], None, "--tls", f"--ca={certificate(other)}") as inner:
+            stranger = Peer(inner, "eve")
+            heard = stranger.hears("server-hello", seconds=1)
+            stranger.close()
+            assert not heard
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 8192, "{who} {list} {say} {nothing} {{", "bob is thrown out of wob by al: {reason}", "server \x1b[2J"],
+    ids=["8 KiB", "a template", "a notice", "controls"],
+)
+def test_a_text_is_a_text_whatever_stands_in_it(text: str) -> None:
+    with serving(ACK) as port, bridged(port, [], file("server-ack")) as inner:
+        al, bob = Peer(inner, "al"), Peer(inner, "bob")
+        assert al.hears("server-hello")
+        assert bob.hears("server-hello")
+        al.send(action="client-send", to="bob", msg=text)
+        assert wait(lambda: len(bob.heard) > 1, 5)
+        heard = [json.loads(line) for line in bob.heard[1:]]
+        assert [(m["action"], m["sender"], m["msg"]) for m in heard] == [("server-send", "al", text)]
+        for peer in (al, bob):
+            peer.close()
+
+
+def test_64_kibibytes_of_text_are_refused_and_the_bridge_goes_on() -> None:
+    with serving(ACK) as port, bridged(port, [], file("server-ack")) as inner:
+        al = Peer(inner, "al")
+        assert al.asks('"too-large"', "above 8192 bytes", action="client-broadcast", msg="x" * 60_000)
+        al.send(action="client-broadcast", msg="x" * 70_000)
+        assert al.hears("too-large")
+        al.close()
+        bob = Peer(inner, "bob")
+        assert bob.asks('"bob"', action="client-list-clients")
+        bob.close()
+
+
+def test_a_server_must_wait_for_a_client_that_does_not_read() -> None:
+    frame = json.dumps({"action": "shout", "origin": "bob", "text": "x" * 1000}).encode() + b"\n"
+    with socket.create_server((HOST, 0)) as listener, bridged(listener.getsockname()[1], [], file("server-ack")) as at:
+        client = socket.create_connection((HOST, at), 5)
+        client.sendall(b'{"action": "client-hello", "from": "al"}\n')
+        server, _ = listener.accept()
+        server.settimeout(3)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 50_000_000:
+                sent += server.send(frame * 64)
+        client.close()
+        server.close()
+    assert sent < 50_000_000
 
 
 def test_a_server_that_vanishes_is_told_of(relay: Callable[[bytes], int]) -> None:

@@ -14,10 +14,11 @@ import pytest
 from libtchat.dialect.asking import learn_requests
 from libtchat.dialect.client import assemble, learn_basics
 from libtchat.dialect.dialect import Dialect, load
-from libtchat.dialect.probe import Observation, Start, Tell, Type
+from libtchat.dialect.probe import Observation, Start, Tell, Tokens, Type
 from libtchat.dialect.questions import Close, Connect, Send, ServerSeen
 from libtchat.dialect.server import learn_server
 from libtchat.dialect.showing import learn_answers
+from libtchat.dialect.spread import Shape, full
 from libtchat.dialect.vocabulary import ANSWERS
 from tchat_client.cli import main
 
@@ -146,6 +147,38 @@ def test_a_foreign_server_is_learnt(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "tell-nobody" in dialect.fatal
     assert dialect.invite_adds
     assert "it dies: tell-nobody" in capsys.readouterr().out
+
+
+def test_a_refusal_is_known_whatever_was_asked_for(tmp_path: Path) -> None:
+    out = tmp_path / "ack.toml"
+    assert learn("server", "--out", str(out), "--", sys.executable, str(HERE / "ack_server.py"), "{port}") == 0
+    refusals = [rule.template for rule in load(out.read_text("utf-8")).answers if rule.kind == "error"]
+    assert refusals == [{"action": "nack", "why": "{say}"}]
+
+
+class Whisperer:
+    """A client on paper that shows one message only, whose name and layout nobody would guess."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def observe(self, probe: Start | Type | Tell) -> Observation:
+        told = probe.messages if isinstance(probe, Tell) else ()
+        return Observation("", "".join(f"! {m['description']}\n" for m in told if m["action"] == self.name))
+
+
+@pytest.mark.parametrize("name", ["publicMessage", "group-broadcast", "patatras"])
+def test_what_a_client_surely_shows_is_found_among_many_names(name: str) -> None:
+    basics = run(learn_basics(Shape("zqmebb"), {}, None, ("patatras",)), Whisperer(name).observe)
+    assert basics.barrier[0]["action"] == name
+    assert basics.barrier[1] == "description"
+
+
+def test_who_is_thrown_out_stands_where_the_requests_have_it() -> None:
+    shape = Shape("zqmebb", own_keys={"who": ("sender",), "dest": ("user",)})
+    for kind, hole in (("kick", "dest"), ("join", "who")):
+        message, spots = full(kind, kind, shape, Tokens())
+        assert spots[message["user"]] == f"{hole}:user"
 
 
 @NEEDS_NODE

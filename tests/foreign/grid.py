@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
 OURS = [sys.executable, "-m", "tchat_server", "--listen", f"{HOST}:{{port}}", "--db", ":memory:", "--rate", "0"]
@@ -80,6 +81,7 @@ class Peer:
     def __init__(self, port: int, name: str) -> None:
         self.name = name
         self.socket = socket.create_connection((HOST, port), 5)
+        self.socket.settimeout(None)  # who hears nothing for a while still listens
         self.lines: queue.Queue[str] = queue.Queue()
         self.heard: list[str] = []
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -130,8 +132,12 @@ class Peer:
 
 
 def free_port() -> int:
-    with socket.create_server((HOST, 0)) as free:
-        return int(free.getsockname()[1])
+    """Return a port below those that the system gives to connections, so that none of ours takes it meanwhile."""
+    for _ in range(100):
+        port = 20_000 + secrets.randbelow(12_000)
+        if not listens(port):
+            return port
+    raise AssertionError("no port is free")
 
 
 class Chat:
@@ -311,13 +317,13 @@ def listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def bridged(port: int, dialects: Sequence[str], server: str | None) -> Iterator[int]:
+def bridged(port: int, dialects: Sequence[str], server: str | None, *options: str) -> Iterator[int]:
     with tempfile.TemporaryDirectory() as folder:
         ports = Path(folder) / "port"
         bridge = Screen(
             [sys.executable, "-m", "tchat_client", "bridge", "--listen", f"{HOST}:0", "--to", f"{HOST}:{port}",
              "--port-file", str(ports), *(("--as", server) if server else ()),
-             *(("--trace",) if os.environ.get("SHOW") else ()), *dialects]
+             *(("--trace",) if os.environ.get("SHOW") else ()), *options, *dialects]
         )  # fmt: skip
         try:
             assert wait(lambda: ports.exists() and ports.read_text().strip() != "", 10), bridge.text

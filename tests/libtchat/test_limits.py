@@ -30,7 +30,7 @@ DEFAULTS = {
     "--max-spaced-bytes": "262144",
     "--broadcast-burst": "10",
     "--broadcasts-per-second": "1.0",
-    "--password-burst": "5",
+    "--password-burst": "30",
     "--passwords-per-second": "0.2",
     "--register-burst": "30",
     "--registers-per-second": "1.0",

@@ -178,6 +178,7 @@ def test_a_client_of_another_dialect_talks_to_our_server() -> None:
         "group": "wob",
         "sender": "al",
         "from": "al",
+        "name": "al",
     }
     ours = {
         "action": "join",

@@ -44,7 +44,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_client": (
         *(
-            "errors measure private reading sanitise",
+            "errors measure port private reading sanitise",
             "address history introduction language patience",
             "page_words sentences settings",
             "render",

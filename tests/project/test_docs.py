@@ -19,6 +19,7 @@ from serving import ROOT, SECONDS, Server, environment, serving
 
 from tchat_client import cli
 from tchat_client import errors as failure
+from tchat_client.cli import run
 from tchat_client.settings import read_config
 
 DOCS = ROOT / "docs"
@@ -155,7 +156,7 @@ def test_every_command_has_its_row_and_its_example() -> None:
 def test_the_exit_codes_are_all_there_is() -> None:
     failures = [getattr(failure, name) for name in failure.__all__]
     codes = {kind.exit_code for kind in failures if hasattr(kind, "exit_code")}
-    codes |= {value for name, value in vars(cli).items() if name.startswith("EXIT_")}
+    codes |= {value for name, value in vars(run).items() if name.startswith("EXIT_")}
     documented = {int(code.strip("`")) for code, _ in rows("Exit codes")}
     assert documented == codes | {0}
     assert {code for _, code, _ in examples()} <= documented
@@ -176,7 +177,7 @@ def test_the_options_and_their_variables_are_all_there_is() -> None:
 
 
 def test_the_variables_are_read() -> None:
-    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "tchat_client").glob("*.py"))
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "tchat_client").rglob("*.py"))
     table = rows("Options, environment, configuration")
     named = {name for row in table for name in re.findall(r"`([A-Z_]+)`", row[1])} | {"NO_COLOR", "TERM"}
     assert {"HOST", "PORT", "TCHAT_PASSWORD"} <= named

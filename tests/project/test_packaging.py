@@ -81,7 +81,7 @@ def test_the_wheel_has_every_module_of_all_three_packages_and_nothing_else(wheel
     modules = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     assert len(modules) > 40
     assert modules <= names
-    assert {f"{package}/py.typed" for package in PACKAGES} <= names
+    assert {"libtchat/__init__.pyi", *(f"{package}/py.typed" for package in PACKAGES)} <= names
     page = {str(path.relative_to(ROOT)) for path in (ROOT / "tchat_server" / "page").iterdir()}
     assert "tchat_server/page/app.js" in page <= names
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == set(PACKAGES)
@@ -143,3 +143,9 @@ def test_the_constraints_name_versions_and_nothing_else() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     assert {re.split(r"[^\w-]", need)[0].lower() for need in needed} <= named
+
+
+def test_each_target_of_the_makefile_is_there_once() -> None:
+    targets = re.findall(r"^([\w-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert "hostile" in targets
+    assert sorted(set(targets)) == sorted(targets)

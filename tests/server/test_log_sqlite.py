@@ -19,11 +19,12 @@ from logs import Book, create, on_loop, page, say, state_of
 from libtchat.effect import Loaded
 from libtchat.group import fold
 from libtchat.message.names import Key, user_key
-from libtchat.message.request import Invite, Leave
+from libtchat.message.request import Ban, Invite, Join, Leave
 from tchat_server.store.event_log import EncodedPart, LogRefused, LogUnavailable
-from tchat_server.store.sqlite import reader
+from tchat_server.store.sqlite import reader, users
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import backup, check, own
+from tchat_server.store.sqlite.reader import Query, Reader
 from tchat_server.store.sqlite.schema import open_file
 
 
@@ -265,6 +266,47 @@ async def test_a_read_that_fails_is_unavailable_and_the_next_one_works(path: Pat
         await read()
     assert await state_of(log) == book.groups[Key("wob")]
     await log.close()
+
+
+@on_loop
+async def test_who_comes_does_not_wait_for_what_takes_long_to_read() -> None:
+    loop, order, gate = asyncio.get_running_loop(), list[str](), threading.Event()
+    thread = Reader(lambda: sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
+
+    def ask(name: str, *, is_quick: bool, then: Callable[[], object] = lambda: None) -> asyncio.Future[None]:
+        def answer(_: sqlite3.Connection) -> None:
+            order.append(name)
+            then()
+
+        query = Query(loop.create_future(), answer, is_quick)
+        thread.submit(query)
+        return query.future
+
+    def late() -> None:
+        thread.submit(Query(latecomer, lambda _: order.append("latecomer"), is_quick=True))
+
+    latecomer, has_begun = loop.create_future(), threading.Event()
+    asked = [ask("begun", is_quick=False, then=lambda: has_begun.set() or gate.wait(10))]
+    assert await loop.run_in_executor(None, has_begun.wait, 10)
+    asked += [ask("page 1", is_quick=False, then=late), ask("page 2", is_quick=False), ask("newcomer", is_quick=True)]
+    gate.set()
+    await asyncio.wait_for(asyncio.gather(*asked, latecomer), 10)
+    await loop.run_in_executor(None, thread.stop)
+    assert order == ["begun", "newcomer", "page 1", "latecomer", "page 2"]
+
+
+@on_loop
+async def test_a_ban_in_very_many_groups_costs_nothing_when_its_user_comes(path: Path) -> None:
+    log, book, groups = SqliteLog.open(path), Book(), [f"g{n}" for n in range(2_000)]
+    await log.append([book.part(create(name), ("alice", Ban(None, name, "bob"))) for name in groups])
+    await log.append([book.part(create("in"), ("bob", Join(None, "in")))])
+    await log.close()
+    steps = itertools.count()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.set_progress_handler(lambda: next(steps) < 0, 10)  # called after each ten steps of SQLite
+        found = users.load_user(connection, user_key("bob"))
+    assert [membership.name for membership in found.memberships] == ["in"]
+    assert next(steps) < 100
 
 
 @on_loop

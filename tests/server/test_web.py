@@ -20,6 +20,7 @@ from certificates import secure
 from hypothesis import given
 from hypothesis import strategies as st
 from live import ROOT, TIMEOUT_SECONDS, Bystanders, Server, fresh, serving
+from loops import on_both_loops
 from watching import memory_while_somebody_does_not_read
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
@@ -642,6 +643,15 @@ def test_thousands_of_requests_leave_the_others_their_turn(tmp_path: Path) -> No
         assert slowest < 1.0
         assert server.logs("lines like this left out")
         assert server.has_descriptors(40)
+
+
+@on_both_loops
+def test_who_asks_for_a_page_and_is_gone_at_once_is_no_fault_of_ours(tmp_path: Path, prelude: str) -> None:
+    with serving(tmp_path, prelude=prelude) as server, Bystanders(server):
+        for number in range(100):
+            client = server.client()
+            client.write(get("/"))
+            client.reset() if number % 2 else client.sock.close()
 
 
 def test_the_trace_shows_texts_and_no_frames(tmp_path: Path) -> None:

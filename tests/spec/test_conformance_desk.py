@@ -144,6 +144,28 @@ def test_the_matrix_for_programs(right: str, tmp_path: Path) -> None:
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
 
 
+FOREIGN = ROOT / "tests" / "foreign"
+
+
+def test_the_bridge_is_shown_beside_the_grid_without_it(tmp_path: Path) -> None:
+    server = [sys.executable, str(FOREIGN / "select_server.py"), "{host}", "{port}"]
+    client = [sys.executable, str(FOREIGN / "threads_client.py"), "{host}", "{port}", "{name}"]
+    path = write(tmp_path, {"select": server}, {"threads": client})
+    done = run("matrix", str(path), "--bridge", str(FOREIGN / "dialects"), "--timeout", "2")
+    grids = re.findall(r"^threads +(\d+) +\d+ %$", done.stdout, re.MULTILINE)
+    assert len(grids) == 2, done.stdout + done.stderr
+    assert int(grids[1]) == 8 > int(grids[0])
+    assert f"With the bridge 8 steps work, without it {grids[0]}" in done.stdout
+    assert f"+{8 - int(grids[0])}  threads on select:" in done.stdout
+    assert "select + bridge" in (tmp_path / "teams.results.jsonl").read_text("utf-8")
+
+
+def test_a_bridge_without_dialects_is_told_in_one_line(tmp_path: Path) -> None:
+    done = run("matrix", str(write(tmp_path, {"ours": OURS}, CLIENTS)), "--bridge", str(tmp_path))
+    assert "holds no client-NAME.toml: tchat learn --teams makes them" in done.stderr
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
 def test_scores_of_the_whole_test_stand_beside_the_grid(right: str, tmp_path: Path) -> None:
     path, page = write(tmp_path, {"right": right}, {"right": CLIENT}), tmp_path / "grid.html"
     found = json.loads(run("matrix", str(path), "--scores", "--json", "--html", str(page)).stdout)

@@ -55,23 +55,23 @@ def student(name: str, lang: str) -> str:
 # Each fixture, and what its report has to say of it: the next thing to do, and what is not to blame.
 SAYS = {
     ("talks-only", "en"): [
-        "next: answer `ping`: 117 cases wait for it   protocol.md:",
-        "waiting for `cgroupe`: 157 cases",
+        "next: answer `ping`: N cases wait for it   protocol.md:",
+        "waiting for `cgroupe`: N cases",
     ],
     ("talks-only", "fr"): [
-        "ensuite : répondre à `ping` : 117 cas l'attendent   protocole.md:",
+        "ensuite : répondre à `ping` : N cas l'attendent   protocole.md:",
         "partie 3  les groupes",
     ],
     ("leaves-the-requester-out", "en"): [
-        "next: send the stamped `cgroupe` back to who asked as well (mistake 6): 204 cases wait for it",
+        "next: send the stamped `cgroupe` back to who asked as well (mistake 6): N cases wait for it",
         "mistake 6, Leaving the requester out (protocol.md:",
     ],
-    ("leaves-the-requester-out", "fr"): ["erreur 6, Oublier le demandeur (protocole.md:", "204 cas l'attendent"],
+    ("leaves-the-requester-out", "fr"): ["erreur 6, Oublier le demandeur (protocole.md:", "N cas l'attendent"],
     ("exits-on-groups", "en"): [
-        "waiting for `groups`: 13 cases: at `groups` the server ends, exit code 3; it said: ",
+        "waiting for `groups`: N cases: at `groups` the server ends, exit code 3; it said: ",
         "TypeError: 'NoneType' object is not iterable",
         "the server ended 1 time and was started again",
-        "next: answer `groups` without ending: 13 cases wait for it",
+        "next: answer `groups` without ending: N cases wait for it",
     ],
     ("exits-on-groups", "fr"): [
         "à `groups` le serveur s'arrête, code de sortie 3 ; il a dit : ",
@@ -83,8 +83,9 @@ SAYS = {
 @pytest.mark.parametrize(("name", "lang"), SAYS)
 def test_a_first_server_is_told_what_to_do_next(name: str, lang: str) -> None:
     text = student(name, lang)
+    counted = re.sub(r"\d+ (cases?|cas)\b", r"N \1", text)  # how many there are is not the matter here
     for words in SAYS[name, lang]:
-        assert words in text, text
+        assert words in counted, text
     assert text.count("\n") <= SCREEN_LINES
 
 
@@ -141,7 +142,7 @@ def test_a_part_that_is_done_leads_to_the_next(right: str) -> None:
     assert "next: --part 3" in text
     assert "R-op-" not in text
     whole = run("server", right).stdout
-    assert "not said by this score: 15 rules R-op-" in whole
+    assert re.search(r"not said by this score: \d+ rules R-op-", whole)
 
 
 def test_the_cases_of_a_client_are_listed_along_the_path() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from live import ROOT, TIMEOUT_SECONDS, Client
+from live import NO_RATES, ROOT, TIMEOUT_SECONDS, Client
 
 ANYWHERE = ("--listen", "127.0.0.1:0", "--db", ":memory:")
 
@@ -31,7 +31,7 @@ class Running:
         self.port_file, self.log_file = directory / "ports", directory / "log"
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "--rate", "0", "--port-file", str(self.port_file), *options],
+                [*COMMAND, *NO_RATES, "--port-file", str(self.port_file), *options],
                 env=environment(**env),
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -11,8 +11,8 @@ from pathlib import Path
 from commands import DONE, FAILED, USAGE, complain
 from words import say
 
+from desk import between, matrix, scores, teams, wall
 from desk import grid as shown
-from desk import matrix, scores, teams, wall
 from desk.cell import Book, Cell, Grid
 
 __all__ = ["test_matrix"]
@@ -24,6 +24,8 @@ def test_matrix(options: argparse.Namespace) -> int:
     """Run `matrix`."""
     try:
         found = teams.load(options.teams)
+        if options.bridge:
+            found = between.both(found, options.bridge)
         book = Book(options.teams.with_suffix(".results.jsonl"), found, options.resume)
         known = book.read()
     except (OSError, ValueError) as error:
@@ -37,9 +39,17 @@ def test_matrix(options: argparse.Namespace) -> int:
     desk.write()
     if options.junit:
         options.junit.write_text(shown.as_junit(grid), "utf-8")
-    show = shown.as_json if options.json else shown.as_csv if options.csv else shown.as_text
+    show = shown.as_json if options.json else shown.as_csv if options.csv else _as_text
     print(show(grid))
     return FAILED if any(cell.missed for cell in grid.cells.values()) else DONE
+
+
+def _as_text(grid: Grid) -> str:
+    """Return the grid; with a bridge, both grids and the difference."""
+    plain, bridged = between.halves(grid)
+    if not bridged.teams.servers:
+        return shown.as_text(grid)
+    return "\n\n".join([shown.as_text(plain), shown.as_text(bridged), between.difference(grid)])
 
 
 class _Desk:

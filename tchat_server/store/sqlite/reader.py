@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from asyncio import Future
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
@@ -83,7 +84,9 @@ class Query(Generic[_T]):
 
 
 class Reader(Worker[Query[Any]]):
-    """Answers queries in the order asked; quick ones that wait together share a transaction and a report.
+    """Answers quick queries and slow ones in turns: who comes does not wait for all the pages that others asked for.
+
+    Either kind is answered in the order asked; quick ones that wait together share a transaction and a report.
 
     A query that fails is unavailable, whatever the reason, and costs its connection; the next one makes another.
     """
@@ -91,18 +94,25 @@ class Reader(Worker[Query[Any]]):
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
         self._connection: sqlite3.Connection | None = None
+        self._quick: deque[Query[Any]] = deque()
+        self._slow: deque[Query[Any]] = deque()
+        self._is_quick_next = False
         super().__init__("tchat-reader")
+
+    def choose(self, found: Sequence[Query[Any]]) -> Sequence[Query[Any]]:
+        """Return some quick queries, and next time the slow one that waits longest."""
+        for query in found:
+            (self._quick if query.is_quick else self._slow).append(query)
+        self._is_quick_next = bool(self._quick) and not (self._is_quick_next and self._slow)
+        if self._is_quick_next:
+            return [self._quick.popleft() for _ in range(min(len(self._quick), _MAX_TOGETHER))]
+        return [self._slow.popleft()] if self._slow else []
 
     def perform(self, jobs: Sequence[Query[Any]]) -> None:
         """Answer *jobs*, but those nobody waits for any more."""
-        answered: list[Query[Any]] = []
-        for query in jobs:
-            if answered and not (query.is_quick and len(answered) < _MAX_TOGETHER):
-                self._finish(answered)
-                answered = []
-            if not query.future.cancelled():
-                self._answer(query)
-                answered.append(query)
+        answered = [query for query in jobs if not query.future.cancelled()]
+        for query in answered:
+            self._answer(query)
         self._finish(answered)
 
     def release(self) -> None:

@@ -24,8 +24,8 @@ SELECT EXISTS (SELECT 1 FROM users WHERE key = :user) OR EXISTS (SELECT 1 FROM s
 _MEMBERSHIPS = """
 SELECT group_id, standings.name, standing, invitation, standings.checksum,
     groups.key, groups.name, private, creator, seq, groups.checksum
-FROM standings JOIN groups ON groups.id = group_id
-WHERE user = ? AND standing != 'banned' ORDER BY groups.key"""
+FROM standings INDEXED BY standings_by_kind JOIN groups ON groups.id = group_id
+WHERE user = ? AND standing IN ('member', 'invited') ORDER BY groups.key"""
 _ACCOUNT = "SELECT name, password_hash, checksum FROM users WHERE key = ?"
 _STANDING = "SELECT group_id, name, standing, invitation, checksum FROM standings WHERE user = ? LIMIT 1"
 _INVITATIONS = "SELECT count(*) FROM standings WHERE user = ? AND standing = 'invited'"

@@ -73,6 +73,10 @@ class Worker(ABC, Generic[J]):
     def perform(self, jobs: Sequence[J]) -> None:
         """Do *jobs*, one at least, and `report` each. What it raises is a defect: the thread ends, *jobs* raise it."""
 
+    def choose(self, found: Sequence[J]) -> Sequence[J]:
+        """Take in the jobs *found* now, perhaps none, and return those to perform next; none: nothing waits."""
+        return found
+
     @abstractmethod
     def release(self) -> None:
         """Let go of what the thread holds: it ends."""
@@ -96,12 +100,17 @@ class Worker(ABC, Generic[J]):
             while not is_over:
                 found = [self._queue.get(), *self._waiting()]
                 is_over = None in found
-                if jobs := [job for job in found if job is not None]:
+                while jobs := self.choose([job for job in found if job is not None]):
                     self._perform_or_fail(jobs)
+                    found = self._waiting()
+                    is_over = is_over or None in found
         finally:
             with self._gate:
                 self._is_ended = True
-            self.report([job for job in self._waiting() if job is not None], fail)
+            found = self._waiting()
+            while jobs := self.choose([job for job in found if job is not None]):
+                self.report(jobs, fail)
+                found = []
             self.release()
 
     def _perform_or_fail(self, jobs: Sequence[J]) -> None:
