@@ -5,94 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from attrs import define, field
+from attrs import define
 
-from libtchat.dialect.answers import action_key, as_page, errors_of, instance, is_like, merged
-from libtchat.dialect.dialect import Dialect, Rule, Wire
-from libtchat.dialect.probe import Tokens, frames, wrap
-from libtchat.dialect.template import Meaning, constants, generalise, holes, match, write
+from libtchat.dialect.answers import as_page
+from libtchat.dialect.dialect import Rule
+from libtchat.dialect.finding import conclude
+from libtchat.dialect.interview import Interview
+from libtchat.dialect.probe import Tokens, frames
+from libtchat.dialect.questions import CREATE_ACTIONS, OTHER_ACTIONS, Close, Connect, Send, ServerLearning
+from libtchat.dialect.template import constants, generalise, holes
 from libtchat.dialect.vocabulary import KINDS, WRAPPERS
-from libtchat.message.value import frozen
 
-__all__ = ["Close", "Connect", "Send", "ServerFinding", "ServerSeen", "learn_server", "request_template"]
-
-
-@frozen
-class Connect:
-    """Open the connection *who* (the server is started anew if it is dead, and *fresh* ends it before)."""
-
-    who: str
-    fresh: bool = False
-
-
-@frozen
-class Send:
-    """Send *message* at *who*; wait until what *until* describes has come there, or until nothing more comes."""
-
-    who: str
-    message: Any = field(hash=False)
-    wire: Wire = Wire()
-    until: Any = field(default=None, hash=False)
-
-
-@frozen
-class Close:
-    """Close the connection *who*, and see what the others are told."""
-
-    who: str
-
-
-@frozen
-class ServerSeen:
-    """What came: connection and text, in order; whether the server still runs, and which connections it closed."""
-
-    came: tuple[tuple[str, str], ...] = ()
-    alive: bool = True
-    closed: tuple[str, ...] = ()
-
-
-ServerProbe = Connect | Send | Close
-ServerLearning = Generator[ServerProbe, ServerSeen, Any]
-
-
-@frozen
-class ServerFinding:
-    """A server's dialect, what it lacks (a kind -> why), and remarks."""
-
-    dialect: Dialect
-    lacks: Mapping[str, str] = field(factory=dict, hash=False)
-    remarks: tuple[str, ...] = ()
-
-
-_SPELLINGS: Mapping[str, tuple[str, ...]] = {
-    "{me}": ("sender", "from", "name", "user"),
-    "{dest}": ("dest", "to"),
-    "{group}": ("group", "groupe"),
-    "{text}": ("msg", "message", "content", "text", "description"),
-    "{reason}": ("reason",),
-}
-_CREATE = ("cgroupe", "cgroup", "create-group", "creategroup", "create", "createGroup")
-_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
-    "create": _CREATE,
-    "messages": ("msgs", "messages"),
-    "text": ("gbroadcast", "bgroup", "group-broadcast"),
-}
-LISTS = ("users", "members", "groups")
-
-
-def request_template(kind: str, action: str | None = None, path: Sequence[str] = ()) -> Any:
-    """Return the request of *kind* in all spellings at once, so that any server finds the one it looks for."""
-    row = KINDS[kind]
-    wanted = ["{me}", *(f"{{{hole}}}" for hole in holes(row.typed))]
-    if kind == "hello":
-        wanted = ["{me}"]
-    body = {key: hole for hole in wanted for key in _SPELLINGS[hole]}
-    if "{dest}" in wanted:
-        body.pop("user", None)
-    return wrap({"action": action or row.action, **body}, path)
+__all__ = ["learn_server"]
 
 
 def learn_server(name: str, prefix: str = "zs") -> ServerLearning:
@@ -102,99 +28,11 @@ def learn_server(name: str, prefix: str = "zs") -> ServerLearning:
     for step in (learner.meet, learner.talk, learner.gather, learner.list_all, learner.moderate, learner.part):
         yield from step()
     yield from learner.provoke()
-    return learner.result(name)
+    return conclude(learner, name)
 
 
 @define
-class _Learner:
-    tokens: Tokens
-    names: dict[str, str] = field(factory=dict)
-    path: tuple[str, ...] = ()
-    wire: Wire = Wire()
-    actions: dict[str, str] = field(factory=dict)
-    barrier: Any = None
-    alive: bool = True
-    group: str = ""
-    last_text: str = ""
-    groups: list[str] = field(factory=list)
-    rules: list[Rule] = field(factory=list)
-    errors: list[tuple[Any, Mapping[str, str], str]] = field(factory=list)
-    acked: set[str] = field(factory=set)
-    done: dict[str, bool] = field(factory=dict)
-    fatal: dict[str, None] = field(factory=dict)
-    remarks: list[str] = field(factory=list)
-    invite_adds: bool = False
-    unknown: list[Any] = field(factory=list)
-    unknown_kinds: dict[str, str] = field(factory=dict)
-
-    # -- asking
-
-    def request(self, kind: str, who: str, values: Mapping[str, str]) -> Any:
-        template = request_template(kind, self.actions.get(kind), self.path)
-        return write(template, Meaning(kind, {"me": self.names[who], **values}))
-
-    def send(self, kind: str, who: str, **values: str) -> ServerLearning:
-        """Ask for *kind*, and wait until everybody was surely told; return [(connection, frame)]."""
-        if kind in self.fatal:
-            return []
-        seen = yield Send(who, self.request(kind, who, values), self.wire, None if self.barrier is None else ())
-        came = [*seen.came]
-        for other in (who, *(o for o in self.names if o != who)) if self.barrier is not None else ():
-            if seen.alive:
-                seen = yield Send(other, self.request("users", other, {}), self.wire, self.barrier)
-                came += seen.came
-        if not seen.alive:
-            self.fatal[kind] = None
-            yield from self.revive()
-            return []
-        return [(at, frame) for at, text in came for frame, _, _ in frames(text) if not self.is_barrier(frame)]
-
-    def is_barrier(self, frame: Any) -> bool:
-        return self.barrier is not None and match(self.barrier, frame) is not None
-
-    def revive(self) -> ServerLearning:
-        """Start the server anew after a death, everybody connected and in a group."""
-        yield Connect("a", fresh=True)
-        for who in self.names:
-            if who != "a":
-                yield Connect(who)
-            yield Send(who, self.request("hello", who, {}), self.wire)
-        self.group = self.tokens.next()
-        yield Send("a", self.request("create", "a", {"group": self.group}), self.wire)
-        for who in self.names:
-            if who != "a":
-                yield Send(who, self.request("join", who, {"group": self.group}), self.wire)
-
-    # -- reading
-
-    def learn(self, kind: str, who: str, came: list[tuple[str, Any]], **values: str) -> bool:
-        """Make rules of what came for *kind* asked by *who*; return whether anything did."""
-        roles = {self.names[who]: "who"} | {value: hole for hole, value in values.items() if value}
-        target = next((at for at, name in self.names.items() if name == values.get("dest")), None)
-        listed = frozenset((*self.names.values(), *self.groups)) if kind in LISTS else frozenset()
-        if kind in ("members", "messages", "states"):
-            listed -= {values.get("group", "")}
-        if kind in ("messages", "states"):
-            roles |= dict.fromkeys(self.names.values(), "who")
-        for at, frame in came:
-            copy = "own" if at == who else "dest" if at == target else ""
-            if kind in (*LISTS, "messages", "states", "hello") and at != who:
-                continue
-            template = generalise(frame, roles, listed=listed)
-            if template and any(constants(template)) and not self.is_known(kind, template):
-                self.rules.append(Rule(kind, template, "" if kind in (*LISTS, "messages", "states", "hello") else copy))
-            if at == who:
-                self.acked.add(kind)
-        return bool(came)
-
-    def is_known(self, kind: str, template: Any) -> bool:
-        return any(rule.template == template and rule.kind != kind for rule in self.rules)
-
-    def has_list(self, came: list[tuple[str, Any]], who: str, *words: str) -> bool:
-        return any(at == who and all(word in str(frame) for word in words) for at, frame in came)
-
-    # -- the steps
-
+class _Learner(Interview):
     def find_layout(self) -> ServerLearning:
         """Find out whether messages are wrapped: in the right layout the list of users names somebody."""
         self.names = {"a": self.tokens.next(), "b": self.tokens.next()}
@@ -289,7 +127,7 @@ class _Learner:
     def create(self) -> ServerLearning:
         """Make a group, under the name of the action that does it."""
         answered: list[str] = []
-        for action in (self.actions["create"],) if "create" in self.actions else _CREATE:
+        for action in (self.actions["create"],) if "create" in self.actions else CREATE_ACTIONS:
             self.actions["create"] = action
             group = self.tokens.next()
             came = yield from self.send("create", "a", group=group)
@@ -305,7 +143,7 @@ class _Learner:
                 self.done["create"] = True
                 self.keep_group(group, came)
                 return
-        self.actions["create"] = (answered or _CREATE)[0]
+        self.actions["create"] = (answered or CREATE_ACTIONS)[0]
         group = self.tokens.next()
         came = yield from self.send("create", "a", group=group)
         self.keep_group(group, came)
@@ -326,7 +164,7 @@ class _Learner:
         self.done["members"] = self.has_list(came, "b", self.names["a"])
         came = yield from self.act("groups", "b")
         self.done["groups"] = self.has_list(came, "b", self.group)
-        for action in _OTHER_NAMES["messages"]:
+        for action in OTHER_ACTIONS["messages"]:
             self.actions["messages"] = action
             came = yield from self.send("messages", "b", group=self.group)
             if self.last_text in str(came):
@@ -396,43 +234,6 @@ class _Learner:
                     self.fatal.pop(kind)
                     self.fatal[word] = None
 
-    # -- what follows
-
-    def result(self, name: str) -> ServerFinding:
-        rules = merged(self.rules)
-        for rule in [rule for rule in rules if any(is_like(rule.template, other) for other in self.unknown)]:
-            rules.remove(rule)
-            if not any(other.kind == rule.kind for other in rules):
-                self.done[rule.kind] = False
-                self.acked.add(rule.kind)  # it refuses, which is no silence
-                self.unknown_kinds[rule.kind] = "it does not know it"
-        for rule in errors_of(self.errors, rules):
-            if not any(other.kind == "error" and match(other.template, instance(rule.template)) for other in rules):
-                rules.append(rule)
-        kinds = ("hello", "tell", "broadcast", "create", "join", "text", "leave", "invite", "kick", "ban", "unban")
-        silent = tuple(kind for kind in kinds if kind not in self.acked)
-        texts = [rule.template for rule in rules if rule.kind in ("tell", "broadcast", "text")]
-        typed = {
-            rule.kind
-            for rule in rules
-            if rule.kind not in ("tell", "broadcast", "text", "error")
-            and any(match(template, instance(rule.template)) is not None for template in texts)
-        }
-        requests = {
-            kind: request_template(kind, self.actions.get(kind), self.path)
-            for kind in KINDS
-            if KINDS[kind].action and kind not in self.fatal and kind not in self.unknown_kinds
-        }
-        action = (*self.path, next((action_key(rule.template, self.path) for rule in rules), "action"))
-        lacks = {kind: _WHY.get(kind, "nobody is told anything") for kind, worked in self.done.items() if not worked}
-        lacks |= self.unknown_kinds
-        lacks |= {kind: "it dies of it" for kind in self.fatal if kind in KINDS}
-        dialect = Dialect(
-            *(name, "server", action, self.wire, requests, tuple(rules), silent, tuple(self.fatal), self.invite_adds),
-            typed=tuple(kind for kind in KINDS if kind in typed),
-        )
-        return ServerFinding(dialect, lacks, tuple(self.remarks))
-
 
 _DEADLY = (
     ("join-twice", "join", ("group",)),
@@ -441,12 +242,3 @@ _DEADLY = (
     ("group-nobody", "text", ("group", "text")),
     ("tell-nobody", "tell", ("dest", "text")),
 )
-_WHY = {
-    "users": "the list does not name who is connected",
-    "create": "the group is in no list afterwards",
-    "members": "the list does not name the members",
-    "groups": "the list does not name the group",
-    "text": "no other member hears the text",
-    "tell": "the one it is for does not hear the text",
-    "invite": "who is invited is not told",
-}

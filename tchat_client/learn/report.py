@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from libtchat.dialect.dialect import Dialect
-from libtchat.dialect.server import ServerFinding
+from libtchat.dialect.finding import ServerFinding
 from libtchat.dialect.vocabulary import COMMANDS, KINDS
 from tchat_client.learn.client import Learnt
 

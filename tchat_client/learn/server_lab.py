@@ -12,7 +12,7 @@ from typing import Any
 from attrs import define, field
 
 from libtchat.dialect.probe import frames
-from libtchat.dialect.server import Close, Connect, Send, ServerLearning, ServerProbe, ServerSeen
+from libtchat.dialect.questions import Close, Connect, Send, ServerLearning, ServerProbe, ServerSeen
 from libtchat.dialect.template import match
 from tchat_client.learn.client_lab import LabError
 from tchat_client.learn.program import Program, Setup, now

@@ -15,7 +15,8 @@ from libtchat.dialect.asking import learn_requests
 from libtchat.dialect.client import assemble, learn_basics
 from libtchat.dialect.dialect import Dialect, load
 from libtchat.dialect.probe import Observation, Start, Tell, Tokens, Type
-from libtchat.dialect.server import Close, Connect, Send, ServerSeen, learn_server
+from libtchat.dialect.questions import Close, Connect, Send, ServerSeen
+from libtchat.dialect.server import learn_server
 from libtchat.dialect.showing import learn_answers
 from libtchat.dialect.spread import Shape, full
 from libtchat.dialect.vocabulary import ANSWERS

@@ -70,8 +70,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "libtchat.mirror": ("notice pending view", "members", "mirror"),
     "libtchat.dialect": (
-        *("vocabulary", "probe template", "dialect", "answers canonical detect spread"),
-        *("asking guards reading showing telling", "client server translate"),
+        *("vocabulary", "probe template", "dialect", "answers canonical detect questions spread"),
+        *("asking guards interview reading showing telling", "finding", "client server translate"),
     ),
     "tchat_client.cli": ("typed wiring", "root", "dialects scripts session", "run"),
     "tchat_client.language": ("english french", "choice"),
@@ -159,7 +159,6 @@ CATCHES_ANYTHING = {
 
 MAX_LINES = 300
 LONG = {
-    "libtchat.dialect.server": "one learner: what is asked, step by step, and what is read from it",
     "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
