@@ -298,7 +298,7 @@ async def test_a_page_of_all_events_lacks_none(path: Path, after: int | None) ->
 PERSONAL = {
     "an account": ("UPDATE users SET password_hash = 'mine'", r"the account of alice"),
     "a standing": (
-        "UPDATE standings SET standing = 'mfmber' WHERE user = 'alice' AND group_id = 1",
+        "UPDATE standings SET name = 'alicf' WHERE user = 'alice' AND group_id = 1",
         r"the standing of alice in group 1",
     ),
     "an id": ("UPDATE retries SET digest = digest || 'x'", r"an id of alice in group wob"),

@@ -34,6 +34,9 @@ class Wire:
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def is_closing(self) -> bool:
+        return False
+
     def close(self) -> None: ...
     def abort(self) -> None: ...
 

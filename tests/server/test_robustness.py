@@ -607,7 +607,7 @@ def test_row_48_sql_is_only_text(tmp_path: Path) -> None:
 
 
 def test_row_44_wrong_passwords_are_throttled_and_tell_nothing(tmp_path: Path) -> None:
-    with serving(tmp_path) as server, Bystanders(server) as bystanders:
+    with serving(tmp_path, "--password-burst", "5") as server, Bystanders(server) as bystanders:
         with server.client("alice") as alice:
             assert alice.ask(action="register", password="secret")["action"] == "register"
         with server.client() as guesser:
