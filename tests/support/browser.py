@@ -89,9 +89,8 @@ class Person:
         return page
 
     def _console(self, message: Any) -> None:
-        if (
-            message.type == "error" and "ERR_CONNECTION" not in message.text and "WebSocket" not in message.text
-        ):  # a server that is away is no fault of the page
+        away = ("ERR_CONNECTION", "ERR_SOCKET_NOT_CONNECTED", "WebSocket")  # no fault of the page
+        if message.type == "error" and not any(word in message.text for word in away):
             self.problems.append(message.text)
 
     def enter(self, name: str, password: str = "") -> None:

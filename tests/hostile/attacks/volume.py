@@ -26,9 +26,9 @@ COMMAS = b'{"action":"ping","x":[' + b"1234567890," * 1000 + b"1]}\n"
 
 SLOW_DISK = """
 import time
-from tchat_server.store.sqlite import rows as session
-append = session.Session.append
-session.Session.append = lambda *a, **k: (time.sleep(0.3), append(*a, **k))[1]
+from tchat_server.store.sqlite import rows
+append = rows.RowWriter.append
+rows.RowWriter.append = lambda *a, **k: (time.sleep(0.3), append(*a, **k))[1]
 """
 
 
