@@ -83,7 +83,7 @@ class Server:
             self.meet = Web(site, limits, trace).meet
         self._delivery = Delivery(self.metrics, trace)
         self._peers = self._delivery.peers
-        self._admission = Admission(limits, self.metrics)
+        self.admission = Admission(limits, self.metrics)
         self._not_read: set[PeerProtocol] = set()
         self.rota = Rota()
         self._taken_bytes = 0
@@ -105,7 +105,7 @@ class Server:
             OSError: the address can't be bound.
         """
         sock = bind(host, port, self.limits)
-        self._listeners.append(Listener(sock, tls, self._admission, partial(self._make_peer, self), self._refusal))
+        self._listeners.append(Listener(sock, tls, self.admission, partial(self._make_peer, self), self._refusal))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 
@@ -175,7 +175,7 @@ class Server:
         self._not_read.discard(peer)
         if self._peers.pop(peer.id, None) is None:
             return
-        self._admission.leave(peer.host)
+        self.admission.leave(peer.host)
         assert peer.ending is not None
         self.metrics.closed[peer.ending.reason] += 1
         logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.ending, peer.frames_in, peer.outbox.count)
@@ -195,7 +195,7 @@ class Server:
     def measured(self) -> str:
         """Return the metrics of now; may be called from another thread."""
         metrics = self.metrics
-        metrics.peers, metrics.handshakes = len(self._peers), self._admission.size - len(self._peers)
+        metrics.peers, metrics.handshakes = len(self._peers), self.admission.size - len(self._peers)
         metrics.backlog, metrics.not_read = self.hub.backlog, len(self._not_read)
         return metrics.text()
 

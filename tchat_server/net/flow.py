@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import Enum
 from heapq import heappop, heappush, heappushpop
 from itertools import count
@@ -33,7 +33,7 @@ _FORGIVEN_BYTES_PER_SECOND = 64 * 1024
 
 
 class Hold(Enum):
-    """Why a peer is not read from."""
+    """Why a peer is not read from, unless that is who does not read what it sends (`tchat_server.net.patience`)."""
 
     BACKLOG = "too much waits for storage"
     QUESTION = "a question of its request is out"
@@ -168,7 +168,7 @@ class Turns:
     def __init__(self, transport: asyncio.Transport, take: Callable[[bytes], None], rota: Rota) -> None:
         self._transport, self._take, self._rota = transport, take, rota
         self._end: TurnEnd = _turn_end
-        self._holds: set[Hold] = set()
+        self._holds: dict[Hashable, asyncio.TimerHandle | None] = {}
         self._unread = b""
         self._is_paused = self._is_waiting = False
         self.spent = 0.0
@@ -221,28 +221,35 @@ class Turns:
     def drain(self, take: Callable[[bytes], None]) -> None:
         """Give what was read, and all that comes, to *take* at once, held or not: the connection ends."""
         self.give_to(take, some)
-        self._holds.clear()
+        self._forget_holds()
         asyncio.get_running_loop().call_soon(self._go_on)
 
-    def hold(self, why: Hold) -> None:
+    def hold(self, why: Hashable) -> None:
         """Take nothing more until it is released; what still comes is kept, and then nothing more is read."""
-        self._holds.add(why)
+        self._holds.setdefault(why)
 
-    def hold_for(self, why: Hold, seconds: float) -> None:
+    def hold_for(self, why: Hashable, seconds: float) -> None:
         """Read nothing more for a while; a hold that is on is not made longer."""
         if why not in self._holds:
-            self.hold(why)
-            asyncio.get_running_loop().call_later(seconds, self.release, why)
+            self._holds[why] = asyncio.get_running_loop().call_later(seconds, self.release, why)
 
-    def release(self, why: Hold) -> None:
+    def release(self, why: Hashable) -> None:
         """Read on, if nothing else holds it."""
         if why in self._holds:
-            self._holds.discard(why)
+            if (timer := self._holds.pop(why)) is not None:
+                timer.cancel()
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def end(self) -> None:
         """Forget what was read, and whom to give it: the connection is gone."""
         self._transport, self._unread, self._take = GONE, b"", _ignore
+        self._forget_holds()
+
+    def _forget_holds(self) -> None:
+        for timer in self._holds.values():
+            if timer is not None:
+                timer.cancel()
+        self._holds.clear()
 
     def _wait(self) -> None:
         if not self._is_waiting:

@@ -17,11 +17,13 @@ from libtchat.message.limits import ServerLimits
 from libtchat.message.reply import Error
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF, ServerEnd
+from tchat_server.net.admission import Admission
 from tchat_server.net.ending import CloseReason, Ending
 from tchat_server.net.flow import Rota, TurnEnd, Turns
 from tchat_server.net.gone import GONE
 from tchat_server.net.listener import Accepted
 from tchat_server.net.outbox import Outbox
+from tchat_server.net.patience import Patience
 from tchat_server.net.toll import Toll
 
 __all__ = ["Owner", "PeerProtocol"]
@@ -36,6 +38,7 @@ class Owner(Protocol):
     """What a connection tells the server."""
 
     limits: ServerLimits
+    admission: Admission
     rota: Rota
     trace: Callable[[str, str, bytes], None] | None
     meet: Callable[[PeerProtocol, bytes], None] | None
@@ -57,6 +60,7 @@ class PeerProtocol(Accepted):
         address: the other end as the log shows it.
         transport: asyncio's.
         outbox: what waits to be written to it.
+        patience: who waits until it has read.
         ending: why it ends, None while it does not.
         turns: when it is read.
         toll: what it pays for bytes.
@@ -74,6 +78,7 @@ class PeerProtocol(Accepted):
         "host",
         "id",
         "outbox",
+        "patience",
         "since",
         "toll",
         "transport",
@@ -83,6 +88,7 @@ class PeerProtocol(Accepted):
 
     transport: asyncio.Transport
     outbox: Outbox
+    patience: Patience
     turns: Turns
     toll: Toll
     id: PeerId
@@ -103,8 +109,9 @@ class PeerProtocol(Accepted):
         self.transport = cast(asyncio.Transport, transport)
         take = self._take if owner.meet is None else partial(owner.meet, self)
         self.turns = Turns(self.transport, partial(self.guard, take), owner.rota)
-        self.toll = Toll(owner.limits, self.turns)
+        self.toll = Toll(owner.limits, self.turns, partial(owner.admission.spend, self.host))
         self.outbox = Outbox(self.transport, self, self.turns, owner.rota, owner.limits)
+        self.patience = Patience(self.outbox, owner.limits)
         self.since = asyncio.get_running_loop().time()
         self.id = owner.connected(self)
 
@@ -141,7 +148,7 @@ class PeerProtocol(Accepted):
         self.frames_in += len(items)
         if connection.spaced or connection.spells or not self.outbox.is_straight:
             self.outbox.suit(connection.rewrite if connection.spells else None, is_spaced=connection.spaced)
-        self.toll.received(len(data))
+        self.toll.received(len(data), len(items))
         self._owner.received(self, items, len(data))
 
     def eof_received(self) -> bool:
@@ -154,6 +161,8 @@ class PeerProtocol(Accepted):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.turns.end()
+        self.toll.end()
+        self.patience.end()
         self.outbox.end()
         self.transport = GONE
         if self.ending is None:

@@ -85,6 +85,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
             "admission site spacing toll",
             "listener websocket work",
             "outbox",
+            "patience",
             "peer",
         ),
         *("delivery web",),
