@@ -69,7 +69,7 @@ class Login:
         if user is None:
             if claimed is None:
                 raise Refused(ErrorCode.BAD_REQUEST, "say hello first, or say who asks", field="sender")
-            return (yield from self.enter(peer, Hello(claimed)))
+            return (yield from self.enter(peer, Hello(sender=claimed)))
         if claimed is not None and claimed != user.name and user_key(claimed) != user.key:
             raise Refused(ErrorCode.FORBIDDEN, f"this connection is {user.name}", field="sender")
         return user

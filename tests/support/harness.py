@@ -227,7 +227,7 @@ def repeatable(examples: int, **more: Any) -> settings:
 def enter(shell: Shell, name: str | None, **fields: Any) -> PeerId:
     """Connect a peer that says hello, and forget what it was told."""
     peer = shell.connect()
-    assert ask(shell, peer, Hello(name, **fields))["action"] == "server-hello"
+    assert ask(shell, peer, Hello(**fields, sender=name))["action"] == "server-hello"
     shell.said(peer)
     return peer
 
