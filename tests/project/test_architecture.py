@@ -37,7 +37,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server": (
         "clock password ops supervisor",
         "settings net store",
-        "failures foreign lifetime server",
+        "errands failures foreign lifetime",
+        "server",
         "watchdog",
         "cli",
         "__main__",
@@ -151,9 +152,9 @@ ASYNCIO_CALLS = {name for name in dir(asyncio.Protocol) if not name.startswith("
 
 # Where anything at all may be caught: the shell's guards around one connection's items, and what is read for them.
 CATCHES_ANYTHING = {
+    ("tchat_server.errands", "_answered"),
+    ("tchat_server.errands", "job"),
     ("tchat_server.net.peer", "guard"),
-    ("tchat_server.server", "_answered"),
-    ("tchat_server.server", "job"),
     ("tchat_server.store.sqlite.reader", "_answer"),
 }
 
@@ -163,7 +164,6 @@ LONG = {
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
     "tchat_client.link.link": "one connection's life and what its owner asks of it: both change the same few fields",
-    "tchat_server.server": "the shell: one effect, one function",
 }
 
 
