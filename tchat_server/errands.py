@@ -14,6 +14,7 @@ from libtchat.message.event import Event
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Message
+from tchat_server.hooks import Hooks
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold
 from tchat_server.net.peer import PeerProtocol
@@ -56,7 +57,7 @@ class Sender(Protocol):
 
 
 class Errands:
-    """The errands of one server.
+    """The errands of one server. *hooks*: what the program around is asked and told.
 
     Attributes:
         is_appending: an append is out.
@@ -64,9 +65,9 @@ class Errands:
         taken_bytes: what was taken from sockets since.
     """
 
-    def __init__(self, sender: Sender, log: EventLog) -> None:
-        self._sender, self._log = sender, log
-        self._answers = Answers(log)
+    def __init__(self, sender: Sender, log: EventLog, hooks: Hooks) -> None:
+        self._sender, self._log, self._hooks = sender, log, hooks
+        self._answers = Answers(log, hooks.check)
         self.is_appending = False
         self.appending_since = 0.0
         self.taken_bytes = 0
@@ -113,6 +114,7 @@ class Errands:
             await self._log.close()
         finally:
             self._answers.close()
+            await self._hooks.close()
 
     async def _settle_later(
         self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[Event, ...]]]
@@ -136,7 +138,10 @@ class Errands:
         metrics.append_failures_total += bool(failed)
         now = sender.now()
         effects = sender.hub.rejected(failed, now) if failed else sender.hub.committed(now)
-        sender.carry_out(effects, Lines(part for part in parts if part.key not in failed))
+        done = [part for part in parts if part.key not in failed]
+        sender.carry_out(effects, Lines(done))
+        if self._hooks.hears:
+            self._hooks.tell(event for part in done for event in part.events)
 
     async def _answer_later(self, ask: Ask, found: Awaitable[Answer]) -> None:
         try:

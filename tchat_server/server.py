@@ -19,6 +19,7 @@ from libtchat.message.reply import Error, Goodbye, Message
 from libtchat.message.request import Say
 from tchat_server.clock import time_of_day
 from tchat_server.errands import Errands
+from tchat_server.hooks import Hooks
 from tchat_server.net.admission import Admission, origin_of
 from tchat_server.net.delivery import Delivery
 from tchat_server.net.ending import CloseReason
@@ -58,6 +59,7 @@ class Server:
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
         site: what is served to who speaks HTTP, if anything.
         make_peer: makes the end of a connection of this server, its host and its address.
+        hooks: what the program around is asked and told, if anything.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Server:
         trace: Callable[[str, str, bytes], None] | None = None,
         site: Site | None = None,
         make_peer: Callable[[Server, str, str], PeerProtocol] = PeerProtocol,
+        hooks: Hooks | None = None,
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
         self._clock, self.trace = log.clock, trace
@@ -85,7 +88,7 @@ class Server:
         self.is_stopping = False
         self._listeners: list[Listener] = []
         self.supervisor = Supervisor()
-        self._errands = Errands(self, log)
+        self._errands = Errands(self, log, hooks or Hooks())
 
     # --- life ---
 
