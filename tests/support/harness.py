@@ -90,11 +90,17 @@ class Shell:
     holds: bool = False
     tokens: int = 0
 
-    def connect(self, origin: str = "") -> PeerId:
+    def connect(self, origin: str = "", **more: Any) -> PeerId:
         self.tokens += 1
-        peer = self.hub.connect(self.now, token=f"token-{self.tokens}", origin=origin)
+        peer = self.hub.connect(self.now, token=f"token-{self.tokens}", origin=origin, **more)
         self.received[peer] = deque()
         self.lines[peer] = []
+        return peer
+
+    def vouch(self, user: str, **more: Any) -> PeerId:
+        """Connect somebody who need not prove who it is."""
+        peer = self.connect(user=user, **more)
+        self.tick()
         return peer
 
     def disconnect(self, peer: PeerId) -> None:
