@@ -18,14 +18,15 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.reply import Error, Goodbye, Message
 from libtchat.message.request import Say
 from tchat_server.clock import time_of_day
-from tchat_server.errands import Errands
+from tchat_server.errands import REQUEST_BYTES, Errands
 from tchat_server.hooks import Hooks
 from tchat_server.net.admission import Admission, origin_of
 from tchat_server.net.delivery import Delivery
 from tchat_server.net.ending import CloseReason
-from tchat_server.net.flow import Hold, Rota
+from tchat_server.net.flow import Hold
 from tchat_server.net.listener import Listener, bind
 from tchat_server.net.peer import PeerProtocol
+from tchat_server.net.rota import Rota
 from tchat_server.net.site import Site
 from tchat_server.net.web import Web
 from tchat_server.ops.metrics import Metrics
@@ -42,9 +43,6 @@ _MAX_BACKLOG = 4096
 
 _MAX_BACKLOG_BYTES = 256 * 1024
 """Bytes that may be taken while an append is out, as above: they all leave in one tick."""
-
-_REQUEST_BYTES = 2048
-"""What a request counts for there that is no text: a list to be made, or an event that changes who hears the next."""
 
 _SLOW_LOG_SECONDS = 5.0
 _FAILED_GRACE_SECONDS = 0.5
@@ -155,7 +153,7 @@ class Server:
         """Pass what a peer sent, in *size* bytes, to the hub."""
         self.metrics.frames_in_total += len(items)
         if self._errands.is_appending:
-            self._errands.taken_bytes += size + _REQUEST_BYTES * sum(type(item) is not Say for item in items)
+            self._errands.taken_bytes += size + REQUEST_BYTES * sum(type(item) is not Say for item in items)
         self.hub.handle(peer.id, items, self.now())
         if items:
             peer.has_spoken = True
@@ -232,7 +230,9 @@ class Server:
         while effects := self.hub.drain():
             self.carry_out(effects)
         self._delivery.flush()
-        if self.rota.is_shut and not self._has_much():
+        if self._has_much():
+            self.rota.shut()
+        elif self.rota.is_shut:
             self.rota.open()
             for peer in self._not_read:
                 peer.turns.release(Hold.BACKLOG)

@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from libtchat.message.limits import ServerLimits
-from tchat_server.net.flow import Hold, Rota, Turns
+from tchat_server.net.flow import Hold, Turns
 from tchat_server.net.gone import GONE, NOBODY
+from tchat_server.net.rota import Rota
 from tchat_server.net.spacing import Outgoing, Spacing
 from tchat_server.net.work import Job, Work
 

@@ -19,11 +19,12 @@ from libtchat.wire import codec
 from libtchat.wire.connection import CRLF, ServerEnd
 from tchat_server.net.admission import Admission
 from tchat_server.net.ending import CloseReason, Ending
-from tchat_server.net.flow import Rota, TurnEnd, Turns
+from tchat_server.net.flow import TurnEnd, Turns
 from tchat_server.net.gone import GONE
 from tchat_server.net.listener import Accepted
 from tchat_server.net.outbox import Outbox
 from tchat_server.net.patience import Patience
+from tchat_server.net.rota import Rota
 from tchat_server.net.toll import Toll
 
 __all__ = ["Owner", "PeerProtocol"]

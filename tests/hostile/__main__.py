@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="the short forms, as pytest runs them")
     asked = parser.parse_args()
     rows = [row for row in all_attacks() if not asked.names or row.name in asked.names]
+    rows = [row for row in rows if row.quick is not None or not asked.quick]
     if unknown := set(asked.names) - {row.name for row in rows}:
         parser.error(f"no such attack: {', '.join(sorted(unknown))}")
     print(ROW.format(*HEAD), flush=True)

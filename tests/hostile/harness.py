@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +30,7 @@ SETTLE_SECONDS = 0.2
 LEAST_SECONDS = 1.0
 WORST_SECONDS = 1.0
 NO_UVLOOP = "import sys; sys.modules['uvloop'] = None"
+MARK, END = b"mark\n", b"end\n"
 _TESTS = Path(__file__).parents[1]
 _clients = count()
 
@@ -145,7 +146,7 @@ class Stage:
             if attack.prepare is not None:
                 attack.prepare(self._field)
             self._honest = _start_honest(self.server, directory)
-            self._stack.callback(self._honest.kill)
+            self._stack.callback(_end, self._honest)
         except BaseException:
             self._stack.close()
             raise
@@ -189,17 +190,16 @@ class Stage:
         """Return the lines of the honest clients since the last time, and what they wait for now."""
         out = self._directory / "honest"
         assert self._honest.stdin is not None
-        try:
-            self._honest.stdin.write(b"mark\n")
+        with suppress(OSError):  # they ended, and said why
+            self._honest.stdin.write(MARK)
             self._honest.stdin.flush()
-        except OSError:
-            pass  # they ended, and said why
         deadline = time.monotonic() + 20
-        while not (text := out.read_bytes()[self._read :]).endswith((b"mark\n", b"end\n")):
+        while not any(last in (text := out.read_bytes()[self._read :]) for last in (MARK, END)):
             assert time.monotonic() < deadline, "the honest clients say nothing"
             time.sleep(0.01)
-        self._read += len(text) if text.endswith(b"mark\n") else 0
-        return [line.split(maxsplit=2) for line in text.decode().splitlines()]
+        said, mark, _ = text.partition(MARK)
+        self._read += len(said + mark)
+        return [line.split(maxsplit=2) for line in said.decode().splitlines()]
 
     def _times(self, lines: list[list[str]]) -> list[tuple[float, float]]:
         return [(float(line[1]), float(line[2])) for line in lines if line[0] in ("say", "come")]
@@ -210,7 +210,9 @@ class Stage:
         """Compare what they waited with the bound: what they waited in peace is the machine's, and allowed."""
         figures.faults += [" ".join(line) for line in lines if line[0] == "lost"]
         quiet = sorted(self._quiet)
-        busy = sorted(took for at, took in self._times(lines) if begun - SETTLE_SECONDS <= at < ended and begun <= at + took)
+        busy = sorted(
+            took for at, took in self._times(lines) if begun - SETTLE_SECONDS <= at < ended and begun <= at + took
+        )
         if len(quiet) < 10 or len(busy) < 10:
             figures.faults.append(f"too little was measured: {len(quiet)} before, {len(busy)} during")
             return
@@ -268,6 +270,11 @@ def _start_honest(server: Server, directory: Path) -> subprocess.Popen[bytes]:
         assert time.monotonic() < deadline, "the honest clients did not get in"
         time.sleep(0.02)
     return honest
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError):
+        process.communicate(timeout=20)
 
 
 def _p99(times: list[float]) -> float:

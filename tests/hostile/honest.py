@@ -3,8 +3,8 @@
 For each line of its input it says `mark`, behind what waits at that moment; `end` is its last line.
 
 Run as a process of its own (`python -m hostile.honest PORT`), so that what an attack costs the attacker is not taken
-for the server's. A line is KIND STARTED SECONDS, in seconds of the monotonic clock; what is not answered at a mark counts
-with the time it has waited so far.
+for the server's. A line is KIND STARTED SECONDS, in seconds of the monotonic clock; what is not answered at a mark
+counts with the time it has waited so far.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client.link": ("answers opening watcher", "outgoing trace", "link"),
     "tchat_server.net": (
         *(
-            "ending frames gone http linger tls",
+            "ending frames gone http linger rota tls",
             "flow",
             "admission site spacing toll",
             "listener websocket work",

@@ -14,8 +14,9 @@ from live import Client, serving
 
 from libtchat.message.limits import DEFAULT_LIMITS
 from tchat_server.net.admission import Admission
-from tchat_server.net.flow import Rota, Turns
+from tchat_server.net.flow import Turns
 from tchat_server.net.gone import GONE
+from tchat_server.net.rota import Rota
 from tchat_server.net.toll import Toll
 from tchat_server.ops.metrics import Metrics
 

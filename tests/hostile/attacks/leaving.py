@@ -66,7 +66,7 @@ def leave(client: Client, number: int) -> None:
             client.sock.close()
 
 
-QUICK, LONG = {"connections": 4_000, "seconds": 4.0}, {"connections": 200_000, "seconds": 1200.0}
+QUICK, LONG = {"connections": 4_000, "seconds": 2.0}, {"connections": 200_000, "seconds": 1200.0}
 
 ATTACKS = (
     Attack(

@@ -140,7 +140,7 @@ def talk_to_sleepers(field: Field, *, seconds: float) -> None:
         owner.until("gbroadcast")
 
 
-THREADS_QUICK, THREADS_LONG = {"threads": 16, "seconds": 3.0}, {"threads": 48, "seconds": 60.0}
+THREADS_QUICK, THREADS_LONG = {"threads": 16, "seconds": 1.5}, {"threads": 48, "seconds": 60.0}
 FLOODS: tuple[tuple[str, str, Doing], ...] = (
     ("files-without-end", "the page's files, each on a connection of its own, as fast as they come", get_files),
     ("half-requests", "requests and handshakes that end nowhere, a hundred more each second", half_requests),
@@ -164,7 +164,7 @@ ATTACKS = (
         "tabs-that-sleep",
         "60 members behind WebSocket who never read, while long texts are said to them",
         talk_to_sleepers,
-        {"seconds": 4.0},
+        {"seconds": 2.0},
         {"seconds": 60.0},
         prepare=prepare_sleepers,
         options=("--max-out-bytes", "200000"),
