@@ -99,7 +99,8 @@ class Server:
             OSError: the address can't be bound.
         """
         sock = bind(host, port, self.limits)
-        self._listeners.append(Listener(sock, tls, self.admission, partial(self._make_peer, self), self._refusal))
+        make, turn = partial(self._make_peer, self), self.rota.newcomer
+        self._listeners.append(Listener(sock, tls, self.admission, make, self._refusal, turn))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 

@@ -102,6 +102,10 @@ class Rota:
         self.put(turn)
         await turn.has_come
 
+    async def newcomer(self) -> None:
+        """Wait for a turn as somebody who comes."""
+        await self.turn(self.forgive())
+
     def _soon(self) -> None:
         if not self._is_due and not self.is_shut:
             self._is_due = True
