@@ -25,8 +25,8 @@ from live import Client, Server
 __all__ = ["Attack", "Field", "Figures", "Stage", "all_attacks", "run", "start"]
 
 MIB = 1024 * 1024
-QUIET_SECONDS = 1.0
-SETTLE_SECONDS = 0.2
+QUIET_SECONDS = 0.8
+SETTLE_SECONDS = 0.1
 LEAST_SECONDS = 1.0
 WORST_SECONDS = 1.0
 NO_UVLOOP = "import sys; sys.modules['uvloop'] = None"
@@ -135,13 +135,15 @@ class Stage:
 
     def __init__(self, attack: Attack, directory: Path) -> None:
         self._directory, self._stack, self._read = directory, ExitStack(), 0
+        self._prepared = ExitStack()
         if attack.seed is not None:
             attack.seed(directory / "t.db")
         options = [option.format(directory=directory) for option in attack.options]
         rates = [] if "--rate" in options else ["--rate", "50"]
         self.server = Server(directory, *rates, *options, prelude=attack.prelude)
-        self._field = Field(self.server, self._stack)
+        self._field = Field(self.server, self._prepared)
         self._stack.callback(self.server.end)
+        self._stack.enter_context(self._prepared)
         try:
             if attack.prepare is not None:
                 attack.prepare(self._field)
@@ -181,6 +183,7 @@ class Stage:
     def end(self) -> list[str]:
         """Stop the server, close everything, and return what is wrong with how it ended."""
         with closing(self._stack):
+            self._prepared.close()
             if self.server.process.poll() is not None:
                 return []  # said by the attack that did it
             code = self.server.stop()

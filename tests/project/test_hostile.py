@@ -25,7 +25,9 @@ server.Server._tick = slow
 
 def in_stages() -> list[Attack]:
     """Return the attacks that have a short form, those together that may use one server."""
-    attacks = [attack for attack in all_attacks() if attack.quick is not None]
+    attacks = sorted(
+        [it for it in all_attacks() if it.quick is not None], key=lambda it: it.rss_mib
+    )  # the largest last
     return [
         attack for stage in dict.fromkeys(it.stage for it in attacks) for attack in attacks if attack.stage == stage
     ]

@@ -7,7 +7,7 @@ import time
 from hostile.harness import Attack, Field
 from live import Client
 
-LOGIN_SECONDS = 1.0
+LOGIN_SECONDS = 2.0
 PER_ADDRESS = 25
 OWNER, STRANGER = 3, 2
 HELLO = {"action": "client-hello", "from": "owner"}
@@ -56,7 +56,7 @@ ATTACKS = (
         "guesses-at-a-name",
         "30 connections of a stranger try passwords for a name, while its owner logs in from elsewhere",
         guess,
-        {"connections": 30, "seconds": 1.5},
+        {"connections": 30, "seconds": 1.2},
         {"connections": 60, "seconds": 60.0},
         prepare=prepare,
     ),
@@ -64,7 +64,7 @@ ATTACKS = (
         "registers-at-once",
         "a crowd from many addresses sets passwords at once, while an owner logs in again and again",
         register,
-        {"connections": 200, "seconds": 2.0},
+        {"connections": 200, "seconds": 1.5},
         {"connections": 1000, "seconds": 60.0},
         prepare=prepare,
     ),

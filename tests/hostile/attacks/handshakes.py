@@ -6,12 +6,9 @@ import socket
 import ssl
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
-from certificates import certificate
-from hostile.harness import NO_UVLOOP, Attack, Field, address
-
-CERTIFICATE = ("--tls-cert", "{directory}/cert.pem", "--tls-key", "{directory}/key.pem", "--tls-listen", "127.0.0.1:0")
+from hostile.common import ON_ASYNCIO, ON_UVLOOP
+from hostile.harness import Attack, Field, address
 
 
 def first_flight() -> bytes:
@@ -42,24 +39,18 @@ def dial(field: Field, number: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", field.server.other_ports[0]), 20, (address(number), 0))
 
 
-def seed(database: Path) -> None:
-    certificate(database.parent)
-
-
 ATTACKS = tuple(
     Attack(
         name,
         what,
         begin_at_once,
-        {"connections": 480, "seconds": 2.0},
+        {"connections": 480, "seconds": 1.2},
         {"connections": 480, "seconds": 60.0},
-        options=CERTIFICATE,
         rss_mib=200,  # some 0.2 MiB each
-        seed=seed,
-        prelude=prelude,
+        **where,
     )
-    for name, what, prelude in (
-        ("handshakes-at-once", "480 TLS handshakes begin at one moment, again and again", ""),
-        ("handshakes-at-once-asyncio", "the same on asyncio's own loop", NO_UVLOOP),
+    for name, what, where in (
+        ("handshakes-at-once", "480 TLS handshakes begin at one moment, again and again", ON_UVLOOP),
+        ("handshakes-at-once-asyncio", "the same on asyncio's own loop", ON_ASYNCIO),
     )
 )

@@ -87,7 +87,7 @@ ATTACKS = (
         "large-group-on-disk",
         WHAT,
         storm,
-        {"seconds": 3.0},
+        {"seconds": 2.0},
         {"seconds": 30.0},
         p99_seconds=0.1,
         rss_mib=50,

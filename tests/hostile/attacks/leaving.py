@@ -7,21 +7,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from hostile.harness import NO_UVLOOP, Attack, Field
+from hostile.common import EXAMPLE_GROUP as GROUP
+from hostile.common import ON_ASYNCIO, ON_UVLOOP
+from hostile.harness import Attack, Field
 from live import Client
 
-GROUP = "storm"
 THREADS = 4
-TEXTS = 8
-
-
-def prepare(field: Field) -> None:
-    owner = field.client("storm.owner", host=1)
-    owner.ask(action="cgroupe", group=GROUP)
-    for _ in range(TEXTS):
-        owner.ask(action="gbroadcast", group=GROUP, msg="x" * 8000)
-    field.stack.callback(owner.sock.close)
-    field.notes["owner"] = owner
 
 
 def storm(field: Field, *, connections: int, seconds: float) -> None:
@@ -66,7 +57,7 @@ def leave(client: Client, number: int) -> None:
             client.sock.close()
 
 
-QUICK, LONG = {"connections": 4_000, "seconds": 2.0}, {"connections": 200_000, "seconds": 1200.0}
+QUICK, LONG = {"connections": 4_000, "seconds": 1.5}, {"connections": 200_000, "seconds": 1200.0}
 
 ATTACKS = (
     Attack(
@@ -75,7 +66,7 @@ ATTACKS = (
         storm,
         QUICK,
         LONG,
-        prepare=prepare,
+        **ON_UVLOOP,
     ),
     Attack(
         "disconnect-storm-asyncio",
@@ -83,7 +74,6 @@ ATTACKS = (
         storm,
         QUICK,
         LONG,
-        prepare=prepare,
-        prelude=NO_UVLOOP,
+        **ON_ASYNCIO,
     ),
 )

@@ -80,7 +80,7 @@ ATTACKS = (
         "slow-victim",
         "20 connections write to somebody who reads 700 KB a second",
         slow_victim,
-        {"senders": 20, "texts": 40, "seconds": 3.0},
+        {"senders": 20, "texts": 40, "seconds": 2.5},
         {"senders": 20, "texts": 4_000, "seconds": 30.0},
         options=NO_RATES,
     ),

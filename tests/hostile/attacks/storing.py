@@ -82,7 +82,7 @@ ATTACKS = (
         "stored-bytes-of-an-address",
         "one address stores as much as it can, with connections that come and go",
         one_address,
-        {"threads": 16, "seconds": 2.5},
+        {"threads": 16, "seconds": 2.0},
         {"threads": 60, "seconds": 60.0},
         options=("--db", "{directory}/t.db"),
         prepare=prepare,

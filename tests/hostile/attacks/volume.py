@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from hostile.common import ON_UVLOOP
 from hostile.harness import Attack, Field, address, start
 from live import NO_RATES, Client
 
@@ -151,7 +152,7 @@ ATTACKS = (
         "texts-that-grow-into-a-group",
         "16 connections say texts of 8 KiB control characters to a group of 400 who read",
         into_a_group,
-        {"senders": 16, "seconds": 2.0},
+        {"senders": 16, "seconds": 1.5},
         {"senders": 63, "seconds": 60.0},
         prepare=gather,
     ),
@@ -159,7 +160,7 @@ ATTACKS = (
         "texts-of-who-comes-and-goes",
         "connections that come, say the same to that group, go, and come again",
         again_and_again,
-        {"threads": 16, "seconds": 2.0},
+        {"threads": 16, "seconds": 1.5},
         {"threads": 32, "seconds": 60.0},
         prepare=gather,
     ),
@@ -167,7 +168,7 @@ ATTACKS = (
         "broadcasts-that-grow",
         "the same as client-broadcast",
         to_everybody,
-        {"senders": 16, "seconds": 2.0},
+        {"senders": 16, "seconds": 1.5},
         {"senders": 63, "seconds": 60.0},
         prepare=gather,
     ),
@@ -175,21 +176,23 @@ ATTACKS = (
         "thousand-commas",
         "64 connections of pings with 1 000 commas",
         commas,
-        {"connections": 64, "seconds": 2.0},
+        {"connections": 64, "seconds": 1.5},
         {"connections": 64, "seconds": 60.0},
+        **ON_UVLOOP,
     ),
     Attack(
         "largest-pages",
         "64 connections ask for the largest page, again and again",
         pages,
-        {"connections": 63, "seconds": 2.0},
+        {"connections": 63, "seconds": 1.5},
         {"connections": 63, "seconds": 60.0},
+        **ON_UVLOOP,
     ),
     Attack(
         "texts-while-the-disk-is-slow",
         "the same without any rate while each append takes 0.3 s: what waits for it is bounded in bytes",
         into_a_group,
-        {"senders": 16, "seconds": 2.0},
+        {"senders": 16, "seconds": 1.5},
         {"senders": 63, "seconds": 60.0},
         p99_seconds=1.5,
         options=("--db", "{directory}/t.db", *NO_RATES),
