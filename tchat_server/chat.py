@@ -25,12 +25,9 @@ from tchat_server.peer import Peer, ask, refusal_of
 from tchat_server.running import Running
 from tchat_server.server import Server
 from tchat_server.store.event_log import EventLog
-from tchat_server.store.memory import MemoryLog
+from tchat_server.store.memory import MEMORY, MemoryLog
 
-__all__ = ["MEMORY", "Chat"]
-
-MEMORY = ":memory:"
-"""In place of a file: nothing is kept."""
+__all__ = ["Chat"]
 
 _May = TypeVar("_May", bound=MayHandler)
 _OnEvent = TypeVar("_OnEvent", bound=OnEventHandler)
@@ -64,7 +61,8 @@ class Chat:
         grace_seconds: float = 5.0,
         shell: Callable[..., Server] = Server,
     ) -> None:
-        self._log, self._limits, self._name = log, limits, name
+        self.name = name
+        self._log, self._limits = log, limits
         self._presence, self._require_auth = presence, require_auth
         self._grace_seconds, self._shell = grace_seconds, shell
         self._may: list[MayHandler] = []
@@ -114,7 +112,7 @@ class Chat:
         """
         self._check_stopped("it is started once: a chat is shared by all who use it")
         log = self._open()
-        hub = Hub(self._name, self._limits, self._presence, self._require_auth, bool(self._may))
+        hub = Hub(self.name, self._limits, self._presence, self._require_auth, bool(self._may))
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
         self._run = Running(server)
         return self
@@ -184,7 +182,7 @@ class Chat:
         try:
             answer = await ask(insider, request)
         finally:
-            insider.channel.lose(None)
+            insider.channel.lose()
         await insider.channel.gone
         if answer is None:
             run.raise_fault()

@@ -69,7 +69,7 @@ class Peer:
             try:
                 await ask(self._insider, Ping())  # it is answered once the user is online, or never
             except BaseException:
-                self._insider.channel.lose(None)
+                self._insider.channel.lose()
                 raise
         return self
 
@@ -77,7 +77,7 @@ class Peer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._insider is not None:
-            self._insider.channel.lose(None)
+            self._insider.channel.lose()
             await self._insider.channel.gone
 
     async def pump(self, receive: AsyncIterable[str | bytes], send: Callable[[str], Awaitable[object]]) -> None:
@@ -143,7 +143,7 @@ async def _carry(
         if isinstance(error, OSError) or _has_ended(reading):
             error = None  # the client is gone, that is all
     finally:
-        channel.lose(None)
+        channel.lose()
         for task in (reading, writing):
             task.cancel()
         await asyncio.wait([reading, writing], timeout=_LEAVING_SECONDS)

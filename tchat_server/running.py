@@ -16,8 +16,7 @@ __all__ = ["Running"]
 class Running:
     """A server that runs in the task that makes this.
 
-    If the server fails, nobody is served any more, and that task is cancelled, so that it leaves what it does and hears
-    of the fault.
+    If the server fails, that task is cancelled, so that it leaves what it does, ends the server and hears of the fault.
     """
 
     def __init__(self, server: Server) -> None:
@@ -67,7 +66,7 @@ class Running:
     def _fail(self, failed: asyncio.Future[None]) -> None:
         if failed.cancelled() or self.server.is_stopping:
             return
-        for peer in self.server.peers:
-            peer.abort(CloseReason.FAULT)
-        if self._host is not None:
-            self._has_cancelled = self._host.cancel()
+        self._has_cancelled = self._host is not None and self._host.cancel()
+        if not self._has_cancelled:  # whoever started it is not there any more
+            for peer in self.server.peers:
+                peer.abort(CloseReason.FAULT)

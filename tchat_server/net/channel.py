@@ -67,11 +67,11 @@ class Channel(asyncio.Transport):
         """Send what waits, and be gone then."""
         self._end()
         if not self._lines:
-            self.lose(None)
+            self.lose()
 
     def abort(self) -> None:
         """Be gone at once; what waits is lost."""
-        self.lose(None)
+        self.lose()
 
     def pause_reading(self) -> None:
         """Have `readable` wait."""
@@ -107,7 +107,7 @@ class Channel(asyncio.Transport):
             self._is_full = False
             self._protocol.resume_writing()
         if self.ending.done() and not self._lines:
-            self.lose(None)
+            self.lose()
 
     def want(self, mark: bytes) -> asyncio.Future[bytes]:
         """Return what the next line with *mark* in it becomes, instead of being sent."""
@@ -119,20 +119,20 @@ class Channel(asyncio.Transport):
         """Return the lines that wait."""
         return tuple(self._lines)
 
-    def lose(self, error: Exception | None) -> None:
-        """End the connection, as an *error* of whoever carries it did, if one is given."""
+    def lose(self) -> None:
+        """End the connection at once."""
         if not self.is_lost:
             self.is_lost = True
             self._end()
-            asyncio.get_running_loop().call_soon(self._go, error)
+            asyncio.get_running_loop().call_soon(self._go)
 
     def _end(self) -> None:
         self._something.set()
         if not self.ending.done():
             self.ending.set_result(None)
 
-    def _go(self, error: Exception | None) -> None:
-        self._protocol.connection_lost(error)
+    def _go(self) -> None:
+        self._protocol.connection_lost(None)
         self.gone.set_result(None)
 
     def _pick(self, mark: bytes, future: asyncio.Future[bytes], lines: list[bytes]) -> list[bytes]:

@@ -35,7 +35,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "__init__",
     ),
     "tchat_server": (
-        *("clock misuse password ops supervisor", "settings net store", "failures hooks lifetime peer"),
+        *("clock misuse password ops supervisor", "net store", "failures hooks lifetime peer settings"),
         *("errands foreign", "server", "watchdog", "running", "chat", "__init__ cli"),
         "__main__",
     ),
