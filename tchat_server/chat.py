@@ -183,7 +183,7 @@ class Chat:
             answer = await ask(insider, request)
         finally:
             insider.channel.lose()
-        await insider.channel.gone
+        await insider.channel.over()
         if answer is None:
             run.raise_fault()
             raise _last_refusal(insider)

@@ -78,7 +78,7 @@ class Peer:
     ) -> None:
         if self._insider is not None:
             self._insider.channel.lose()
-            await self._insider.channel.gone
+            await self._insider.channel.over()
 
     async def pump(self, receive: AsyncIterable[str | bytes], send: Callable[[str], Awaitable[object]]) -> None:
         """Carry messages both ways until either side ends; call it once, within the block.
@@ -138,7 +138,7 @@ async def _carry(
         if _has_ended(reading):
             await asyncio.wait([writing, channel.gone], return_when=asyncio.FIRST_COMPLETED)
         error = _error_of(reading) or _error_of(writing)
-        if error is not None and not reading.done():
+        if error is not None and not isinstance(error, OSError) and not reading.done():
             await asyncio.wait([reading], timeout=_LEAVING_SECONDS)
         if isinstance(error, OSError) or _has_ended(reading):
             error = None  # the client is gone, that is all

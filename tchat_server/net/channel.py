@@ -109,6 +109,10 @@ class Channel(asyncio.Transport):
         if self.ending.done() and not self._lines:
             self.lose()
 
+    async def over(self) -> None:
+        """Wait until the connection is gone."""
+        await asyncio.wait([self.gone])
+
     def want(self, mark: bytes) -> asyncio.Future[bytes]:
         """Return what the next line with *mark* in it becomes, instead of being sent."""
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
