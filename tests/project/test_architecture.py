@@ -31,7 +31,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "group commands paging rate",
         "effect wire",
         "hub mirror",
-        "dialect",
+        "client dialect",
         "__init__",
     ),
     "tchat_server": (
@@ -68,7 +68,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("clock line refusal retries texts throttle work", "user", "peer", "entry presence", "ledger lookup newcomer"),
         *("identity query quota", "decider login", "router", "hub"),
     ),
-    "libtchat.mirror": ("notice pending view", "members", "mirror"),
+    "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
         *("vocabulary", "probe template", "dialect", "answers canonical detect questions spread"),
         *("asking guards interview reading showing telling", "finding", "client server translate"),
