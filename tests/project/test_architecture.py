@@ -44,8 +44,10 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_client": (
         *(
-            "errors measure port private reading sanitise",
-            "address history introduction language patience",
+            "measure port private reading sanitise",
+            "language",
+            "errors",
+            "address history introduction patience",
             "page_words sentences settings",
             "render",
             "bridge completion learn report",
@@ -77,7 +79,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client.language": ("english french", "choice"),
     "tchat_client.learn": ("program source", "client_lab", "client server_lab", "report", "run"),
     "tchat_client.bridge": ("child pipe", "inside", "serve"),
-    "tchat_client.link": ("answers opening watcher", "outgoing trace", "link"),
+    "tchat_client.link": ("answers opening watcher", "outgoing trace", "connected", "link"),
     "tchat_server.net": (
         *(
             "ending frames gone http linger tls",
@@ -162,7 +164,6 @@ LONG = {
     "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
-    "tchat_client.link.link": "one connection's life and what its owner asks of it: both change the same few fields",
     "tchat_server.server": "the shell: one effect, one function",
 }
 
