@@ -11,9 +11,9 @@ from libtchat import ClientConnection, Error, Heard, Join, NoAnswer, Notice, Sai
 def answer(me: ClientConnection, notice: Notice, group: str) -> bytes:
     match notice:
         case Heard(message=Welcome()):
-            return me.send(Join(sender=None, group=group))
+            return me.send(Join(group=group))
         case Heard(message=Said(sender=who, msg="hello"), mine=False):
-            return me.send(Say(sender=None, group=group, msg=f"hello {who}"))
+            return me.send(Say(group=group, msg=f"hello {who}"))
         case Heard(message=Said(sender=who, msg=text), missed=missed):
             print("missed: " * missed + f"{who}: {text}", flush=True)
         case Heard(message=Error(retry_after=seconds), quiet=True):

@@ -17,9 +17,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "client": "ClientConnection",
     "effect": (
-        "Answer Append Ask CheckPassword Close Effect FindRetry FindUser HashPassword Item Known LoadGroup LoadUser "
-        "Loaded Membership NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups Resend Retried "
-        "Retry SaveUser Send StoredUser"
+        "Answer Append Ask CheckPassword CheckRequest Close Effect FindRetry FindUser HashPassword Item Known "
+        "LoadGroup LoadUser Loaded Membership NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups "
+        "Resend Retried Retry SaveUser Send StoredUser"
     ),
     "group": "Group GroupQuery Standing admit decide evolve fold outsiders say subject",
     "hub.hub": "Hub",

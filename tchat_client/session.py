@@ -77,7 +77,7 @@ class Session(Watcher):
         if isinstance(meaning, Quit):
             return False
         if isinstance(meaning, Me) and (current := self.link.mirror.current_name) is not None:
-            meaning = Say(None, current, f"/me {meaning.text}")
+            meaning = Say(current, f"/me {meaning.text}")
         if isinstance(meaning, LocalAction):
             self.act(meaning)
         elif self.can_send():
@@ -96,7 +96,7 @@ class Session(Watcher):
             password = await self.new_password()
             if password is None:
                 return
-            request = Register(None, password)
+            request = Register(password)
         if self.can_send():
             self.link.send(request)
 

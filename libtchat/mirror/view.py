@@ -57,8 +57,8 @@ class View:
             return None
         if self.has_gap or (self.is_member and self.is_unsure):
             after = self.seq - self.is_unsure  # the event that was the last one shows which log it is
-            return ListStates(None, self.name, after=after, limit=MAX_PAGE_ENTRIES, all=True)
-        return ListMembers(None, self.name, after=self.members_after) if self.is_member and self.wants_members else None
+            return ListStates(self.name, after=after, limit=MAX_PAGE_ENTRIES, all=True)
+        return ListMembers(self.name, after=self.members_after) if self.is_member and self.wants_members else None
 
     def welcomed(self, last: int | None) -> None:
         """Begin a connection as a member; *last* is the group's last event, None if the server did not say."""

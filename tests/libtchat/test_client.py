@@ -55,11 +55,11 @@ def opened(**seqs: int) -> ClientConnection:
 
 def test_a_request_is_one_line_with_an_id_and_the_name() -> None:
     me = opened()
-    data = me.send(Say(sender=None, group="wob", msg="hi"))
+    data = me.send(Say(group="wob", msg="hi"))
     assert data.endswith(b"}\n")
     sent = json.loads(data)
     assert (sent["action"], sent["sender"], sent["id"]) == ("gbroadcast", "alice", "i2")
-    assert json.loads(me.send(Say(sender=None, group="wob", msg="hi", id="mine")))["id"] == "mine"
+    assert json.loads(me.send(Say(group="wob", msg="hi", id="mine")))["id"] == "mine"
 
 
 def test_what_comes_is_heard_and_names_what_it_answers() -> None:
@@ -87,7 +87,7 @@ def test_what_is_missing_is_wanted_once() -> None:
 
 def test_the_next_connection_proves_who_one_is_and_resumes() -> None:
     me = opened(wob=4)
-    me.send(Tell(sender=None, to="bob", msg="lost?", id="mine"))
+    me.send(Tell(to="bob", msg="lost?", id="mine"))
     me.send(Ping(), quiet=True)
     (lost,) = me.closed()
     assert isinstance(lost, NoAnswer)
@@ -125,13 +125,13 @@ def test_a_guest_is_called_what_the_server_says() -> None:
     me = connection(None)
     assert "from" not in json.loads(me.hello())
     me.receive(welcome("i1", name="guest-7"))
-    assert json.loads(me.send(Say(sender=None, group="wob", msg="hi")))["sender"] == "guest-7"
+    assert json.loads(me.send(Say(group="wob", msg="hi")))["sender"] == "guest-7"
 
 
 def test_nothing_is_sent_before_hello_or_after_one_has_quit() -> None:
     me = connection()
     with pytest.raises(RuntimeError, match=r"gbroadcast: there is no connection yet: hello\(\) begins one"):
-        me.send(Say(sender=None, group="wob", msg="hi"))
+        me.send(Say(group="wob", msg="hi"))
     assert me.wanted() == b""
     me.hello()
     me.receive(welcome("i1", wob=4))
@@ -177,6 +177,6 @@ def test_what_was_asked_by_nobody_is_marked() -> None:
     me.send(Ping(id="p"), quiet=True)
     (heard,) = me.receive(line(action="ping", ts=TS, version=1, server="s", id="p"))
     assert heard.quiet
-    me.send(ListStates(sender=None, group="wob", id="s"))
+    me.send(ListStates(group="wob", id="s"))
     (heard,) = me.receive(line(action="states", group="wob", list=[], more=False, id="s"))
     assert not heard.quiet

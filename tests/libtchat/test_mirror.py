@@ -90,7 +90,7 @@ def test_a_live_event_is_shown_once() -> None:
 def test_what_came_above_a_gap_is_held_until_the_gap_is_filled() -> None:
     mirror = member_since(4)
     assert mirror.apply(said(7)) == []
-    assert mirror.wanted() == [ListStates(None, "wob", after=4, limit=1000, all=True)]
+    assert mirror.wanted() == [ListStates("wob", after=4, limit=1000, all=True)]
     notices = answer(mirror, States("wob", (said(5), said(6)), more=False, first=5, last=6))
     assert shown(notices) == [5, 6, 7]
     assert notices[-1] == CaughtUp("wob", 2)
@@ -104,7 +104,7 @@ def test_after_a_reconnect_pages_are_asked_until_nothing_is_missing() -> None:
     assert mirror.apply(said(9)) == []
     first = answer(mirror, States("wob", (said(5), said(6)), more=True, first=5, last=6))
     assert [(n.message.seq, n.missed) for n in first if isinstance(n, Heard)] == [(5, True), (6, True)]
-    assert mirror.wanted() == [ListStates(None, "wob", after=6, limit=1000, all=True)]
+    assert mirror.wanted() == [ListStates("wob", after=6, limit=1000, all=True)]
     second = answer(mirror, States("wob", (said(7), said(8)), more=False, first=7, last=8))
     assert shown(second) == [7, 8, 9]
     assert [n.missed for n in second if isinstance(n, Heard)] == [True, True, False], "the last one came live"
@@ -179,7 +179,7 @@ def test_a_log_that_became_shorter_is_a_new_one() -> None:
     mirror = member_since(9)
     mirror.disconnected()
     mirror.apply(hello({"wob": 3}))
-    assert mirror.wanted() == [ListStates(None, "wob", after=0, limit=1000, all=True)]
+    assert mirror.wanted() == [ListStates("wob", after=0, limit=1000, all=True)]
     assert shown(answer(mirror, States("wob", tuple(map(said, (1, 2, 3))), more=False))) == [1, 2, 3]
     assert shown(mirror.apply(said(4))) == [4]
 
@@ -190,13 +190,13 @@ def test_what_was_being_asked_when_the_connection_went_is_asked_again() -> None:
     mirror.sent(changed(mirror.wanted()[0], id="x"), quiet=True)
     mirror.disconnected()
     mirror.apply(hello({"wob": 8}))
-    assert mirror.wanted() == [ListStates(None, "wob", after=4, limit=1000, all=True)]
+    assert mirror.wanted() == [ListStates("wob", after=4, limit=1000, all=True)]
     assert shown(answer(mirror, States("wob", tuple(map(said, (5, 6, 7, 8))), more=False))) == [5, 6, 7, 8]
 
 
 def test_an_answer_says_which_request_it_answers() -> None:
     mirror = member_since(4)
-    request = Say("alice", "wob", "hi", "r1")
+    request = Say("wob", "hi", sender="alice", id="r1")
     mirror.sent(request)
     event = changed(said(5, "hi", sender="alice"), id="r1")
     assert mirror.apply(event) == [Heard(event, request, mine=True)]
@@ -207,7 +207,7 @@ def test_the_answer_to_a_retry_is_shown_to_who_asked_but_counts_once() -> None:
     mirror = member_since(4)
     event = Invited("alice", "wob", "zoe", 5, ts(5), "r1")
     mirror.apply(event)
-    request = Invite("alice", "wob", "zoe", "r2")
+    request = Invite("wob", "zoe", sender="alice", id="r2")
     mirror.sent(request)
     assert mirror.apply(changed(event, id="r2")) == [Heard(changed(event, id="r2"), request, mine=True)]
     assert mirror.groups[group_key("wob")].seq == 5
@@ -255,7 +255,7 @@ def resumed(seq: int, last: int, time: str = "") -> Mirror:
 
 def test_what_was_missed_while_the_program_was_down_is_fetched() -> None:
     mirror = resumed(4, 6)
-    assert mirror.wanted() == [ListStates(None, "wob", after=4, limit=1000, all=True)]
+    assert mirror.wanted() == [ListStates("wob", after=4, limit=1000, all=True)]
     assert mirror.apply(said(7)) == []
     notices = answer(mirror, States("wob", (said(5), said(6)), more=False))
     assert [(n.message.seq, n.missed) for n in notices if isinstance(n, Heard)] == [(5, True), (6, True), (7, False)]
@@ -277,7 +277,7 @@ def test_who_was_removed_meanwhile_is_told() -> None:
 @pytest.mark.parametrize("last", [4, 6])
 def test_the_log_that_was_known_is_recognised(last: int) -> None:
     mirror = resumed(4, last, ts(4))
-    assert mirror.wanted() == [ListStates(None, "wob", after=3, limit=1000, all=True)]
+    assert mirror.wanted() == [ListStates("wob", after=3, limit=1000, all=True)]
     assert mirror.apply(said(last + 1)) == []
     notices = answer(mirror, States("wob", tuple(map(said, range(4, last + 1))), more=False))
     assert shown(notices) == list(range(5, last + 2))
@@ -289,7 +289,7 @@ def test_a_log_that_was_begun_anew_is_shown_from_its_beginning(last: int) -> Non
     log = tuple(changed(said(seq), ts=ts(10 + seq)) for seq in range(1, last + 1))
     if last >= 4:
         assert answer(mirror, States("wob", log[3:], more=False)) == []
-    assert mirror.wanted() == [ListStates(None, "wob", after=0, limit=1000, all=True)]
+    assert mirror.wanted() == [ListStates("wob", after=0, limit=1000, all=True)]
     assert shown(answer(mirror, States("wob", log, more=False))) == list(range(1, last + 1))
 
 
@@ -318,22 +318,22 @@ def test_the_id_of_somebody_else_is_no_answer() -> None:
 
 def test_a_server_without_ids_answers_in_order() -> None:
     mirror = member_since(4)
-    first, second = Say("alice", "wob", "a", "r1"), Say("alice", "wob", "b", "r2")
-    for request in (first, second, Ping("r3")):
+    first, second = Say("wob", "a", sender="alice", id="r1"), Say("wob", "b", sender="alice", id="r2")
+    for request in (first, second, Ping(id="r3")):
         mirror.sent(request)
     assert mirror.apply(said(5, "x")) == [Heard(said(5, "x"))]
     mine = said(6, "a", sender="alice")
     assert mirror.apply(mine) == [Heard(mine, first, mine=True)]
-    assert mirror.apply(Pong(ts(1), 1, "other"))[0].request == Ping("r3")
+    assert mirror.apply(Pong(ts(1), 1, "other"))[0].request == Ping(id="r3")
     refused = Error("not-member", "gbroadcast")
     assert mirror.apply(refused) == [Heard(refused, second)]
 
 
 def test_requests_in_flight_are_reported_when_the_connection_goes() -> None:
     mirror = member_since(4)
-    request = Say("alice", "wob", "hi", "r1")
+    request = Say("wob", "hi", sender="alice", id="r1")
     mirror.sent(request)
-    mirror.sent(Ping("r2"), quiet=True)
+    mirror.sent(Ping(id="r2"), quiet=True)
     assert mirror.disconnected() == [NoAnswer(request)]
     assert mirror.disconnected() == []
 
@@ -377,7 +377,7 @@ def test_a_server_that_lost_its_log_is_not_taken_for_repeating_itself() -> None:
 def test_creating_a_group_needs_no_question_and_makes_it_current() -> None:
     mirror = Mirror()
     mirror.apply(hello({}))
-    request = Create("alice", "Wob", id="r1")
+    request = Create("Wob", id="r1", sender="alice")
     mirror.sent(request)
     mirror.apply(Created("alice", "Wob", 1, ts(1), "alice", id="r1"))
     assert mirror.current_name == "Wob"
@@ -389,9 +389,9 @@ def test_joining_asks_for_the_members_in_pages() -> None:
     mirror = Mirror()
     mirror.apply(hello({}))
     mirror.apply(Joined("alice", "wob", 9, ts(9)))
-    assert mirror.wanted() == [ListMembers(None, "wob")]
+    assert mirror.wanted() == [ListMembers("wob")]
     answer(mirror, Members("wob", 9, ("alice", "bob"), ("bob",), "bob", (), ("carl",), more=True))
-    assert mirror.wanted() == [ListMembers(None, "wob", after="carl")]
+    assert mirror.wanted() == [ListMembers("wob", after="carl")]
     notices = answer(mirror, Members("wob", 9, ("dan",), ("dan",), "bob", ("eve",), ()))
     assert isinstance(notices[0], Heard)
     assert notices[0].quiet
@@ -409,7 +409,7 @@ def test_pages_of_members_with_an_event_between_are_asked_anew() -> None:
     answer(mirror, Members("wob", 9, ("alice", "bob"), (), "bob", (), (), more=True))
     mirror.apply(said(10))
     answer(mirror, Members("wob", 11, ("dan",), (), "bob", (), ()))
-    assert mirror.wanted() == [ListMembers(None, "wob")]
+    assert mirror.wanted() == [ListMembers("wob")]
 
 
 def test_unread_texts_of_others_are_counted_until_the_group_is_current() -> None:
@@ -451,14 +451,14 @@ def test_being_kicked_ends_the_membership_and_the_current_group() -> None:
 def test_a_broadcast_answers_only_who_sent_it() -> None:
     mirror = Mirror()
     mirror.apply(hello({}))
-    mirror.sent(Broadcast("alice", "hi", "r1"))
+    mirror.sent(Broadcast("hi", sender="alice", id="r1"))
     assert mirror.apply(PublicMessage("bob", "hi", ts(1)))[0].request is None
-    assert mirror.apply(PublicMessage("alice", "hi", ts(1)))[0].request == Broadcast("alice", "hi", "r1")
+    assert mirror.apply(PublicMessage("alice", "hi", ts(1)))[0].request == Broadcast("hi", sender="alice", id="r1")
 
 
 def test_a_request_without_id_cannot_be_told_from_others() -> None:
     with pytest.raises(ValueError, match="id"):
-        Mirror().sent(Hello("alice"))
+        Mirror().sent(Hello(sender="alice"))
 
 
 # -- any history, any cuts
@@ -571,13 +571,13 @@ class World:
 def _requests() -> st.SearchStrategy[GroupRequest]:
     target = st.sampled_from(NAMES)
     return st.one_of(
-        *[st.just(Say(None, "wob", "hi"))] * 4,
-        *[st.just(Join(None, "wob"))] * 3,
-        st.just(Leave(None, "wob")),
-        st.builds(lambda dest: Invite(None, "wob", dest), target),
-        st.builds(lambda dest: Kick(None, "wob", dest), target),
-        st.builds(lambda dest: Ban(None, "wob", dest), target),
-        st.builds(lambda dest: Unban(None, "wob", dest), target),
+        *[st.just(Say("wob", "hi"))] * 4,
+        *[st.just(Join("wob"))] * 3,
+        st.just(Leave("wob")),
+        st.builds(lambda dest: Invite("wob", dest), target),
+        st.builds(lambda dest: Kick("wob", dest), target),
+        st.builds(lambda dest: Ban("wob", dest), target),
+        st.builds(lambda dest: Unban("wob", dest), target),
     )
 
 
@@ -595,7 +595,7 @@ STEPS = st.lists(
 def test_no_history_of_cuts_shows_a_duplicate_or_leaves_a_gap(creator: str, private: bool, steps: list) -> None:
     world = World()
     world.connect()
-    world.happen(creator, Create(None, "wob", private))
+    world.happen(creator, Create("wob", private))
     for step in steps:
         if isinstance(step, tuple):
             actor, request = step
