@@ -31,7 +31,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "group commands paging rate",
         "effect wire",
         "hub mirror",
-        "dialect",
+        "client dialect",
         "__init__",
     ),
     "tchat_server": (
@@ -41,8 +41,10 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_client": (
         *(
-            "errors measure port private reading sanitise",
-            "address history introduction language patience",
+            "measure port private reading sanitise",
+            "language",
+            "errors",
+            "address history introduction patience",
             "page_words sentences settings",
             "render",
             "bridge completion learn report",
@@ -65,7 +67,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("clock line refusal retries texts throttle work", "gate user", "peer", "entry presence"),
         *("ledger lookup newcomer", "identity query quota", "decider login", "router", "hub"),
     ),
-    "libtchat.mirror": ("notice pending view", "members", "mirror"),
+    "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
         *(
             "effect vocabulary",
@@ -79,7 +81,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client.language": ("english french", "choice"),
     "tchat_client.learn": ("program source", "client_lab", "client server_lab", "report", "run"),
     "tchat_client.bridge": ("child pipe", "inside", "serve"),
-    "tchat_client.link": ("answers opening watcher", "outgoing trace", "link"),
+    "tchat_client.link": ("answers opening watcher", "outgoing trace", "connected", "link"),
     "tchat_server.net": (
         *(
             "channel ending frames gone http linger tls",
@@ -166,7 +168,6 @@ MAX_LINES = 300
 LONG = {
     "libtchat.effect": "what hub and shell say to each other belongs under one another's eyes",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
-    "tchat_client.link.link": "one connection's life and what its owner asks of it: both change the same few fields",
 }
 
 
