@@ -38,7 +38,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "clock password ops roster supervisor",
         "settings net store",
         "failures hooks lifetime",
-        "errands foreign",
+        "errands foreign neighbours",
         "server",
         "watchdog",
         "cli",

@@ -9,7 +9,7 @@ from typing import Any
 import model
 from nodes import Connection, World
 
-from libtchat.message.event import EVENTS, Event
+from libtchat.message.event import EVENTS, Event, Invited
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import (
     GroupRequest,
@@ -170,7 +170,7 @@ def _check_group(
     repeated = {
         event.seq  # told once more, or not, to who asked again
         for event in events
-        if (event.action == "invite" and event.dest == user) or (event.sender == user and event.id in again)
+        if (isinstance(event, Invited) and event.dest == user) or (event.sender == user and event.id in again)
     }
     heard = [seq for seq in heard if seq not in repeated]
     due = [n for n, event in enumerate(events, 1) if user in model.told(events[: n - 1], event)]

@@ -428,8 +428,6 @@ class World:
         return self.revision
 
     def _hear(self, machine: Machine, news: Seat | NodeId) -> None:
-        if not hasattr(machine.hub, "seated"):
-            return
         if isinstance(news, Seat):
             machine.hub.seated([news], self.now)
         else:
