@@ -7,20 +7,21 @@ import logging
 import ssl
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from itertools import count
 from types import TracebackType
 
 from attrs import evolve
 
 from libtchat.message.names import group_key
 from libtchat.message.reply import Foreign, Message, Registered
-from libtchat.message.request import Hello, Join, Quit, Register, ReportError, Request
+from libtchat.message.request import Broadcast, Hello, Join, Quit, Register, ReportError, Request, Tell
 from libtchat.mirror import Mirror, Notice
 from tchat_client import arguments
 from tchat_client.address import parse_address
-from tchat_client.errors import LinkError, Misused, NoAnswer, NotOpen, Refused
+from tchat_client.errors import LinkError, Lost, Misused, NoAnswer, NotOpen, Refused
 from tchat_client.inbox import Inbox
 from tchat_client.link import Link, Times
-from tchat_client.patience import patiently
+from tchat_client.patience import MAX_TRIES, patiently
 from tchat_client.requesting import Requesting
 
 __all__ = ["Client"]
@@ -55,6 +56,9 @@ class Client(Requesting):
         token: what `Client.token` was at the end of an earlier run: it proves that one is the same user while the
             server still holds that run's connection.
         tls: True to encrypt and check the server by the certificates of this machine, or a context of your own.
+        retry: what was in flight when the connection went is asked again on the next one, and the server does it once.
+            `NoAnswer` is left for what no connection came for, and for `tell`, `broadcast` and `register`, which a
+            server may do twice.
         times: how long to wait for what, before a connection is tried again too.
         most_waiting: how many notices may wait to be heard before the server is not read from. A program that sends
             and never hears is not held up by it: ten times as many are kept for it, then the oldest are dropped, and
@@ -74,6 +78,7 @@ class Client(Requesting):
         password: str | None = None,
         token: str | None = None,
         tls: bool | ssl.SSLContext = False,
+        retry: bool = False,
         times: Times | None = None,
         most_waiting: int = 1000,
     ) -> None:
@@ -90,6 +95,7 @@ class Client(Requesting):
             follows=True,
         )
         arguments.resume(self.mirror, resume or {})
+        self._retry = retry
         self._running: asyncio.Task[None] | None = None
         self._joining: set[asyncio.Task[None]] = set()
         self._is_closed = self._is_heard = self._was_told = False
@@ -227,10 +233,17 @@ class Client(Requesting):
         return answer
 
     async def _asked(self, request: Request) -> Message | Foreign:
-        if not self._link.is_open or self._is_closed:
-            await self._until_open(request)
-        with self._inbox.awaiting():
-            return await self._link.ask(request)
+        for number in count(1):
+            if not self._link.is_open or self._is_closed:
+                await self._until_open(request)
+            try:
+                with self._inbox.awaiting():
+                    return await self._link.ask(request)
+            except Lost:
+                is_done_once = self._link.is_ours and not isinstance(request, Tell | Broadcast | Register)
+                if not (self._retry and is_done_once) or number == MAX_TRIES:
+                    raise
+        raise AssertionError("count ends never")
 
     async def _until_open(self, request: Request) -> None:
         """Wait until *request* can be sent, as long as for an answer."""

@@ -389,6 +389,29 @@ def test_what_was_in_flight_has_no_answer_and_may_be_asked_again_as_the_same_req
     assert ids[0] == ids[1]
 
 
+def test_what_was_in_flight_is_asked_again_if_that_is_wanted() -> None:
+    """But for what a server might do twice."""
+    asked_for: list[tuple[str, str]] = []
+
+    async def serve(peer: Peer, number: int) -> None:
+        await peer.welcome(wob=4)
+        while (request := await peer.get())["action"] not in ("gbroadcast", "client-send"):
+            pass
+        asked_for.append((request["action"], request["id"]))
+        if len(asked_for) == 3:
+            peer.say(**said(5, "hi", sender="alice", id=request["id"]))
+            await asked(peer, "client-send")
+
+    async def work() -> None:
+        async with fake(serve) as address, Client(address, "alice", retry=True, times=FAST) as chat:
+            assert (await chat.say("wob", "hi")).seq == 5
+            with pytest.raises(Lost):
+                await chat.tell("bob", "hi")
+
+    run(work)
+    assert asked_for == [asked_for[0]] * 3
+
+
 def test_a_request_that_is_answered_twice_is_heard_once() -> None:
     async def serve(peer: Peer, number: int) -> None:
         await peer.welcome(wob=4)

@@ -63,9 +63,9 @@ def test_the_errors_that_are_raised_are_public() -> None:
 
 
 def test_examples_and_readme_import_nothing_of_the_library_that_is_not_public() -> None:
-    texts = [(ROOT / "README.md").read_text("utf-8"), *(it.read_text("utf-8") for it in ROOT.glob("examples/*.py"))]
+    texts = [(ROOT / "README.md").read_text("utf-8"), *(it.read_text("utf-8") for it in ROOT.glob("examples/**/*.py"))]
     assert sum("from libtchat import " in text for text in texts) > 3
-    assert [text for text in texts if re.search(r"(from|import) libtchat\.", text)] == []
+    assert [text for text in texts if re.search(r"(from|import) (libtchat|tchat_client)\.", text)] == []
 
 
 def test_importing_it_imports_nothing_of_it() -> None:
