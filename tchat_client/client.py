@@ -239,7 +239,8 @@ class Client(Requesting):
             try:
                 with self._inbox.awaiting():
                     return await self._link.ask(request)
-            except Lost:
+            except Lost as lost:
+                lost.request = request
                 is_done_once = self._link.is_ours and not isinstance(request, Tell | Broadcast | Register)
                 if not (self._retry and is_done_once) or number == MAX_TRIES:
                     raise
