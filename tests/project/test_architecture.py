@@ -49,9 +49,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
             "render",
             "bridge completion learn report",
             "link",
-            "options script search session",
+            "arguments inbox options requesting script search session",
         ),
-        *("keys lasting reader usage", "piped prompt", "cli", "__main__"),
+        *("client keys lasting reader usage", "piped prompt", "cli", "__main__"),
     ),
     # and inside a room
     "libtchat.message": ("value", "errors event limits request", "names reply"),
