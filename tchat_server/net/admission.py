@@ -16,11 +16,14 @@ from libtchat.rate import Buckets
 from tchat_server.net.ending import CloseReason
 from tchat_server.ops.metrics import Metrics
 
-__all__ = ["Admission", "origin_of"]
+__all__ = ["INSIDE", "Admission", "origin_of"]
 
 logger = logging.getLogger("tchat_server")
 
-_LOOPBACK = ("127.0.0.1", "::1")
+INSIDE = "inside"
+"""The host of a connection that comes from no address."""
+
+_EXEMPT = ("127.0.0.1", "::1", INSIDE)
 
 
 @define
@@ -51,7 +54,7 @@ class Admission:
         origin = origin_of(host)
         for count, limit in (
             (self.size, self.limits.max_peers),
-            (0 if host in _LOOPBACK else self._per_address[origin], self.limits.max_peers_per_address),
+            (0 if host in _EXEMPT else self._per_address[origin], self.limits.max_peers_per_address),
         ):
             if count >= limit:
                 self.metrics.closed[CloseReason.NO_ROOM] += 1
@@ -75,14 +78,15 @@ class Admission:
         Returns:
             The seconds until its address owes nothing.
         """
-        return 0.0 if host in _LOOPBACK else self._bytes.spend(origin_of(host), now, size)
+        return 0.0 if host in _EXEMPT else self._bytes.spend(origin_of(host), now, size)
 
 
 def origin_of(host: str) -> str:
     """Return the address *host* counts as: itself or, in IPv6, the network of 2^64 one line is given."""
-    if ":" not in host:
+    try:
+        address = IPv6Address(host)
+    except ValueError:
         return host
-    address = IPv6Address(host)
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return host if address.is_link_local or address.is_loopback else str(IPv6Address(int(address) >> 64 << 64))

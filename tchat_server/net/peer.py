@@ -64,6 +64,8 @@ class PeerProtocol(Accepted):
         patience: who waits until it has read.
         ending: why it ends, None while it does not.
         turns: when it is read.
+        user: who it is, if the program around the server vouches for that.
+        on_behalf: that program itself asks, on behalf of *user*.
         toll: what it pays for bytes.
         since: when it connected, its unfinished frame began, or it began to close; the event loop's time.
     """
@@ -93,6 +95,8 @@ class PeerProtocol(Accepted):
     turns: Turns
     toll: Toll
     id: PeerId
+    user: str | None = None
+    on_behalf = False
 
     def __init__(self, owner: Owner, host: str, address: str) -> None:
         self._owner, self.host, self.address = owner, host, address
