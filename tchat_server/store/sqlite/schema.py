@@ -50,7 +50,6 @@ CREATE TABLE groups (
     checksum INTEGER NOT NULL            -- of the row, as in every table that has one
 );
 CREATE INDEX groups_by_creator ON groups (creator);
-CREATE INDEX public_groups ON groups (key, name) WHERE private = 0;
 CREATE TABLE entries (                   -- events as they were sent, several of one append in a row
     id INTEGER PRIMARY KEY,
     group_id INTEGER NOT NULL REFERENCES groups (id),
@@ -102,12 +101,38 @@ _LATER = (
     "CREATE INDEX IF NOT EXISTS retries_by_id ON retries (user, id)",
     "CREATE INDEX IF NOT EXISTS standings_by_kind ON standings (user, standing)",
     "DROP INDEX IF EXISTS retries_by_user",
+    "DROP INDEX IF EXISTS public_groups",
     "CREATE INDEX IF NOT EXISTS members_by_group ON standings (group_id) WHERE standing = 'member'",
     """
     CREATE TABLE IF NOT EXISTS guests (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         next INTEGER NOT NULL                -- the number from which on none was given to a guest
     )""",
+    # The public groups that have members, kept by the file itself: many may have none, and are not gone through.
+    """
+    CREATE TABLE IF NOT EXISTS listed (
+        key TEXT PRIMARY KEY,
+        group_id INTEGER NOT NULL REFERENCES groups (id)
+    ) WITHOUT ROWID""",
+    """
+    INSERT INTO listed SELECT key, id FROM
+        (SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'member_came')) CROSS JOIN groups
+        WHERE private = 0 AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')""",
+    """
+    CREATE TRIGGER IF NOT EXISTS member_came AFTER INSERT ON standings WHEN new.standing = 'member' BEGIN
+        INSERT OR IGNORE INTO listed SELECT key, id FROM groups WHERE id = new.group_id AND private = 0;
+    END""",
+    *(
+        f"""
+    CREATE TRIGGER IF NOT EXISTS {name} AFTER {change} ON standings WHEN {row}.standing {kind} BEGIN
+        DELETE FROM listed WHERE key = (SELECT key FROM groups WHERE id = {row}.group_id)
+            AND NOT EXISTS (SELECT 1 FROM standings WHERE group_id = {row}.group_id AND standing = 'member');
+    END"""
+        for name, change, row, kind in (
+            ("member_went", "DELETE", "old", "= 'member'"),
+            ("member_changed", "INSERT", "new", "<> 'member'"),  # a row that is replaced is not deleted for triggers
+        )
+    ),
 )
 
 
