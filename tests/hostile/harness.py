@@ -25,7 +25,7 @@ from live import Client, Server
 __all__ = ["Attack", "Field", "Figures", "Stage", "all_attacks", "run", "start"]
 
 MIB = 1024 * 1024
-QUIET_SECONDS = 0.8
+QUIET_SECONDS = 0.6
 SETTLE_SECONDS = 0.1
 LEAST_SECONDS = 1.0
 WORST_SECONDS = 1.0
@@ -82,7 +82,7 @@ class Field:
 
     Attributes:
         stack: what is closed when the attack is over, or what *prepare* made when all are.
-        notes: what *prepare* leaves for *act*.
+        notes: what *prepare* leaves for *act*, and this for the table: `done`, how often it did what it does.
     """
 
     server: Server
@@ -103,7 +103,10 @@ class Field:
 
 @define
 class Figures:
-    """What one run showed: p99 and worst in seconds, memory in bytes; *faults* is empty if all is well."""
+    """What one run showed: p99 and worst in seconds, memory in bytes; *faults* is empty if all is well.
+
+    *done* is how often the attack did what it does, if it counts.
+    """
 
     name: str
     quiet_p99: float = 0.0
@@ -114,6 +117,7 @@ class Figures:
     rss_before: int = 0
     rss_peak: int = 0
     rss_after: int = 0
+    done: int | None = None
     faults: list[str] = Factory(list)
 
 
@@ -176,6 +180,7 @@ class Stage:
                 figures.rss_peak = _memory(self.server, "VmHWM")
                 figures.rss_after = _memory(self.server, "VmRSS")
             lines = self._said()
+        figures.done = self._field.notes.pop("done", None)
         self._judge_times(figures, attack, lines, begun, ended)
         self._judge_server(figures, attack)
         return figures

@@ -70,7 +70,7 @@ def hello_once(field: Field, number: int) -> None:
         client.line()
 
 
-SIZES = {"seconds": 1.2}, {"seconds": 20.0}
+SIZES = {"seconds": 1.0}, {"seconds": 20.0}
 OPTIONS = ("--rate", "0", "--db", "{directory}/t.db")
 
 ATTACKS = (

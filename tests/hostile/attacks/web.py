@@ -150,7 +150,7 @@ def talk_to_sleepers(field: Field, *, seconds: float) -> None:
         owner.until("gbroadcast")
 
 
-THREADS_QUICK, THREADS_LONG = {"threads": 16, "seconds": 1.2}, {"threads": 48, "seconds": 60.0}
+THREADS_QUICK, THREADS_LONG = {"threads": 16, "seconds": 1.0}, {"threads": 48, "seconds": 60.0}
 FLOODS: tuple[tuple[str, str, Doing], ...] = (
     ("files-without-end", "the page's files, each on a connection of its own, as fast as they come", get_files),
     ("requests-in-bursts", "ten requests in a write, on a connection of its own each time, unread", burst),
@@ -175,7 +175,7 @@ ATTACKS = (
         "tabs-that-sleep",
         "60 members behind WebSocket who never read, while long texts are said to them",
         talk_to_sleepers,
-        {"seconds": 2.0},
+        {"seconds": 1.5},
         {"seconds": 60.0},
         prepare=prepare_sleepers,
         options=("--max-out-bytes", "200000"),
