@@ -51,7 +51,8 @@ function keep(token) {
 }
 
 function refused(error) {
-  store.set("name", "");
+  if (error.code === "name-in-use") store.set("name", "");
+  $("name").value = link.name;
   const code = error.code === "auth-failed" && !$("password").value ? "auth-required" : error.code; // it was the token
   $("refused").textContent =
     code === "name-in-use" ? say("p.in-use", { name: link.name }) : refusal({ ...error, code }, null, link.name);

@@ -246,6 +246,30 @@ def test_a_killed_server_costs_nothing(browser: Browser, tmp_path: Path) -> None
             assert bob.until("gbroadcast")[-1]["msg"] == "while it is away"
 
 
+def test_a_protected_name_comes_back_by_itself_and_a_new_tab_asks_for_the_password(
+    browser: Browser, tmp_path: Path
+) -> None:
+    database = ("--db", str(tmp_path / "tchat.db"))
+    with serving(tmp_path, *database) as before, people(browser, before, "ada") as (person,):
+        person.type("cg;wob")
+        person.type("register;correct horse")
+        person.sees("is protected by your password")
+        before.kill()
+        with serving(tmp_path, *database, "--listen", f"127.0.0.1:{before.port}") as after:
+            expect(person.page.locator("#status")).to_have_text("online", timeout=40_000)
+            person.type("still here")
+            person.sees("still here")
+            after.kill()
+        with serving(tmp_path, *database, "--listen", f"127.0.0.1:{before.port}"):
+            person.page.reload()
+            expect(person.page.locator("#refused")).to_contain_text("the name ada is protected by a password")
+            expect(person.page.locator("#name")).to_have_value("ada")
+            expect(person.page.locator("#password")).to_be_focused()
+            person.page.keyboard.type("correct horse")
+            person.page.keyboard.press("Enter")
+            person.sees("still here")
+
+
 def test_a_tab_that_sleeps_costs_its_buffer_and_comes_back(browser: Browser, tmp_path: Path) -> None:
     with (
         launched(browser.browser_type) as own,  # all its pages are stopped
