@@ -630,6 +630,8 @@ def test_what_is_asked_is_checked_before_it_is_sent(browser: Browser, server: Se
             ("#people h2 button", "dest", bob.name, "'a b' cannot be a user name: 1 to 32 letters"),
         ):
             person.page.click(opens)
+            proposed = person.page.locator("#proposals option").evaluate_all("(all) => all.map((it) => it.value)")
+            assert (bob.name in proposed) == (field == "dest")
             asked = person.page.locator(f"dialog input[name={field}]")
             asked.fill("a b")
             person.page.keyboard.press("Enter")
@@ -714,6 +716,8 @@ def test_a_phone_shows_that_something_came_elsewhere(browser: Browser, server: S
         expect(menu).to_have_class(re.compile("unread"))
         person.opens(bob.name)
         expect(menu).not_to_have_class(re.compile("unread"))
+        bob.ask(action="invite", group=group_of(bob), dest=name)
+        expect(menu).to_have_class(re.compile("unread"))
 
 
 def test_days_are_written_as_the_person_s_region_does(browser: Browser, server: Server) -> None:
