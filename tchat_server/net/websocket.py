@@ -155,7 +155,9 @@ class WebSocketConnection(ServerEnd):
                     return
                 self._count()
                 if len(self._parts) > _MOST_FRAGMENTS:
-                    self._fail(items, _TOO_BIG, f"a message has at most {_MOST_FRAGMENTS} fragments", ErrorCode.TOO_LARGE)
+                    self._fail(
+                        items, _TOO_BIG, f"a message has at most {_MOST_FRAGMENTS} fragments", ErrorCode.TOO_LARGE
+                    )
             case _:
                 self._count()
 
