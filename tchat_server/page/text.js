@@ -56,7 +56,7 @@ export function spoken(text) {
   return found;
 }
 
-const HUES = 10;
+const HUES = 24;
 
 /** What gives an element the colour of a name. */
 function own(name, className = "") {
