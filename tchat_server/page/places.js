@@ -20,7 +20,9 @@ function fill(box, ...children) {
   if (made.innerHTML === box.innerHTML) return;
   const at = [...box.querySelectorAll("button")].indexOf(document.activeElement);
   box.replaceChildren(...made.childNodes);
-  if (at >= 0) (box.querySelectorAll("button")[at] ?? $("text")).focus();
+  if (at < 0) return;
+  const instead = matchMedia("(hover: hover)").matches ? $("text") : null; // elsewhere a keyboard would come up
+  (box.querySelectorAll("button")[at] ?? instead)?.focus();
 }
 
 export function showPlaces({ mirror, listed, chat, invitations }, doing) {
