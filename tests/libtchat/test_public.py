@@ -35,8 +35,8 @@ def stub_names() -> list[str]:
 
 
 def documented() -> list[str]:
-    """Return the names in the second column of the tables of docs/public.md."""
-    cells = re.findall(r"^\| [^|]+ \| (`[^|]+) \|$", DOCUMENT, re.MULTILINE)
+    """Return the names in the second column of the first table of docs/public.md."""
+    cells = re.findall(r"^\| [^|]+ \| (`[^|]+) \|$", DOCUMENT.partition("\n### ")[0], re.MULTILINE)
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
