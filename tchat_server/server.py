@@ -11,15 +11,21 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import assert_never
 
+from attrs import evolve
+
+from libtchat.cluster import Relay
 from libtchat.effect import Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
+from libtchat.hub.node import Node
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.reply import Error, Goodbye, Message
 from libtchat.message.request import Say
+from libtchat.wire.connection import CRLF
 from tchat_server.clock import time_of_day
 from tchat_server.errands import Errands
 from tchat_server.hooks import Hooks
+from tchat_server.neighbours import Neighbours
 from tchat_server.net.admission import INSIDE, Admission, origin_of
 from tchat_server.net.delivery import Delivery
 from tchat_server.net.ending import CloseReason
@@ -30,6 +36,7 @@ from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site
 from tchat_server.net.web import Web
 from tchat_server.ops.metrics import Metrics
+from tchat_server.roster.port import Roster
 from tchat_server.store.event_log import EventLog
 from tchat_server.store.lines import encode_line
 from tchat_server.supervisor import Supervisor
@@ -58,6 +65,7 @@ class Server:
     Args:
         hub: the brain.
         log: where events are kept.
+        roster: who is connected where, if *hub* is one of several nodes.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
         site: what is served to who speaks HTTP, if anything.
         make_peer: makes the end of a connection of this server, its host and its address.
@@ -69,6 +77,7 @@ class Server:
         hub: Hub,
         log: EventLog,
         *,
+        roster: Roster | None = None,
         limits: ServerLimits = DEFAULT_LIMITS,
         trace: Callable[[str, str, bytes], None] | None = None,
         site: Site | None = None,
@@ -90,7 +99,11 @@ class Server:
         self.is_stopping = False
         self._listeners: list[Listener] = []
         self.supervisor = Supervisor()
-        self._errands = Errands(self, log, hooks or Hooks())
+        self._errands = Errands(self, log, hooks or Hooks(), roster)
+        self.neighbours: Neighbours | None = None
+        if roster is not None:
+            assert isinstance(hub, Node), "a hub among several is a node"
+            self.neighbours = Neighbours(self, hub, log, roster)
 
     # --- life ---
 
@@ -170,6 +183,8 @@ class Server:
 
     def received(self, peer: PeerProtocol, items: Sequence[Item], size: int) -> None:
         """Pass what a peer sent, in *size* bytes, to the hub."""
+        if not self._may_go_on():
+            return
         self.metrics.frames_in_total += len(items)
         if self._errands.is_appending:
             self._errands.taken_bytes += size + _REQUEST_BYTES * sum(type(item) is not Say for item in items)
@@ -245,7 +260,12 @@ class Server:
             self.supervisor.fail(error)
             raise
 
+    def _may_go_on(self) -> bool:
+        return self.neighbours is None or self.neighbours.may_go_on()
+
     def _take_turn(self) -> None:
+        if not self._may_go_on():
+            return
         while effects := self.hub.drain():
             self.carry_out(effects)
         self._delivery.flush()
@@ -269,6 +289,9 @@ class Server:
                         peer.guard(peer.outbox.work, self._errands.job(peer, effect))
                 case Ask():
                     self._errands.ask(effect)
+                case Relay():
+                    assert self.neighbours is not None, "nobody is elsewhere"
+                    self.neighbours.relay(evolve(effect, line=encode(effect.message).removesuffix(CRLF)))
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
                         ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT

@@ -28,15 +28,15 @@ CONFORMANCE = "spec/conformance"
 STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat": (
         "guess message sorted_map",
-        "group commands paging rate",
+        "cluster group commands paging rate",
         "effect wire",
         "hub mirror",
         "client dialect",
         "__init__",
     ),
     "tchat_server": (
-        *("clock misuse password ops supervisor", "net store", "failures hooks lifetime peer settings"),
-        *("errands foreign", "server", "watchdog", "running", "chat", "__init__ cli"),
+        *("clock misuse password ops roster supervisor", "net store", "failures hooks lifetime peer settings"),
+        *("errands foreign neighbours", "server", "watchdog", "running", "chat", "__init__ cli"),
         *("__main__ testing",),
     ),
     "tchat_client": (
@@ -49,9 +49,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
             "render",
             "bridge completion learn report",
             "link",
-            "options script search session",
+            "arguments inbox options requesting script search session",
         ),
-        *("keys lasting reader usage", "piped prompt", "cli", "__main__"),
+        *("client keys lasting reader usage", "piped prompt", "cli", "__main__"),
     ),
     # and inside a room
     "libtchat.message": ("value", "errors event limits request", "names reply"),
@@ -64,8 +64,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
-        *("clock line refusal retries texts throttle work", "gate user", "peer", "entry presence"),
-        *("ledger lookup newcomer", "identity query quota", "decider login", "router", "hub"),
+        *("clock line refusal retries texts throttle work", "gate user", "interest peer"),
+        *("entry presence", "ledger lookup newcomer", "identity query quota", "decider login", "revision router"),
+        *("follower hub", "node"),
     ),
     "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
@@ -93,6 +94,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         ),
         *("delivery insider web",),
     ),
+    "tchat_server.roster": ("port",),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
     "tchat_server.testing": ("book", "contract live", "plugin"),
     "tchat_server.testing.contract": ("place", "appending pages users"),
