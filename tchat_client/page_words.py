@@ -227,5 +227,5 @@ def _limits() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    for name, text in files().items():
-        Path(sys.argv[1], name).write_text(text, "utf-8")
+    for _name, _text in files().items():
+        Path(sys.argv[1], _name).write_text(_text, "utf-8")
