@@ -90,7 +90,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("delivery web",),
     ),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
-    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers pages"),
+    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
+    "tchat_server.store.nats": ("record subject url", "connection", "stream"),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
         *("log", "maintenance"),
@@ -135,6 +136,7 @@ OUTSIDE = {
     "tchat_server.failures": {"attrs", "click"},
     "tchat_server.net": {"attrs", "websockets"},
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
+    "tchat_server.store.nats": {"attrs", "nats"},
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},
     "tchat_client.history": {"attrs", "prompt_toolkit"},

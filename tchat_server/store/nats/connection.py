@@ -1,0 +1,198 @@
+"""The connection to the engine: made, kept, and what is wrong with it in one line.
+
+The engine's client is imported when a connection is made: it is the extra `libtchat[cluster]`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import re
+import ssl
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tchat_server.store.event_log import LogRefused
+from tchat_server.store.nats.url import EngineUrl
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+__all__ = ["LOWEST_VERSION", "Connection", "EngineGone", "Refused"]
+
+LOWEST_VERSION = (2, 14, 4)
+_CONNECT_SECONDS = 2
+_RECONNECT_SECONDS = 0.25
+_PING_SECONDS = 2
+_MAX_PINGS_OUT = 2
+
+logger = logging.getLogger("tchat_server")
+
+
+class EngineGone(Exception):
+    """The engine did not answer: whether it did what was asked is not known."""
+
+
+class Refused(Exception):
+    """The engine answered with an error.
+
+    Attributes:
+        code: the engine's own number of it (`err_code`).
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Connection:
+    """A connection that comes back by itself. Make it with `Connection.open`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @classmethod
+    async def open(cls, url: EngineUrl) -> Connection:
+        """Connect to the engine.
+
+        Raises:
+            LogRefused: it can't be used; the message is one line, without a password.
+        """
+        try:
+            import nats.errors
+            from nats.aio.client import Client
+        except ImportError:
+            raise LogRefused("--db nats:// needs the extra `cluster`: pip install 'libtchat[cluster]'") from None
+        options = _options(url)
+        reasons: dict[str, str] = {}
+        for host in url.hosts:
+            probe = Client()
+            try:
+                await probe.connect(f"nats://{host}", allow_reconnect=False, **options)
+            except (OSError, TimeoutError, nats.errors.Error, ssl.SSLError) as error:
+                reasons[host] = _reason(error)
+            else:
+                _check_version(host, probe.connected_server_version)
+            finally:
+                await probe.close()
+        answered = [host for host in url.hosts if host not in reasons]
+        if not answered:
+            raise LogRefused(f"the engine {url} cannot be used: {_joined(reasons)}")
+        for host, reason in reasons.items():
+            logger.warning("engine: %s is not used now: %s", host, reason)
+        random.shuffle(answered)
+        client = Client()
+        await client.connect(
+            [f"nats://{host}" for host in (*answered, *reasons)],
+            dont_randomize=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]
+            disconnected_cb=_tell_gone,
+            reconnected_cb=_tell_back,
+            ping_interval=_PING_SECONDS,
+            max_outstanding_pings=_MAX_PINGS_OUT,
+            **options,
+        )
+        return cls(client)
+
+    @property
+    def client(self) -> Client:
+        """The engine's client."""
+        return self._client
+
+    @property
+    def is_connected(self) -> bool:
+        """There is a connection now."""
+        return bool(self._client.is_connected)
+
+    async def ask(self, subject: str, body: Mapping[str, Any] | None = None, *, seconds: float = 5.0) -> dict[str, Any]:
+        """Ask the engine's own interface, `$JS.API.…`. Raises EngineGone, Refused."""
+        data = b"" if body is None else json.dumps(body).encode()
+        return self._answer(await self.request(f"$JS.API.{subject}", data, seconds=seconds))
+
+    async def publish(self, subject: str, data: bytes, headers: Mapping[str, str], *, seconds: float) -> int:
+        """Publish to the stream; return the record's number there. Raises EngineGone, Refused."""
+        answer = self._answer(await self.request(subject, data, headers=headers, seconds=seconds))
+        return int(answer["seq"])
+
+    async def request(
+        self, subject: str, data: bytes, *, headers: Mapping[str, str] | None = None, seconds: float
+    ) -> Msg:
+        """Send one request and return its answer. Raises EngineGone."""
+        import nats.errors
+
+        try:
+            return await self._client.request(
+                subject, data, timeout=seconds, headers=dict(headers) if headers else None
+            )
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise EngineGone(_reason(error)) from None
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._client.close()
+
+    @staticmethod
+    def _answer(message: Msg) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(message.data)
+        if (error := answer.get("error")) is not None:
+            raise Refused(int(error.get("err_code", 0)), str(error.get("description", "no reason given")))
+        return answer
+
+
+def _options(url: EngineUrl) -> dict[str, Any]:
+    options: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "error_cb": _tell_error, "name": "tchat-server"}
+    if url.user:
+        options |= {"user": url.user, "password": url.password}
+    if url.ca is not None:
+        try:
+            options["tls"] = ssl.create_default_context(cafile=None if url.ca == "system" else url.ca)
+        except (OSError, ssl.SSLError) as error:
+            raise LogRefused(f"--db: ca={url.ca} cannot be used: {error.strerror or 'no certificates'}") from None
+    return options
+
+
+def _check_version(host: str, version: object) -> None:
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", str(version))
+    if found is None or tuple(map(int, found.groups())) < LOWEST_VERSION:
+        lowest = ".".join(map(str, LOWEST_VERSION))
+        raise LogRefused(
+            f"the engine at {host} is NATS {found[0] if found else 'of no known version'}, which may lose what it "
+            f"acknowledged: {lowest} or newer is needed"
+        )
+
+
+def _reason(error: BaseException) -> str:
+    """Say what went wrong in a few words of our own: what the engine says may hold what we sent it."""
+    text = str(error).casefold()
+    if "authorization" in text or "authentication" in text:
+        return "it does not accept this user and password"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or 'no reason given'})"
+    if "tls" in text or "secure" in text:
+        return "it asks for TLS: add ?ca=FILE to --db"
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__
+
+
+def _joined(reasons: Mapping[str, str]) -> str:
+    if len(set(reasons.values())) == 1:
+        return next(iter(reasons.values()))
+    return "; ".join(f"{host}: {reason}" for host, reason in reasons.items())
+
+
+async def _tell_error(error: Exception) -> None:
+    logger.info("engine: %s", _reason(error))
+
+
+async def _tell_gone() -> None:
+    logger.warning("engine: the connection is lost")
+
+
+async def _tell_back() -> None:
+    logger.warning("engine: connected again")

@@ -1,0 +1,158 @@
+"""The chat's stream in the engine: made once, and looked at before it is used.
+
+Its metadata say what all nodes must agree on: the chat's identity, how subjects are cut, and the limits that decide
+what is accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from libtchat.message.limits import ServerLimits
+from libtchat.message.value import frozen
+from tchat_server.store.event_log import LogRefused
+from tchat_server.store.nats.connection import Connection, EngineGone, Refused
+from tchat_server.store.nats.subject import Subjects
+from tchat_server.store.nats.url import DEFAULT_SHARDS, EngineUrl
+
+__all__ = ["Stream", "open_stream"]
+
+_PATIENCE_SECONDS = 20.0
+_PAUSE_SECONDS = 0.25
+_NOT_FOUND, _NAME_IN_USE = 10059, 10058
+_NOT_CLUSTERED, _NO_PEERS = 10074, 10005
+
+_AGREED = (
+    "max_groups_joined",
+    "max_groups_created",
+    "max_members",
+    "max_invited_and_banned",
+    "max_invitations",
+    "retry_seconds",
+    "max_retries",
+)
+"""The limits that decide what is accepted: one node must not accept what the next refuses."""
+
+_FORMAT = "1"
+
+
+@frozen
+class Stream:
+    """A stream that may be used.
+
+    Attributes:
+        identity: drawn when it was made: tells it from another one of the same name.
+        clock_offset: how many seconds the engine's clock is ahead of this machine's.
+    """
+
+    subjects: Subjects
+    identity: str
+    clock_offset: float
+
+
+async def open_stream(connection: Connection, url: EngineUrl, limits: ServerLimits) -> Stream:
+    """Make the stream if there is none, and see that it is as it must be.
+
+    Raises:
+        LogRefused: it is not, or it can't be made. The message is one line.
+    """
+    bare = Subjects(url.name)
+    wanted = _configuration(bare, url.replicas)
+    created = {**wanted, "metadata": _metadata(url, limits)}
+    deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+    while True:  # engine servers that have just been started elect a leader first
+        try:
+            info = await _info_or_new(connection, bare.stream, created)
+            break
+        except EngineGone as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise LogRefused(f"the engine {url} does not serve JetStream: {error}") from None
+        except Refused as error:
+            if error.code != _NO_PEERS or asyncio.get_running_loop().time() > deadline:
+                raise LogRefused(_unmakable(url, error)) from None
+        await asyncio.sleep(_PAUSE_SECONDS)
+    config = info["config"]
+    for key, value in wanted.items():
+        if config.get(key) != value:
+            raise LogRefused(_differing(url, key, config.get(key), value))
+    metadata: Mapping[str, str] = config.get("metadata") or {}
+    _check_agreed(url, metadata, limits)
+    return Stream(Subjects(url.name, int(metadata["tchat.shards"])), metadata["tchat.identity"], 0.0)
+
+
+async def _info_or_new(connection: Connection, stream: str, created: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return await connection.ask(f"STREAM.INFO.{stream}")
+    except Refused as error:
+        if error.code != _NOT_FOUND:
+            raise
+    try:
+        return await connection.ask(f"STREAM.CREATE.{stream}", created)
+    except Refused as error:
+        if error.code != _NAME_IN_USE:  # another node has made it meanwhile
+            raise
+    return await connection.ask(f"STREAM.INFO.{stream}")
+
+
+def _configuration(subjects: Subjects, replicas: int) -> dict[str, Any]:
+    """Return what a stream must be: nothing in it is ever dropped, all that is committed is told."""
+    return {
+        "name": subjects.stream,
+        "subjects": [subjects.all],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",
+        "num_replicas": replicas,
+        "max_age": 0,
+        "max_msgs": -1,
+        "max_bytes": -1,
+        "max_msgs_per_subject": -1,
+        "republish": {"src": subjects.all, "dest": subjects.told},
+        "allow_direct": True,
+        "allow_rollup_hdrs": True,
+        "allow_atomic": True,
+    }
+
+
+def _metadata(url: EngineUrl, limits: ServerLimits) -> dict[str, str]:
+    agreed = {f"tchat.{name}": f"{getattr(limits, name):g}" for name in _AGREED}
+    return {
+        "tchat.format": _FORMAT,
+        "tchat.identity": secrets.token_hex(16),
+        "tchat.shards": str(url.shards or DEFAULT_SHARDS),
+        **agreed,
+    }
+
+
+def _check_agreed(url: EngineUrl, metadata: Mapping[str, str], limits: ServerLimits) -> None:
+    if "tchat.identity" not in metadata or not metadata.get("tchat.shards", "").isdecimal():
+        raise LogRefused(f"{url}: the stream was not made by tchat-server: choose another NAME")
+    if (found := metadata.get("tchat.format")) != _FORMAT:
+        raise LogRefused(f"{url}: the records are of format {found}, this server knows {_FORMAT}: install a newer one")
+    if url.shards is not None and metadata["tchat.shards"] != str(url.shards):
+        raise LogRefused(f"{url} has {metadata['tchat.shards']} shards, not {url.shards}: leave ?shards= away")
+    for name in _AGREED:
+        mine, theirs = f"{getattr(limits, name):g}", metadata.get(f"tchat.{name}")
+        if mine != theirs:
+            option = name.replace("_", "-")
+            raise LogRefused(f"{url} was made with --{option} {theirs}, not {mine}: all nodes must have the same")
+
+
+def _unmakable(url: EngineUrl, error: Refused) -> str:
+    if error.code in (_NOT_CLUSTERED, _NO_PEERS):
+        return (
+            f"{url}: the engine has fewer than {url.replicas} servers to keep each record on: start the others, "
+            "or add ?replicas=1 if one may lose everything"
+        )
+    return f"the engine {url} refuses the stream: {error} ({error.code})"
+
+
+def _differing(url: EngineUrl, key: str, found: object, wanted: object) -> str:
+    if key == "num_replicas":
+        return f"{url} keeps {found} replicas of each record, not {wanted}: say ?replicas={found}, or change the stream"
+    return (
+        f"{url}: the stream exists with other settings, {key} is {found!r} and must be {wanted!r}: choose another NAME"
+    )
