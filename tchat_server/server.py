@@ -11,6 +11,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import assert_never
 
+from attrs import evolve
+
+from libtchat.cluster import Relay
 from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
@@ -19,6 +22,7 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Goodbye, Message
 from libtchat.message.request import Say
+from libtchat.wire.connection import CRLF
 from tchat_server.clock import time_of_day
 from tchat_server.net.admission import Admission, origin_of
 from tchat_server.net.delivery import Delivery
@@ -30,6 +34,7 @@ from tchat_server.net.site import Site
 from tchat_server.net.web import Web
 from tchat_server.net.work import Job
 from tchat_server.ops.metrics import Metrics
+from tchat_server.roster.port import Roster, RosterUnavailable
 from tchat_server.store.answers import Answers
 from tchat_server.store.event_log import EncodedPart, EventLog, LogUnavailable, Ready, encode_part
 from tchat_server.store.lines import Lines, encode_line
@@ -59,6 +64,7 @@ class Server:
     Args:
         hub: the brain.
         log: where events are kept.
+        roster: who is connected where, if *hub* is one of several nodes.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
         site: what is served to who speaks HTTP, if anything.
         make_peer: makes the end of a connection of this server, its host and its address.
@@ -69,6 +75,7 @@ class Server:
         hub: Hub,
         log: EventLog,
         *,
+        roster: Roster | None = None,
         limits: ServerLimits = DEFAULT_LIMITS,
         trace: Callable[[str, str, bytes], None] | None = None,
         site: Site | None = None,
@@ -76,7 +83,7 @@ class Server:
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
         self._clock, self.trace = log.clock, trace
-        self._answers = Answers(log)
+        self._answers, self._roster = Answers(log, roster), roster
         self._make_peer = make_peer
         self.meet: Callable[[PeerProtocol, bytes], None] | None = None
         if site is not None:
@@ -236,6 +243,10 @@ class Server:
                         peer.guard(peer.outbox.work, self._job(peer, effect))
                 case Ask():
                     self._ask(effect)
+                case Relay() if self._roster is not None:
+                    self._roster.relay(evolve(effect, line=encode(effect.message).removesuffix(CRLF)))
+                case Relay():
+                    pass  # nobody is elsewhere
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
                         ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT
@@ -288,7 +299,7 @@ class Server:
     async def _answer_later(self, ask: Ask, found: Awaitable[Answer]) -> None:
         try:
             known = await found
-        except LogUnavailable as error:
+        except (LogUnavailable, RosterUnavailable) as error:
             logger.warning("storage: %s", error)
             known = None
         self._answered(ask, known)

@@ -1,4 +1,4 @@
-"""The questions of the hub, and what answers them: the log, or a slow function."""
+"""The questions of the hub, and what answers them: the log, the roster, or a slow function."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import assert_never
 
+from libtchat.cluster import Clustered, FindSeat, Prove, ReleaseSeat, TakeSeat
 from libtchat.effect import (
     Answer,
     CheckPassword,
@@ -18,22 +19,25 @@ from libtchat.effect import (
     Question,
     SaveUser,
 )
+from libtchat.message.names import UserKey
 from tchat_server.password import Passwords
+from tchat_server.roster.port import Roster
 from tchat_server.store.event_log import EventLog, Ready
 
 __all__ = ["Answers"]
 
 
 class Answers:
-    """Answers the hub's questions from the log, and by deriving hashes."""
+    """Answers the hub's questions from the log and the roster, and by deriving hashes."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, roster: Roster | None = None) -> None:
         self._log = log
+        self._roster = roster
         self._passwords = Passwords()
         self._saves: dict[SaveUser, Awaitable[bool]] = {}
 
     def answer(self, question: Question) -> Awaitable[Answer]:
-        """Answer a question; awaiting it raises LogUnavailable if the storage can't be used now."""
+        """Answer a question; awaiting it raises LogUnavailable or RosterUnavailable if it can't be answered now."""
         match question:
             case LoadGroup(key=group):
                 return self._log.load(group)
@@ -51,6 +55,22 @@ class Answers:
                 return self._passwords.check(password, stored)
             case NumberGuest():
                 return self._log.number_guest()
+            case Prove() | FindSeat() | TakeSeat() | ReleaseSeat():
+                assert self._roster is not None, "a hub that is a node needs a roster"
+                return self._of_roster(self._roster, question)
+            case _:
+                assert_never(question)
+
+    def _of_roster(self, roster: Roster, question: Clustered) -> Awaitable[Answer]:
+        match question:
+            case Prove():
+                return _proof(self._log, roster)
+            case FindSeat(key=user):
+                return roster.find(user)
+            case TakeSeat(seat=seat):
+                return roster.take(seat)
+            case ReleaseSeat(key=user):
+                return _released(roster, user)
             case _:
                 assert_never(question)
 
@@ -71,3 +91,15 @@ class Answers:
         if not isinstance(saved, Ready):
             saved = self._saves[save] = asyncio.ensure_future(saved)
         return saved
+
+
+async def _proof(log: EventLog, roster: Roster) -> bool:
+    """Wait for both at once, so that neither is of before the question."""
+    reached = [asyncio.ensure_future(it.reached()) for it in (log, roster)]
+    await asyncio.gather(*reached)
+    return True
+
+
+async def _released(roster: Roster, user: UserKey) -> bool:
+    await roster.release(user)
+    return True

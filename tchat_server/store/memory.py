@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 
+from libtchat.cluster import Record
 from libtchat.effect import Known, Loaded, Membership, PageKind, Retried, Retry, StoredUser
 from libtchat.group import Group, Standing
 from libtchat.message.event import Created, Event, Said
@@ -133,6 +134,13 @@ class MemoryLog:
         start = 0 if after is None else bisect_right(self._public, after)
         names = (self._logs[self._public[i]].group.name for i in range(start, len(self._public)))
         return Ready(NamePage.cut(names, limit=limit, max_bytes=max_bytes))
+
+    def follow(self, told: Callable[[Sequence[Record]], None]) -> None:
+        """Do nothing: nobody else appends."""
+
+    def reached(self) -> Ready[None]:
+        """Wait for nothing: nobody else appends."""
+        return Ready(None)
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""

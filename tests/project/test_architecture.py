@@ -28,14 +28,14 @@ CONFORMANCE = "spec/conformance"
 STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat": (
         "guess message sorted_map",
-        "group commands paging rate",
+        "cluster group commands paging rate",
         "effect wire",
         "hub mirror",
         "dialect",
         "__init__",
     ),
     "tchat_server": (
-        "clock password ops supervisor",
+        "clock password ops roster supervisor",
         "settings net store",
         "failures foreign lifetime server",
         "watchdog",
@@ -89,6 +89,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         ),
         *("delivery web",),
     ),
+    "tchat_server.roster": ("port",),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": ("record subject url", "connection", "stream"),
