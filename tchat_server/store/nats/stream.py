@@ -7,12 +7,15 @@ what is accepted.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from libtchat.message.limits import ServerLimits
 from libtchat.message.value import frozen
+from tchat_server.clock import time_of_day
 from tchat_server.store.event_log import LogRefused
 from tchat_server.store.nats.connection import Connection, EngineGone, Refused
 from tchat_server.store.nats.subject import Subjects
@@ -22,6 +25,7 @@ __all__ = ["Stream", "open_stream"]
 
 _PATIENCE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.25
+_MAX_CLOCK_SECONDS = 2.0
 _NOT_FOUND, _NAME_IN_USE = 10059, 10058
 _NOT_CLUSTERED, _NO_PEERS = 10074, 10005
 
@@ -37,6 +41,8 @@ _AGREED = (
 """The limits that decide what is accepted: one node must not accept what the next refuses."""
 
 _FORMAT = "1"
+
+logger = logging.getLogger("tchat_server")
 
 
 @frozen
@@ -80,7 +86,17 @@ async def open_stream(connection: Connection, url: EngineUrl, limits: ServerLimi
             raise LogRefused(_differing(url, key, config.get(key), value))
     metadata: Mapping[str, str] = config.get("metadata") or {}
     _check_agreed(url, metadata, limits)
-    return Stream(Subjects(url.name, int(metadata["tchat.shards"])), metadata["tchat.identity"], 0.0)
+    return Stream(
+        Subjects(url.name, int(metadata["tchat.shards"])), metadata["tchat.identity"], _clock_offset(url, info)
+    )
+
+
+def _clock_offset(url: EngineUrl, info: Mapping[str, Any]) -> float:
+    """Tell how far the engine's clock is ahead; warn if that is much: nodes would tell different times."""
+    offset = datetime.fromisoformat(info["ts"][:19] + "+00:00").timestamp() + 0.5 - time_of_day()
+    if abs(offset) > _MAX_CLOCK_SECONDS:
+        logger.warning("the clock of this machine is %.1f seconds off that of the engine %s: set both", -offset, url)
+    return offset
 
 
 async def _info_or_new(connection: Connection, stream: str, created: Mapping[str, Any]) -> dict[str, Any]:
