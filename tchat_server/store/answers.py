@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 from libtchat.cluster import Clustered, FindSeat, Prove, ReleaseSeat, TakeSeat
 from libtchat.effect import (
     Answer,
     CheckPassword,
+    CheckRequest,
     FindRetry,
     FindUser,
     HashPassword,
@@ -28,11 +29,16 @@ __all__ = ["Answers"]
 
 
 class Answers:
-    """Answers the hub's questions from the log and the roster, and by deriving hashes."""
+    """Answers the hub's questions from the log and the roster, by deriving hashes, and by asking the program around.
 
-    def __init__(self, log: EventLog, roster: Roster | None = None) -> None:
-        self._log = log
-        self._roster = roster
+    Args:
+        check: tells whether a request may be decided; it raises nothing.
+    """
+
+    def __init__(
+        self, log: EventLog, check: Callable[[CheckRequest], Awaitable[Answer]], roster: Roster | None = None
+    ) -> None:
+        self._log, self._check, self._roster = log, check, roster
         self._passwords = Passwords()
         self._saves: dict[SaveUser, Awaitable[bool]] = {}
 
@@ -55,6 +61,8 @@ class Answers:
                 return self._passwords.check(password, stored)
             case NumberGuest():
                 return self._log.number_guest()
+            case CheckRequest():
+                return self._check(question)
             case Prove() | FindSeat() | TakeSeat() | ReleaseSeat():
                 assert self._roster is not None, "a hub that is a node needs a roster"
                 return self._of_roster(self._roster, question)

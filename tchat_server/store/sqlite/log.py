@@ -83,7 +83,7 @@ class SqliteLog:
             factory: makes every connection.
             is_cache: what is in the file is elsewhere too; see `cache`.
         Raises:
-            LogRefused: the file is not to be used; the message is one line.
+            LogUnusable: the file is not to be used; the message is one line.
         """
         path = path.resolve()
         lock = open_file(path, durability=durability)
