@@ -12,7 +12,7 @@ from engine import Engine, engine
 from logs import on_loop
 
 from libtchat.message.limits import DEFAULT_LIMITS
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats.connection import Connection, Refused
 from tchat_server.store.nats.stream import open_stream
 from tchat_server.store.nats.url import UrlMalformed, parse_url
@@ -89,9 +89,9 @@ async def test_what_all_nodes_must_agree_on_is_written_into_the_stream(one: Engi
     first = await open_stream(connection, url, DEFAULT_LIMITS)
     assert first.subjects.shards == 8
     assert await open_stream(connection, evolve(url, shards=None), DEFAULT_LIMITS) == first
-    with pytest.raises(LogRefused, match=r"has 8 shards, not 16"):
+    with pytest.raises(LogUnusable, match=r"has 8 shards, not 16"):
         await open_stream(connection, evolve(url, shards=16), DEFAULT_LIMITS)
-    with pytest.raises(LogRefused, match="made with --max-members 10000, not 5"):
+    with pytest.raises(LogUnusable, match="made with --max-members 10000, not 5"):
         await open_stream(connection, url, evolve(DEFAULT_LIMITS, max_members=5))
     await connection.close()
 
@@ -101,13 +101,13 @@ async def test_a_stream_with_other_settings_is_refused(one: Engine) -> None:
     url = parse_url(one.url("foreign"))
     connection = await Connection.open(url)
     await connection.ask("STREAM.CREATE.tchat-foreign", {"name": "tchat-foreign", "subjects": ["foreign"]})
-    with pytest.raises(LogRefused, match="other settings, subjects"):
+    with pytest.raises(LogUnusable, match="other settings, subjects"):
         await open_stream(connection, url, DEFAULT_LIMITS)
     settings = {"subjects": ["tchat.bare.log.>"], "discard": "new", "allow_rollup_hdrs": True, "allow_atomic": True}
     republish = {"src": "tchat.bare.log.>", "dest": "tchat.bare.told.>"}
     bare = {"name": "tchat-bare", **settings, "republish": republish, "allow_direct": True, "num_replicas": 1}
     await connection.ask("STREAM.CREATE.tchat-bare", bare)
-    with pytest.raises(LogRefused, match="not made by tchat-server"):
+    with pytest.raises(LogUnusable, match="not made by tchat-server"):
         await open_stream(connection, evolve(url, name="bare"), DEFAULT_LIMITS)
     with pytest.raises(Refused):
         await connection.ask("STREAM.INFO.nowhere")
@@ -118,10 +118,10 @@ async def test_a_stream_with_other_settings_is_refused(one: Engine) -> None:
 async def test_fewer_than_three_replicas_are_asked_for_by_hand(one: Engine) -> None:
     url = evolve(parse_url(one.url("careful")), replicas=3)
     connection = await Connection.open(url)
-    with pytest.raises(LogRefused, match=r"fewer than 3 servers.*\?replicas=1"):
+    with pytest.raises(LogUnusable, match=r"fewer than 3 servers.*\?replicas=1"):
         await open_stream(connection, url, DEFAULT_LIMITS)
     await open_stream(connection, evolve(url, replicas=1), DEFAULT_LIMITS)
-    with pytest.raises(LogRefused, match="keeps 1 replicas"):
+    with pytest.raises(LogUnusable, match="keeps 1 replicas"):
         await open_stream(connection, url, DEFAULT_LIMITS)
     await connection.close()
 
@@ -135,7 +135,7 @@ async def test_an_engine_that_cannot_be_used_is_told_in_one_line(one: Engine) ->
         "nats://tchat:wrongsecret@127.0.0.1:1/c": "127.0.0.1:1/c cannot be used",
     }
     for text, reason in cases.items():
-        with pytest.raises(LogRefused, match=reason) as told:
+        with pytest.raises(LogUnusable, match=reason) as told:
             await Connection.open(parse_url(text))
         assert "wrongsecret" not in str(told.value)
         assert "\n" not in str(told.value)
@@ -154,5 +154,5 @@ async def test_an_engine_that_may_lose_what_it_acknowledged_is_refused() -> None
     server = await asyncio.start_server(old, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(LogRefused, match=r"NATS 2\.9\.10.*2\.14\.4 or newer"):
+        with pytest.raises(LogUnusable, match=r"NATS 2\.9\.10.*2\.14\.4 or newer"):
             await Connection.open(parse_url(f"nats://127.0.0.1:{port}/chat"))

@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats.url import EngineUrl
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ class Connection:
         """Connect to the engine.
 
         Raises:
-            LogRefused: it can't be used; the message is one line, without a password.
+            LogUnusable: it can't be used; the message is one line, without a password.
         """
         try:
             import nats.errors
             from nats.aio.client import Client
         except ImportError:
-            raise LogRefused("--db nats:// needs the extra `cluster`: pip install 'libtchat[cluster]'") from None
+            raise LogUnusable("--db nats:// needs the extra `cluster`: pip install 'libtchat[cluster]'") from None
         options = _options(url)
         reasons: dict[str, str] = {}
         for host in url.hosts:
@@ -88,7 +88,7 @@ class Connection:
                 await probe.close()
         answered = [host for host in url.hosts if host not in reasons]
         if not answered:
-            raise LogRefused(f"the engine {url} cannot be used: {_joined(reasons)}")
+            raise LogUnusable(f"the engine {url} cannot be used: {_joined(reasons)}")
         for host, reason in reasons.items():
             logger.warning("engine: %s is not used now: %s", host, reason)
         random.shuffle(answered)
@@ -188,7 +188,7 @@ def _options(url: EngineUrl) -> dict[str, Any]:
         try:
             options["tls"] = ssl.create_default_context(cafile=None if url.ca == "system" else url.ca)
         except (OSError, ssl.SSLError) as error:
-            raise LogRefused(f"--db: ca={url.ca} cannot be used: {error.strerror or 'no certificates'}") from None
+            raise LogUnusable(f"--db: ca={url.ca} cannot be used: {error.strerror or 'no certificates'}") from None
     return options
 
 
@@ -196,7 +196,7 @@ def _check_version(host: str, version: object) -> None:
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", str(version))
     if found is None or tuple(map(int, found.groups())) < LOWEST_VERSION:
         lowest = ".".join(map(str, LOWEST_VERSION))
-        raise LogRefused(
+        raise LogUnusable(
             f"the engine at {host} is NATS {found[0] if found else 'of no known version'}, which may lose what it "
             f"acknowledged: {lowest} or newer is needed"
         )

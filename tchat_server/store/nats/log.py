@@ -73,7 +73,7 @@ class NatsLog:
         Args:
             clock: tells how old retries are; by default the engine's.
         Raises:
-            LogRefused: the engine or the file is not to be used; the message is one line.
+            LogUnusable: the engine or the file is not to be used; the message is one line.
         """
         connection = await Connection.open(url)
         try:

@@ -24,7 +24,7 @@ _NOT_LAST = (10071, 10164)
 """The engine's numbers for "another record follows", and "another one may be about to"."""
 
 _ANSWER_SECONDS = 2.0
-_GIVE_UP_SECONDS = 10.0
+GIVE_UP_SECONDS = 10.0
 _FOLLOW_SECONDS = 0.1
 _PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5)
 
@@ -79,7 +79,7 @@ class Publisher:
                     logger.warning("engine: a record is refused: %s (%d)", error, error.code)
                     if not may_be_stored:
                         return None
-            if not may_be_stored and asyncio.get_running_loop().time() > begun + _GIVE_UP_SECONDS:
+            if not may_be_stored and asyncio.get_running_loop().time() > begun + GIVE_UP_SECONDS:
                 return None
             if not fate.is_ours.done():
                 await asyncio.wait([fate.is_ours], timeout=seconds)
@@ -104,7 +104,7 @@ class Publisher:
 
     async def mark(self, subject: str, record: bytes) -> int:
         """Append a record that replaces the last one on *subject*; return its number. Raises EngineGone."""
-        deadline = asyncio.get_running_loop().time() + _GIVE_UP_SECONDS
+        deadline = asyncio.get_running_loop().time() + GIVE_UP_SECONDS
         while True:
             try:
                 return await self._connection.publish(subject, record, {"Nats-Rollup": "sub"}, seconds=_ANSWER_SECONDS)

@@ -16,7 +16,7 @@ from typing import Any
 from libtchat.message.limits import ServerLimits
 from libtchat.message.value import frozen
 from tchat_server.clock import time_of_day
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats.connection import Connection, EngineGone, Refused
 from tchat_server.store.nats.subject import Subjects
 from tchat_server.store.nats.url import DEFAULT_SHARDS, EngineUrl
@@ -63,7 +63,7 @@ async def open_stream(connection: Connection, url: EngineUrl, limits: ServerLimi
     """Make the stream if there is none, and see that it is as it must be.
 
     Raises:
-        LogRefused: it is not, or it can't be made. The message is one line.
+        LogUnusable: it is not, or it can't be made. The message is one line.
     """
     bare = Subjects(url.name)
     wanted = _configuration(bare, url.replicas)
@@ -75,15 +75,15 @@ async def open_stream(connection: Connection, url: EngineUrl, limits: ServerLimi
             break
         except EngineGone as error:
             if asyncio.get_running_loop().time() > deadline:
-                raise LogRefused(f"the engine {url} does not serve JetStream: {error}") from None
+                raise LogUnusable(f"the engine {url} does not serve JetStream: {error}") from None
         except Refused as error:
             if error.code != _NO_PEERS or asyncio.get_running_loop().time() > deadline:
-                raise LogRefused(_unmakable(url, error)) from None
+                raise LogUnusable(_unmakable(url, error)) from None
         await asyncio.sleep(_PAUSE_SECONDS)
     config = info["config"]
     for key, value in wanted.items():
         if config.get(key) != value:
-            raise LogRefused(_differing(url, key, config.get(key), value))
+            raise LogUnusable(_differing(url, key, config.get(key), value))
     metadata: Mapping[str, str] = config.get("metadata") or {}
     _check_agreed(url, metadata, limits)
     return Stream(
@@ -145,16 +145,16 @@ def _metadata(url: EngineUrl, limits: ServerLimits) -> dict[str, str]:
 
 def _check_agreed(url: EngineUrl, metadata: Mapping[str, str], limits: ServerLimits) -> None:
     if "tchat.identity" not in metadata or not metadata.get("tchat.shards", "").isdecimal():
-        raise LogRefused(f"{url}: the stream was not made by tchat-server: choose another NAME")
+        raise LogUnusable(f"{url}: the stream was not made by tchat-server: choose another NAME")
     if (found := metadata.get("tchat.format")) != _FORMAT:
-        raise LogRefused(f"{url}: the records are of format {found}, this server knows {_FORMAT}: install a newer one")
+        raise LogUnusable(f"{url}: the records are of format {found}, this server knows {_FORMAT}: install a newer one")
     if url.shards is not None and metadata["tchat.shards"] != str(url.shards):
-        raise LogRefused(f"{url} has {metadata['tchat.shards']} shards, not {url.shards}: leave ?shards= away")
+        raise LogUnusable(f"{url} has {metadata['tchat.shards']} shards, not {url.shards}: leave ?shards= away")
     for name in _AGREED:
         mine, theirs = f"{getattr(limits, name):g}", metadata.get(f"tchat.{name}")
         if mine != theirs:
             option = name.replace("_", "-")
-            raise LogRefused(f"{url} was made with --{option} {theirs}, not {mine}: all nodes must have the same")
+            raise LogUnusable(f"{url} was made with --{option} {theirs}, not {mine}: all nodes must have the same")
 
 
 def _unmakable(url: EngineUrl, error: Refused) -> str:

@@ -18,7 +18,7 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
 from tchat_server.clock import Clock
-from tchat_server.store.event_log import EncodedPart, LogRefused, LogUnavailable
+from tchat_server.store.event_log import EncodedPart, LogUnavailable, LogUnusable
 from tchat_server.store.sqlite.cache_file import look
 from tchat_server.store.sqlite.inspection import refusals
 from tchat_server.store.sqlite.lock import Lock, lock_path
@@ -154,7 +154,9 @@ class _Begin:
 
     def fail(self) -> None:
         """Report that it can't be written."""
-        self.future.set_exception(LogRefused("the node's own copy cannot be written: choose another file with --cache"))
+        self.future.set_exception(
+            LogUnusable("the node's own copy cannot be written: choose another file with --cache")
+        )
 
 
 class Cache:
@@ -193,7 +195,7 @@ class Cache:
             now: the time by the clock that all nodes share.
             clock: tells how old retries are; by default it goes on from *now*, or from the last one stored.
         Raises:
-            LogRefused: the file is not to be used; the message is one line.
+            LogUnusable: the file is not to be used; the message is one line.
         """
         path = path.resolve()
         with refusals(path):

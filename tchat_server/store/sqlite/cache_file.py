@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.inspection import APPLICATION_ID, BUSY_SECONDS, beside, is_empty
 from tchat_server.store.sqlite.users import last_retry_time
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 def look(path: Path, identity: str) -> float:
-    """See what is at *path*, put it aside if it is damaged; return when its last retry was. Raises LogRefused."""
+    """See what is at *path*, put it aside if it is damaged; return when its last retry was. Raises LogUnusable."""
     if not path.exists() or not path.stat().st_size:
         _put_aside(path)
         return 0.0
@@ -33,7 +33,7 @@ def look(path: Path, identity: str) -> float:
             if application == 0 and is_empty(connection):
                 return 0.0
             if application != APPLICATION_ID:
-                raise LogRefused(f"{path} is another program's database: name another file with --cache")
+                raise LogUnusable(f"{path} is another program's database: name another file with --cache")
             if _is_damaged(path, connection):
                 _put_aside(path)
                 return 0.0
@@ -49,11 +49,11 @@ def _whose(path: Path, identity: str, connection: sqlite3.Connection) -> float:
     ((is_copy,),) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'followed'")
     if not is_copy:
         if connection.execute("SELECT 1 FROM groups UNION ALL SELECT 1 FROM users").fetchone():
-            raise LogRefused(f"{path} is a database of its own, and no node's copy: name another file with --cache")
+            raise LogUnusable(f"{path} is a database of its own, and no node's copy: name another file with --cache")
         return 0.0
     found = connection.execute("SELECT identity FROM followed").fetchone()
     if found is not None and found[0] != identity:
-        raise LogRefused(f"{path} is the copy of another chat: name another file with --cache, or delete it")
+        raise LogUnusable(f"{path} is the copy of another chat: name another file with --cache, or delete it")
     return last_retry_time(connection) or 0.0
 
 
