@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tchat_server.store.nats.connection import Connection, EngineGone
 from tchat_server.store.nats.fetch import Entry, fetch
-from tchat_server.store.nats.subject import Subjects
+from tchat_server.store.nats.subject import Feed
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -38,13 +38,13 @@ class Follower:
     def __init__(
         self,
         connection: Connection,
-        subjects: Subjects,
+        feed: Feed,
         position: int,
         take: Callable[[Sequence[Entry]], None],
         ease: Callable[[], Awaitable[None]],
     ) -> None:
         self.position = position
-        self._connection, self._subjects, self._take, self._ease = connection, subjects, take, ease
+        self._connection, self._feed, self._take, self._ease = connection, feed, take, ease
         self._ahead: dict[int, Entry] = {}
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._is_due = asyncio.Event()
@@ -53,7 +53,7 @@ class Follower:
 
     async def start(self) -> None:
         """Begin to follow. What is in the stream already comes soon: see `passed`."""
-        await self._connection.subscribe(self._subjects.told, self._heard)
+        await self._connection.subscribe(self._feed.told, self._heard)
         self._task = asyncio.get_running_loop().create_task(self._look_for_ever())
 
     def look(self) -> None:
@@ -120,7 +120,7 @@ class Follower:
     async def _fetch(self) -> bool:
         """Fetch some of what is missing; tell whether there is more."""
         start = self.position + 1
-        found, more = await fetch(self._connection, self._subjects.stream, self._subjects.all, start)
+        found, more = await fetch(self._connection, self._feed.stream, self._feed.all, start)
         new = [entry for entry in found if entry.number > self.position]
         if new:  # what has no entry between them was replaced by later ones: nothing of it is missing
             self.fetched += len(new)

@@ -34,12 +34,17 @@ class Fate:
     Attributes:
         nonce: the record's.
         last: its last seq: when it is followed up to there, all of it is.
-        is_ours: the result: True when it follows, False when somebody else's record does.
+        number: the result: its number when it follows, 0 when somebody else's record does.
     """
 
     nonce: str
     last: int
-    is_ours: asyncio.Future[bool]
+    number: asyncio.Future[int]
+
+    def decide(self, number: int) -> None:
+        """Say what became of it."""
+        if not self.number.done():
+            self.number.set_result(number)
 
 
 @define
@@ -71,8 +76,8 @@ class Intake:
     def give_up(self, error: Exception) -> None:
         """Let all that wait fail."""
         for fate in self._fates.values():
-            if not fate.is_ours.done():
-                fate.is_ours.set_exception(error)
+            if not fate.number.done():
+                fate.number.set_exception(error)
         self._fates.clear()
 
     def head(self, subject: str) -> Head:
@@ -85,7 +90,7 @@ class Intake:
         told: list[Record] = []
         heads: dict[str, Head] = {}
         damaged: dict[str, str] = {}
-        fates: list[tuple[Fate, bool]] = []
+        fates: list[tuple[Fate, int]] = []
         for entry in entries:
             if entry.subject in self.damaged:
                 continue
@@ -96,7 +101,7 @@ class Intake:
                 logger.error("storage: %s: %s; what it is of cannot be used any more", entry.subject, reason)
                 damaged[entry.subject] = self.damaged[entry.subject] = reason
                 if (fate := self._fates.pop(entry.subject, None)) is not None:
-                    fates.append((fate, False))
+                    fates.append((fate, 0))
             else:
                 if entry.subject in self.heads:
                     heads[entry.subject] = self.heads[entry.subject]
@@ -104,11 +109,10 @@ class Intake:
         self.cache.put(followed, heads, damaged, entries[-1].number)
         if told and self.told is not None:
             self.told(told)
-        for fate, is_ours in fates:
-            if not fate.is_ours.done():
-                fate.is_ours.set_result(is_ours)
+        for fate, number in fates:
+            fate.decide(number)
 
-    def _take(self, entry: Entry, followed: list[Followed], told: list[Record], fates: list[tuple[Fate, bool]]) -> None:
+    def _take(self, entry: Entry, followed: list[Followed], told: list[Record], fates: list[tuple[Fate, int]]) -> None:
         found = decode_record(entry.data)
         fate = self._fates.get(entry.subject)
         is_ours = fate is not None and fate.nonce == found.nonce
@@ -132,7 +136,7 @@ class Intake:
                 seq = found.next
         self.heads[entry.subject] = Head(seq, entry.number)
         if fate is not None and (not is_ours or seq >= fate.last):
-            fates.append((fate, is_ours))
+            fates.append((fate, entry.number if is_ours else 0))
             self.forget(entry.subject)
 
 

@@ -124,10 +124,10 @@ class NatsLog:
             return await self._newer(part)
         nonce = secrets.token_hex(8)
         records = [encode_record(each) for each in _cut(part, now, nonce)]
-        is_ours = await self.publisher.append(subject, records, nonce, part.events[-1].seq)
-        if is_ours is None or subject in self.intake.damaged:
+        number = await self.publisher.append(subject, records, nonce, part.events[-1].seq)
+        if number is None or subject in self.intake.damaged:
             return ()
-        return None if is_ours else await self._newer(part)
+        return None if number else await self._newer(part)
 
     async def _newer(self, part: EncodedPart) -> tuple[Event, ...]:
         ask = partial(self._cache.log.read, part.key, PageKind.ALL, before=_MAX_SEQ, limit=_MAX_PAGE)
@@ -163,10 +163,10 @@ class NatsLog:
         if self.intake.head(subject).number:
             return False
         record = encode_record(Account(key, name, password_hash, nonce))
-        is_ours = await self.publisher.append(subject, [record], nonce, 1)
-        if is_ours is None:
+        number = await self.publisher.append(subject, [record], nonce, 1)
+        if number is None:
             raise LogUnavailable("the password was not stored")
-        return is_ours
+        return bool(number)
 
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before, on any node; one in a thousand is written for."""
@@ -180,10 +180,10 @@ class NatsLog:
             while (number := next(self._guest_numbers, None)) is None:
                 first, nonce = max(self.intake.head(subject).seq, guest_floor()), secrets.token_hex(8)
                 record = encode_record(Guests(first + _GUESTS_AT_ONCE, nonce))
-                is_ours = await self.publisher.append(subject, [record], nonce, first + _GUESTS_AT_ONCE)
-                if is_ours is None:
+                stored = await self.publisher.append(subject, [record], nonce, first + _GUESTS_AT_ONCE)
+                if stored is None:
                     raise LogUnavailable("no number for a guest was stored")
-                if is_ours:
+                if stored:
                     self._guest_numbers = iter(range(first, first + _GUESTS_AT_ONCE))
         return number
 

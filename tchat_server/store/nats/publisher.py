@@ -10,18 +10,21 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
+from typing import Protocol
 
 from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere, Refused
 from tchat_server.store.nats.follower import Follower
-from tchat_server.store.nats.intake import Fate, Intake
+from tchat_server.store.nats.intake import Fate
+from tchat_server.store.sqlite.cache import Head
 
-__all__ = ["MAX_RECORD_BYTES", "Publisher"]
+__all__ = ["MAX_RECORD_BYTES", "Heads", "Publisher"]
 
 MAX_RECORD_BYTES = 512 * 1024
 
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _NOT_LAST = (10071, 10164)
 """The engine's numbers for "another record follows", and "another one may be about to"."""
+_NOTHING_THERE = "wrong last sequence: 0"
 
 _ANSWER_SECONDS = 2.0
 GIVE_UP_SECONDS = 10.0
@@ -31,6 +34,19 @@ _PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5)
 logger = logging.getLogger("tchat_server")
 
 
+class Heads(Protocol):
+    """Where subjects stand, and who waits to hear what follows."""
+
+    def head(self, subject: str) -> Head:
+        """Return where a subject stands."""
+
+    def expect(self, subject: str, fate: Fate) -> None:
+        """Have *fate* decided by the next record on *subject*."""
+
+    def forget(self, subject: str) -> None:
+        """Expect nothing there any more."""
+
+
 class Publisher:
     """Sends records until their fate is known.
 
@@ -38,67 +54,93 @@ class Publisher:
         appended_total, conflicts_total, resent_total: records of ours that follow; refused; sent once more.
     """
 
-    def __init__(self, connection: Connection, follower: Follower, intake: Intake) -> None:
-        self._connection, self._follower, self._intake = connection, follower, intake
+    def __init__(self, connection: Connection, follower: Follower, heads: Heads) -> None:
+        self._connection, self._follower, self._heads = connection, follower, heads
         self.appended_total = self.conflicts_total = self.resent_total = 0
 
-    async def append(self, subject: str, records: Sequence[bytes], nonce: str, last: int) -> bool | None:
-        """Append *records*, all or none, after the head of *subject*.
+    async def append(
+        self,
+        subject: str,
+        records: Sequence[bytes],
+        nonce: str,
+        last: int = 0,
+        *,
+        after: int | None = None,
+        seconds: float | None = None,
+    ) -> int | None:
+        """Append *records*, all or none.
 
         Args:
             nonce: what tells them from all others.
             last: the seq they end with.
+            after: the number of the record they follow; by default the last one known.
+            seconds: after which they vanish. So may what they are to follow have: then nothing is there.
         Returns:
-            True: they are followed; False: somebody else's are; None: they are not stored, and never will be.
+            The number of the last one, once they are followed; 0 if somebody else's are; None: they are not stored,
+            and never will be.
         """
         fate = Fate(nonce, last, asyncio.get_running_loop().create_future())
-        self._intake.expect(subject, fate)
+        self._heads.expect(subject, fate)
+        if after is None:
+            after = self._heads.head(subject).number
         try:
-            return await self._append(subject, records, self._intake.head(subject).number, fate)
+            number = await self._append(subject, records, after, fate, seconds)
         finally:
-            self._intake.forget(subject)
+            self._heads.forget(subject)
+        self.appended_total += bool(number)
+        self.conflicts_total += number == 0
+        return number
 
-    async def _append(self, subject: str, records: Sequence[bytes], number: int, fate: Fate) -> bool | None:
+    async def _append(
+        self, subject: str, records: Sequence[bytes], after: int, fate: Fate, seconds: float | None
+    ) -> int | None:
         begun = asyncio.get_running_loop().time()
         may_be_stored = False
         pauses = iter(_PAUSES)
-        while not fate.is_ours.done():
-            seconds = next(pauses, _PAUSES[-1])
+        while not fate.number.done():
+            pause = next(pauses, _PAUSES[-1])
             try:
                 if not self._connection.is_connected:
                     raise NobodyThere
-                await self._send(subject, records, number)
+                await self._send(subject, records, after, seconds)
                 may_be_stored = True
-                seconds = _FOLLOW_SECONDS
+                pause = _FOLLOW_SECONDS
             except NobodyThere:
                 pass
             except EngineGone:
                 may_be_stored = True
             except Refused as error:
+                if seconds is not None and after and str(error).endswith(_NOTHING_THERE):
+                    after = 0
+                    continue
                 if error.code not in _NOT_LAST:
                     logger.warning("engine: a record is refused: %s (%d)", error, error.code)
                     if not may_be_stored:
                         return None
             if not may_be_stored and asyncio.get_running_loop().time() > begun + GIVE_UP_SECONDS:
                 return None
-            if not fate.is_ours.done():
-                await asyncio.wait([fate.is_ours], timeout=seconds)
-            if not fate.is_ours.done():
-                self._follower.look()
-                await asyncio.wait([fate.is_ours], timeout=seconds)
-                self.resent_total += not fate.is_ours.done()
-        is_ours = fate.is_ours.result()
-        self.appended_total += is_ours
-        self.conflicts_total += not is_ours
-        return is_ours
+            await self._wait(fate, pause)
+        return fate.number.result()
 
-    async def _send(self, subject: str, records: Sequence[bytes], number: int) -> None:
-        headers = {_EXPECTED: str(number)}
+    async def _wait(self, fate: Fate, seconds: float) -> None:
+        """Wait for what follows; if that is not told soon, look for it."""
+        for _ in range(2):
+            if not fate.number.done():
+                await asyncio.wait([fate.number], timeout=seconds)
+            if fate.number.done():
+                return
+            self._follower.look()
+        self.resent_total += 1
+
+    async def _send(self, subject: str, records: Sequence[bytes], after: int, seconds: float | None) -> None:
+        headers = {_EXPECTED: str(after)}
+        if seconds is not None:
+            headers["Nats-TTL"] = f"{max(1, int(seconds))}s"
         if len(records) > 1:
             headers |= {"Nats-Batch-Id": secrets.token_hex(16), "Nats-Batch-Sequence": "1"}
-            for at, record in enumerate(records[:-1], 1):
+            for at, record in enumerate(records[:-1], 2):
                 await self._connection.send(subject, record, headers=headers)
-                headers = {"Nats-Batch-Id": headers["Nats-Batch-Id"], "Nats-Batch-Sequence": str(at + 1)}
+                headers = {"Nats-Batch-Id": headers["Nats-Batch-Id"], "Nats-Batch-Sequence": str(at)}
             headers["Nats-Batch-Commit"] = "1"
         await self._connection.publish(subject, records[-1], headers, seconds=_ANSWER_SECONDS)
 

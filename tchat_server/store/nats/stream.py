@@ -18,10 +18,10 @@ from libtchat.message.value import frozen
 from tchat_server.clock import time_of_day
 from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats.connection import Connection, EngineGone, Refused
-from tchat_server.store.nats.subject import Subjects
+from tchat_server.store.nats.subject import Feed, RosterSubjects, Subjects
 from tchat_server.store.nats.url import DEFAULT_SHARDS, EngineUrl
 
-__all__ = ["Stream", "open_stream"]
+__all__ = ["Stream", "open_roster_stream", "open_stream"]
 
 _PATIENCE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.25
@@ -60,18 +60,36 @@ class Stream:
 
 
 async def open_stream(connection: Connection, url: EngineUrl, limits: ServerLimits) -> Stream:
-    """Make the stream if there is none, and see that it is as it must be.
+    """Make the chat's stream if there is none, and see that it is as it must be.
 
     Raises:
         LogUnusable: it is not, or it can't be made. The message is one line.
     """
-    bare = Subjects(url.name)
-    wanted = _configuration(bare, url.replicas)
-    created = {**wanted, "metadata": _metadata(url, limits)}
+    wanted = {**_configuration(Subjects(url.name), url.replicas), "max_msgs_per_subject": -1, "allow_atomic": True}
+    info = await _open(connection, url, wanted, _metadata(url, limits))
+    metadata: Mapping[str, str] = info["config"].get("metadata") or {}
+    _check_agreed(url, metadata, limits)
+    return Stream(
+        Subjects(url.name, int(metadata["tchat.shards"])), metadata["tchat.identity"], _clock_offset(url, info)
+    )
+
+
+async def open_roster_stream(connection: Connection, url: EngineUrl) -> RosterSubjects:
+    """Make the stream of who is connected where, as `open_stream` does: of each subject the last record stays."""
+    subjects = RosterSubjects(url.name)
+    wanted = {**_configuration(subjects, url.replicas), "max_msgs_per_subject": 1, "allow_msg_ttl": True}
+    await _open(connection, url, wanted, {})
+    return subjects
+
+
+async def _open(
+    connection: Connection, url: EngineUrl, wanted: Mapping[str, Any], metadata: Mapping[str, str]
+) -> dict[str, Any]:
+    created = {**wanted, "metadata": metadata}
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
     while True:  # engine servers that have just been started elect a leader first
         try:
-            info = await _info_or_new(connection, bare.stream, created)
+            info = await _info_or_new(connection, wanted["name"], created)
             break
         except EngineGone as error:
             if asyncio.get_running_loop().time() > deadline:
@@ -80,20 +98,15 @@ async def open_stream(connection: Connection, url: EngineUrl, limits: ServerLimi
             if error.code != _NO_PEERS or asyncio.get_running_loop().time() > deadline:
                 raise LogUnusable(_unmakable(url, error)) from None
         await asyncio.sleep(_PAUSE_SECONDS)
-    config = info["config"]
     for key, value in wanted.items():
-        if config.get(key) != value:
-            raise LogUnusable(_differing(url, key, config.get(key), value))
-    metadata: Mapping[str, str] = config.get("metadata") or {}
-    _check_agreed(url, metadata, limits)
-    return Stream(
-        Subjects(url.name, int(metadata["tchat.shards"])), metadata["tchat.identity"], _clock_offset(url, info)
-    )
+        if (found := info["config"].get(key)) != value:
+            raise LogUnusable(_differing(url, key, found, value))
+    return info
 
 
 def _clock_offset(url: EngineUrl, info: Mapping[str, Any]) -> float:
     """Tell how far the engine's clock is ahead; warn if that is much: nodes would tell different times."""
-    offset = datetime.fromisoformat(info["ts"][:19] + "+00:00").timestamp() + 0.5 - time_of_day()
+    offset = datetime.fromisoformat(info["ts"]).timestamp() - time_of_day()
     if abs(offset) > _MAX_CLOCK_SECONDS:
         logger.warning("the clock of this machine is %.1f seconds off that of the engine %s: set both", -offset, url)
     return offset
@@ -113,11 +126,11 @@ async def _info_or_new(connection: Connection, stream: str, created: Mapping[str
     return await connection.ask(f"STREAM.INFO.{stream}")
 
 
-def _configuration(subjects: Subjects, replicas: int) -> dict[str, Any]:
+def _configuration(feed: Feed, replicas: int) -> dict[str, Any]:
     """Return what a stream must be: nothing in it is ever dropped, all that is committed is told."""
     return {
-        "name": subjects.stream,
-        "subjects": [subjects.all],
+        "name": feed.stream,
+        "subjects": [feed.all],
         "storage": "file",
         "retention": "limits",
         "discard": "new",
@@ -125,11 +138,9 @@ def _configuration(subjects: Subjects, replicas: int) -> dict[str, Any]:
         "max_age": 0,
         "max_msgs": -1,
         "max_bytes": -1,
-        "max_msgs_per_subject": -1,
-        "republish": {"src": subjects.all, "dest": subjects.told},
+        "republish": {"src": feed.all, "dest": feed.told},
         "allow_direct": True,
         "allow_rollup_hdrs": True,
-        "allow_atomic": True,
     }
 
 
