@@ -95,7 +95,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
-        *("record subject url", "connection", "fetch stream", "follower intake", "publisher", "proof", "log"),
+        *("record subject url", "connection", "fetch stream", "follower intake lease", "publisher seats", "proof"),
+        *("log roster",),
     ),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "cache_file writer"),

@@ -13,7 +13,7 @@ from tchat_server.store.nats.connection import Connection, EngineGone
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-__all__ = ["Entry", "fetch"]
+__all__ = ["Entry", "entry_of", "fetch"]
 
 _BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
@@ -22,11 +22,18 @@ _BATCH_SECONDS = 3.0
 
 @frozen
 class Entry:
-    """A record as it stands in the stream, under its number."""
+    """A record as it stands in the stream, under its number, since *time* by the engine's clock (RFC 3339)."""
 
     number: int
     subject: str
     data: bytes
+    time: str
+
+
+def entry_of(message: Msg) -> Entry:
+    """Return the record that the engine sent."""
+    headers: Mapping[str, str] = message.headers or {}
+    return Entry(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, headers["Nats-Time-Stamp"])
 
 
 async def fetch(connection: Connection, stream: str, subject: str, start: int) -> tuple[list[Entry], bool]:
@@ -51,7 +58,7 @@ async def fetch(connection: Connection, stream: str, subject: str, start: int) -
         elif found and int(headers["Nats-Last-Sequence"]) != found[-1].number:
             done.set_result(True)  # some were lost on the way
         else:
-            found.append(Entry(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data))
+            found.append(entry_of(message))
 
     inbox = connection.new_inbox()
     body = {"seq": start, "batch": _BATCH, "max_bytes": _BATCH_BYTES, "next_by_subj": subject}

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tchat_server.store.nats.connection import Connection, EngineGone
-from tchat_server.store.nats.fetch import Entry, fetch
+from tchat_server.store.nats.fetch import Entry, entry_of, fetch
 from tchat_server.store.nats.subject import Feed
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ class Follower:
                 await self._task
 
     async def _heard(self, message: Msg) -> None:
-        headers: Mapping[str, str] = message.headers or {}
-        entry = Entry(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data)
+        entry = entry_of(message)
         if entry.number <= self.position:
             return
         if entry.number == self.position + 1:

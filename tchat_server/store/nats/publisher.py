@@ -67,6 +67,7 @@ class Publisher:
         *,
         after: int | None = None,
         seconds: float | None = None,
+        may_vanish: bool = False,
     ) -> int | None:
         """Append *records*, all or none.
 
@@ -74,7 +75,8 @@ class Publisher:
             nonce: what tells them from all others.
             last: the seq they end with.
             after: the number of the record they follow; by default the last one known.
-            seconds: after which they vanish. So may what they are to follow have: then nothing is there.
+            seconds: after which they vanish.
+            may_vanish: what they are to follow may have vanished; then they follow nothing.
         Returns:
             The number of the last one, once they are followed; 0 if somebody else's are; None: they are not stored,
             and never will be.
@@ -84,7 +86,7 @@ class Publisher:
         if after is None:
             after = self._heads.head(subject).number
         try:
-            number = await self._append(subject, records, after, fate, seconds)
+            number = await self._append(subject, records, after, fate, seconds, may_vanish)
         finally:
             self._heads.forget(subject)
         self.appended_total += bool(number)
@@ -92,7 +94,7 @@ class Publisher:
         return number
 
     async def _append(
-        self, subject: str, records: Sequence[bytes], after: int, fate: Fate, seconds: float | None
+        self, subject: str, records: Sequence[bytes], after: int, fate: Fate, seconds: float | None, may_vanish: bool
     ) -> int | None:
         begun = asyncio.get_running_loop().time()
         may_be_stored = False
@@ -110,7 +112,7 @@ class Publisher:
             except EngineGone:
                 may_be_stored = True
             except Refused as error:
-                if seconds is not None and after and str(error).endswith(_NOTHING_THERE):
+                if may_vanish and after and str(error).endswith(_NOTHING_THERE):
                     after = 0
                     continue
                 if error.code not in _NOT_LAST:
