@@ -67,8 +67,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
-        *("clock line refusal retries texts throttle work", "gate user", "peer", "entry presence"),
-        *("ledger lookup newcomer", "identity query quota", "decider login", "router", "hub"),
+        *("clock line refusal retries texts throttle work", "gate user", "interest peer"),
+        *("entry presence", "ledger lookup newcomer", "identity query quota", "decider login", "revision router"),
+        *("follower hub", "node"),
     ),
     "libtchat.mirror": ("notice pending view", "members", "mirror"),
     "libtchat.dialect": (
