@@ -20,9 +20,11 @@ import attrs
 import click
 
 from libtchat.hub.hub import Hub
+from libtchat.hub.node import Node
 from libtchat.message.limits import ServerLimits
 from tchat_server.failures import Failed, InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
+from tchat_server.membership import Membership
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
@@ -30,14 +32,26 @@ from tchat_server.ops import descriptor, logs
 from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
 from tchat_server.server import Server
-from tchat_server.settings import MEMORY, Settings, server_options, settings_from
-from tchat_server.store.event_log import EventLog
-from tchat_server.store.memory import MemoryLog
+from tchat_server.settings import Settings, server_options, settings_from
+from tchat_server.storage import ENGINE, Storage, check_database, maintenance_of, open_storage, reopen_storage, shown
 from tchat_server.watchdog import Watchdog
 
 __all__ = ["main"]
 
-_DATABASE = click.argument("db", type=click.Path(dir_okay=False, path_type=Path))
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class _DatabaseType(click.ParamType[Path | str]):
+    """A file, or the URL of a chat in an engine."""
+
+    name = "PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        text = str(value)
+        return text if text.startswith(ENGINE) else Path(_FILE.convert(text, param, ctx))
+
+
+_DATABASE = click.argument("db", type=_DatabaseType())
 
 logger = logging.getLogger("tchat_server")
 
@@ -54,6 +68,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     if ctx.invoked_subcommand is not None:
         return
     settings = settings_from(options)
+    check_database(settings.db, settings.cache)
     outlet = Outlet(sys.stderr.fileno())
     ctx.call_on_close(outlet.close)
     logs.set_up_logging(settings.log_level, settings.log_format, outlet)
@@ -63,28 +78,24 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 
 @cli.command()
 @_DATABASE
-def check(db: Path) -> None:
+def check(db: Path | str) -> None:
     """Verify a database: no gap in any group, and all tables agree with the events."""
-    from tchat_server.store.sqlite import maintenance
-
     with storage_failures():
-        report = maintenance.check(db)
+        report = maintenance_of(db).check(db)
     for fault in report.faults:
         click.echo(fault)
     click.echo(f"{report.groups} groups, {report.events} events, {report.messages} of them messages")
     if report.faults:
-        raise StorageFailed(f"{db}: {len(report.faults)} faults; restore a backup")
+        raise StorageFailed(f"{shown(str(db))}: {len(report.faults)} faults; restore a backup")
 
 
 @cli.command()
 @_DATABASE
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-def backup(db: Path, out: Path) -> None:
+@click.argument("out", type=_FILE)
+def backup(db: Path | str, out: Path) -> None:
     """Copy a database to OUT, also while a server uses it."""
-    from tchat_server.store.sqlite import maintenance
-
     with storage_failures():
-        maintenance.backup(db, out)
+        maintenance_of(db).backup(db, out)
     click.echo(f"{db} is copied to {out}")
 
 
@@ -92,12 +103,10 @@ def backup(db: Path, out: Path) -> None:
 @_DATABASE
 @click.argument("group")
 @click.argument("name")
-def own(db: Path, group: str, name: str) -> None:
+def own(db: Path | str, group: str, name: str) -> None:
     """Give a GROUP whose owner is gone to its member NAME, while no server uses the database."""
-    from tchat_server.store.sqlite import maintenance
-
     with storage_failures():
-        event = maintenance.own(db, group, name)
+        event = maintenance_of(db).own(db, group, name)
     click.echo(f"{name} owns {event.group} (event {event.seq})")
 
 
@@ -124,43 +133,77 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
         LogUnusable: the storage can't be used.
     """
     loop = asyncio.get_running_loop()
-    name = f"tchat-server {version('libtchat')}"
     certificate = _certificate(settings)
-    tls = None if certificate is None else certificate.context
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
-    log = _open_log(settings)
-    hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
-    trace = logs.tracer(outlet) if settings.trace else None
-    server = Server(hub, log, limits=settings.limits, trace=trace, site=_site(settings), make_peer=_make_peer(settings))
-    watchdog = Watchdog(server)
-    loop.set_exception_handler(server.supervisor.handle)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop_or_exit, stop)
     loop.add_signal_handler(signal.SIGHUP, hang_up, certificate, stop, os.isatty(0))
+    storage: Storage | None = await open_storage(settings)
+    while storage is not None:
+        listen = await _serve(settings, outlet, certificate, storage, stop)
+        settings = attrs.evolve(settings, listen=listen[0], tls_listen=listen[1])
+        storage = None if stop.is_set() else await reopen_storage(settings, stop)
+
+
+async def _serve(
+    settings: Settings, outlet: Outlet, certificate: Certificate | None, storage: Storage, stop: asyncio.Event
+) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]:
+    """Serve until *stop*, or until a node must begin anew; return the addresses that were bound, and those of TLS."""
+    loop = asyncio.get_running_loop()
+    name = f"tchat-server {version('libtchat')}"
+    tls = None if certificate is None else certificate.context
+    hub = _hub(name, settings, storage)
+    trace = logs.tracer(outlet) if settings.trace else None
+    server = Server(
+        hub,
+        storage.log,
+        roster=storage.roster,
+        limits=settings.limits,
+        trace=trace,
+        site=_site(settings),
+        make_peer=_make_peer(settings),
+    )
+    watchdog = Watchdog(server)
+    loop.set_exception_handler(server.supervisor.handle)
     admin = None
     try:
         bound = [await _listen(server, host, port, None) for host, port in settings.listen]
-        bound += [await _listen(server, host, port, tls) for host, port in settings.tls_listen]
+        bound_tls = [await _listen(server, host, port, tls) for host, port in settings.tls_listen]
         if settings.admin_listen is not None:
+            probe = Probe(
+                watchdog.is_alive,
+                lambda: server.serves() and storage.is_ready(),
+                lambda: server.measured() + storage.measured(),
+            )
             with bind_failures(*settings.admin_listen):
-                admin = Admin(*settings.admin_listen, Probe(watchdog.is_alive, server.serves, server.measured))
-        _announce(name, bound, settings, admin)
+                admin = Admin(*settings.admin_listen, probe)
+        _announce(name, bound + bound_tls, settings, admin)
     except Failed:
-        await log.close()
+        await storage.close()
         raise
     endings: list[asyncio.Future[Any]] = [loop.create_task(stop.wait()), loop.create_task(watchdog.run())]
+    if isinstance(hub, Node) and storage.roster is not None:
+        endings.append(Membership(server, hub, storage.roster).ended)
     await asyncio.wait([*endings, server.supervisor.failed], return_when=asyncio.FIRST_COMPLETED)
+    is_fenced = len(endings) > 2 and endings[2].done()
     for ending in endings:
         ending.cancel()
     end = end_after(settings.grace, outlet, StorageFailed.exit_code)
-    await server.stop(max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)))
+    await server.stop(0.0 if is_fenced else max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)))
     end.cancel()
     if admin is not None:
         admin.close()
     if server.supervisor.failed.done():
         logger.error("internal error", exc_info=server.supervisor.failed.exception())
         raise InternalFailed("the server failed: its log says where")
+    return tuple(bound), tuple(bound_tls)
+
+
+def _hub(name: str, settings: Settings, storage: Storage) -> Hub:
+    if storage.roster is None:
+        return Hub(name, settings.limits, settings.presence, settings.require_auth)
+    return Node(name, settings.limits, settings.presence, settings.require_auth, node=storage.roster.node)
 
 
 def main() -> None:
@@ -180,15 +223,6 @@ def main() -> None:
 def _site(settings: Settings) -> Site | None:
     hosts = [host for host, _ in (*settings.listen, *settings.tls_listen)]
     return packaged_site(hosts, settings.allow_host, settings.allow_origin) if settings.web else None
-
-
-def _open_log(settings: Settings) -> EventLog:
-    if settings.db == MEMORY:
-        return MemoryLog(limits=settings.limits)
-    from tchat_server.store.sqlite.log import SqliteLog
-
-    path = Path(os.path.expanduser(settings.db))
-    return SqliteLog.open(path, durability=settings.durability, limits=settings.limits)
 
 
 def _fitting(limits: ServerLimits) -> ServerLimits:
@@ -228,7 +262,7 @@ def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin
         except OSError as error:
             raise UsageFailed(f"{settings.port_file} cannot be written: {error.strerror}") from None
     places = ", ".join(f"{host}:{port}" for host, port in bound)
-    click.echo(f"{name} on {places}, data in {settings.db}. Try: tchat --name alice")
+    click.echo(f"{name} on {places}, data in {shown(settings.db)}. Try: tchat --name alice")
     if settings.web:
         click.echo(f"in a browser: {_url(bound[0], is_secure=not settings.listen)}")
     if all(host in ("127.0.0.1", "::1") for host, _ in bound):

@@ -125,6 +125,8 @@ class Server:
         finally:  # also if this is cancelled
             for peer in self.peers:
                 peer.abort(CloseReason.STOP)
+            if self._roster is not None:
+                await self._roster.close()
             await self._errands.close()
             await self.supervisor.end()
 
@@ -251,6 +253,8 @@ class Server:
 
     def carry_out(self, effects: Iterable[Effect], encode: Callable[[Message], bytes] = encode_line) -> None:
         """Carry out effects in order; *encode* makes lines of the messages among them."""
+        if self._roster is not None and not self._roster.check():
+            return
         for effect in self._delivery.send(effects, encode):
             match effect:
                 case Append():

@@ -56,6 +56,12 @@ class Roster(Protocol):
         The lease of this node begins; it is renewed until `close`.
         """
 
+    def check(self) -> bool:
+        """Tell whether this node's lease holds; if not, nothing that its hub decides may be done any more.
+
+        Takes next to no time. It is asked first by whoever was stopped for a while.
+        """
+
     def find(self, key: UserKey) -> Awaitable[Seat]:
         """Find who has a name, as of what any node was acknowledged before; revision 0 if nobody.
 

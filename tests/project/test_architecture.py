@@ -38,9 +38,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "clock password ops roster supervisor",
         "settings net store",
         "failures hooks lifetime",
-        "errands foreign",
+        "errands foreign storage",
         "server",
-        "watchdog",
+        "membership watchdog",
         "cli",
         "__main__",
     ),
@@ -97,7 +97,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
         *("record subject url", "connection", "fetch stream", "follower intake lease", "publisher seats", "proof"),
-        *("log roster",),
+        *("log maintenance roster syncing", "node"),
     ),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "cache_file writer"),
@@ -143,6 +143,7 @@ OUTSIDE = {
     "tchat_server.failures": {"attrs", "click"},
     "tchat_server.net": {"attrs", "websockets"},
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
+    "tchat_server.storage": {"attrs", "platformdirs"},
     "tchat_server.store.nats": {"attrs", "nats"},
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},

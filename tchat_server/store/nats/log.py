@@ -45,11 +45,15 @@ logger = logging.getLogger("tchat_server")
 
 
 class NatsLog:
-    """An EventLog in an engine. Make it with `NatsLog.open`."""
+    """An EventLog in an engine. Make it with `NatsLog.open`.
+
+    Attributes:
+        ahead: how many seconds the engine's clock was ahead of this machine's.
+    """
 
     def __init__(self, connection: Connection, stream: Stream, cache: Cache) -> None:
         self.connection, self._subjects, self._cache = connection, stream.subjects, cache
-        self._clock = cache.log.clock
+        self._clock, self.ahead = cache.log.clock, stream.clock_offset
         self.intake = Intake(stream.subjects, cache, cache.heads, cache.damaged)
         self.follower = Follower(connection, stream.subjects, cache.position, self.intake.take, self._ease)
         self.publisher = Publisher(connection, self.follower, self.intake)
@@ -97,6 +101,11 @@ class NatsLog:
     def clock(self) -> Callable[[], float]:
         """What tells how old retries are; see EventLog."""
         return self._clock
+
+    @property
+    def backlog(self) -> int:
+        """How many records wait to be copied."""
+        return self._cache.backlog
 
     def follow(self, told: Callable[[Sequence[Record]], None]) -> None:
         """Tell what other nodes append; see EventLog."""

@@ -21,7 +21,7 @@ from tchat_server.store.nats.connection import Connection, EngineGone, Refused
 from tchat_server.store.nats.subject import Feed, RosterSubjects, Subjects
 from tchat_server.store.nats.url import DEFAULT_SHARDS, EngineUrl
 
-__all__ = ["Stream", "open_roster_stream", "open_stream"]
+__all__ = ["Stream", "find_stream", "open_roster_stream", "open_stream"]
 
 _PATIENCE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.25
@@ -72,6 +72,19 @@ async def open_stream(connection: Connection, url: EngineUrl, limits: ServerLimi
     return Stream(
         Subjects(url.name, int(metadata["tchat.shards"])), metadata["tchat.identity"], _clock_offset(url, info)
     )
+
+
+async def find_stream(connection: Connection, url: EngineUrl) -> Subjects:
+    """Find how the subjects of a chat that exists are cut. Raises LogUnusable, EngineGone, Refused."""
+    try:
+        info = await connection.ask(f"STREAM.INFO.{Subjects(url.name).stream}")
+    except Refused as error:
+        if error.code != _NOT_FOUND:
+            raise
+        raise LogUnusable(f"there is no chat {url}: tchat-server --db makes it") from None
+    metadata: Mapping[str, str] = info["config"].get("metadata") or {}
+    _check_made_by_us(url, metadata)
+    return Subjects(url.name, int(metadata["tchat.shards"]))
 
 
 async def open_roster_stream(connection: Connection, url: EngineUrl) -> RosterSubjects:
@@ -154,11 +167,15 @@ def _metadata(url: EngineUrl, limits: ServerLimits) -> dict[str, str]:
     }
 
 
-def _check_agreed(url: EngineUrl, metadata: Mapping[str, str], limits: ServerLimits) -> None:
+def _check_made_by_us(url: EngineUrl, metadata: Mapping[str, str]) -> None:
     if "tchat.identity" not in metadata or not metadata.get("tchat.shards", "").isdecimal():
         raise LogUnusable(f"{url}: the stream was not made by tchat-server: choose another NAME")
     if (found := metadata.get("tchat.format")) != _FORMAT:
         raise LogUnusable(f"{url}: the records are of format {found}, this server knows {_FORMAT}: install a newer one")
+
+
+def _check_agreed(url: EngineUrl, metadata: Mapping[str, str], limits: ServerLimits) -> None:
+    _check_made_by_us(url, metadata)
     if url.shards is not None and metadata["tchat.shards"] != str(url.shards):
         raise LogUnusable(f"{url} has {metadata['tchat.shards']} shards, not {url.shards}: leave ?shards= away")
     for name in _AGREED:

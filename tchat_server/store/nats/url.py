@@ -21,6 +21,7 @@ _FORM = "nats://[USER:PASSWORD@]HOST[,HOST...]/NAME"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[\w.-]+))(?::(?P<port>\d{1,5}))?")
 _REPLICAS = ("1", "3", "5")
+_OPTIONS = ("ca", "credentials", "monitor", "replicas", "shards")
 
 
 class UrlMalformed(ValueError):
@@ -36,6 +37,7 @@ class EngineUrl:
         user, password: what the engine asks for; "" if nothing.
         replicas: on how many servers of the engine each record is kept.
         shards: into how many parts subjects are cut; None: as the chat has it, 64 in a new one.
+        monitors: HOST:PORT of the engine's HTTP monitoring, which is asked how it is set.
         ca: certificates (PEM) that the engine's is checked with; "system" for those of the system; None: no TLS.
     """
 
@@ -45,6 +47,7 @@ class EngineUrl:
     password: str = field(default="", repr=False)
     replicas: int = 3
     shards: int | None = None
+    monitors: tuple[str, ...] = ()
     ca: str | None = None
 
     def __str__(self) -> str:
@@ -86,6 +89,7 @@ def parse_url(text: str) -> EngineUrl:
         password,
         int(_one_of(options, "replicas", "3", _REPLICAS)),
         _shards(options.get("shards")),
+        tuple(map(_host, options["monitor"].split(","))) if "monitor" in options else (),
         options.get("ca"),
     )
 
@@ -96,8 +100,8 @@ def _options(query: str) -> dict[str, str]:
     except ValueError:
         raise UrlMalformed("--db: after the ? there must be KEY=VALUE, joined with &") from None
     for key, value in pairs:
-        if key not in ("replicas", "shards", "ca", "credentials"):
-            raise UrlMalformed(f"--db: there is no {key[:20]!r}; there are replicas, shards, ca and credentials")
+        if key not in _OPTIONS:
+            raise UrlMalformed(f"--db: there is no {key[:20]!r}; there are {', '.join(_OPTIONS)}")
         if not value:
             raise UrlMalformed(f"--db: {key}= needs a value")
     if len(dict(pairs)) != len(pairs):
