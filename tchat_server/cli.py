@@ -24,7 +24,6 @@ from libtchat.hub.node import Node
 from libtchat.message.limits import ServerLimits
 from tchat_server.failures import Failed, InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
-from tchat_server.membership import Membership
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
@@ -183,14 +182,14 @@ async def _serve(
         await storage.close()
         raise
     endings: list[asyncio.Future[Any]] = [loop.create_task(stop.wait()), loop.create_task(watchdog.run())]
-    if isinstance(hub, Node) and storage.roster is not None:
-        endings.append(Membership(server, hub, storage.roster).ended)
+    if server.neighbours is not None:
+        endings.append(server.neighbours.over)
     await asyncio.wait([*endings, server.supervisor.failed], return_when=asyncio.FIRST_COMPLETED)
-    is_fenced = len(endings) > 2 and endings[2].done()
+    is_over = server.neighbours is not None and server.neighbours.over.done()
     for ending in endings:
         ending.cancel()
     end = end_after(settings.grace, outlet, StorageFailed.exit_code)
-    await server.stop(0.0 if is_fenced else max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)))
+    await server.stop(0.0 if is_over else max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)))
     end.cancel()
     if admin is not None:
         admin.close()

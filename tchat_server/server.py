@@ -16,6 +16,7 @@ from attrs import evolve
 from libtchat.cluster import Relay
 from libtchat.effect import Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
+from libtchat.hub.node import Node
 from libtchat.message.errors import ErrorCode
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.reply import Error, Goodbye, Message
@@ -24,6 +25,7 @@ from libtchat.wire.connection import CRLF
 from tchat_server.clock import time_of_day
 from tchat_server.errands import Errands
 from tchat_server.hooks import Hooks
+from tchat_server.neighbours import Neighbours
 from tchat_server.net.admission import Admission, origin_of
 from tchat_server.net.delivery import Delivery
 from tchat_server.net.ending import CloseReason
@@ -82,7 +84,6 @@ class Server:
     ) -> None:
         self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
         self._clock, self.trace = log.clock, trace
-        self._roster = roster
         self._make_peer = make_peer
         self.meet: Callable[[PeerProtocol, bytes], None] | None = None
         if site is not None:
@@ -97,6 +98,10 @@ class Server:
         self._listeners: list[Listener] = []
         self.supervisor = Supervisor()
         self._errands = Errands(self, log, hooks or Hooks(), roster)
+        self.neighbours: Neighbours | None = None
+        if roster is not None:
+            assert isinstance(hub, Node), "a hub among several is a node"
+            self.neighbours = Neighbours(self, hub, log, roster)
 
     # --- life ---
 
@@ -125,8 +130,8 @@ class Server:
         finally:  # also if this is cancelled
             for peer in self.peers:
                 peer.abort(CloseReason.STOP)
-            if self._roster is not None:
-                await self._roster.close()
+            if self.neighbours is not None:
+                await self.neighbours.close()
             await self._errands.close()
             await self.supervisor.end()
 
@@ -163,6 +168,8 @@ class Server:
 
     def received(self, peer: PeerProtocol, items: Sequence[Item], size: int) -> None:
         """Pass what a peer sent, in *size* bytes, to the hub."""
+        if not self._may_go_on():
+            return
         self.metrics.frames_in_total += len(items)
         if self._errands.is_appending:
             self._errands.taken_bytes += size + _REQUEST_BYTES * sum(type(item) is not Say for item in items)
@@ -238,7 +245,12 @@ class Server:
             self.supervisor.fail(error)
             raise
 
+    def _may_go_on(self) -> bool:
+        return self.neighbours is None or self.neighbours.may_go_on()
+
     def _take_turn(self) -> None:
+        if not self._may_go_on():
+            return
         while effects := self.hub.drain():
             self.carry_out(effects)
         self._delivery.flush()
@@ -253,8 +265,6 @@ class Server:
 
     def carry_out(self, effects: Iterable[Effect], encode: Callable[[Message], bytes] = encode_line) -> None:
         """Carry out effects in order; *encode* makes lines of the messages among them."""
-        if self._roster is not None and not self._roster.check():
-            return
         for effect in self._delivery.send(effects, encode):
             match effect:
                 case Append():
@@ -264,10 +274,9 @@ class Server:
                         peer.guard(peer.outbox.work, self._errands.job(peer, effect))
                 case Ask():
                     self._errands.ask(effect)
-                case Relay() if self._roster is not None:
-                    self._roster.relay(evolve(effect, line=encode(effect.message).removesuffix(CRLF)))
                 case Relay():
-                    pass  # nobody is elsewhere
+                    assert self.neighbours is not None, "nobody is elsewhere"
+                    self.neighbours.relay(evolve(effect, line=encode(effect.message).removesuffix(CRLF)))
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
                         ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT

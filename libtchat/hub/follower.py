@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from attrs import Factory, define
 
 from libtchat.cluster import Prove, Record
-from libtchat.effect import Answer, Loaded, LoadGroup, Question, Send
+from libtchat.effect import Answer, Close, Loaded, LoadGroup, Question, Send
 from libtchat.group import subject
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Decision, Notice, Query
@@ -24,6 +24,7 @@ from libtchat.hub.revision import Revision
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Event
 from libtchat.message.names import Key, user_key
+from libtchat.message.request import Hello
 
 __all__ = ["Follower"]
 
@@ -122,10 +123,11 @@ class Follower:
         if isinstance(answer, Loaded) and self._ledger.slot(key) is None:
             group = self._decider.take_in(key, answer).durable
             late = 0 if group is None else group.seq
-        if key in self._held and self._ledger.slot(key) is not None:
-            self._tell(key, late)
-        elif key not in self.loads:
-            self._held.pop(key, None)  # the storage can't be read: members fetch what they miss when they hear more
+        if self._ledger.slot(key) is not None:
+            if key in self._held and not self._line.is_out(key):
+                self._tell(key, late)
+        elif key in self._held and key not in self.loads:  # the storage can't be read now
+            self._revision.tell_late(key, self._held.pop(key), tuple(self._interest.users(key)))
         self._prove()
 
     def _tell(self, key: Key, late: int = 0) -> None:
@@ -133,7 +135,7 @@ class Follower:
         records = self._held.pop(key)
         before = [record for record in records if record.events[-1].seq <= late]
         if before:
-            self._revision.tell_late(key, before, self._interest.users(key))
+            self._revision.tell_late(key, before, tuple(self._interest.users(key)))
         self._revision.tell(key, records[len(before) :])
 
     def _prove(self) -> None:
@@ -152,4 +154,8 @@ def _unavailable(entry: AnyEntry) -> AnyEntry:
         return entry
     assert isinstance(entry, Query), "nothing else waits for a proof"
     assert entry.item is not None
-    return Notice((Send((entry.peer.id,), error_for(entry.item, refusal)),))
+    error = Send((entry.peer.id,), error_for(entry.item, refusal))
+    if not isinstance(entry.item, Hello):
+        return Notice((error,))
+    entry.peer.ended = True  # it may find another node, and has no welcome to begin with here
+    return Notice((error, Close(entry.peer.id, refusal.code)))

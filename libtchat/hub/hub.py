@@ -72,6 +72,7 @@ class Hub:
     _newcomers: Newcomers = field(init=False)
     _identity: Identity = field(init=False)
     _login: Login = field(init=False)
+    _lookup: Lookup = field(init=False)
     _decider: Decider = field(init=False)
     _revision: Revision = field(init=False)
     _router: Router = field(init=False)
@@ -86,8 +87,9 @@ class Hub:
         self._login = Login(
             limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity, gate
         )
-        quota, lookup = Quota(limits, ledger), Lookup(limits, clock, presence)
-        self._decider = Decider(limits, clock, line, presence, ledger, newcomers, quota, lookup)
+        quota = Quota(limits, ledger)
+        self._lookup = Lookup(limits, clock, presence)
+        self._decider = Decider(limits, clock, line, presence, ledger, newcomers, quota, self._lookup)
         self._revision = Revision(clock, line, presence, ledger, quota, self._decider)
         self._router = Router(clock, line, presence, self._identity, self._login, self._decider, gate)
         self._replies = Replies(self.server, limits, clock, presence, ledger)

@@ -82,7 +82,8 @@ class Ledger:
 
     def tell(self, part: Part) -> None:
         """Let queries that leave from now on see the events of *part*."""
-        self._slots[part.key].durable = part.after
+        if (slot := self._slots.get(part.key)) is not None:  # what others append is told of any group
+            slot.durable = part.after
 
     def sweep(self) -> None:
         """Drop groups none of whose members is online, once there are many; they are loaded again when asked for."""

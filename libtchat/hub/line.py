@@ -11,7 +11,7 @@ out at a time; all that is put meanwhile waits for the next.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -112,6 +112,22 @@ class Line(Generic[E]):
         """Go through the entries that may have to be decided again: those of a group that are not durable."""
         return (entry for entry in self._entries if entry.key is not None and not entry.durable)
 
+    def revised(self, failed: Container[Key]) -> list[E]:
+        """Return the entries that are decided again when these groups failed.
+
+        What stands before a durable part of its group is not: it was decided before that, and is told before it.
+        """
+        last = {
+            entry.part.key: number
+            for number, entry in enumerate(self._entries)
+            if entry.durable and entry.part is not None and entry.part.key in failed
+        }
+        return [
+            entry
+            for number, entry in enumerate(self._entries)
+            if entry.key is not None and entry.key in failed and not entry.durable and number > last.get(entry.key, -1)
+        ]
+
     def durable(self) -> Iterator[tuple[E, Part]]:
         """Go through the entries whose part is durable and waits for what stands ahead."""
         return ((entry, entry.part) for entry in self._entries if entry.durable and entry.part is not None)
@@ -121,15 +137,16 @@ class Line(Generic[E]):
 
         Args:
             failed: per key the newer events found in the log; () when it can't be written.
-            again: called for each entry of a failed key, in order, with whether its own events were lost; gives the
-                entries that stand there instead. Entries that are durable already are passed over.
+            again: called for each of those that are `revised`, in order, with whether its own events were lost; gives
+                the entries that stand there instead.
         Raises:
             RuntimeError, ValueError: see `check`.
         """
         lost = self._settle(failed)
+        revised = set(map(id, self.revised(failed)))
         entries, self._entries, self._waiting, self._size = self._entries, deque(), {}, 0
         for entry in entries:
-            if entry.key in failed and not entry.durable:
+            if id(entry) in revised:
                 for replacement in again(entry, id(entry) in lost):
                     self.put(replacement)
             else:

@@ -7,7 +7,7 @@ from functools import partial
 
 from attrs import define, field
 
-from libtchat.cluster import NodeId, Record
+from libtchat.cluster import NodeId, Record, Relay, Seat
 from libtchat.effect import Answer, Ask, Effect, PeerId, Question
 from libtchat.hub.follower import Follower
 from libtchat.hub.hub import Hub
@@ -34,7 +34,7 @@ class Node(Hub):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self._line.proves = self._ledger.keeps_empty = True
+        self._line.proves = self._ledger.keeps_empty = self._lookup.at_once = True
         interest = self._decider.interest = self._login.interest = Interest()
         self._follower = follower = Follower(
             self._line,
@@ -58,6 +58,18 @@ class Node(Hub):
         """
         self._clock.now = now
         self._follower.told(records)
+
+    def seated(self, seats: Iterable[Seat], now: float) -> None:
+        """Take what became of names, here or elsewhere: of one name the revisions in order."""
+        self._clock.now = now
+
+    def lost(self, node: NodeId, now: float) -> None:
+        """Take note that another node is gone for good, and with it its connections."""
+        self._clock.now = now
+
+    def relayed(self, relay: Relay, now: float) -> None:
+        """Take a text for connections to this node."""
+        self._clock.now = now
 
     def answered(self, ask: Ask, answer: Answer, now: float) -> None:
         """Take the answer to an `Ask`; see `Hub.answered`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import define
+from attrs import evolve as changed
 
 from libtchat.cluster import Record
 from libtchat.effect import Part, PeerId
@@ -19,7 +20,7 @@ from libtchat.hub.quota import Quota
 from libtchat.hub.user import OnlineUser
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Created, Event, Joined
-from libtchat.message.names import Key, group_key, user_key
+from libtchat.message.names import Key, UserKey, user_key
 
 __all__ = ["Revision"]
 
@@ -64,9 +65,8 @@ class Revision:
 
         self._ledger.rewind(failed, [part for _, part in self._line.durable()])
         slots = {key: self._slot(key) for key in failed}
-        for entry in self._line.revisable():
-            if entry.key in failed:
-                self._undo(entry)
+        for entry in self._line.revised(failed):
+            self._undo(entry)
         self._line.rejected(failed, again)
         for key, records in newer.items():
             if records:
@@ -83,24 +83,26 @@ class Revision:
             ValueError: what is told does not follow what is known.
         """
         if self._line.is_clear(key):
-            for told in self._told(key, records, self._hearing(key)):
+            for told in self._told(key, records, self._hearing(key), {}):
                 self._line.put(told)
         else:
             self._place(key, records, self._hearing(key))
 
-    def tell_late(self, key: Key, records: Sequence[Record], users: Iterable[OnlineUser]) -> None:
-        """Tell events that were in the group already when it was loaded, but that nobody here heard.
+    def tell_late(self, key: Key, records: Sequence[Record], users: Sequence[OnlineUser]) -> None:
+        """Tell events that were in the group already when it was loaded, or of one that can't be loaded.
 
         Who hears them is worked out from what is known of the *users* here who have to do with it.
         """
-        group = self._slot(key).newest
-        assert group is not None, "it was loaded with these events in it"
-        known = _as_known(group, users, records[0].expected)
+        slot = self._ledger.slot(key)
+        group = slot.newest if slot is not None else None
+        known = _as_known(group, records[0], users)
 
         def hear(event: Event) -> Heard | None:
             nonlocal known
             before, known = known, evolve(known, event)
-            return group, self._presence.peers((*known.members, *outsiders(before, event, known)))
+            if group is None:
+                _bring_up_to_date(users, key, event.seq)
+            return group or known, self._presence.peers((*known.members, *outsiders(before, event, known)))
 
         self._place(key, records, hear)
 
@@ -121,7 +123,8 @@ class Revision:
             for entry in mine:
                 self._undo(entry)
             arrivals = next((it.arrivals for it in behind if isinstance(it, Decision | Run | Query)), None)
-            for told in self._told(key, records, hear):
+            gone = {entry.user.key: entry.user for entry in mine if isinstance(entry, Decision | Run)}
+            for told in self._told(key, records, hear, gone):
                 if arrivals is not None:
                     told.audience = self._presence.earlier(told.audience, arrivals)
                 yield told
@@ -133,16 +136,24 @@ class Revision:
 
         self._line.place(key, tell, again)
 
-    def _told(self, key: Key, records: Sequence[Record], hear: Callable[[Event], Heard | None]) -> Iterator[Told]:
+    def _told(
+        self,
+        key: Key,
+        records: Sequence[Record],
+        hear: Callable[[Event], Heard | None],
+        users: Mapping[UserKey, OnlineUser],
+    ) -> Iterator[Told]:
+        """Make the entries of what is told; who asked for it learns so, also one of *users* who may be gone."""
         for record in records:
             for number, (event, digest) in enumerate(zip(record.events, record.digests, strict=True)):
                 if (heard := hear(event)) is None:
                     continue
                 after, audience = heard
                 part = Part(key, event.seq - 1, (event,), after, (digest,))
-                sender = self._presence.user(user_key(event.sender)) if digest or isinstance(event, _COMING) else None
-                if sender is not None:
-                    sender.expect(part, self._clock.now)
+                if digest or isinstance(event, _COMING):
+                    sender = user_key(event.sender)
+                    if (user := self._presence.user(sender) or users.get(sender)) is not None:
+                        user.expect(part, self._clock.now)
                 yield Told(part, audience, record.lines[number] if record.lines else None)
 
     def _undo(self, entry: AnyEntry) -> None:
@@ -170,18 +181,22 @@ def _apart(entry: AnyEntry) -> Iterable[Decision]:
     return (entry,)
 
 
-def _as_known(group: Group, users: Iterable[OnlineUser], seq: int) -> Group | None:
-    """Return what is known of the group as of *seq*: what these users were to it."""
-    if seq == 0:
+def _as_known(group: Group | None, first: Record, users: Sequence[OnlineUser]) -> Group | None:
+    """Return what is known of a group before its events told *first*: what these users were to it."""
+    if first.expected == 0:
         return None
-    members, invited = {}, {}
+    mine = {user.key: (user, user.memberships[first.key]) for user in users}
+    members = {key: user.name for key, (user, it) in mine.items() if it.standing is Standing.MEMBER}
+    invited = {key: it.invitation for key, (_, it) in mine.items() if it.invitation is not None}
+    name, ts = first.events[0].group, first.events[0].ts
+    private = any(it.private for _, it in mine.values()) if group is None else group.private
+    return Group(name, private, first.expected, ts, None, members, invited, {})
+
+
+def _bring_up_to_date(users: Iterable[OnlineUser], key: Key, seq: int) -> None:
     for user in users:
-        membership = user.memberships[group_key(group.name)]
-        if membership.standing is Standing.MEMBER:
-            members[user.key] = user.name
-        elif membership.invitation is not None:
-            invited[user.key] = membership.invitation
-    return Group(group.name, group.private, seq, group.ts, None, members, invited, {})
+        if (membership := user.memberships.get(key)) is not None:
+            user.memberships[key] = changed(membership, seq=seq)
 
 
 def _as_records(key: Key, events: tuple[Event, ...]) -> Sequence[Record]:

@@ -24,6 +24,7 @@ class CloseReason(StrEnum):
     UNREAD = "does not read"
     FAULT = "internal error"
     STOP = "the server stops"
+    FENCED = "the lease of this node is over"
 
 
 @frozen

@@ -42,7 +42,7 @@ class Listener(Protocol):
 class Roster(Protocol):
     """The one seam for who is online, among several nodes. All methods are called on the event loop; none may block it.
 
-    Nothing in it needs to outlive all nodes. What a call raises, it raises when it is awaited. Calls about one name are
+    What a call raises, it raises when it is awaited. Calls about one name are
     carried out in the order they were made.
     """
 
@@ -57,16 +57,15 @@ class Roster(Protocol):
         """
 
     def check(self) -> bool:
-        """Tell whether this node's lease holds; if not, nothing that its hub decides may be done any more.
+        """Tell whether the lease of this node holds, so that what is read may be decided on; if not, say `fenced`.
 
-        Takes next to no time. It is asked first by whoever was stopped for a while.
+        It is asked often, and looks at a clock that also goes on while the process or the machine sleeps.
         """
 
     def find(self, key: UserKey) -> Awaitable[Seat]:
         """Find who has a name, as of what any node was acknowledged before; revision 0 if nobody.
 
-        Nodes whose lease ended are not in it, and a token that is too old is nobody's. Raises RosterUnavailable, also
-        while it can't be known: after the loss of all that was stored, until every node had time to say it again.
+        Nodes whose lease ended are not in it, and a token that is too old is nobody's. Raises RosterUnavailable.
         """
 
     def take(self, seat: Seat) -> Awaitable[int]:

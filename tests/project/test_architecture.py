@@ -31,23 +31,25 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "cluster group commands paging rate",
         "effect wire",
         "hub mirror",
-        "dialect",
+        "client dialect",
         "__init__",
     ),
     "tchat_server": (
         "clock password ops roster supervisor",
         "settings net store",
         "failures hooks lifetime",
-        "errands foreign storage",
+        "errands foreign neighbours storage",
         "server",
-        "membership watchdog",
+        "watchdog",
         "cli",
         "__main__",
     ),
     "tchat_client": (
         *(
-            "errors measure port private reading sanitise",
-            "address history introduction language patience",
+            "measure port private reading sanitise",
+            "language",
+            "errors",
+            "address history introduction patience",
             "page_words sentences settings",
             "render",
             "bridge completion learn report",
@@ -71,16 +73,21 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("entry presence", "ledger lookup newcomer", "identity query quota", "decider login", "revision router"),
         *("follower hub", "node"),
     ),
-    "libtchat.mirror": ("notice pending view", "members", "mirror"),
+    "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
-        *("vocabulary", "probe template", "dialect", "answers canonical detect questions spread"),
-        *("asking guards interview reading showing telling", "finding", "client server translate"),
+        *(
+            "effect vocabulary",
+            "probe template",
+            "dialect generalise waiting",
+            "answers canonical detect questions spread",
+        ),
+        *("asking completion guards interview reading showing telling", "finding", "client server translate"),
     ),
     "tchat_client.cli": ("typed wiring", "root", "dialects scripts session", "run"),
     "tchat_client.language": ("english french", "choice"),
     "tchat_client.learn": ("program source", "client_lab", "client server_lab", "report", "run"),
     "tchat_client.bridge": ("child pipe", "inside", "serve"),
-    "tchat_client.link": ("answers opening watcher", "outgoing trace", "link"),
+    "tchat_client.link": ("answers opening watcher", "outgoing trace", "connected", "link"),
     "tchat_server.net": (
         *(
             "ending frames gone http linger tls",
@@ -172,11 +179,8 @@ CATCHES_ANYTHING = {
 
 MAX_LINES = 300
 LONG = {
-    "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
-    "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.effect": "what hub and shell say to each other belongs under one another's eyes",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
-    "tchat_client.link.link": "one connection's life and what its owner asks of it: both change the same few fields",
 }
 
 
