@@ -7,7 +7,6 @@ import gc
 import logging
 import os
 import signal
-import ssl
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -19,11 +18,11 @@ from typing import Any
 import attrs
 import click
 
-from libtchat.hub.hub import Hub
-from libtchat.hub.node import Node
 from libtchat.message.limits import ServerLimits
-from tchat_server.failures import Failed, InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
+from tchat_server.chat import Chat
+from tchat_server.failures import InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
+from tchat_server.misuse import ChatFailed
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
@@ -33,7 +32,6 @@ from tchat_server.ops.outlet import Outlet
 from tchat_server.server import Server
 from tchat_server.settings import Settings, server_options, settings_from
 from tchat_server.storage import ENGINE, Storage, check_database, maintenance_of, open_storage, reopen_storage, shown
-from tchat_server.watchdog import Watchdog
 
 __all__ = ["main"]
 
@@ -109,18 +107,6 @@ def own(db: Path | str, group: str, name: str) -> None:
     click.echo(f"{name} owns {event.group} (event {event.seq})")
 
 
-def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]:
-    if settings.dialects is None:
-        return PeerProtocol
-    from libtchat.dialect.dialect import DialectError
-    from tchat_server.foreign import ForeignPeer, read_dialects
-
-    try:
-        return partial(ForeignPeer, read_dialects(settings.dialects))
-    except (DialectError, OSError) as error:
-        raise click.UsageError(str(error)) from None
-
-
 async def serve(settings: Settings, outlet: Outlet) -> None:
     """Serve until SIGINT or SIGTERM, or until the terminal one was started on is closed.
 
@@ -131,78 +117,62 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
         Failed: an address can't be bound, a TLS file is no good, or the port file can't be written.
         LogUnusable: the storage can't be used.
     """
-    loop = asyncio.get_running_loop()
     certificate = _certificate(settings)
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop_or_exit, stop)
     loop.add_signal_handler(signal.SIGHUP, hang_up, certificate, stop, os.isatty(0))
     storage: Storage | None = await open_storage(settings)
     while storage is not None:
-        listen = await _serve(settings, outlet, certificate, storage, stop)
-        settings = attrs.evolve(settings, listen=listen[0], tls_listen=listen[1])
+        bound = await _serve(settings, outlet, certificate, storage, stop)
+        listen, tls_listen = bound[: len(settings.listen)], bound[len(settings.listen) :]
+        settings = attrs.evolve(settings, listen=tuple(listen), tls_listen=tuple(tls_listen))
         storage = None if stop.is_set() else await reopen_storage(settings, stop)
 
 
 async def _serve(
     settings: Settings, outlet: Outlet, certificate: Certificate | None, storage: Storage, stop: asyncio.Event
-) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]:
-    """Serve until *stop*, or until a node must begin anew; return the addresses that were bound, and those of TLS."""
-    loop = asyncio.get_running_loop()
-    name = f"tchat-server {version('libtchat')}"
-    tls = None if certificate is None else certificate.context
-    hub = _hub(name, settings, storage)
-    trace = logs.tracer(outlet) if settings.trace else None
-    server = Server(
-        hub,
+) -> list[tuple[str, int]]:
+    """Serve until *stop*, or until a node must begin anew; return the addresses that were bound."""
+    chat = Chat(
         storage.log,
-        roster=storage.roster,
         limits=settings.limits,
-        trace=trace,
-        site=_site(settings),
-        make_peer=_make_peer(settings),
+        name=f"tchat-server {version('libtchat')}",
+        presence=settings.presence,
+        require_auth=settings.require_auth,
+        grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
+        hub=storage.make_hub(),
+        shell=_shell(settings, outlet, storage),
     )
-    watchdog = Watchdog(server)
-    loop.set_exception_handler(server.supervisor.handle)
-    admin = None
+    admin, end = None, None
     try:
-        bound = [await _listen(server, host, port, None) for host, port in settings.listen]
-        bound_tls = [await _listen(server, host, port, tls) for host, port in settings.tls_listen]
-        if settings.admin_listen is not None:
-            probe = Probe(
-                watchdog.is_alive,
-                lambda: server.serves() and storage.is_ready(),
-                lambda: server.measured() + storage.measured(),
-            )
-            with bind_failures(*settings.admin_listen):
-                admin = Admin(*settings.admin_listen, probe)
-        _announce(name, bound + bound_tls, settings, admin)
-    except Failed:
-        await storage.close()
-        raise
-    endings: list[asyncio.Future[Any]] = [loop.create_task(stop.wait()), loop.create_task(watchdog.run())]
-    if server.neighbours is not None:
-        endings.append(server.neighbours.over)
-    await asyncio.wait([*endings, server.supervisor.failed], return_when=asyncio.FIRST_COMPLETED)
-    is_over = server.neighbours is not None and server.neighbours.over.done()
-    for ending in endings:
-        ending.cancel()
-    end = end_after(settings.grace, outlet, StorageFailed.exit_code)
-    await server.stop(0.0 if is_over else max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)))
-    end.cancel()
-    if admin is not None:
-        admin.close()
-    if server.supervisor.failed.done():
-        logger.error("internal error", exc_info=server.supervisor.failed.exception())
-        raise InternalFailed("the server failed: its log says where")
-    return tuple(bound), tuple(bound_tls)
-
-
-def _hub(name: str, settings: Settings, storage: Storage) -> Hub:
-    if storage.roster is None:
-        return Hub(name, settings.limits, settings.presence, settings.require_auth)
-    return Node(name, settings.limits, settings.presence, settings.require_auth, node=storage.roster.node)
+        async with chat:
+            bound = [await _listen(chat, address, None) for address in settings.listen]
+            bound += [await _listen(chat, address, certificate) for address in settings.tls_listen]
+            if settings.admin_listen is not None:
+                probe = Probe(
+                    chat.is_alive,
+                    lambda: chat.is_ready() and storage.is_ready(),
+                    lambda: chat.metrics() + storage.measured(),
+                )
+                with bind_failures(*settings.admin_listen):
+                    admin = Admin(*settings.admin_listen, probe)
+            _announce(chat.name, bound, settings, admin)
+            try:
+                await storage.over_or(stop)
+            finally:
+                end = end_after(settings.grace, outlet, StorageFailed.exit_code)
+    except ChatFailed as failure:
+        logger.error("internal error", exc_info=failure.__cause__)
+        raise InternalFailed("the server failed: its log says where") from None
+    finally:
+        if end is not None:
+            end.cancel()
+        if admin is not None:
+            admin.close()
+    return bound
 
 
 def main() -> None:
@@ -222,6 +192,31 @@ def main() -> None:
 def _site(settings: Settings) -> Site | None:
     hosts = [host for host, _ in (*settings.listen, *settings.tls_listen)]
     return packaged_site(hosts, settings.allow_host, settings.allow_origin) if settings.web else None
+
+
+def _shell(settings: Settings, outlet: Outlet, storage: Storage) -> Callable[..., Server]:
+    """Return what makes the server: it serves a page and other dialects too, and any fault in this process ends it."""
+    trace = logs.tracer(outlet) if settings.trace else None
+    site, make_peer = _site(settings), _make_peer(settings)
+
+    def shell(*parts: Any, **options: Any) -> Server:
+        server = Server(*parts, **options, roster=storage.roster, trace=trace, site=site, make_peer=make_peer)
+        asyncio.get_running_loop().set_exception_handler(server.supervisor.handle)
+        return server
+
+    return shell
+
+
+def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]:
+    if settings.dialects is None:
+        return PeerProtocol
+    from libtchat.dialect.dialect import DialectError
+    from tchat_server.foreign import ForeignPeer, read_dialects
+
+    try:
+        return partial(ForeignPeer, read_dialects(settings.dialects))
+    except (DialectError, OSError) as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _fitting(limits: ServerLimits) -> ServerLimits:
@@ -247,9 +242,9 @@ def _certificate(settings: Settings) -> Certificate | None:
         raise UsageFailed(str(error.strerror)) from None
 
 
-async def _listen(server: Server, host: str, port: int, tls: ssl.SSLContext | None) -> tuple[str, int]:
-    with bind_failures(host, port):
-        return await server.listen(host, port, tls)
+async def _listen(chat: Chat, address: tuple[str, int], certificate: Certificate | None) -> tuple[str, int]:
+    with bind_failures(*address):
+        return await chat.listen(*address, tls=None if certificate is None else certificate.context)
 
 
 def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin: Admin | None) -> None:

@@ -17,7 +17,7 @@ from libtchat.cluster import Relay
 from libtchat.effect import Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
 from libtchat.hub.node import Node
-from libtchat.message.errors import ErrorCode
+from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.reply import Error, Goodbye, Message
 from libtchat.message.request import Say
@@ -26,10 +26,11 @@ from tchat_server.clock import time_of_day
 from tchat_server.errands import Errands
 from tchat_server.hooks import Hooks
 from tchat_server.neighbours import Neighbours
-from tchat_server.net.admission import Admission, origin_of
+from tchat_server.net.admission import INSIDE, Admission, origin_of
 from tchat_server.net.delivery import Delivery
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold, Rota
+from tchat_server.net.insider import Insider
 from tchat_server.net.listener import Listener, bind
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site
@@ -55,6 +56,7 @@ _REQUEST_BYTES = 2048
 
 _SLOW_LOG_SECONDS = 5.0
 _FAILED_GRACE_SECONDS = 0.5
+_FULL = "too many connections: try later"
 
 
 class Server:
@@ -118,10 +120,24 @@ class Server:
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 
+    def let_in(self, user: str | None, origin: str, *, on_behalf: bool = False) -> Insider:
+        """Take in a connection that the program around carries itself; see `Insider`.
+
+        Raises:
+            Refused: limit-reached.
+        """
+        host = origin or INSIDE
+        limit = self._admission.enter(host, host)
+        if limit is not None:
+            raise Refused(ErrorCode.LIMIT_REACHED, _FULL, limit=limit)
+        peer = Insider(self, user, host, on_behalf=on_behalf)
+        peer.connection_made(peer.channel)
+        return peer
+
     async def stop(self, grace_seconds: float) -> None:
         """Stop accepting, finish what was accepted, tell the clients, close (R-op-shutdown)."""
         self.is_stopping = True
-        if self.supervisor.failed.done():  # what waits may wait for ever
+        if self.supervisor.failed.done() or not self._may_go_on():  # what waits may wait for ever
             grace_seconds = min(grace_seconds, _FAILED_GRACE_SECONDS)
         for listener in self._listeners:
             listener.close()
@@ -149,7 +165,7 @@ class Server:
             await asyncio.sleep(0.01)
 
     def _refusal(self, limit: int) -> bytes:
-        return encode_line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
+        return encode_line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg=_FULL))
 
     def now(self) -> float:
         """Return the time of the log's clock, and let the hub know how far the time of day is from it."""
@@ -161,7 +177,8 @@ class Server:
 
     def connected(self, peer: PeerProtocol) -> PeerId:
         """Take a connection in."""
-        id = self.hub.connect(self.now(), token=secrets.token_urlsafe(16), origin=origin_of(peer.host))
+        token, origin = secrets.token_urlsafe(16), origin_of(peer.host)
+        id = self.hub.connect(self.now(), token=token, origin=origin, user=peer.user, on_behalf=peer.on_behalf)
         self._peers[id] = peer
         self.metrics.connections_total += 1
         return id

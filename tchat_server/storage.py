@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_state_path
 
+from libtchat.hub.hub import Hub
+from libtchat.hub.node import Node as HubNode
 from libtchat.message.value import frozen
 from tchat_server.failures import UsageFailed
 from tchat_server.roster.port import Roster
-from tchat_server.settings import MEMORY, Settings
+from tchat_server.settings import Settings
 from tchat_server.store.event_log import EventLog, LogUnusable
-from tchat_server.store.memory import MemoryLog
+from tchat_server.store.memory import MEMORY, MemoryLog
 
 if TYPE_CHECKING:
     from tchat_server.store.nats.node import Node
@@ -45,9 +49,18 @@ class Storage:
         """Return metrics in Prometheus' text format; may be called from another thread."""
         return "" if self.node is None else self.node.measured()
 
-    async def close(self) -> None:
-        """Release it."""
-        await (self.log if self.node is None else self.node).close()
+    def make_hub(self) -> Callable[..., Hub]:
+        """Return what makes the brain."""
+        return Hub if self.roster is None else partial(HubNode, node=self.roster.node)
+
+    async def over_or(self, stop: asyncio.Event) -> None:
+        """Wait until *stop* is set, or this node's lease is over: then all must begin anew."""
+        stopping = asyncio.ensure_future(stop.wait())
+        endings = {stopping} if self.node is None else {stopping, self.node.roster.over}
+        try:
+            await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
 
 
 async def open_storage(settings: Settings) -> Storage:

@@ -59,9 +59,11 @@ class Watcher:
 
     Attributes:
         traces: whether `trace` is to be called.
+        has_room: whether what was missed may be asked for now; where it has become true again, call `Link.pump`.
     """
 
     traces: bool = False
+    has_room: bool = True
 
     def heard(self, notices: Sequence[Notice]) -> None:
         """Take in what is to be shown."""

@@ -18,7 +18,10 @@ from tchat_server.clock import Clock, guest_floor
 from tchat_server.store.change import changed_users, displayed_name, new_retries
 from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
 
-__all__ = ["MemoryLog"]
+__all__ = ["MEMORY", "MemoryLog"]
+
+MEMORY = ":memory:"
+"""In place of the path of a file."""
 
 _INSIDE = (Standing.MEMBER, Standing.INVITED)
 

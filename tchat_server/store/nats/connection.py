@@ -28,6 +28,7 @@ __all__ = ["LOWEST_VERSION", "Connection", "EngineGone", "NobodyThere", "Refused
 
 LOWEST_VERSION = (2, 14, 4)
 _CONNECT_SECONDS = 2
+_PROBE_SECONDS = 3.0
 _CLOSE_SECONDS = 2.0
 _RECONNECT_SECONDS = 0.25
 _PING_SECONDS = 2
@@ -77,15 +78,12 @@ class Connection:
         options = _options(url)
         reasons: dict[str, str] = {}
         for host in url.hosts:
-            probe = Client()
             try:
-                await probe.connect(f"nats://{host}", allow_reconnect=False, **options)
-            except (OSError, TimeoutError, nats.errors.Error, ssl.SSLError) as error:
+                version = await _probe(host, options)
+            except (OSError, TimeoutError, nats.errors.Error) as error:
                 reasons[host] = _reason(error)
             else:
-                _check_version(host, probe.connected_server_version)
-            finally:
-                await probe.close()
+                _check_version(host, version)
         answered = [host for host in url.hosts if host not in reasons]
         if not answered:
             raise LogUnusable(f"the engine {url} cannot be used: {_joined(reasons)}")
@@ -169,7 +167,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close it, also when the engine does not answer."""
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, OSError, RuntimeError):  # the last is uvloop's word for a transport that is gone
             await asyncio.wait_for(self._client.close(), _CLOSE_SECONDS)
 
     @staticmethod
@@ -178,6 +176,29 @@ class Connection:
         if (error := answer.get("error")) is not None:
             raise Refused(int(error.get("err_code", 0)), str(error.get("description", "no reason given")))
         return answer
+
+
+async def _probe(host: str, options: Mapping[str, Any]) -> str:
+    """Connect to one server and return its version; raises what is wrong with it."""
+    from nats.aio.client import Client
+
+    name, _, port = host.rpartition(":")
+    _, writer = await asyncio.wait_for(asyncio.open_connection(name.strip("[]"), int(port)), _CONNECT_SECONDS)
+    writer.close()
+    errors: list[Exception] = []
+
+    async def note(error: Exception) -> None:
+        errors.append(error)
+
+    client = Client()
+    connecting = client.connect(f"nats://{host}", allow_reconnect=False, **{**options, "error_cb": note})
+    try:
+        await asyncio.wait_for(connecting, _PROBE_SECONDS)
+        return str(client.connected_server_version)
+    except TimeoutError:
+        raise (errors[-1] if errors else TimeoutError()) from None
+    finally:
+        await client.close()
 
 
 def _options(url: EngineUrl) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Leases:
         """Tell whether this node's lease holds; if not, it never will again."""
         if not self.is_fenced and self.age > FENCE_SECONDS:
             self.is_fenced = True
-            logger.error("this node was cut off from the engine for %.0f seconds: every connection is closed", self.age)
+            logger.error("engine: it has not taken the lease of this node for %.0f seconds", self.age)
             self._fenced()
         return not self.is_fenced
 

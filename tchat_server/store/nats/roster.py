@@ -12,7 +12,7 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
@@ -45,7 +45,11 @@ logger = logging.getLogger("tchat_server")
 
 
 class NatsRoster:
-    """A Roster in an engine. Make it with `NatsRoster.open`."""
+    """A Roster in an engine. Make it with `NatsRoster.open`.
+
+    Attributes:
+        over: done when this node's lease is.
+    """
 
     def __init__(self, connection: Connection, subjects: RosterSubjects, *, ahead: float, limits: ServerLimits) -> None:
         self._connection, self._subjects = connection, subjects
@@ -58,6 +62,7 @@ class NatsRoster:
         self.follower = Follower(connection, subjects, 0, self.seats.take, _no_need)
         self.publisher = Publisher(connection, self.follower, self.seats)
         self.proofs = Proofs(self.publisher, self.follower, subjects.mark(self._node))
+        self.over: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._listener: Listener | None = None
         self._locks: dict[UserKey, tuple[asyncio.Lock, int]] = {}
         self._relays: asyncio.Queue[tuple[bytes, Relay]] = asyncio.Queue(_MAX_WAITING_RELAYS)
@@ -200,6 +205,8 @@ class NatsRoster:
     def _fence(self) -> None:
         if self._listener is not None:
             self._listener.fenced()
+        if not self.over.done():
+            self.over.set_result(None)
 
     async def _tidy(self) -> None:
         """Take nodes that are gone out of the seats: whoever comes first, the others find it done."""
