@@ -55,10 +55,6 @@ class Neighbours:
         """Send a text to all other nodes."""
         self._roster.relay(relay)
 
-    async def close(self) -> None:
-        """Give up this node's lease: others need not wait for its end."""
-        await self._roster.close()
-
     # --- what the log and the roster tell ---
 
     def told(self, records: Sequence[Record]) -> None:

@@ -146,8 +146,6 @@ class Server:
         finally:  # also if this is cancelled
             for peer in self.peers:
                 peer.abort(CloseReason.STOP)
-            if self.neighbours is not None:
-                await self.neighbours.close()
             await self._errands.close()
             await self.supervisor.end()
 
