@@ -6,7 +6,6 @@ judged (`nodecheck`). The mutants at the end are nodes with one fault each; the 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from attrs import evolve
@@ -19,6 +18,7 @@ from nodes import Connection, World
 from libtchat.message.names import Key
 from libtchat.message.request import (
     Ban,
+    Broadcast,
     Create,
     GroupRequest,
     Hello,
@@ -30,8 +30,10 @@ from libtchat.message.request import (
     ListMembers,
     ListMessages,
     ListStates,
+    ListUsers,
     Request,
     Say,
+    Tell,
     Unban,
 )
 
@@ -47,6 +49,9 @@ class Life:
         self.number = 0
 
     def live(self, steps: list[tuple[Any, ...]]) -> None:
+        for node, name in enumerate(NAMES):
+            self.do_come(node, name)
+        self.world.rest()
         for step in steps:
             getattr(self, f"do_{step[0]}")(*step[1:])
         self.world.rest()
@@ -58,14 +63,13 @@ class Life:
 
     def token(self, name: str) -> str | None:
         """Return the token that was told last to who has this name."""
-        heard = [line for it in self.world.connections if it.name == name for line, _ in it.heard]
-        welcomes = [json.loads(line) for line in heard if b'"server-hello"' in line]
-        return welcomes[-1]["token"] if welcomes else None
+        return next((it.token for it in reversed(self.world.connections) if it.name == name and it.token), None)
 
-    def do_come(self, node: int, name: str) -> None:
-        connection = self.world.connect(node % len(self.world.machines), name)
+    def do_come(self, node: int, name: str | None) -> None:
+        connection = self.world.connect(node % len(self.world.machines), name or "")
         self.number += 1
-        self.world.send(connection, Hello(sender=name, token=self.token(name), id=f"h{self.number}"))
+        token = self.token(name) if name is not None else None
+        self.world.send(connection, Hello(sender=name, token=token, id=f"h{self.number}"))
 
     def do_ask(self, peer: int, request: Request) -> None:
         if self.open:
@@ -137,10 +141,14 @@ REQUESTS = st.one_of(
     st.builds(ListMessages, GROUP, after=st.just(0)),
     st.builds(ListStates, GROUP, all=st.booleans(), after=st.just(0)),
     st.builds(ListGroups),
+    st.builds(ListUsers),
+    st.builds(Tell, NAME, st.just("psst")),
+    st.builds(Broadcast, st.just("all")),
 )
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("come"), NODES, NAME),
+        st.tuples(st.just("come"), NODES, st.none()),
         *(st.tuples(st.just("ask"), PEERS, REQUESTS) for _ in range(5)),
         st.tuples(st.just("again"), PEERS, st.integers(1, 3)),
         st.tuples(st.just("go"), PEERS),
@@ -154,8 +162,8 @@ STEPS = st.lists(
         st.tuples(st.just("news"), NODES),
         st.tuples(st.just("relay"), NODES),
     ),
-    min_size=20,
-    max_size=60,
+    min_size=60,
+    max_size=120,
 )
 LIVES = st.tuples(st.integers(2, 4), st.integers(0, 2**16), STEPS)
 
@@ -163,7 +171,7 @@ LIVES = st.tuples(st.integers(2, 4), st.integers(0, 2**16), STEPS)
 def run(examples: int) -> None:
     def live(life: tuple[int, int, list[tuple[Any, ...]]]) -> None:
         count, seed, steps = life
-        Life(count, seed).live([("come", n, name) for n, name in enumerate(NAMES)] + steps)
+        Life(count, seed).live(steps)
 
     repeatable(examples)(given(LIVES)(live))()
 

@@ -66,7 +66,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.hub": (
         *("clock line refusal retries texts throttle work", "gate user", "interest peer"),
         *("entry presence", "ledger lookup newcomer", "identity query quota", "decider login", "revision router"),
-        *("follower hub", "node"),
+        *("elsewhere follower hub", "node"),
     ),
     "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
