@@ -199,3 +199,46 @@ def test_a_node_cut_off_from_the_engine_closes_its_connections_and_comes_back_by
             again.hello("alice", token=alice.welcome["token"])
             assert again.welcome["seqs"] == {"wob": 1}
             assert again.ask(action="gbroadcast", group="wob", msg="back")["seq"] == 2
+
+
+def test_two_who_want_one_name_on_two_nodes_are_told_apart(tmp_path: Path, one: Engine) -> None:
+    with nodes(tmp_path, one.url(fresh("chat").replace(".", "-"))) as (here, there):
+        alice = here.client("alice")
+        stranger = there.client()
+        assert stranger.code(action="client-hello", **{"from": "ALICE"}) == "name-in-use"
+        tab = there.client()
+        tab.hello("alice", token=alice.welcome["token"])
+        guests = [node.client() for node in (here, there)]
+        for guest in guests:
+            guest.welcome = guest.ask(action="client-hello")
+        assert len({guest.welcome["from"] for guest in guests}) == 2
+        assert here.client("bob").ask(action="register", password="correct horse")["action"] == "register"
+        assert there.client().code(action="client-hello", **{"from": "bob"}) in ("name-in-use", "auth-required")
+        texts = there.client("carl")
+        texts.ask(action="client-send", dest="alice", msg="hi")
+        assert [client.get()["msg"] for client in (alice, tab)] == ["hi", "hi"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the engine is tested on Linux")
+def test_who_is_on_a_node_that_is_killed_is_back_on_another_with_nothing_lost(tmp_path: Path, one: Engine) -> None:
+    with nodes(tmp_path, one.url(fresh("chat").replace(".", "-"))) as (here, there):
+        bob = there.client("bob")
+        assert bob.ask(action="cgroupe", group="wob")["seq"] == 1
+        command = [sys.executable, "-m", "tchat_client", "--server", f"{here.address},{there.address}", "--json"]
+        env = environment(XDG_STATE_HOME=str(tmp_path / "state"), TCHAT_NAME="alice", LANG="C.UTF-8")
+        with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as tchat:
+            assert tchat.stdin is not None
+            tchat.stdin.write(b"join;wob\n")
+            tchat.stdin.flush()
+            assert bob.get()["action"] == "join"
+            for number in range(20):
+                tchat.stdin.write(b"bg;wob;%d\n" % number)
+                tchat.stdin.flush()
+                if number == 9:
+                    here.kill()
+                time.sleep(0.02)
+            heard = [bob.get() for _ in range(20)]
+            assert [event["msg"] for event in heard] == [str(number) for number in range(20)]
+            assert [event["seq"] for event in heard] == list(range(3, 23))
+            tchat.stdin.close()
+            assert tchat.wait(TIMEOUT_SECONDS) == 0
