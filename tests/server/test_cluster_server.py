@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
@@ -17,6 +18,13 @@ import pytest
 from commandline import COMMAND, environment
 from engine import Engine, engine, free_ports
 from live import TIMEOUT_SECONDS, Server, fresh, serving
+
+from libtchat.message.event import Said
+from libtchat.message.reply import Foreign, Message
+from libtchat.message.request import Join, Say
+from tchat_client.address import parse_addresses
+from tchat_client.errors import Lost, NotOpen
+from tchat_client.link import Link
 
 SHORT_LEASE = """
 from tchat_server.store.nats import lease
@@ -219,26 +227,38 @@ def test_two_who_want_one_name_on_two_nodes_are_told_apart(tmp_path: Path, one: 
         assert [client.get()["msg"] for client in (alice, tab)] == ["hi", "hi"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the engine is tested on Linux")
+async def _insist(link: Link, request: Say) -> Message | Foreign:
+    """Ask until it is answered, with the same id each time."""
+    while True:
+        await link.opened.wait()
+        try:
+            return await link.ask(request)
+        except (Lost, NotOpen):
+            await asyncio.sleep(0.01)
+
+
 def test_who_is_on_a_node_that_is_killed_is_back_on_another_with_nothing_lost(tmp_path: Path, one: Engine) -> None:
+    async def talk(here: Server, there: Server) -> float:
+        addresses = parse_addresses(f"{here.address},{there.address}")
+        link = Link(addresses[0], "alice", others=addresses[1:])
+        running = asyncio.create_task(link.run())
+        await link.opened.wait()
+        await link.ask(Join("wob"))
+        away = 0.0
+        for number in range(20):
+            if number == 10:
+                here.kill()
+                away = time.monotonic()
+            answer = await _insist(link, Say("wob", str(number), id=f"n{number}"))
+            assert isinstance(answer, Said), answer
+            away = time.monotonic() - away if number == 10 else away
+        await link.quit()
+        await running
+        return away
+
     with nodes(tmp_path, one.url(fresh("chat").replace(".", "-"))) as (here, there):
         bob = there.client("bob")
         assert bob.ask(action="cgroupe", group="wob")["seq"] == 1
-        command = [sys.executable, "-m", "tchat_client", "--server", f"{here.address},{there.address}", "--json"]
-        env = environment(XDG_STATE_HOME=str(tmp_path / "state"), TCHAT_NAME="alice", LANG="C.UTF-8")
-        with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as tchat:
-            assert tchat.stdin is not None
-            tchat.stdin.write(b"join;wob\n")
-            tchat.stdin.flush()
-            assert bob.get()["action"] == "join"
-            for number in range(20):
-                tchat.stdin.write(b"bg;wob;%d\n" % number)
-                tchat.stdin.flush()
-                if number == 9:
-                    here.kill()
-                time.sleep(0.02)
-            heard = [bob.get() for _ in range(20)]
-            assert [event["msg"] for event in heard] == [str(number) for number in range(20)]
-            assert [event["seq"] for event in heard] == list(range(3, 23))
-            tchat.stdin.close()
-            assert tchat.wait(TIMEOUT_SECONDS) == 0
+        assert asyncio.run(talk(here, there)) < 5
+        heard = [bob.get() for _ in range(21)][1:]
+        assert [(event["seq"], event["msg"]) for event in heard] == [(number + 3, str(number)) for number in range(20)]
