@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -189,7 +190,7 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
                 elif not has_checksums(connection):
                     _migrate(path, connection)
                 for statement in _LATER:
-                    connection.execute(statement)
+                    connection.execute(_short(statement))
                 fence(connection)
                 connection.execute("COMMIT")
                 lock.begin(*last_entry(connection))
@@ -202,10 +203,15 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
 
 def _create(connection: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";\n"):
-        connection.execute(statement)
+        connection.execute(_short(statement))
     connection.execute("INSERT INTO state VALUES (1, lower(hex(randomblob(16))), 0)")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _short(statement: str) -> str:
+    """Return *statement* as it is kept in the file, whose first page has room for all of them: without comments."""
+    return " ".join(re.sub("--.*", "", statement).split())
 
 
 def _migrate(path: Path, connection: sqlite3.Connection) -> None:
