@@ -13,40 +13,15 @@ from libtchat.group import Group, Standing
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.event import Event, Invited
 from libtchat.message.names import Key, UserKey
-from libtchat.message.reply import Groups, Message
+from libtchat.message.reply import Error, Groups, Message
 from libtchat.message.request import Request
 from libtchat.message.value import frozen
 
 __all__ = [
-    "Answer",
-    "Append",
-    "Ask",
-    "CheckPassword",
-    "Close",
-    "Effect",
-    "FindRetry",
-    "FindUser",
-    "HashPassword",
-    "Item",
-    "Known",
-    "LoadGroup",
-    "LoadUser",
-    "Loaded",
-    "Membership",
-    "NumberGuest",
-    "PageKind",
-    "Part",
-    "PeerId",
-    "PresenceScope",
-    "Question",
-    "Read",
-    "ReadGroups",
-    "Resend",
-    "Retried",
-    "Retry",
-    "SaveUser",
-    "Send",
-    "StoredUser",
+    *("Answer", "Append", "Ask", "CheckPassword", "Close", "Effect", "FindRetry", "FindUser", "HashPassword"),
+    *("Item", "Known", "LoadGroup", "LoadUser", "Loaded", "Membership", "NumberGuest", "PageKind", "Part"),
+    *("PeerId", "PresenceScope", "Question", "Read", "ReadGroups", "Registration", "Resend", "Retried"),
+    *("Retry", "SaveUser", "Send", "Settled", "StoredUser"),
 ]
 
 PeerId = NewType("PeerId", int)
@@ -57,6 +32,10 @@ Item = Request | Violation | None
 
 PresenceScope = Literal["auto", "all", "groups", "none"]
 """Who hears that a user came or went: everybody, those who share a group, nobody; auto: everybody while few are."""
+
+
+Registration = Literal["open", "invite", "closed"]
+"""Who may set a first password: everybody; who has a code of the operator's; nobody but the operator."""
 
 
 class PageKind(StrEnum):
@@ -150,6 +129,14 @@ class Close:
 
 
 @frozen
+class Settled:
+    """Tell the operator what became of the ruling handed in with *ticket*: its durable event, or why it was refused."""
+
+    ticket: int
+    outcome: Event | Error
+
+
+@frozen
 class LoadGroup:
     """Load a group. Answer: Loaded."""
 
@@ -180,11 +167,17 @@ class FindRetry:
 
 @frozen
 class SaveUser:
-    """Store a user's name and password hash, once. Answer: True if stored, False if there was a password already."""
+    """Store a user's name and password hash in place of the hash *replaces*, None if there is to be none.
+
+    With an *invitation*, a code that the operator gave, only if that holds, and for the last time.
+    Answer: True if stored, False if the user has another password now, or the code does not hold.
+    """
 
     key: UserKey
     name: str
     password_hash: str
+    replaces: str | None = None
+    invitation: str | None = None
 
 
 @frozen
@@ -291,4 +284,4 @@ class StoredUser:
 Answer = Loaded | StoredUser | Known | Retried | str | bool | int | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
-Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close
+Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close | Settled

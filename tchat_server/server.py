@@ -9,9 +9,9 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import assert_never
+from typing import TypeVar, assert_never
 
-from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend
+from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend, Settled
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Event
@@ -39,6 +39,8 @@ from tchat_server.supervisor import Supervisor
 __all__ = ["Server"]
 
 logger = logging.getLogger("tchat_server")
+
+T = TypeVar("T")
 
 _MAX_BACKLOG = 4096
 """Events and answers that may wait for storage before sockets are not read any more."""
@@ -93,6 +95,8 @@ class Server:
         self._appending_since = 0.0
         self._listeners: list[Listener] = []
         self.supervisor = Supervisor()
+        self.settled: Callable[[Settled], object] = lambda settled: None
+        """Told what became of an operator's ruling."""
 
     # --- life ---
 
@@ -199,6 +203,12 @@ class Server:
         metrics.backlog, metrics.not_read = self.hub.backlog, len(self._not_read)
         return metrics.text()
 
+    def operate(self, act: Callable[[float], T]) -> T:
+        """Do what an operator asks of the hub, which *act* is given the time for, and see to what follows."""
+        done = act(self._now())
+        self._tick_soon()
+        return done
+
     def wrote(self, peer: PeerProtocol) -> None:
         """Note that *peer* has something to flush."""
         self._delivery.soon(peer)
@@ -240,6 +250,8 @@ class Server:
                     if (peer := self._peers.get(effect.peer)) is not None:
                         ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT
                         peer.guard(peer.finish, effect.code or ended)
+                case Settled():
+                    self.settled(effect)
                 case _:
                     assert_never(effect)
 

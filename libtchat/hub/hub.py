@@ -11,7 +11,18 @@ from collections.abc import Mapping, Sequence
 
 from attrs import define, field
 
-from libtchat.effect import Answer, Ask, Effect, Item, PeerId, PresenceScope, SaveUser, Send
+from libtchat.effect import (
+    Answer,
+    Ask,
+    Effect,
+    Item,
+    PeerId,
+    PresenceScope,
+    Registration,
+    SaveUser,
+    Send,
+    Settled,
+)
 from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Decision, Notice, Query, Told
@@ -21,6 +32,7 @@ from libtchat.hub.line import Line
 from libtchat.hub.login import Login
 from libtchat.hub.lookup import Lookup
 from libtchat.hub.newcomer import Newcomers
+from libtchat.hub.operator import Operator
 from libtchat.hub.peer import Peer
 from libtchat.hub.presence import Presence
 from libtchat.hub.query import Replies
@@ -51,12 +63,17 @@ class Hub:
         server: the program's name and version, for people.
         presence_scope: who hears that a user came or went.
         require_auth: a user without a password may do nothing but `register`.
+        registration: who may set a first password: everybody, who was given a code, nobody.
+
+    Attributes:
+        operator: what who runs the server may do beside what clients ask.
     """
 
     server: str = "libtchat"
     limits: ServerLimits = DEFAULT_LIMITS
     presence_scope: PresenceScope = "auto"
     require_auth: bool = False
+    registration: Registration = "open"
     _peers: dict[PeerId, Peer] = field(factory=dict, init=False)
     _last_peer: int = field(default=0, init=False)
     _asks: list[Effect] = field(factory=list, init=False)
@@ -70,12 +87,13 @@ class Hub:
     _decider: Decider = field(init=False)
     _router: Router = field(init=False)
     _replies: Replies = field(init=False)
+    operator: Operator = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         limits, clock, line, presence = self.limits, self._clock, self._line, self._presence
         self._ledger = ledger = Ledger(presence)
         self._newcomers = newcomers = Newcomers(line, clock)
-        self._identity = Identity(limits, clock, presence, newcomers)
+        self._identity = Identity(limits, clock, presence, newcomers, self.registration)
         self._login = Login(
             limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity
         )
@@ -84,6 +102,7 @@ class Hub:
         )
         self._router = Router(clock, line, presence, self._identity, self._login, self._decider)
         self._replies = Replies(self.server, limits, clock, presence, ledger)
+        self.operator = Operator(clock, line, presence, self._peers, self._identity, self._decider)
 
     # --- what the shell calls ---
 
@@ -231,6 +250,8 @@ class Hub:
                 source = None if isinstance(entry, Told) or entry.peer is None else entry.peer.id
                 for event in part.events:
                     effects.append(Send(audience, event, source))
+                if isinstance(entry, Decision) and entry.ticket is not None:
+                    effects.append(Settled(entry.ticket, part.events[-1]))
             elif isinstance(entry, Decision):
                 effects.extend(entry.effects)
         return effects

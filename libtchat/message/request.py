@@ -238,12 +238,17 @@ class ListGroups:
 
 @frozen
 class Register:
-    """Protect one's name with a password, once."""
+    """Protect one's name with a password, or with another one: then *old* is the one it has.
+
+    *invitation* is a code of the operator's, where the server asks for one.
+    """
 
     action: ClassVar[str] = "register"
     sender: str | None
     password: str
     id: str | None = None
+    old: str | None = None
+    invitation: str | None = None
 
 
 @frozen

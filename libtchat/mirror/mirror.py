@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from libtchat.group import evolve
-from libtchat.message.event import Created, Event, Invited, Joined, Left, Said
+from libtchat.message.event import OPERATOR, Created, Event, Invited, Joined, Left, Said
 from libtchat.message.names import Key, UserKey, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
@@ -164,7 +164,8 @@ class Mirror:
         view.caught_up += missed
         for name in (event.sender, getattr(event, "dest", "")):
             self._meet(name)
-        if isinstance(event, Said) and not self._is_me(event.sender) and group_key(event.group) != self.current:
+        is_news = isinstance(event, Said) and not event.redacted and not self._is_me(event.sender)
+        if is_news and group_key(event.group) != self.current:
             view.unread += 1
         return [Heard(event, request, missed)]
 
@@ -275,7 +276,7 @@ class Mirror:
                 pass
 
     def _meet(self, name: str, *, is_online: bool | None = None) -> None:
-        if not name:
+        if not name or name == OPERATOR:
             return
         key = user_key(name)
         self.users[key] = name

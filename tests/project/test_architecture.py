@@ -29,7 +29,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat": (
         "guess message sorted_map",
         "group commands paging rate",
-        "effect wire",
+        "effect ruling wire",
         "hub mirror",
         "dialect",
         "__init__",
@@ -38,7 +38,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "clock password ops supervisor",
         "settings net store",
         "failures foreign lifetime server",
-        "watchdog",
+        "operator watchdog",
         "cli",
         "__main__",
     ),
@@ -66,7 +66,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
         *("clock line refusal retries texts throttle work", "user", "peer", "entry presence", "ledger lookup newcomer"),
-        *("identity query quota", "decider login", "router", "hub"),
+        *("identity query quota", "decider login", "operator router", "hub"),
     ),
     "libtchat.mirror": ("notice pending view", "members", "mirror"),
     "libtchat.dialect": (
@@ -89,10 +89,10 @@ STOREYS: dict[str, tuple[str, ...]] = {
         ),
         *("delivery web",),
     ),
-    "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
+    "tchat_server.ops": ("admin control descriptor metrics outlet", "logs"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers pages"),
     "tchat_server.store.sqlite": (
-        *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
+        *("checksum lock worker", "entry inspection", "schema copier reader watch", "accounts rows users", "writer"),
         *("log", "maintenance"),
     ),
 }

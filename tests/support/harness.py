@@ -37,9 +37,12 @@ from libtchat.effect import (
     Resend,
     SaveUser,
     Send,
+    Settled,
 )
 from libtchat.hub.hub import Hub
+from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
+from libtchat.message.reply import Error
 from libtchat.message.request import Hello
 from libtchat.paging import fill
 from libtchat.wire import codec
@@ -85,6 +88,7 @@ class Shell:
     received: dict[PeerId, deque[dict[str, Any]]] = field(factory=dict, init=False)
     lines: dict[PeerId, list[bytes]] = field(factory=dict, init=False)
     closed: set[PeerId] = field(factory=set, init=False)
+    settled: dict[int, Event | Error] = field(factory=dict, init=False)
     out: Append | None = field(default=None, init=False)
     asked: deque[Ask] = field(factory=deque, init=False)
     holds: bool = False
@@ -155,6 +159,8 @@ class Shell:
                 case Close():
                     self.closed.add(effect.peer)
                     self.hub.disconnected(effect.peer, self.now)
+                case Settled():
+                    self.settled[effect.ticket] = effect.outcome
                 case Read() | ReadGroups() | Resend():
                     self._write(effect.peer, self._read(effect))
 
@@ -191,8 +197,8 @@ class Shell:
                 return at_once(self.log.find_user(user))
             case FindRetry(key=user, id=id):
                 return at_once(self.log.find_retry(user, id))
-            case SaveUser(key=user, name=name, password_hash=hashed):
-                return at_once(self.log.save_user(user, name, hashed))
+            case SaveUser(key=user, name=name, password_hash=hashed, replaces=old, invitation=code):
+                return at_once(self.log.save_user(user, name, hashed, replaces=old, invitation=code))
             case NumberGuest():
                 return at_once(self.log.number_guest())
             case HashPassword(password=password):
