@@ -67,7 +67,7 @@ class Reader(Session):
         mine = {group_key(view.name): view for view in mirror.groups.values() if view.is_member}
         for key, view in mine.items():
             if view.target > self.reading.read.setdefault(key, view.target):
-                request = ListMessages(None, view.name, after=self.reading.read[key], limit=MANY)
+                request = ListMessages(view.name, after=self.reading.read[key], limit=MANY)
                 self._fetch(request, self._counting(view))
         last = mine.get(group_key(self.reading.group))
         current = last if last is not None else next(iter(mine.values())) if len(mine) == 1 else None
@@ -107,7 +107,7 @@ class Reader(Session):
                 self._tell_unread()
 
         if upto:
-            self._fetch(ListStates(None, view.name, before=upto + 1, limit=limit, all=True), show)
+            self._fetch(ListStates(view.name, before=upto + 1, limit=limit, all=True), show)
 
     def _write_past(self, events: Sequence[Event], since: int, count: int, mark: str) -> None:
         is_marked = not count
@@ -261,7 +261,7 @@ class Reader(Session):
         if before == 1:
             self._say("no-older", group=group)
         else:
-            self._fetch(ListMessages(None, group, before=before, limit=_OPENING_LINES), show)
+            self._fetch(ListMessages(group, before=before, limit=_OPENING_LINES), show)
 
     def _start_search(self, history: History) -> None:
         task = asyncio.create_task(self._find(history))

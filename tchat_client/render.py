@@ -228,7 +228,7 @@ class Renderer(Sentences):
         is_typed = isinstance(request, ListMessages | ListStates) and request.after is None
         if page.more and page.first is not None and is_typed:
             kind = ListMessages if isinstance(page, Messages) else ListStates
-            older = kind(None, page.group, before=page.first, limit=getattr(request, "limit", None) or 100)
+            older = kind(page.group, before=page.first, limit=getattr(request, "limit", None) or 100)
             form = self.more_form or unparse(older)
             lines.insert(0, self._in_group(now, page.group, "--", self.say("more", form=form)))
         return lines

@@ -38,7 +38,7 @@ class History:
         """
         found: list[Said] = []
         for _ in range(_MOST_PAGES):
-            page = await link.ask(ListMessages(None, self.group, before=self.before, limit=_PAGE), quiet=True)
+            page = await link.ask(ListMessages(self.group, before=self.before, limit=_PAGE), quiet=True)
             if isinstance(page, Error):
                 return page
             if not isinstance(page, Messages) or not page.list:

@@ -150,7 +150,7 @@ class Operator:
         hashed = await asyncio.to_thread(hash_password, password)
         if not await self._log.save_user(user, name, hashed, replaces=stored.password_hash):
             raise Denied("meanwhile", name=name)
-        self._server.operate(lambda _: self._hub.protect(user, hashed))
+        self._hub.protect(user, hashed)
         return {"name": name, "closed": self._dismiss(user, "the operator gave this name a new password")}
 
     async def remove_user(self, fields: _Fields) -> Json:
@@ -170,7 +170,7 @@ class Operator:
         if stored.password_hash is not None:
             if not await self._log.save_user(user, name, None, replaces=stored.password_hash):
                 raise Denied("meanwhile", name=name)
-            self._server.operate(lambda _: self._hub.protect(user, None))
+            self._hub.protect(user, None)
         return {"name": name, "groups": left, "closed": closed}
 
     async def ban_user(self, fields: _Fields) -> Json:
@@ -181,7 +181,7 @@ class Operator:
         seconds = fields.found.get("for")
         until = inf if seconds is None else time.time() + float(seconds)
         await self._log.save_bar(user, name, until)
-        self._server.operate(lambda _: self._hub.bar(user, until))
+        self._hub.bar(user, until)
         end = _shown_until(until)
         why = f"you are banned from this server{'' if end == 'ever' else f' until {end}'}"
         return {"name": name, "until": end, "closed": self._dismiss(user, why)}
@@ -191,13 +191,13 @@ class Operator:
         name, user = fields.user()
         if not await self._log.save_bar(user, name, None):
             raise Denied("not-barred", name=name)
-        self._server.operate(lambda _: self._hub.bar(user, None))
+        self._hub.bar(user, None)
         return {"name": name}
 
     async def kick_user(self, fields: _Fields) -> Json:
         """Close the connections of a user, who may come back."""
         name, user = fields.user()
-        closed = self._server.operate(lambda now: self._hub.dismiss(user, "the operator closed this connection", now))
+        closed = self._dismiss(user, "the operator closed this connection", ends_token=False)
         if not closed:
             raise Denied("not-connected", name=name)
         return {"name": name, "closed": closed}
@@ -207,7 +207,8 @@ class Operator:
         text = fields.text("text")
         if len(text.encode("utf-8", "replace")) > MAX_MSG_BYTES:
             raise Denied("too-long", limit=MAX_MSG_BYTES)
-        self._server.operate(lambda now: self._hub.announce(text, now))
+        self._hub.announce(text, self._server.now())
+        self._server.tick_soon()
         return {"users": len(self._online())}
 
     async def invite_code(self, fields: _Fields) -> Json:
@@ -253,7 +254,8 @@ class Operator:
         loaded = await self._log.load(group_key(ruling.group))
         ticket = next(self._tickets)
         outcome = self._rulings[ticket] = asyncio.get_running_loop().create_future()
-        self._server.operate(lambda now: self._hub.rule(ruling, ticket, loaded, now))
+        self._hub.rule(ruling, ticket, loaded, self._server.now())
+        self._server.tick_soon()
         try:
             found: Event | Error = await outcome
         finally:
@@ -266,10 +268,12 @@ class Operator:
         if (waiting := self._rulings.get(settled.ticket)) is not None and not waiting.done():
             waiting.set_result(settled.outcome)
 
-    def _dismiss(self, user: UserKey, why: str) -> int:
-        """Close a user's connections and end the token: the next hello counts as a stranger's."""
-        token = secrets.token_urlsafe(16)
-        return self._server.operate(lambda now: self._hub.dismiss(user, why, now, token=token))
+    def _dismiss(self, user: UserKey, why: str, *, ends_token: bool = True) -> int:
+        """Close a user's connections; when the token ends too, the next hello counts as a stranger's."""
+        token = secrets.token_urlsafe(16) if ends_token else None
+        closed = self._hub.dismiss(user, why, self._server.now(), token=token)
+        self._server.tick_soon()
+        return closed
 
     def _online(self) -> set[UserKey]:
         names = (self._hub.user_of(peer.id) for peer in self._server.peers)

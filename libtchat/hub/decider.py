@@ -132,7 +132,7 @@ class Decider:
                 self._let_go(OnlineUser(user, name, "", Bucket(0, 0)), key, slot, group.name)
 
     def _let_go(self, guest: OnlineUser, key: Key, slot: Slot, name: str) -> None:
-        self._put(slot, Decision(None, guest, Leave(None, name), key, self._presence.arrivals))
+        self._put(slot, Decision(None, guest, Leave(name), key, self._presence.arrivals))
 
     def _say(self, peer: Peer, user: OnlineUser, slot: Slot, texts: Texts) -> None:
         key, said, arrivals = group_key(texts.group), texts.said, self._presence.arrivals

@@ -26,6 +26,9 @@ class Peer:
         user: who it is, once it said so.
         work: what waits for the answer to `awaited`; until that came, what else comes waits in `inbox`.
         ended: nothing more is taken from it.
+        is_vouched: the shell said who it is, so its user proves nothing and is given no token.
+        on_behalf: the shell itself asks, on behalf of that user: nobody is told that the user came or went because of
+            it, and what is asked is not asked about.
     """
 
     id: PeerId
@@ -37,3 +40,5 @@ class Peer:
     awaited: Question | None = None
     inbox: deque[Item | Texts] | None = None
     ended: bool = False
+    is_vouched: bool = False
+    on_behalf: bool = False

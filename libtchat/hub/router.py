@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from attrs import define
 
-from libtchat.effect import Item, Send
+from libtchat.effect import Close, Item, Send
 from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice, Query
+from libtchat.hub.gate import Gate
 from libtchat.hub.identity import Identity
 from libtchat.hub.line import Line
 from libtchat.hub.login import Login
@@ -15,6 +16,7 @@ from libtchat.hub.peer import Peer
 from libtchat.hub.presence import Presence
 from libtchat.hub.refusal import error_for
 from libtchat.hub.texts import Texts
+from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work
 from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.names import group_key
@@ -22,6 +24,7 @@ from libtchat.message.request import (
     Ban,
     Broadcast,
     Create,
+    GroupRequest,
     Hello,
     Invite,
     Join,
@@ -43,6 +46,8 @@ from libtchat.message.request import (
 
 __all__ = ["Router"]
 
+UserRequest = GroupRequest | Broadcast | ListMembers | ListMessages | ListStates | Tell | ListUsers | ListGroups
+
 
 @define
 class Router:
@@ -54,13 +59,24 @@ class Router:
     _identity: Identity
     _login: Login
     _decider: Decider
+    _gate: Gate
 
     def say_at_once(self, peer: Peer, item: Texts | Say) -> bool:
         """Have texts decided that need nothing before; tell whether that was so."""
         user, login = peer.user, self._login
-        if user is None or (item.sender is not None and item.sender != user.name) or not login.may_ask(user):
+        if user is None or (item.sender is not None and item.sender != user.name) or not login.may_ask(peer, user):
             return False
-        return self._decider.say_at_once(peer, user, item)
+        return self._gate.is_open and self._decider.say_at_once(peer, user, item)
+
+    def vouch(self, peer: Peer, user: str) -> Work[None]:
+        """Name *peer* as the shell says, or close it."""
+        hello = Hello(user)
+        try:
+            yield from self._login.enter(peer, hello)
+        except Refused as refusal:
+            peer.ended = True
+            error = Send((peer.id,), error_for(hello, refusal))
+            self._line.put(Notice((error, Close(peer.id, refusal.code))))
 
     def work(self, peer: Peer, item: Item | Texts) -> Work[None]:
         """Do what *item* asks, and have it refused if it may not be."""
@@ -75,26 +91,27 @@ class Router:
         login, decider = self._login, self._decider
         match item:
             case Texts():
-                yield from decider.say(peer, (yield from login.user(peer, item.sender)), item)
+                yield from decider.say(peer, (yield from self._user(peer, item.said[0])), item)
                 return
             case Say() | Join() | Leave() | Create() | Invite() | Kick() | Ban() | Unban():
-                yield from decider.command(peer, (yield from login.user(peer, item.sender)), item)
+                yield from decider.command(peer, (yield from self._user(peer, item)), item)
                 return
             case Hello() if peer.user is None:
                 yield from login.enter(peer, item)
             case Hello():
                 yield from login.who(peer, item.sender)
             case Broadcast():
-                user = yield from login.user(peer, item.sender)
+                user = yield from self._user(peer, item)
                 if wait := user.broadcasts.take(self._clock.now):
                     raise Refused(ErrorCode.RATE_LIMITED, retry_after=wait)
             case ListMembers() | ListMessages() | ListStates():
-                yield from login.user(peer, item.sender)
+                yield from self._user(peer, item)
                 yield from decider.load(group_key(item.group))
             case Tell() | ListUsers() | ListGroups():
-                yield from login.user(peer, item.sender)
+                yield from self._user(peer, item)
             case Register():
                 user = yield from login.who(peer, item.sender if peer.user is not None else None)
+                yield from self._gate.check(user.name, item)
                 yield from self._identity.register(peer, user, item)
             case Violation():
                 if item.identifies:
@@ -105,3 +122,14 @@ class Router:
             case Ping():
                 pass
         self._line.put(Query(peer, item, self._presence.arrivals))
+
+    def _user(self, peer: Peer, request: UserRequest) -> Work[OnlineUser]:
+        """Return whose *request* this is, who may ask for it.
+
+        Raises:
+            Refused: see `Login.user` and `Gate.check`.
+        """
+        user = yield from self._login.user(peer, request.sender)
+        if not peer.on_behalf:
+            yield from self._gate.check(user.name, request)
+        return user

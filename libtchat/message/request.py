@@ -1,13 +1,16 @@
 """What a client asks: one class per request, each listing exactly its wire fields (spec/protocol.md, "Requests").
 
 `sender` is who asks, whatever the wire calls it (`sender`, `from` or `name`); it may be missing, because a
-named connection need not repeat it. Names are as the client wrote them: the group and the hub check them.
+named connection need not repeat it. `sender` and `id` are given by name: `Say("wob", "hi", sender="alice")`. Names are
+as the client wrote them: the group and the hub check them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import ClassVar
+
+from attrs import field
 
 from libtchat.message.value import frozen
 
@@ -43,10 +46,10 @@ class Hello:
     """Name this connection; the first thing a client says. Without a name it becomes a guest."""
 
     action: ClassVar[str] = "client-hello"
-    sender: str | None = None
+    sender: str | None = field(default=None, kw_only=True)
     password: str | None = None
     token: str | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -54,10 +57,10 @@ class Tell:
     """Send a text to one user, who must be connected."""
 
     action: ClassVar[str] = "client-send"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     to: str
     msg: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -65,9 +68,9 @@ class Broadcast:
     """Send a text to everybody connected."""
 
     action: ClassVar[str] = "client-broadcast"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     msg: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -75,9 +78,9 @@ class ListUsers:
     """List who is connected; *after*: names beyond this one."""
 
     action: ClassVar[str] = "client-list-clients"
-    sender: str | None = None
+    sender: str | None = field(default=None, kw_only=True)
     after: str | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -85,8 +88,8 @@ class Quit:
     """Close this connection in good order."""
 
     action: ClassVar[str] = "client-quit"
-    sender: str | None = None
-    id: str | None = None
+    sender: str | None = field(default=None, kw_only=True)
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -94,10 +97,10 @@ class ReportError:
     """Say why this client ends (Ctrl-C, a crash), then be closed like after a quit."""
 
     action: ClassVar[str] = "client-error"
-    sender: str | None = None
+    sender: str | None = field(default=None, kw_only=True)
     code: str | int | None = None
     msg: str | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -105,10 +108,10 @@ class Create:
     """Create a group; its creator becomes member and owner."""
 
     action: ClassVar[str] = "cgroupe"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     private: bool = False
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -116,9 +119,9 @@ class Join:
     """Become a member of a group."""
 
     action: ClassVar[str] = "join"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -126,9 +129,9 @@ class Leave:
     """Stop being a member, or decline an invitation."""
 
     action: ClassVar[str] = "leave"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -136,10 +139,10 @@ class Invite:
     """Invite a user, who may then join."""
 
     action: ClassVar[str] = "invite"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     dest: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -147,11 +150,11 @@ class Kick:
     """Remove a member, or revoke an invitation."""
 
     action: ClassVar[str] = "kick"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     dest: str
     reason: str = ""
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -159,11 +162,11 @@ class Ban:
     """Remove a user and keep that user out until an unban."""
 
     action: ClassVar[str] = "ban"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     dest: str
     reason: str = ""
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -171,10 +174,10 @@ class Unban:
     """Let a banned user join again."""
 
     action: ClassVar[str] = "unban"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     dest: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -182,10 +185,10 @@ class Say:
     """Send a text to a group."""
 
     action: ClassVar[str] = "gbroadcast"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     msg: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -193,10 +196,10 @@ class ListMembers:
     """List the members of a group; *after*: names beyond this one."""
 
     action: ClassVar[str] = "members"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     after: str | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -204,12 +207,12 @@ class ListMessages:
     """Read a page of a group's texts; at most one of *before* and *after* (a seq), *limit* in entries."""
 
     action: ClassVar[str] = "msgs"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     before: int | None = None
     after: int | None = None
     limit: int | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -217,13 +220,13 @@ class ListStates:
     """Read a page of a group's other events, or with *all* of every event."""
 
     action: ClassVar[str] = "states"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     before: int | None = None
     after: int | None = None
     limit: int | None = None
     all: bool = False
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -231,9 +234,9 @@ class ListGroups:
     """List the groups one can see; *after*: names beyond this one."""
 
     action: ClassVar[str] = "groups"
-    sender: str | None = None
+    sender: str | None = field(default=None, kw_only=True)
     after: str | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -244,11 +247,11 @@ class Register:
     """
 
     action: ClassVar[str] = "register"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     password: str
-    id: str | None = None
     old: str | None = None
     invitation: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -256,7 +259,7 @@ class Ping:
     """Ask for a sign of life; works unnamed, and is never answered before an earlier request."""
 
     action: ClassVar[str] = "ping"
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 GroupRequest = Create | Join | Leave | Invite | Kick | Ban | Unban | Say

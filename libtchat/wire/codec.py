@@ -94,7 +94,6 @@ def decode_request(frame: bytes) -> Request | Violation:
     if shape.has_options or _lacks(found, shape.spelled):
         found = {name: value for name, value in found.items() if value is not None}
         read_fields(found, shape.spellings)
-        found.setdefault("sender", None)
     try:
         if kind is Create:
             read_privacy(found)

@@ -13,7 +13,8 @@ from libtchat.wire import codec
 from tchat_server.ops.control import Control
 
 __all__ = [
-    *("EncodedPart", "EventLog", "LogRefused", "LogUnavailable", "NamePage", "Page", "Ready", "UserRow", "encode_part"),
+    *("EncodedPart", "EventLog", "LogUnavailable", "LogUnusable", "NamePage", "Page", "Ready", "UserRow"),
+    "encode_part",
 ]
 
 _T = TypeVar("_T")
@@ -23,7 +24,7 @@ class LogUnavailable(Exception):
     """The storage can't answer a read now; it may later."""
 
 
-class LogRefused(Exception):
+class LogUnusable(Exception):
     """The storage is not to be used as it is. The message is one line: which file, and what to do."""
 
 

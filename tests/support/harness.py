@@ -94,11 +94,17 @@ class Shell:
     holds: bool = False
     tokens: int = 0
 
-    def connect(self, origin: str = "") -> PeerId:
+    def connect(self, origin: str = "", **more: Any) -> PeerId:
         self.tokens += 1
-        peer = self.hub.connect(self.now, token=f"token-{self.tokens}", origin=origin)
+        peer = self.hub.connect(self.now, token=f"token-{self.tokens}", origin=origin, **more)
         self.received[peer] = deque()
         self.lines[peer] = []
+        return peer
+
+    def vouch(self, user: str, **more: Any) -> PeerId:
+        """Connect somebody who need not prove who it is."""
+        peer = self.connect(user=user, **more)
+        self.tick()
         return peer
 
     def disconnect(self, peer: PeerId) -> None:
@@ -233,7 +239,7 @@ def repeatable(examples: int, **more: Any) -> settings:
 def enter(shell: Shell, name: str | None, **fields: Any) -> PeerId:
     """Connect a peer that says hello, and forget what it was told."""
     peer = shell.connect()
-    assert ask(shell, peer, Hello(name, **fields))["action"] == "server-hello"
+    assert ask(shell, peer, Hello(**fields, sender=name))["action"] == "server-hello"
     shell.said(peer)
     return peer
 

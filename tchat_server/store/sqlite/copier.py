@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tchat_server.ops.control import Json, asked
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 
 __all__ = ["COPY", "Copier", "copied", "copy_database", "socket_path"]
 
@@ -72,13 +72,13 @@ def copied(path: Path) -> Iterator[Path]:
     """Have the server that uses the database make a copy, and yield its path; *path* itself if none answers.
 
     Raises:
-        LogRefused: the server cannot make one.
+        LogUnusable: the server cannot make one.
     """
     with asked(socket_path(path), {"act": COPY}) as answer:
         if answer is None:
             yield path
         elif COPY not in answer:
-            raise LogRefused(f"{path} cannot be copied by its server: {answer.get('failed')}")
+            raise LogUnusable(f"{path} cannot be copied by its server: {answer.get('failed')}")
         else:
             yield _beside(path, "copy")
 
