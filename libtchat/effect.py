@@ -18,21 +18,10 @@ from libtchat.message.request import Request
 from libtchat.message.value import frozen
 
 __all__ = [
-    *(
-        "Answer",
-        "Append",
-        "Ask",
-        "CheckPassword",
-        "CheckRequest",
-        "Close",
-        "Effect",
-        "FindRetry",
-        "FindUser",
-        "HashPassword",
-    ),
-    *("HashPassword", "Item", "Known", "LoadGroup", "LoadUser", "Loaded", "Membership", "NumberGuest", "PageKind", "Part"),
-    *("PeerId", "PresenceScope", "Question", "Read", "ReadGroups", "Registration", "Resend", "Retried"),
-    *("Retry", "SaveUser", "Send", "Settled", "StoredUser"),
+    *("Answer", "Append", "Ask", "CheckPassword", "CheckRequest", "Close", "Effect", "FindRetry", "FindUser"),
+    *("HashPassword", "Item", "Known", "LoadGroup", "LoadUser", "Loaded", "Membership", "NumberGuest"),
+    *("PageKind", "Part", "PeerId", "PresenceScope", "Question", "Read", "ReadGroups", "Registration", "Resend"),
+    *("Retried", "Retry", "SaveUser", "Send", "Settled", "StoredUser"),
 ]
 
 PeerId = NewType("PeerId", int)
