@@ -70,7 +70,7 @@ class Router:
 
     def vouch(self, peer: Peer, user: str) -> Work[None]:
         """Name *peer* as the shell says, or close it."""
-        hello = Hello(user)
+        hello = Hello(sender=user)
         try:
             yield from self._login.enter(peer, hello)
         except Refused as refusal:
