@@ -1,5 +1,4 @@
 """What crosses the border of the hub: what a shell hands in, what the hub tells it to do, what it answers. Values only.
-
 A shell carries the effects out in their order. `Send`, `Read`, `Resend` and `ReadGroups` to one peer keep their
 order on the wire: what comes after a read waits for it.
 """
@@ -130,7 +129,7 @@ class Close:
 
 @frozen
 class Settled:
-    """Tell the operator what became of the ruling handed in with *ticket*: its durable event, or why it was refused."""
+    """Tell the operator what became of the ruling of this *ticket*: its durable event, or why it was refused."""
 
     ticket: int
     outcome: Event | Error

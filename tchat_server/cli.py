@@ -22,13 +22,17 @@ import click
 from libtchat.hub.hub import Hub
 from libtchat.message.limits import ServerLimits
 from tchat_server.failures import Failed, InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
+from tchat_server.greeting import Greeting
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
+from tchat_server.operator.command import database, operator_commands
+from tchat_server.operator.operator import Operator
 from tchat_server.ops import descriptor, logs
 from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
+from tchat_server.sentences import say
 from tchat_server.server import Server
 from tchat_server.settings import MEMORY, Settings, server_options, settings_from
 from tchat_server.store.event_log import EventLog
@@ -37,7 +41,7 @@ from tchat_server.watchdog import Watchdog
 
 __all__ = ["main"]
 
-_DATABASE = click.argument("db", type=click.Path(dir_okay=False, path_type=Path))
+_DATABASE = click.argument("db", type=click.Path(dir_okay=False), required=False)
 
 logger = logging.getLogger("tchat_server")
 
@@ -49,7 +53,8 @@ logger = logging.getLogger("tchat_server")
 def cli(ctx: click.Context, /, **options: Any) -> None:
     """Serve the tchat protocol.
 
-    Exit codes: 0 stopped in good order, 2 wrong options, 3 can't listen, 4 storage, 70 a fault of the server's.
+    Exit codes: 0 done, or stopped in good order, 1 refused, 2 wrong options, 3 can't listen, 4 storage, 70 a fault of
+    the server's.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -63,21 +68,23 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 
 @cli.command()
 @_DATABASE
-def check(db: Path) -> None:
+@click.pass_context
+def check(ctx: click.Context, db: str | None) -> None:
     """Verify a database: no gap in any group, and all tables agree with the events."""
     from tchat_server.store.sqlite import maintenance
 
+    path = database(ctx, db)
     with storage_failures():
-        report = maintenance.check(db)
+        report = maintenance.check(path)
     for fault in report.faults:
         click.echo(fault)
-    click.echo(f"{report.groups} groups, {report.events} events, {report.messages} of them messages")
+    click.echo(say("checked", groups=report.groups, events=report.events, messages=report.messages))
     if report.faults:
-        raise StorageFailed(f"{db}: {len(report.faults)} faults; restore a backup")
+        raise StorageFailed(say("faults", db=path, count=len(report.faults)))
 
 
 @cli.command()
-@_DATABASE
+@click.argument("db", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 def backup(db: Path, out: Path) -> None:
     """Copy a database to OUT, also while a server uses it."""
@@ -85,20 +92,11 @@ def backup(db: Path, out: Path) -> None:
 
     with storage_failures():
         maintenance.backup(db, out)
-    click.echo(f"{db} is copied to {out}")
+    click.echo(say("copied", db=db, out=out))
 
 
-@cli.command()
-@_DATABASE
-@click.argument("group")
-@click.argument("name")
-def own(db: Path, group: str, name: str) -> None:
-    """Give a GROUP whose owner is gone to its member NAME, while no server uses the database."""
-    from tchat_server.store.sqlite import maintenance
-
-    with storage_failures():
-        event = maintenance.own(db, group, name)
-    click.echo(f"{name} owns {event.group} (event {event.seq})")
+for _command in operator_commands():
+    cli.add_command(_command)
 
 
 def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]:
@@ -129,7 +127,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     tls = None if certificate is None else certificate.context
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
     log = _open_log(settings)
-    hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
+    hub = Hub(name, settings.limits, settings.presence, settings.require_auth, registration=settings.registration)
     trace = logs.tracer(outlet) if settings.trace else None
     server = Server(hub, log, limits=settings.limits, trace=trace, site=_site(settings), make_peer=_make_peer(settings))
     watchdog = Watchdog(server)
@@ -140,12 +138,26 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     loop.add_signal_handler(signal.SIGHUP, hang_up, certificate, stop, os.isatty(0))
     admin = None
     try:
-        bound = [await _listen(server, host, port, None) for host, port in settings.listen]
-        bound += [await _listen(server, host, port, tls) for host, port in settings.tls_listen]
+        operator = Operator(server)
+        with storage_failures():
+            await operator.begin()
+        plain = [await _listen(server, host, port, None) for host, port in settings.listen]
+        secure = [await _listen(server, host, port, tls) for host, port in settings.tls_listen]
         if settings.admin_listen is not None:
             with bind_failures(*settings.admin_listen):
                 admin = Admin(*settings.admin_listen, Probe(watchdog.is_alive, server.serves, server.measured))
-        _announce(name, bound, settings, admin)
+        greeting = Greeting(
+            name=name,
+            plain=tuple(plain),
+            secure=tuple(secure),
+            data=settings.db,
+            has_page=settings.web,
+            admin_port=None if admin is None else admin.port,
+            needs_password=settings.require_auth,
+        )
+        _announce(greeting, settings)
+        if log.control is not None:
+            operator.attend(log.control)
     except Failed:
         await log.close()
         raise
@@ -160,7 +172,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
         admin.close()
     if server.supervisor.failed.done():
         logger.error("internal error", exc_info=server.supervisor.failed.exception())
-        raise InternalFailed("the server failed: its log says where")
+        raise InternalFailed(say("internal"))
 
 
 def main() -> None:
@@ -219,29 +231,16 @@ async def _listen(server: Server, host: str, port: int, tls: ssl.SSLContext | No
         return await server.listen(host, port, tls)
 
 
-def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin: Admin | None) -> None:
+def _announce(greeting: Greeting, settings: Settings) -> None:
     if settings.port_file is not None:
         beside = settings.port_file.with_name(settings.port_file.name + ".new")
         try:
-            beside.write_text("".join(f"{port}\n" for _, port in bound))
+            beside.write_text("".join(f"{port}\n" for _, port in (*greeting.plain, *greeting.secure)))
             beside.replace(settings.port_file)  # in one step: a reader never sees half of it
         except OSError as error:
-            raise UsageFailed(f"{settings.port_file} cannot be written: {error.strerror}") from None
-    places = ", ".join(f"{host}:{port}" for host, port in bound)
-    click.echo(f"{name} on {places}, data in {settings.db}. Try: tchat --name alice")
-    if settings.web:
-        click.echo(f"in a browser: {_url(bound[0], is_secure=not settings.listen)}")
-    if all(host in ("127.0.0.1", "::1") for host, _ in bound):
-        click.echo(f"loopback only; --listen 0.0.0.0:{bound[0][1]} accepts other machines")
-    if admin is not None:
-        click.echo(f"/healthz, /readyz and /metrics on port {admin.port}")
-
-
-def _url(address: tuple[str, int], *, is_secure: bool) -> str:
-    """Return what to type into the browser of this machine."""
-    host, port = address
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"{'https' if is_secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
+            raise UsageFailed(say("cannot-write", path=settings.port_file, detail=error.strerror)) from None
+    for line in (greeting.json(),) if settings.log_format == "json" else greeting.lines():
+        click.echo(line)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

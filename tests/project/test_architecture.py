@@ -27,7 +27,7 @@ CONFORMANCE = "spec/conformance"
 # Who stands on whom, from the ground: a room imports rooms of storeys below its own. No exception.
 STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat": (
-        "guess message sorted_map",
+        "guess language message sorted_map",
         "group commands paging rate",
         "effect ruling wire",
         "hub mirror",
@@ -35,9 +35,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "__init__",
     ),
     "tchat_server": (
-        "clock password ops supervisor",
+        "clock password ops sentences supervisor",
         "settings net store",
-        "failures hooks lifetime",
+        "failures greeting hooks lifetime",
         "errands foreign",
         "server",
         "operator watchdog",
@@ -96,6 +96,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         ),
         *("delivery web",),
     ),
+    "tchat_server.operator": ("desk", "groups users", "operator", "command"),
     "tchat_server.ops": ("admin control descriptor metrics outlet", "logs"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers pages"),
     "tchat_server.store.sqlite": (
@@ -141,6 +142,7 @@ OUTSIDE = {
     "tchat_server.cli": {"attrs", "click", "platformdirs", "uvloop"},
     "tchat_server.failures": {"attrs", "click"},
     "tchat_server.net": {"attrs", "websockets"},
+    "tchat_server.operator.command": {"attrs", "click"},
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},

@@ -195,6 +195,7 @@ class Writer(Worker[Job]):
         with suppress(sqlite3.Error):
             ((is_busy, _, _),) = rows.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             rows.redacted = bool(is_busy)
+            self._watch.expect_cut()
 
     def _read_back(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
         """Find out, on new connections and as often as it takes, whether the transaction was committed.
