@@ -1,6 +1,7 @@
 """What crosses the border of the hub: what a shell hands in, what the hub tells it to do, what it answers. Values only.
-A shell carries the effects out in their order. `Send`, `Read`, `Resend` and `ReadGroups` to one peer keep their
-order on the wire: what comes after a read waits for it.
+
+A shell carries the effects out in their order. `Send`, `Read`, `Resend` and `ReadGroups` to one peer keep their order
+on the wire: what comes after a read waits for it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,38 @@ from libtchat.message.request import Request
 from libtchat.message.value import frozen
 
 __all__ = [
-    *("Answer", "Append", "Ask", "CheckPassword", "CheckRequest", "Close", "Effect", "FindRetry", "FindUser"),
-    *("HashPassword", "Item", "Known", "LoadGroup", "LoadUser", "Loaded", "Membership", "NumberGuest"),
-    *("PageKind", "Part", "PeerId", "PresenceScope", "Question", "Read", "ReadGroups", "Registration", "Resend"),
-    *("Retried", "Retry", "SaveUser", "Send", "Settled", "StoredUser"),
+    "Answer",
+    "Append",
+    "Ask",
+    "CheckPassword",
+    "CheckRequest",
+    "Close",
+    "Effect",
+    "FindRetry",
+    "FindUser",
+    "HashPassword",
+    "Item",
+    "Known",
+    "LoadGroup",
+    "LoadUser",
+    "Loaded",
+    "Membership",
+    "NumberGuest",
+    "PageKind",
+    "Part",
+    "PeerId",
+    "PresenceScope",
+    "Question",
+    "Read",
+    "ReadGroups",
+    "Registration",
+    "Resend",
+    "Retried",
+    "Retry",
+    "SaveUser",
+    "Send",
+    "Settled",
+    "StoredUser",
 ]
 
 PeerId = NewType("PeerId", int)
@@ -166,9 +195,8 @@ class FindRetry:
 
 @frozen
 class SaveUser:
-    """Store a user's name and password hash in place of the hash *replaces*, None if there is to be none.
+    """Store a user's name and password hash in place of the hash *replaces*; *invitation*: a code, which is used up.
 
-    With an *invitation*, a code that the operator gave, only if that holds, and for the last time.
     Answer: True if stored, False if the user has another password now, or the code does not hold.
     """
 

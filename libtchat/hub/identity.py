@@ -115,7 +115,9 @@ class Identity:
                 auth-failed for a wrong old password; rate-limited; unavailable.
         """
         if is_guest(user.key):
-            raise Refused(ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one with a hello")
+            raise Refused(
+                ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one with a hello", field="sender"
+            )
         if not request.password:
             raise Refused(ErrorCode.BAD_REQUEST, "the password is empty", field="password")
         yield from self._saved(user.key)
@@ -174,7 +176,7 @@ class Identity:
     def _invitation(self, request: Register) -> str | None:
         """Return the code that is to be used up, None if none is needed."""
         if self._registration == "closed":
-            raise Refused(ErrorCode.FORBIDDEN, "only the operator gives names a password here")
+            raise Refused(ErrorCode.FORBIDDEN, "only the operator gives names a password here", field="password")
         if self._registration == "invite" and not request.invitation:
             wanted = "a name gets a password here with an invitation code of the operator's"
             raise Refused(ErrorCode.FORBIDDEN, wanted, field="invitation")
