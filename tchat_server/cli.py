@@ -78,7 +78,10 @@ def check(ctx: click.Context, db: str | None) -> None:
         report = maintenance.check(path)
     for fault in report.faults:
         click.echo(fault)
-    click.echo(say("checked", groups=report.groups, events=report.events, messages=report.messages))
+    counted = say("checked", groups=report.groups, events=report.events, messages=report.messages)
+    if report.redacted or report.closed:
+        counted += "; " + say("checked.operator", redacted=report.redacted, closed=report.closed)
+    click.echo(counted)
     if report.faults:
         raise StorageFailed(say("faults", db=path, count=len(report.faults)))
 
@@ -141,6 +144,8 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
         operator = Operator(server)
         with storage_failures():
             await operator.begin()
+        if log.control is not None:
+            operator.attend(log.control)
         plain = [await _listen(server, host, port, None) for host, port in settings.listen]
         secure = [await _listen(server, host, port, tls) for host, port in settings.tls_listen]
         if settings.admin_listen is not None:
@@ -156,8 +161,6 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
             needs_password=settings.require_auth,
         )
         _announce(greeting, settings)
-        if log.control is not None:
-            operator.attend(log.control)
     except Failed:
         await log.close()
         raise

@@ -18,7 +18,7 @@ from libtchat.message.event import Event, Said
 from libtchat.message.names import group_key, user_key
 from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_group
-from tchat_server.store.change import displayed_name
+from tchat_server.store.change import displayed_name, redactions
 from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.checksum import damaged_rows
 from tchat_server.store.sqlite.copier import copied, copy_database
@@ -43,6 +43,8 @@ class Report:
     events: int = 0
     messages: int = 0
     users: int = 0
+    redacted: int = 0
+    closed: int = 0
     faults: list[str] = field(factory=list)
 
 
@@ -140,6 +142,8 @@ def _check_group(
     saved = connection.execute("SELECT seq, state FROM snapshots WHERE group_id = ?", (group_id,)).fetchone()
     state: Group | None = None
     first: Event | None = None
+    removed: set[int] = set()
+    tombstones: set[int] = set()
     seq = 0
     try:
         for seq, line in lines(connection, group_id, PageKind.ALL, after=0, before=last + 2):
@@ -151,6 +155,9 @@ def _check_group(
             state = evolve(state, event)
             report.events += 1
             report.messages += isinstance(event, Said)
+            removed.update(redactions((event,)))
+            if isinstance(event, Said) and event.redacted:
+                tombstones.add(seq)
             if saved is not None and seq == saved[0] and decode_group(saved[1]) != state:
                 yield f"the snapshot at {seq} is not the fold of its events"
     except (TchatError, ValueError) as error:
@@ -165,6 +172,13 @@ def _check_group(
         yield f"the snapshot at {saved[0]} is beyond the last event, {state.seq}"
     if group_key(name) != key:
         yield f"is stored as {key}"
+    report.redacted += len(tombstones)
+    report.closed += state.closed
+    for seq in sorted(removed - tombstones):
+        if any(lines(connection, group_id, PageKind.MESSAGES, after=seq - 1, before=seq + 1)):
+            yield f"the text {seq} was removed, and is still there"
+    for seq in sorted(tombstones - removed):
+        yield f"the text {seq} is not there, and nothing says that it was removed"
     found = connection.execute("SELECT user, name, standing, invitation FROM told WHERE group_id = ?", (group_id,))
     told = {user: (*known, line and codec.decode_event(line)) for user, *known, line in found}
     users = (*state.members, *state.invited, *state.banned)
