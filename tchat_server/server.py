@@ -129,6 +129,8 @@ class Server:
             await asyncio.sleep(0.01)
         line = encode_line(Goodbye())
         for peer in self.peers:
+            if self.trace is not None:
+                self.trace(peer.address, ">", line)
             peer.guard(peer.outbox.put, [(None, line)])
             peer.guard(peer.finish, CloseReason.STOP)
         self._delivery.flush()
@@ -180,7 +182,12 @@ class Server:
         self._admission.leave(peer.host)
         assert peer.ending is not None
         self.metrics.closed[peer.ending.reason] += 1
-        logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.ending, peer.frames_in, peer.outbox.count)
+        user = self.hub.operator.user_of(peer.id)
+        counts = peer.frames_in, peer.outbox.count
+        shown = {"user": user, "address": peer.address, "cause": str(peer.ending)}
+        logger.info(
+            "%s gone: %s (%s, %d in, %d out)", peer.address, peer.ending, user or "no name", *counts, extra=shown
+        )
         self.hub.disconnected(peer.id, self.now())
         self.tick_soon()
 
@@ -203,6 +210,7 @@ class Server:
         metrics = self.metrics
         metrics.peers, metrics.handshakes = len(self._peers), self._admission.size - len(self._peers)
         metrics.backlog, metrics.not_read = self.hub.backlog, len(self._not_read)
+        metrics.users, metrics.groups = self.hub.user_count, self.hub.group_count
         return metrics.text()
 
     def wrote(self, peer: PeerProtocol) -> None:

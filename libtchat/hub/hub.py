@@ -120,6 +120,16 @@ class Hub:
         """Have time stamps tell `now` and *ahead* seconds as seconds since the epoch, UTC; 0 until it is called."""
         self._clock.ahead = ahead
 
+    @property
+    def user_count(self) -> int:
+        """How many users are connected."""
+        return len(self._presence)
+
+    @property
+    def group_count(self) -> int:
+        """How many groups are loaded."""
+        return len(self._ledger)
+
     def online(self) -> tuple[str, ...]:
         """Return the names of all users who are connected, by key."""
         return tuple([name for _, name in self._presence.online()])

@@ -168,8 +168,8 @@ class Identity:
 
     def _check_bar(self, name: str, key: UserKey) -> None:
         """Check that an operator did not bar this user."""
-        wait = self._barred.get(key, 0.0) - (self._clock.now + self._clock.ahead)
-        if wait > 0:
+        until = self._barred.get(key)
+        if until is not None and (wait := until - (self._clock.now + self._clock.ahead)) > 0:
             retry_after = wait if wait < inf else None
             raise Refused(ErrorCode.FORBIDDEN, f"{name} is banned from this server", retry_after=retry_after)
 
