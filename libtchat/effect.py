@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal, NewType
 
+from libtchat.cluster import Clustered, Relay, Seat
 from libtchat.group import Group, Standing
 from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.event import Event, Invited
@@ -78,12 +79,14 @@ class PageKind(StrEnum):
 class Send:
     """Write *message* to each of *peers*; the same tuple object while an audience is unchanged.
 
-    *source* is the peer that said it, if somebody did: what it costs to carry is its cost.
+    *source* is the peer that said it, if somebody did: what it costs to carry is its cost. *line*: its bytes, without
+    a line end, if they came from another node; they are passed on.
     """
 
     peers: tuple[PeerId, ...]
     message: Message
     source: PeerId | None = None
+    line: bytes | None = None
 
 
 @frozen
@@ -241,12 +244,12 @@ class CheckRequest:
 
 _Stored = LoadGroup | LoadUser | FindUser | FindRetry | SaveUser | NumberGuest
 
-Question = _Stored | HashPassword | CheckPassword | CheckRequest
+Question = _Stored | HashPassword | CheckPassword | CheckRequest | Clustered
 
 
 @frozen
 class Ask:
-    """Answer *question* with `Hub.answered`, also when the peer is gone meanwhile.
+    """Answer *question* with `Hub.answered`, also when the peer is gone meanwhile; peer 0: the hub asks for itself.
 
     The peer's later requests wait for it, nobody else's. A `SaveUser` that is out may be asked again for another peer,
     who waits for the same outcome: it is stored once, and its answer is everybody's.
@@ -322,7 +325,7 @@ class StoredUser:
     has_retries: bool = False
 
 
-Answer = Loaded | StoredUser | Known | Retried | Refused | str | bool | int | None
+Answer = Loaded | StoredUser | Known | Retried | Seat | Refused | str | bool | int | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
-Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close | Settled
+Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close | Relay | Settled

@@ -84,16 +84,21 @@ class Session(Watcher):
             meaning = Say(current, f"/me {meaning.text}")
         if isinstance(meaning, LocalAction):
             self.act(meaning)
-        elif not self.link.is_open:
-            self.complain(self.renderer.language.text("not-sent"))
-        else:
+        elif self.can_send():
             await self.request(meaning)
         return True
+
+    def can_send(self) -> bool:
+        """Tell whether there is a connection; complain if there is none."""
+        if not self.link.is_open:
+            self.complain(self.renderer.language.text("not-sent"))
+        return self.link.is_open
 
     async def request(self, request: Request) -> None:
         """Send *request*; what comes of it is heard."""
         if not isinstance(request, Register):
-            self.link.send(request)
+            if self.can_send():
+                self.link.send(request)
         elif request.password:
             await self.register(request)
         elif (password := await self.new_password()) is not None:
@@ -101,6 +106,8 @@ class Session(Watcher):
 
     async def register(self, request: Register) -> None:
         """Send a new password; where the server wants the old one, or an invitation code, ask for that and go on."""
+        if not self.can_send():
+            return
         try:
             answer = await self.link.ask(request)
             field = answer.field if isinstance(answer, Error) else None
@@ -134,7 +141,8 @@ class Session(Watcher):
                 else:
                     self.focus(view)
             case Raw(text=text):
-                self.link.send_raw(text)
+                if self.can_send():
+                    self.link.send_raw(text)
             case Me():
                 self.complain(language.text("problem.no-group"))
             case Clear():

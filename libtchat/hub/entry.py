@@ -63,6 +63,10 @@ class Decision(Entry):
     audience: tuple[PeerId, ...] = field(default=(), init=False)
     effects: tuple[Effect, ...] = field(default=(), init=False)
 
+    def rests(self) -> bool:
+        """Tell that what is refused may be in order by now."""
+        return True
+
     def refuse(self, refusal: Refused) -> None:
         """Make it a refusal, told to who asked."""
         self.part, self.effects = None, ()
@@ -91,10 +95,11 @@ class Run(Entry):
 
 @define(eq=False)
 class Told(Entry):
-    """An event that another server appended: our members hear it too."""
+    """An event that another server appended: our members hear it too. *line*: its bytes, if they are known."""
 
     part: Part
     audience: tuple[PeerId, ...]
+    line: bytes | None = None
     durable: bool = field(default=True, init=False)
 
 
@@ -111,6 +116,10 @@ class Query(Entry):
     arrivals: int
     part: None = field(default=None, init=False)
 
+    def rests(self) -> bool:
+        """Tell whether the answer is made of what is known of groups and users."""
+        return isinstance(self.item, _LISTS)
+
 
 @define(eq=False)
 class Notice(Entry):
@@ -119,5 +128,7 @@ class Notice(Entry):
     effects: tuple[Effect, ...]
     part: None = field(default=None, init=False)
 
+
+_LISTS = Hello | Tell | ListUsers | ListGroups | GroupQuery
 
 AnyEntry = Decision | Run | Told | Query | Notice

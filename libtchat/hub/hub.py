@@ -18,6 +18,7 @@ from libtchat.effect import (
     Item,
     PeerId,
     PresenceScope,
+    Question,
     Registration,
     SaveUser,
     Send,
@@ -40,6 +41,7 @@ from libtchat.hub.presence import Presence
 from libtchat.hub.query import Replies
 from libtchat.hub.quota import Quota
 from libtchat.hub.refusal import too_fast
+from libtchat.hub.revision import Revision
 from libtchat.hub.router import Router
 from libtchat.hub.texts import Texts, together
 from libtchat.hub.work import Work
@@ -88,7 +90,9 @@ class Hub:
     _newcomers: Newcomers = field(init=False)
     _identity: Identity = field(init=False)
     _login: Login = field(init=False)
+    _lookup: Lookup = field(init=False)
     _decider: Decider = field(init=False)
+    _revision: Revision = field(init=False)
     _router: Router = field(init=False)
     _replies: Replies = field(init=False)
     operator: Operator = field(init=False)
@@ -102,12 +106,13 @@ class Hub:
         self._login = Login(
             limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity, gate
         )
-        self._decider = Decider(
-            limits, clock, line, presence, ledger, newcomers, Quota(limits, ledger), Lookup(limits, clock, presence)
-        )
+        quota = Quota(limits, ledger)
+        self._lookup = Lookup(limits, clock, presence)
+        self._decider = Decider(limits, clock, line, presence, ledger, newcomers, quota, self._lookup)
+        self._revision = Revision(clock, line, presence, ledger, quota, self._decider)
         self._router = Router(clock, line, presence, self._identity, self._login, self._decider, gate)
         self._replies = Replies(self.server, limits, clock, presence, ledger)
-        self.operator = Operator(clock, line, presence, self._peers, self._identity, self._decider)
+        self.operator = Operator(clock, line, presence, ledger, self._peers, self._identity, self._decider)
 
     # --- what the shell calls ---
 
@@ -119,16 +124,6 @@ class Hub:
     def set_time_of_day(self, ahead: float) -> None:
         """Have time stamps tell `now` and *ahead* seconds as seconds since the epoch, UTC; 0 until it is called."""
         self._clock.ahead = ahead
-
-    @property
-    def user_count(self) -> int:
-        """How many users are connected."""
-        return len(self._presence)
-
-    @property
-    def group_count(self) -> int:
-        """How many groups are loaded."""
-        return len(self._ledger)
 
     def online(self) -> tuple[str, ...]:
         """Return the names of all users who are connected, by key."""
@@ -213,8 +208,7 @@ class Hub:
 
     def drain(self) -> list[Effect]:
         """Return what is to be done now; call it once per tick."""
-        effects, self._asks = self._asks, []
-        self._leave(effects)
+        effects = self._leave(self._take_asks())
         if (append := self._line.append()) is not None:
             effects.append(append)
         if not len(self._line):
@@ -243,7 +237,7 @@ class Hub:
             ValueError: one of the keys is of no group in it.
         """
         self._clock.now = now
-        self._decider.rejected(failed)
+        self._revision.rejected(failed, {})
         return self._leave([])
 
     # --- what comes from a peer ---
@@ -266,7 +260,14 @@ class Hub:
         except StopIteration:
             return
         peer.work, peer.awaited = work, question
-        self._asks.append(Ask(peer.id, question))
+        self._ask(peer.id, question)
+
+    def _ask(self, peer: PeerId, question: Question) -> None:
+        self._asks.append(Ask(peer, question))
+
+    def _take_asks(self) -> list[Effect]:
+        asks, self._asks = self._asks, []
+        return asks
 
     # --- what leaves ---
 
@@ -280,7 +281,10 @@ class Hub:
             elif (part := entry.part) is not None:
                 self._decider.keep(entry, part)
                 audience = entry.audience
-                source = None if isinstance(entry, Told) or entry.peer is None else entry.peer.id
+                if isinstance(entry, Told):
+                    effects.append(Send(audience, part.events[0], None, entry.line))
+                    continue
+                source = None if entry.peer is None else entry.peer.id
                 for event in part.events:
                     effects.append(Send(audience, event, source))
                 if isinstance(entry, Decision) and entry.ticket is not None:

@@ -15,6 +15,7 @@ from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice
 from libtchat.hub.identity import Identity
+from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
 from libtchat.hub.peer import Peer
 from libtchat.hub.presence import Presence
@@ -34,9 +35,14 @@ class Operator:
     _clock: Clock
     _line: Line[AnyEntry]
     _presence: Presence
+    _ledger: Ledger
     _peers: Mapping[PeerId, Peer]
     _identity: Identity
     _decider: Decider
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many users are connected, and how many groups are loaded."""
+        return len(self._presence), len(self._ledger)
 
     def user_of(self, peer: PeerId) -> str | None:
         """Return the name of the user that *peer* is, None if it is nobody's."""

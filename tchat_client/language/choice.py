@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from libtchat.language import fill, wanted
 from libtchat.message.value import frozen
-from tchat_client.language.english import ENGLISH
+from tchat_client.language.english import ENGLISH, OF_PROGRAMS
 from tchat_client.language.french import FRENCH
 from tchat_client.sanitise import clean
 
-__all__ = ["LANGUAGES", "Language", "choose"]
+__all__ = ["FOR_PROGRAMS", "LANGUAGES", "Language", "choose"]
 
 
 @frozen
@@ -32,6 +32,7 @@ class Language:
 
 
 LANGUAGES: Mapping[str, Language] = {"en": Language("en", ENGLISH), "fr": Language("fr", FRENCH)}
+FOR_PROGRAMS = Language("en", {**ENGLISH, **OF_PROGRAMS})
 
 
 def choose(option: str | None, environ: Mapping[str, str]) -> Language:

@@ -59,12 +59,17 @@ class Watcher:
 
     Attributes:
         traces: whether `trace` is to be called.
+        has_room: whether what was missed may be asked for now; where it has become true again, call `Link.pump`.
     """
 
     traces: bool = False
+    has_room: bool = True
 
     def heard(self, notices: Sequence[Notice]) -> None:
         """Take in what is to be shown."""
+
+    async def ready(self) -> None:
+        """Wait until more can be taken in: the server is not read from meanwhile."""
 
     def status(self, status: Status) -> None:
         """Take in a change of the connection."""

@@ -30,19 +30,21 @@ ONLINE_ACTS = frozenset({"who", "kick-user", "announce"})
 
 
 class Operator:
-    """Does what is asked, one act after the other. Everything but `attend` is for the event loop."""
+    """Does what is asked, one act after the other. For the event loop."""
 
     def __init__(self, server: Server) -> None:
         self._desk = Desk(server)
         self._turn = asyncio.Lock()
 
     async def begin(self) -> None:
-        """Learn from the log who may not come in. Raises LogUnavailable."""
-        for user, until in (await self._desk.log.barred()).items():
+        """Learn from the log who may not come in, and answer at its socket from now on. Raises LogUnavailable."""
+        log = self._desk.log
+        for user, until in (await log.barred()).items():
             self._desk.hub.bar(user, until)
+        if log.control is not None:
+            self._attend(log.control)
 
-    def attend(self, control: Control) -> None:
-        """Answer at the socket from now on."""
+    def _attend(self, control: Control) -> None:
         loop = asyncio.get_running_loop()
 
         @contextmanager
