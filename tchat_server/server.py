@@ -158,8 +158,6 @@ class Server:
             await asyncio.sleep(0.01)
         line = encode_line(Goodbye())
         for peer in self.peers:
-            if self.trace is not None:
-                self.trace(peer.address, ">", line)
             peer.guard(peer.outbox.put, [(None, line)])
             peer.guard(peer.finish, CloseReason.STOP)
         self._delivery.flush()
@@ -214,12 +212,7 @@ class Server:
         self._admission.leave(peer.host)
         assert peer.ending is not None
         self.metrics.closed[peer.ending.reason] += 1
-        user = self.hub.operator.user_of(peer.id)
-        counts = peer.frames_in, peer.outbox.count
-        shown = {"user": user, "address": peer.address, "cause": str(peer.ending)}
-        logger.info(
-            "%s gone: %s (%s, %d in, %d out)", peer.address, peer.ending, user or "no name", *counts, extra=shown
-        )
+        peer.ending.log(peer.address, self.hub.operator.user_of(peer.id), peer.frames_in, peer.outbox.count)
         self.hub.disconnected(peer.id, self.now())
         self.tick_soon()
 

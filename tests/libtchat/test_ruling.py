@@ -31,6 +31,7 @@ from libtchat.message.request import (
 )
 from libtchat.ruling import CloseGroup, Expel, GiveGroup, RedactText, Ruling, rule
 from libtchat.wire.snapshot import decode_group, encode_group
+from tchat_server.password import mark_of
 
 TS = "2026-01-02T03:04:05.678Z"
 
@@ -294,7 +295,7 @@ def test_an_operator_who_sets_a_password_meanwhile_is_first() -> None:
 
 def test_where_invitations_are_wanted_a_code_holds_once() -> None:
     shell = a_shell(registration="invite")
-    at_once(shell.log.invite("code"))
+    at_once(shell.log.invite(mark_of("code")))
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
     refusal = ask(shell, alice, Register("one"))
     assert (refusal["code"], refusal["field"]) == ("forbidden", "invitation")

@@ -171,6 +171,7 @@ CATCHES_ANYTHING = {
 
 MAX_LINES = 300
 LONG = {
+    "tchat_server.server": "the shell: one effect, one function",
     "libtchat.effect": "what hub and shell say to each other belongs under one another's eyes",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
 }
