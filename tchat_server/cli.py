@@ -31,7 +31,7 @@ from tchat_server.operator.command import database, operator_commands
 from tchat_server.ops import descriptor, logs
 from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
-from tchat_server.sentences import say
+from tchat_server.sentences import language, say
 from tchat_server.server import Server
 from tchat_server.settings import Settings, server_options, settings_from
 from tchat_server.store.event_log import EventLog
@@ -161,8 +161,12 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
 
 def main() -> None:
     """Run the command and exit; what goes wrong is one line on standard error."""
+    if language() == "fr":
+        from tchat_server.usage import speak_french
+
+        speak_french(cli)
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="tchat-server", standalone_mode=False)
     except click.ClickException as problem:
         outlet = Outlet(sys.stderr.fileno())  # also if nobody reads it
         outlet.write(" ".join(problem.format_message().split()) + "\n")

@@ -159,6 +159,7 @@ ENGLISH: Mapping[str, str] = {
     "cause.refused": "nobody listens there; start one with tchat-server",
     "cause.unknown-host": "there is no host of that name",
     "cause.timeout": "no answer in {seconds} s",
+    "cause.untrusted": "nobody known vouches for its certificate, {detail}: --ca FILE names who does (PEM)",
     "cause.tls": "TLS failed: {detail}",
     "cause.no-tls": "what answers there does not speak TLS: --no-tls goes without",
     "cause.other": "{detail}",

@@ -218,6 +218,7 @@ FRENCH: Mapping[str, str] = {
     "cause.refused": "personne n'y écoute ; tchat-server en démarre un",
     "cause.unknown-host": "aucune machine de ce nom",
     "cause.timeout": "pas de réponse en {seconds} s",
+    "cause.untrusted": "personne de connu ne répond de son certificat, {detail} : --ca FICHIER dit qui le fait (PEM)",
     "cause.tls": "échec de TLS : {detail}",
     "cause.no-tls": "ce qui répond là ne parle pas TLS : --no-tls s'en passe",
     "cause.other": "{detail}",
