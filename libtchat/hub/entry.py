@@ -60,6 +60,7 @@ class Decision(Entry):
     known: Known | None = None
     earlier: Retry | None = None
     ticket: int | None = None
+    part: Part | None = field(default=None, init=False)
     audience: tuple[PeerId, ...] = field(default=(), init=False)
     effects: tuple[Effect, ...] = field(default=(), init=False)
 

@@ -102,7 +102,7 @@ class Hub:
         gate = Gate(is_open=not self.asks_first)
         self._ledger = ledger = Ledger(presence)
         self._newcomers = newcomers = Newcomers(line, clock)
-        self._identity = Identity(limits, clock, presence, newcomers, self.registration)
+        self._identity = Identity(limits, clock, presence, newcomers, registration=self.registration)
         self._login = Login(
             limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity, gate
         )

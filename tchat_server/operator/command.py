@@ -25,6 +25,7 @@ from tchat_server.operator.operator import ONLINE_ACTS, Operator
 from tchat_server.ops.control import Json, asked
 from tchat_server.sentences import say
 from tchat_server.server import Server
+from tchat_server.storage import ENGINE, maintenance_of
 
 __all__ = ["database", "operator_commands"]
 
@@ -68,10 +69,10 @@ def operator_commands() -> Iterable[click.Command]:
     return map(_command, _ROWS)
 
 
-def database(ctx: click.Context, word: str | None) -> Path:
-    """Return the database that *word* names, else the one of --db, else the one in the state directory."""
+def database(ctx: click.Context, word: str | None) -> Path | str:
+    """Return the database that *word* names, else that of --db, else the usual one; of an engine, its URL."""
     named = word if word is not None else str(ctx.find_root().params["db"])
-    return Path(os.path.expanduser(named)).resolve()
+    return named if named.startswith(ENGINE) else Path(os.path.expanduser(named)).resolve()
 
 
 def _command(row: _Row) -> click.Command:
@@ -79,7 +80,11 @@ def _command(row: _Row) -> click.Command:
 
     def run(words: tuple[str, ...], as_json: bool, **options: Any) -> None:
         ctx = click.get_current_context()
-        path, named = _split(ctx, row, words)
+        place, named = _split(ctx, row, words)
+        if isinstance(place, str):
+            _do_in_engine(row.name, place, named)
+            return
+        path = place
         request: dict[str, Any] = {"act": row.name, **named, **_options(options)}
         if row.name == "passwd":
             request["password"] = _new_password(str(named["name"]))
@@ -97,7 +102,7 @@ def _command(row: _Row) -> click.Command:
     )
 
 
-def _split(ctx: click.Context, row: _Row, words: Sequence[str]) -> tuple[Path, dict[str, Any]]:
+def _split(ctx: click.Context, row: _Row, words: Sequence[str]) -> tuple[Path | str, dict[str, Any]]:
     """Return the database, which may be the first of the words, and what the others are."""
     missing = row.words[len(words) :]
     if missing:
@@ -112,6 +117,15 @@ def _split(ctx: click.Context, row: _Row, words: Sequence[str]) -> tuple[Path, d
             raise UsageFailed(say("bad-number", value=named["seq"], field="SEQ"))
         named["seq"] = int(named["seq"])
     return path, named
+
+
+def _do_in_engine(act: str, url: str, named: Mapping[str, Any]) -> None:
+    """Do what can be done to a chat that several servers share."""
+    if act != "own":
+        raise StorageFailed(say("not-in-engine", act=act))
+    with storage_failures():
+        event = maintenance_of(url).own(url, named["group"], named["name"])
+    click.echo(say("own", name=event.owner, group=event.group, seq=event.seq))
 
 
 def _options(options: Mapping[str, Any]) -> dict[str, Any]:
