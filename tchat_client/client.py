@@ -7,7 +7,6 @@ import logging
 import ssl
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from itertools import count
 from types import TracebackType
 
 from attrs import evolve
@@ -83,7 +82,9 @@ class Client(Requesting):
         most_waiting: int = 1000,
     ) -> None:
         self._groups = arguments.groups(groups)
-        self._inbox = Inbox(arguments.at_least_one("most_waiting", most_waiting), self._more, self._came_back)
+        self._inbox = Inbox(
+            arguments.at_least_one("most_waiting", most_waiting), lambda: self._link.pump(), self._came_back
+        )
         self._link = Link(
             parse_address(address),
             arguments.name(name, password),
@@ -233,7 +234,9 @@ class Client(Requesting):
         return answer
 
     async def _asked(self, request: Request) -> Message | Foreign:
-        for number in count(1):
+        tries = 0
+        while True:
+            tries += 1
             if not self._link.is_open or self._is_closed:
                 await self._until_open(request)
             try:
@@ -242,9 +245,8 @@ class Client(Requesting):
             except Lost as lost:
                 lost.request = request
                 is_done_once = self._link.is_ours and not isinstance(request, Tell | Broadcast | Register)
-                if not (self._retry and is_done_once) or number == MAX_TRIES:
+                if not (self._retry and is_done_once) or tries == MAX_TRIES:
                     raise
-        raise AssertionError("count ends never")
 
     async def _until_open(self, request: Request) -> None:
         """Wait until *request* can be sent, as long as for an answer."""
@@ -260,14 +262,16 @@ class Client(Requesting):
 
     async def _opened(self) -> bool:
         """Wait until there is a connection; it may have gone again."""
-        if self._running is None or self._is_closed:
-            raise NotOpen("cause.other", detail=_NOT_YET if self._running is None else _NO_MORE)
+        if self._running is None:
+            raise NotOpen("cause.other", detail=_NOT_YET)
         opened = asyncio.ensure_future(self._link.opened.wait())
         try:
             await asyncio.wait({opened, self._running}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             opened.cancel()
         self._tell_failure()
+        if self._is_closed or self._running.done():
+            raise NotOpen("cause.other", detail=_NO_MORE)
         return self._link.is_open
 
     # -- the groups one wants to be in
@@ -288,9 +292,6 @@ class Client(Requesting):
                 await self._join()
             except Refused as refused:
                 _logger.warning("%s", refused)
-
-    def _more(self) -> None:
-        self._link.pump()
 
     def _came_back(self) -> None:
         task = asyncio.create_task(self._join_again())
