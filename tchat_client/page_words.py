@@ -81,6 +81,7 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.invites": ("Invitation", "Invitation"),
     "p.leave": ("Leave", "Quitter"),
     "p.invite": ("Invite", "Inviter"),
+    "p.invite-to": ("Invite to {group}", "Inviter dans {group}"),
     "p.more": ("and {count} more", "et {count} de plus"),
     "p.whom": ("Who", "Qui"),
     "p.kick": ("Kick", "Exclure"),
