@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from types import TracebackType
 
 from attrs import evolve
 
-from libtchat.message.names import group_key
 from libtchat.message.reply import Foreign, Message, Registered
-from libtchat.message.request import Broadcast, Hello, Join, Quit, Register, ReportError, Request, Tell
+from libtchat.message.request import Broadcast, Hello, Quit, Register, ReportError, Request, Tell
 from libtchat.mirror import Mirror, Notice
 from tchat_client import arguments
 from tchat_client.address import parse_address
-from tchat_client.errors import LinkError, Lost, Misused, NoAnswer, NotOpen, Refused
+from tchat_client.errors import Lost, Misused, NoAnswer, NotOpen
 from tchat_client.inbox import Inbox
+from tchat_client.joining import Joining
 from tchat_client.link import Link, Times
 from tchat_client.patience import MAX_TRIES, patiently
 from tchat_client.requesting import Requesting
 
 __all__ = ["Client"]
-
-_logger = logging.getLogger("tchat_client")
 
 
 class Client(Requesting):
@@ -81,10 +77,8 @@ class Client(Requesting):
         times: Times | None = None,
         most_waiting: int = 1000,
     ) -> None:
-        self._groups = arguments.groups(groups)
-        self._inbox = Inbox(
-            arguments.at_least_one("most_waiting", most_waiting), lambda: self._link.pump(), self._came_back
-        )
+        most = arguments.at_least_one("most_waiting", most_waiting)
+        self._inbox = Inbox(most, lambda: self._link.pump(), lambda: self._joining.join_soon())
         self._link = Link(
             parse_address(address),
             arguments.name(name, password),
@@ -95,10 +89,10 @@ class Client(Requesting):
             times or Times(),
             follows=True,
         )
-        arguments.resume(self.mirror, resume or {})
+        self._joining = Joining(arguments.groups(groups), self._link.mirror, self.ask)
+        arguments.resume(self._link.mirror, resume or {})
         self._retry = retry
         self._running: asyncio.Task[None] | None = None
-        self._joining: set[asyncio.Task[None]] = set()
         self._is_closed = self._is_heard = self._was_told = False
 
     # -- who and what
@@ -141,7 +135,7 @@ class Client(Requesting):
         self._running.add_done_callback(lambda _: self._inbox.close())
         try:
             await self._opened()
-            await self._join()
+            await self._joining.join()
         except BaseException:
             await self._close()
             raise
@@ -163,7 +157,7 @@ class Client(Requesting):
 
     async def _close(self) -> None:
         self._is_closed = True
-        tasks = [task for task in (self._running, *self._joining) if task is not None]
+        tasks = [task for task in (self._running, *self._joining.tasks) if task is not None]
         for task in tasks:
             task.cancel()
         try:
@@ -273,30 +267,6 @@ class Client(Requesting):
         if self._is_closed or self._running.done():
             raise NotOpen("cause.other", detail=_NO_MORE)
         return self._link.is_open
-
-    # -- the groups one wants to be in
-
-    async def _join(self) -> None:
-        for group in self._groups:
-            view = self.mirror.groups.get(group_key(group))
-            if view is None or not view.is_member:
-                try:
-                    await self.ask(Join(group))
-                except Refused as refused:
-                    if refused.code != "already-member":
-                        raise
-
-    async def _join_again(self) -> None:
-        with suppress(LinkError):  # another connection joins
-            try:
-                await self._join()
-            except Refused as refused:
-                _logger.warning("%s", refused)
-
-    def _came_back(self) -> None:
-        task = asyncio.create_task(self._join_again())
-        self._joining.add(task)
-        task.add_done_callback(self._joining.discard)
 
 
 _NOT_YET = "there is no connection yet: use the client inside `async with Client(...) as chat:`"
