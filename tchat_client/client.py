@@ -14,7 +14,7 @@ from libtchat.message.request import Broadcast, Hello, Quit, Register, ReportErr
 from libtchat.mirror import Mirror, Notice
 from tchat_client import arguments
 from tchat_client.address import parse_address
-from tchat_client.errors import Lost, Misused, NoAnswer, NotOpen
+from tchat_client.errors import Misused, NoAnswer, NotOpen
 from tchat_client.inbox import Inbox
 from tchat_client.joining import Joining
 from tchat_client.link import Link, Times
@@ -51,9 +51,8 @@ class Client(Requesting):
         token: what `Client.token` was at the end of an earlier run: it proves that one is the same user while the
             server still holds that run's connection.
         tls: True to encrypt and check the server by the certificates of this machine, or a context of your own.
-        retry: what was in flight when the connection went is asked again on the next one, and the server does it once.
-            `NoAnswer` is left for what no connection came for, and for `tell`, `broadcast` and `register`, which a
-            server may do twice.
+        retry: wait for the next connection as long as it takes, and ask again there what has no answer: the server does
+            it once. `NoAnswer` is left for `tell`, `broadcast` and `register`, which a server may do twice.
         times: how long to wait for what, before a connection is tried again too.
         most_waiting: how many notices may wait to be heard before the server is not read from. A program that sends
             and never hears is not held up by it: ten times as many are kept for it, then the oldest are dropped, and
@@ -236,17 +235,17 @@ class Client(Requesting):
             try:
                 with self._inbox.awaiting():
                     return await self._link.ask(request)
-            except Lost as lost:
-                lost.request = request
+            except NoAnswer as problem:
+                problem.request = request
                 is_done_once = self._link.is_ours and not isinstance(request, Tell | Broadcast | Register)
                 if not (self._retry and is_done_once) or tries == MAX_TRIES:
                     raise
 
     async def _until_open(self, request: Request) -> None:
-        """Wait until *request* can be sent, as long as for an answer."""
+        """Wait until *request* can be sent: as long as for an answer, or as long as it takes."""
         seconds = self._link.times.answer_seconds
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if self._retry else seconds):
                 while not await self._opened():
                     pass
         except TimeoutError:
