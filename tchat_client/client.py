@@ -13,7 +13,7 @@ from libtchat.message.reply import Foreign, Message, Registered
 from libtchat.message.request import Broadcast, Hello, Quit, Register, ReportError, Request, Tell
 from libtchat.mirror import Mirror, Notice
 from tchat_client import arguments
-from tchat_client.address import parse_address
+from tchat_client.address import parse_addresses
 from tchat_client.errors import Misused, NoAnswer, NotOpen
 from tchat_client.inbox import Inbox
 from tchat_client.joining import Joining
@@ -41,7 +41,8 @@ class Client(Requesting):
     Several tasks may send; one at a time may hear. A client is used once: make another one to connect again.
 
     Args:
-        address: `HOST:PORT`; the port is 8080 if it is left out.
+        address: `HOST:PORT`; the port is 8080 if it is left out. Several that are one server are joined by commas:
+            when one is gone the client goes to the next.
         name: who to be; None for a guest, whom the server gives a name.
         groups: to be in these: whoever is no member yet joins when it connects. The groups must exist.
         resume: where an earlier run of the program ended: for each group the `seq` of the last event it dealt with,
@@ -78,8 +79,9 @@ class Client(Requesting):
     ) -> None:
         most = arguments.at_least_one("most_waiting", most_waiting)
         self._inbox = Inbox(most, lambda: self._link.pump(), lambda: self._joining.join_soon())
+        where = parse_addresses(address)
         self._link = Link(
-            parse_address(address),
+            where[0],
             arguments.name(name, password),
             ssl.create_default_context() if tls is True else tls or None,
             token,
@@ -87,6 +89,7 @@ class Client(Requesting):
             self._inbox,
             times or Times(),
             follows=True,
+            others=where[1:],
         )
         self._joining = Joining(arguments.groups(groups), self._link.mirror, self.ask)
         arguments.resume(self._link.mirror, resume or {})
