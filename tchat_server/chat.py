@@ -48,6 +48,7 @@ class Chat:
         presence: who hears that a user came or went.
         require_auth: names that nobody vouches for need a password.
         grace_seconds: how long its end may take: what was accepted is stored and told, and clients are told goodbye.
+        hub: makes the brain; for `tchat-server` as one of several.
         shell: makes the server; for `tchat-server`, which serves a page and other dialects too.
     """
 
@@ -60,12 +61,13 @@ class Chat:
         presence: PresenceScope = "auto",
         require_auth: bool = False,
         grace_seconds: float = 5.0,
+        hub: Callable[..., Hub] = Hub,
         shell: Callable[..., Server] = Server,
     ) -> None:
         self.name = name
         self._log, self._limits = log, limits
         self._presence, self._require_auth = presence, require_auth
-        self._grace_seconds, self._shell = grace_seconds, shell
+        self._grace_seconds, self._make_hub, self._shell = grace_seconds, hub, shell
         self._may: list[MayHandler] = []
         self._on_event: list[OnEventHandler] = []
         self._run: Running | None = None
@@ -113,7 +115,7 @@ class Chat:
         """
         self._check_stopped("it is started once: a chat is shared by all who use it")
         log = await self._open()
-        hub = Hub(self.name, self._limits, self._presence, self._require_auth, bool(self._may))
+        hub = self._make_hub(self.name, self._limits, self._presence, self._require_auth, bool(self._may))
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
         self._run = Running(server)
 

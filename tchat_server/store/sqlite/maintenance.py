@@ -29,7 +29,7 @@ from tchat_server.store.sqlite.entry import lines
 from tchat_server.store.sqlite.inspection import has_checksums, open_for_reading, refusals, refused_by_server
 from tchat_server.store.sqlite.log import SqliteLog
 
-__all__ = ["Report", "backup", "check", "own"]
+__all__ = ["Report", "backup", "check", "own", "succession"]
 
 _MAX_FAULTS = 100
 
@@ -137,7 +137,7 @@ async def _own(path: Path, key: Key, shown: str, name: str, clock: Callable[[], 
         state = fold(loaded.tail, loaded.snapshot)
         if state is None:
             raise LogUnusable(f"there is no group {shown}: `tchat groups` lists them")
-        event = _succession(state, name, clock())
+        event = succession(state, name, clock())
         part = Part(key, state.seq, (event,), evolve(state, event), ("",))
         if await log.append([encode_part(part)]):
             raise LogUnusable(f"{path} cannot be written now, nothing has changed: try again")
@@ -148,7 +148,8 @@ async def _own(path: Path, key: Key, shown: str, name: str, clock: Callable[[], 
         await log.close()
 
 
-def _succession(group: Group, name: str, now: float) -> Event:
+def succession(group: Group, name: str, now: float) -> Event:
+    """Return the event that makes *name* the owner. Raises LogUnusable if nothing can."""
     ts = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     seq, ts, user = group.seq + 1, max(ts, group.ts), user_key(name)
     if group.owner_name is None:
