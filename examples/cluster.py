@@ -36,7 +36,7 @@ PROGRAMS: list[subprocess.Popen[bytes]] = []
 
 
 def free_ports(count: int, but: list[int]) -> list[int]:
-    """Return other ports, that nobody listens on now, below those that connections are given: none is taken meanwhile."""
+    """Return other ports that nobody listens on, below those that connections are given: none is taken meanwhile."""
     found: list[int] = []
     for port in random.sample(range(15_000, 32_000), 1000):
         with socket.socket() as probe:

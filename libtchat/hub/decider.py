@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from attrs import define
 
+from libtchat.cluster import Relay
 from libtchat.effect import Loaded, LoadGroup, Part, PeerId, Resend, Retry, Send
 from libtchat.group import Group, Standing, decide, fold, say, subject
 from libtchat.hub.clock import Clock
@@ -189,7 +190,7 @@ class Decider:
             decision.refuse(Refused(ErrorCode.UNAVAILABLE) if is_unsure else refusal)
             return
         if before is not None and event.seq <= before.seq:
-            decision.effects = (Send(self._hear_again(decision, event), event),)
+            decision.effects = (Send(self._hear_again(decision, event), event), *self._relayed(event))
             return
         after, audience = self._ledger.extend(slot, event)
         decision.audience = self._presence.earlier(audience, decision.arrivals)
@@ -229,6 +230,11 @@ class Decider:
         me = () if decision.peer is None else (decision.peer.id,)
         invited = self._presence.peers((user_key(event.dest),)) if isinstance(event, Invited) else ()
         return self._presence.earlier(tuple(dict.fromkeys((*me, *invited))), decision.arrivals)
+
+    def _relayed(self, event: Event) -> tuple[Relay, ...]:
+        """Return what tells an invitation that stands already to who is invited and connected elsewhere."""
+        key = user_key(event.dest) if isinstance(event, Invited) else None
+        return (Relay(event, (key,)),) if key is not None and self._presence.elsewhere(key) is not None else ()
 
     # --- what became durable ---
 

@@ -37,7 +37,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server": (
         *("clock misuse password ops roster supervisor", "net store", "failures hooks lifetime peer settings"),
         *("errands foreign neighbours storage", "server", "watchdog", "running", "chat", "__init__ cli"),
-        "__main__",
+        *("__main__ testing",),
     ),
     "tchat_client": (
         *(
@@ -96,6 +96,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_server.roster": ("port",),
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
+    "tchat_server.testing": ("book", "contract live", "plugin"),
+    "tchat_server.testing.contract": ("place", "appending pages users"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
         *("record subject url", "connection", "fetch stream", "follower intake lease", "publisher seats", "proof"),
@@ -145,6 +147,7 @@ OUTSIDE = {
     "tchat_server.failures": {"attrs", "click"},
     "tchat_server.net": {"attrs", "websockets"},
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
+    "tchat_server.testing.plugin": {"pytest"},
     "tchat_server.storage": {"attrs", "platformdirs"},
     "tchat_server.store.nats": {"attrs", "nats"},
     "tchat_client": {"attrs"},
@@ -309,7 +312,8 @@ def public(tree: ast.Module | ast.ClassDef, inside: str = "") -> Iterator[tuple[
     """Go through public classes, functions and methods, but for what a Protocol leaves open and asyncio names."""
     for node in tree.body:
         if isinstance(node, Definition) and not node.name.startswith("_") and node.name not in ASYNCIO_CALLS:
-            if not (inside and ast.unparse(node.body[-1]) == "..."):
+            is_test = node.name.startswith("test_")  # the name is the sentence
+            if not is_test and not (inside and ast.unparse(node.body[-1]) == "..."):
                 yield inside + node.name, node
             if isinstance(node, ast.ClassDef):
                 yield from public(node, f"{inside}{node.name}.")

@@ -117,8 +117,8 @@ def _check_answer(
         for group, seq in message["seqs"].items():
             assert before.get(Key(group), 0) <= seq <= lengths[Key(group)], f"the welcome is of before, {group} {seq}"
     elif isinstance(request, ListUsers):
-        there = {name for name, it in connection.present[request.id].items() if it.is_open}
-        assert there <= set(message["list"]), f"{message['list']} is without some of {there}"
+        here = {name for name, it in connection.present[request.id].items() if it.is_open}
+        assert here <= set(message["list"]), f"{message['list']} is without some of {here}"
     elif isinstance(request, ListGroups):
         for group in world.records:
             member = {user in model.replay(log).members for log in _logs(world, group, before, lengths)}
