@@ -44,6 +44,7 @@ class Sender(Protocol):
     metrics: Metrics
     supervisor: Supervisor
     rota: Rota
+    trace: Callable[[str, str, bytes], None] | None
     is_stopping: bool
 
     def peer(self, id: PeerId) -> PeerProtocol | None:
@@ -110,6 +111,8 @@ class Errands:
                 peer.finish(CloseReason.FAULT)
                 return encode_line(Error(ErrorCode.INTERNAL))
             peer.toll.carried(len(line))
+            if self._sender.trace is not None:
+                self._sender.trace(peer.address, ">", line)
             return line
 
         return job
