@@ -14,7 +14,7 @@ from typing import assert_never
 from libtchat.effect import Answer, Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Goodbye, Message
@@ -255,7 +255,7 @@ class Server:
             self.supervisor.start(self._settle_later(parts, appended))
 
     async def _settle_later(
-        self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[Event, ...]]]
+        self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[LogEvent, ...]]]
     ) -> None:
         try:
             failed = await appended
@@ -266,7 +266,7 @@ class Server:
         self._delivery.flush()
         self._tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
 
-    def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[Event, ...]]) -> None:
+    def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[LogEvent, ...]]) -> None:
         self._is_appending, self._taken_bytes = False, 0
         metrics = self.metrics
         metrics.appends_total += 1

@@ -13,7 +13,8 @@ from attrs import define
 from libtchat.effect import Loaded, LoadGroup, Part, PeerId, Resend, Retry, Send
 from libtchat.group import Group, Standing, decide, fold, say, subject
 from libtchat.hub.clock import Clock
-from libtchat.hub.entry import AnyEntry, Decision, Run, Told
+from libtchat.hub.direct import Direct
+from libtchat.hub.entry import AnyEntry, Decision, Deliver, Query, Receive, Run, Told
 from libtchat.hub.ledger import Ledger, Slot
 from libtchat.hub.line import Line
 from libtchat.hub.lookup import Lookup
@@ -26,10 +27,11 @@ from libtchat.hub.texts import Texts
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import Event, Invited
+from libtchat.message.direct import direct_key
+from libtchat.message.event import Invited, LogEvent
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key, group_key, is_guest, user_key
-from libtchat.message.request import Create, GroupRequest, Join, Leave, Say
+from libtchat.message.request import Create, GroupRequest, Join, Leave, Say, Tell
 from libtchat.rate import Bucket
 
 __all__ = ["Decider"]
@@ -47,6 +49,7 @@ class Decider:
     _newcomers: Newcomers
     _quota: Quota
     _lookup: Lookup
+    _direct: Direct
 
     # --- requests ---
 
@@ -78,7 +81,40 @@ class Decider:
         Raises:
             Refused: unavailable.
         """
-        key, retries = group_key(request.group), user.retries
+        yield from self._command(peer, user, request, group_key(request.group))
+
+    def tell(self, peer: Peer, user: OnlineUser, request: Tell) -> Work[bool]:
+        """Decide a text to a user if it is one that is kept (R-kept); tell whether that was so.
+
+        Raises:
+            Refused: unavailable.
+        """
+        known = yield from self._lookup.addressee(request)
+        if not self._direct.keeps(user, request, known):
+            return False
+        yield from self._command(peer, user, request, direct_key(user.key, user_key(request.to)))
+        return True
+
+    def received(self, peer: Peer, user: OnlineUser) -> Work[None]:
+        """Take note that the texts that waited for *user* have come to *peer*, and have it sent what else waits.
+
+        Raises:
+            Refused: unavailable; nothing has changed then.
+        """
+        delivered, arrivals = peer.delivered, self._presence.arrivals
+        slots = {}
+        for key in delivered:
+            slots[key] = yield from self.load(key)
+        peer.delivered = {}
+        for key, slot in slots.items():
+            slot = self._ledger.slot(key) or slot
+            box = None if slot.newest is None else slot.newest.boxes.get(user.key)
+            if box is not None and box.waiting:
+                self._put(slot, Decision(None, user, Receive(box.other, delivered[key]), key, arrivals))
+        self._line.put(Query(peer, Deliver(), arrivals))
+
+    def _command(self, peer: Peer, user: OnlineUser, request: GroupRequest | Tell, key: Key) -> Work[None]:
+        retries = user.retries
         while True:
             slot = yield from self.load(key)
             known = yield from self._lookup.target(user, slot.newest, request)
@@ -147,7 +183,7 @@ class Decider:
         """Decide on the group's newest state: *decision* gets an event, or effects."""
         user, request, before = decision.user, decision.request, slot.newest
         try:
-            mark = "" if request.id is None else digest(request)
+            mark = "" if request.id is None or isinstance(request, Receive) else digest(request)
             if (first := self._retried(decision, mark)) is not None:
                 peer = decision.peer
                 decision.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
@@ -167,9 +203,11 @@ class Decider:
         if mark or isinstance(request, (Create, Join)):
             user.expect(part, self._clock.now)
 
-    def _event(self, decision: Decision, group: Group | None) -> Event:
+    def _event(self, decision: Decision, group: Group | None) -> LogEvent:
         """Return what the request of *decision* makes of *group*; what one user may have counts, too."""
         user, request, known = decision.user, decision.request, decision.known
+        if isinstance(request, (Tell, Receive)):
+            return self._direct.event(decision, request, group)
         if isinstance(request, (Create, Join)):
             self._quota.check_groups(user, request, group)
         dest, ts = known.name if known is not None else None, self._clock.ts
@@ -193,7 +231,7 @@ class Decider:
             raise Refused(ErrorCode.BAD_REQUEST, "this id was used for another request", field="id")
         return first
 
-    def _hear_again(self, decision: Decision, event: Event) -> tuple[PeerId, ...]:
+    def _hear_again(self, decision: Decision, event: LogEvent) -> tuple[PeerId, ...]:
         """Return who hears an invitation that stands already: who asked, and who is invited."""
         me = () if decision.peer is None else (decision.peer.id,)
         invited = self._presence.peers((user_key(event.dest),)) if isinstance(event, Invited) else ()
@@ -219,14 +257,14 @@ class Decider:
 
     def _forget_group_left(self, user: OnlineUser, key: Key) -> None:
         """Drop a group the user is neither in nor invited to, nor about to enter: anybody may ban anybody anywhere."""
-        slot, inside = self._ledger.slot(key), (Standing.MEMBER, Standing.INVITED)
+        slot, inside = self._ledger.slot(key), (Standing.MEMBER, Standing.INVITED, Standing.WAITING)
         is_coming = slot is not None and slot.newest is not None and user.key in slot.newest.members
         if user.memberships[key].standing not in inside and not is_coming:
             del user.memberships[key]
 
     # --- when parts of an append failed ---
 
-    def rejected(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
+    def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]]) -> None:
         """Decide again, in place, what stands in the line for the *failed* groups (see `Hub.rejected`).
 
         Raises:
@@ -268,6 +306,6 @@ class Decider:
         if earlier is not None and slot is not None and (slot.newest is None or earlier.seq > slot.newest.seq):
             decision.earlier = None  # it failed as well
 
-    def _told(self, key: Key, slot: Slot, event: Event) -> Told:
+    def _told(self, key: Key, slot: Slot, event: LogEvent) -> Told:
         after, audience = self._ledger.extend(slot, event)
         return Told(Part(key, event.seq - 1, (event,), after, ("",)), audience)

@@ -6,6 +6,8 @@ durable. The others are not: what another server appended, what is worked out wh
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import define, field
 
 from libtchat.effect import Effect, Known, Part, PeerId, Retry, Send
@@ -29,19 +31,35 @@ from libtchat.message.request import (
     Say,
     Tell,
 )
+from libtchat.message.value import frozen
 
-__all__ = ["AnyEntry", "Asked", "Decision", "Notice", "Query", "Run", "Told", "UserQuery"]
+__all__ = ["AnyEntry", "Asked", "Decision", "Deliver", "Notice", "Query", "Receive", "Run", "Told", "UserQuery"]
+
+
+@frozen
+class Receive:
+    """What a peer asks without a word by asking anything: what waited, up to event *last*, has come from *to*."""
+
+    to: str
+    last: int
+    id: ClassVar[None] = None
+
+
+@frozen
+class Deliver:
+    """Send the peer what else waits for its user."""
+
 
 UserQuery = Hello | Tell | Broadcast | Register | ListUsers | ListGroups | GroupQuery
 """What a user may ask that makes no event."""
 
-Asked = UserQuery | Ping | Quit | ReportError | Violation | None
+Asked = UserQuery | Deliver | Ping | Quit | ReportError | Violation | None
 """What anybody may send that makes no event; None: nothing more will come."""
 
 
 @define(eq=False)
 class Decision(Entry):
-    """One request to a group: accepted, then it has a `part` of one event for an `audience`; or else it has `effects`.
+    """One request to a group or to the log of two users: accepted, then it has a `part` of one event for an `audience`; or else it has `effects`.
 
     Attributes:
         peer: who asked; None: nobody hears a refusal.
@@ -53,7 +71,7 @@ class Decision(Entry):
 
     peer: Peer | None
     user: OnlineUser
-    request: GroupRequest
+    request: GroupRequest | Tell | Receive
     key: Key
     arrivals: int
     known: Known | None = None
@@ -64,7 +82,11 @@ class Decision(Entry):
     def refuse(self, refusal: Refused) -> None:
         """Make it a refusal, told to the peer that asked."""
         self.part = None
-        self.effects = () if self.peer is None else (Send((self.peer.id,), error_for(self.request, refusal)),)
+        peer, request = self.peer, self.request
+        if peer is not None and not isinstance(request, Receive):
+            self.effects = (Send((peer.id,), error_for(request, refusal)),)
+        else:
+            self.effects = ()
 
 
 @define(eq=False)

@@ -14,6 +14,7 @@ from attrs import define, field
 from libtchat.effect import Answer, Ask, Effect, Item, PeerId, PresenceScope, SaveUser, Send
 from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
+from libtchat.hub.direct import Direct
 from libtchat.hub.entry import AnyEntry, Decision, Notice, Query, Told
 from libtchat.hub.identity import Identity
 from libtchat.hub.ledger import Ledger
@@ -30,7 +31,7 @@ from libtchat.hub.router import Router
 from libtchat.hub.texts import Texts, together
 from libtchat.hub.work import Work
 from libtchat.message.errors import Violation
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, is_guest
 from libtchat.message.request import Request, Say
@@ -80,7 +81,8 @@ class Hub:
             limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity
         )
         self._decider = Decider(
-            limits, clock, line, presence, ledger, newcomers, Quota(limits, ledger), Lookup(limits, clock, presence)
+            *(limits, clock, line, presence, ledger, newcomers),
+            *(Quota(limits, ledger), Lookup(limits, clock, presence), Direct(limits, clock, presence)),
         )
         self._router = Router(clock, line, presence, self._identity, self._login, self._decider)
         self._replies = Replies(self.server, limits, clock, presence, ledger)
@@ -179,7 +181,7 @@ class Hub:
         self._line.committed()
         return self._leave([])
 
-    def rejected(self, failed: Mapping[Key, tuple[Event, ...]], now: float) -> list[Effect]:
+    def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]], now: float) -> list[Effect]:
         """Parts of the append that is out failed; the others are durable.
 
         Args:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 
+from collections.abc import Mapping
+
 from attrs import define
 
 from libtchat.effect import Item, PeerId, Question
 from libtchat.hub.texts import Texts
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work
+from libtchat.message.names import Key
 from libtchat.rate import Bucket
 
 __all__ = ["Peer"]
+
+_NOTHING: Mapping[Key, int] = {}
 
 
 @define(eq=False)
@@ -26,6 +31,7 @@ class Peer:
         user: who it is, once it said so.
         work: what waits for the answer to `awaited`; until that came, what else comes waits in `inbox`.
         ended: nothing more is taken from it.
+        delivered: the last text it was sent of those that waited, by log; the next thing it asks shows that they came.
     """
 
     id: PeerId
@@ -37,3 +43,4 @@ class Peer:
     awaited: Question | None = None
     inbox: deque[Item | Texts] | None = None
     ended: bool = False
+    delivered: Mapping[Key, int] = _NOTHING

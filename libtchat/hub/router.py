@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from attrs import define
 
 from libtchat.effect import Item, Send
@@ -16,8 +18,9 @@ from libtchat.hub.presence import Presence
 from libtchat.hub.refusal import error_for
 from libtchat.hub.texts import Texts
 from libtchat.hub.work import Work
+from libtchat.message.direct import correspondent, direct_key
 from libtchat.message.errors import ErrorCode, Refused, Violation
-from libtchat.message.names import group_key
+from libtchat.message.names import group_key, user_key
 from libtchat.message.request import (
     Ban,
     Broadcast,
@@ -58,12 +61,15 @@ class Router:
     def say_at_once(self, peer: Peer, item: Texts | Say) -> bool:
         """Have texts decided that need nothing before; tell whether that was so."""
         user, login = peer.user, self._login
-        if user is None or (item.sender is not None and item.sender != user.name) or not login.may_ask(user):
+        if user is None or peer.delivered or (item.sender is not None and item.sender != user.name) or not login.may_ask(user):
             return False
         return self._decider.say_at_once(peer, user, item)
 
     def work(self, peer: Peer, item: Item | Texts) -> Work[None]:
         """Do what *item* asks, and have it refused if it may not be."""
+        if peer.delivered and peer.user is not None and item is not None:
+            with suppress(Refused):  # the next thing it asks will do as well
+                yield from self._decider.received(peer, peer.user)
         try:
             yield from self._route(peer, item)
         except Refused as refusal:
@@ -88,10 +94,16 @@ class Router:
                 user = yield from login.user(peer, item.sender)
                 if wait := user.broadcasts.take(self._clock.now):
                     raise Refused(ErrorCode.RATE_LIMITED, retry_after=wait)
+            case ListMessages(group=group) | ListStates(group=group) if (other := correspondent(group)) is not None:
+                user = yield from login.user(peer, item.sender)
+                yield from decider.load(direct_key(user.key, user_key(other)))
             case ListMembers() | ListMessages() | ListStates():
                 yield from login.user(peer, item.sender)
                 yield from decider.load(group_key(item.group))
-            case Tell() | ListUsers() | ListGroups():
+            case Tell():
+                if (yield from decider.tell(peer, (yield from login.user(peer, item.sender)), item)):
+                    return
+            case ListUsers() | ListGroups():
                 yield from login.user(peer, item.sender)
             case Register():
                 user = yield from login.who(peer, item.sender if peer.user is not None else None)

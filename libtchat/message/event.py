@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from libtchat.message.direct import KeptEvent
 from libtchat.message.value import frozen
 
-__all__ = ["EVENTS", "Banned", "Created", "Event", "Invited", "Joined", "Kicked", "Left", "Said", "Unbanned"]
+__all__ = ["EVENTS", "Banned", "Created", "Event", "Invited", "Joined", "Kicked", "Left", "LogEvent", "Said", "Unbanned"]
 
 
 @frozen
@@ -123,6 +124,9 @@ class Said:
 
 
 Event = Created | Joined | Left | Invited | Kicked | Banned | Unbanned | Said
+
+LogEvent = Event | KeptEvent
+"""What a log holds: that of a group, or of the texts between two users."""
 
 EVENTS: Mapping[str, type[Event]] = {
     kind.action: kind for kind in (Created, Joined, Left, Invited, Kicked, Banned, Unbanned, Said)

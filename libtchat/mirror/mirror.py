@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 from attrs import define, field
 
 from libtchat.group import evolve
-from libtchat.message.event import Created, Event, Invited, Joined, Left, Said
+from libtchat.message.direct import KeptEvent, Sent, correspondent
+from libtchat.message.event import Created, Invited, Joined, Left, LogEvent, Said
 from libtchat.message.names import Key, UserKey, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
@@ -20,7 +24,7 @@ from libtchat.message.reply import (
     Users,
     Welcome,
 )
-from libtchat.message.request import ListMembers, ListStates, Request
+from libtchat.message.request import ListMembers, ListStates, Ping, Request
 from libtchat.mirror.members import take_members
 from libtchat.mirror.notice import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
 from libtchat.mirror.pending import Pending
@@ -37,16 +41,19 @@ class Mirror:
         name: one's own name; "" until it is known.
         current: the key of the group that plain text goes to.
         groups: every group heard of through events or answers, by key.
+        texts: the same of the texts with each user that are kept, by the key of `@` and the name.
         users: names heard of, for completion; `online` are those known to be connected.
     """
 
     name: str = ""
     current: Key | None = None
     groups: dict[Key, View] = field(factory=dict)
+    texts: dict[Key, View] = field(factory=dict)
     users: dict[UserKey, str] = field(factory=dict)
     online: set[UserKey] = field(factory=set)
     listed: dict[Key, str] = field(factory=dict)
     _pending: Pending = field(factory=Pending)
+    _owes_sign: bool = False
 
     @property
     def current_name(self) -> str | None:
@@ -77,7 +84,11 @@ class Mirror:
 
     def wanted(self) -> list[Request]:
         """Return what to ask now so that nothing is missing; the caller sends each with `sent(..., quiet=True)`."""
-        return [request for view in self.groups.values() if (request := view.wanted()) is not None]
+        wanted: list[Request] = [request for view in self._views() if (request := view.wanted()) is not None]
+        if self._owes_sign:  # what waited has come: whatever is asked next says so (R-kept-until)
+            self._owes_sign = False
+            wanted.append(Ping())
+        return wanted
 
     def disconnected(self) -> list[Notice]:
         """Forget what only the lost connection could have answered.
@@ -87,7 +98,8 @@ class Mirror:
         """
         lost = self._pending.clear()
         self.online.clear()
-        for view in self.groups.values():
+        self._owes_sign = False
+        for view in self._views():
             view.is_asking = False
         return [NoAnswer(request) for request in lost]
 
@@ -100,7 +112,7 @@ class Mirror:
         pending = self._pending.answered(message, self.name)
         request = None if pending is None else pending.request
         quiet = pending is not None and pending.quiet
-        if isinstance(message, Event):
+        if isinstance(message, LogEvent):
             return self._happened(message, request)
         if quiet and request is not None:
             self._asked(request, is_asking=False)
@@ -112,13 +124,20 @@ class Mirror:
         heard = Heard(message, request, quiet=quiet)
         return [heard, *self._welcomed(message)] if isinstance(message, Welcome) else [heard]
 
+    def _views(self) -> Iterator[View]:
+        return chain(self.groups.values(), self.texts.values())
+
     def _view(self, key: Key, name: str = "") -> View:
-        view = self.groups.get(key)
+        views = self.groups if correspondent(key) is None else self.texts
+        view = views.get(key)
         if view is None:
-            view = self.groups[key] = View(name)
+            view = views[key] = View(name)
         elif not view.name:
             view.name = name
         return view
+
+    def _is_texts(self, view: View) -> bool:
+        return correspondent(view.name) is not None
 
     def _asked(self, request: Request, *, is_asking: bool) -> None:
         if isinstance(request, ListStates | ListMembers):
@@ -126,8 +145,15 @@ class Mirror:
 
     # -- events
 
-    def _happened(self, event: Event, request: Request | None) -> list[Notice]:
-        view = self._view(group_key(event.group), event.group)
+    def _log_of(self, event: LogEvent) -> str:
+        """Return what the pages of an event's log are asked by: its group, or `@` and the other user's name."""
+        if not isinstance(event, KeptEvent):
+            return event.group
+        return f"@{event.to if self._is_me(event.sender) else event.sender}"
+
+    def _happened(self, event: LogEvent, request: Request | None) -> list[Notice]:
+        name = self._log_of(event)
+        view = self._view(group_key(name), name)
         if event.seq <= view.seq:
             if event.ts <= view.ts or not view.ts:
                 return [Heard(event, request)] if request is not None else []
@@ -136,7 +162,7 @@ class Mirror:
             # a membership begins a new stretch; an outsider hears only what ends or names that user
             view.restart(event.seq - 1)
             view.is_member = not self._reaches_outsider(event)
-            view.wants_members = view.is_member and not isinstance(event, Created)
+            view.wants_members = view.is_member and not isinstance(event, Created | KeptEvent)
             view.members_after = None
         if request is not None and isinstance(event, Created | Joined):
             self.focus(event.group)
@@ -146,7 +172,7 @@ class Mirror:
         view.target = max(view.target, event.seq)
         return []
 
-    def _show(self, view: View, event: Event, request: Request | None = None, *, missed: bool = False) -> list[Notice]:
+    def _show(self, view: View, event: LogEvent, request: Request | None = None, *, missed: bool = False) -> list[Notice]:
         """Show the next event of a group, and fold it in."""
         view.seq, view.ts = event.seq, event.ts
         view.target = max(view.target, event.seq)
@@ -164,6 +190,8 @@ class Mirror:
         view.caught_up += missed
         for name in (event.sender, getattr(event, "dest", "")):
             self._meet(name)
+        if isinstance(event, Sent) and event.kept and self._is_me(event.to):
+            self._owes_sign = True
         if isinstance(event, Said) and not self._is_me(event.sender) and group_key(event.group) != self.current:
             view.unread += 1
         return [Heard(event, request, missed)]
@@ -188,6 +216,10 @@ class Mirror:
         view = self._view(group_key(name), name)
         before = view.seq
         notices: list[Notice] = []
+        view.is_unsure = view.is_unsure and page.more
+        if page.begins is not None and view.is_member and page.begins > view.seq + 1:
+            notices.append(Missing(view.name, page.begins - view.seq - 1))
+            view.skip(page.begins - 1)
         for event in page.list:
             if event.seq == view.seq + 1:
                 notices += self._show(view, event, missed=True)
@@ -199,6 +231,7 @@ class Mirror:
     def _give_up(self, view: View) -> list[Notice]:
         """Show what is there although something before it cannot be had."""
         notices: list[Notice] = []
+        view.is_unsure = False
         for seq in sorted(view.held):
             event = view.held.pop(seq, None)
             if event is None or seq <= view.seq:
@@ -211,7 +244,7 @@ class Mirror:
             notices.append(Missing(view.name, view.target - view.seq))
             view.restart(view.target)
         view.caught_up = 0
-        view.wants_members = view.group is None
+        view.wants_members = view.group is None and not self._is_texts(view)
         return notices
 
     def _denied(self, request: Request, code: str) -> list[Notice]:
@@ -230,7 +263,7 @@ class Mirror:
     def _is_me(self, name: str) -> bool:
         return user_key(name) == user_key(self.name)
 
-    def _reaches_outsider(self, event: Event) -> bool:
+    def _reaches_outsider(self, event: LogEvent) -> bool:
         """Tell whether one hears *event* without being a member after it: it is about oneself."""
         return self._is_me(event.sender if isinstance(event, Left) else getattr(event, "dest", ""))
 
@@ -249,6 +282,8 @@ class Mirror:
             if view.is_member and key not in mine:
                 self._leave(view)
                 notices.append(Gone(view.name))
+        for view in self.texts.values():
+            view.is_unsure = True
         seqs = {group_key(name): seq for name, seq in hello.seqs.items()}
         for key, name in mine.items():
             self._view(key, name).welcomed(seqs.get(key))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from attrs import define, field
 
 from libtchat.group import Group
-from libtchat.message.event import Event
+from libtchat.message.direct import correspondent
+from libtchat.message.event import LogEvent
 from libtchat.message.limits import MAX_PAGE_ENTRIES
 from libtchat.message.request import ListMembers, ListStates
 
@@ -22,6 +23,7 @@ class View:
         group: the fold at `group.seq`, None while unknown.
         held: events that came live above a gap, by seq.
         target: the highest seq known to exist.
+        is_unsure: a connection began, and the server did not say how far the log has gone on.
         unread: texts of others since the group was last the current one.
     """
 
@@ -31,7 +33,7 @@ class View:
     is_member: bool = False
     is_invited: bool = False
     group: Group | None = None
-    held: dict[int, Event] = field(factory=dict)
+    held: dict[int, LogEvent] = field(factory=dict)
     target: int = 0
     unread: int = 0
     caught_up: int = 0
@@ -39,6 +41,7 @@ class View:
     members_after: str | None = None
     members_restarts: int = 0
     is_asking: bool = False
+    is_unsure: bool = False
 
     @property
     def has_gap(self) -> bool:
@@ -49,7 +52,7 @@ class View:
         """Return what to ask next so that nothing is missing; None if nothing is, or while one waits for an answer."""
         if self.is_asking:
             return None
-        if self.has_gap:
+        if self.has_gap or self.is_unsure:
             return ListStates(None, self.name, after=self.seq, limit=MAX_PAGE_ENTRIES, all=True)
         return ListMembers(None, self.name, after=self.members_after) if self.is_member and self.wants_members else None
 
@@ -63,6 +66,13 @@ class View:
         self.is_invited = False
         self.wants_members, self.members_after = self.group is None, None
         self.members_restarts = 0
+
+    def skip(self, seq: int) -> None:
+        """Go on after *seq*, which cannot be had any more, nor what is before it."""
+        self.seq, self.target = seq, max(seq, self.target)
+        self.group = None
+        self.wants_members = correspondent(self.name) is None
+        self.members_after = None
 
     def restart(self, seq: int, ts: str = "") -> None:
         """Begin anew after *seq*: the membership, or the server's log itself, is a new one."""

@@ -9,16 +9,16 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from libtchat.effect import Part, Retry
-from libtchat.group import Group, Standing
-from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
+from libtchat.group import Group, Standing, subject
+from libtchat.message.event import LogEvent
 from libtchat.message.names import UserKey, user_key
 
 __all__ = ["changed_users", "displayed_name", "new_retries"]
 
 
-def changed_users(events: Iterable[Event]) -> tuple[UserKey, ...]:
+def changed_users(events: Iterable[LogEvent]) -> tuple[UserKey, ...]:
     """Return whose standing may be another one after *events*: each user once, in the order of the events."""
-    return tuple({user_key(_concerned(event)): None for event in events if not isinstance(event, Said)})
+    return tuple({user_key(user): None for event in events if (user := subject(event)) is not None})
 
 
 def displayed_name(group: Group, user: UserKey) -> str | None:
@@ -30,6 +30,8 @@ def displayed_name(group: Group, user: UserKey) -> str | None:
             return group.invited[user].dest
         case Standing.BANNED:
             return group.banned[user]
+        case Standing.WAITING:
+            return group.boxes[user].name
         case Standing.NONE:
             return None
         case standing:
@@ -41,7 +43,3 @@ def new_retries(part: Part, now: float) -> Iterator[tuple[UserKey, Retry]]:
     for event, digest in zip(part.events, part.digests, strict=True):
         if digest and event.id is not None:
             yield user_key(event.sender), Retry(event.id, part.key, event.seq, now, digest)
-
-
-def _concerned(event: Created | Joined | Left | Invited | Kicked | Banned | Unbanned) -> str:
-    return event.sender if isinstance(event, Created | Joined | Left) else event.dest

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, S
 from typing import Any, Generic, Protocol, TypeVar
 
 from libtchat.effect import Known, Loaded, PageKind, Part, Retried, StoredUser
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
 from libtchat.wire import codec
@@ -49,12 +49,14 @@ class Page:
         lines: the events as they were sent, one JSON object each, without a line ending.
         more: there are further ones in the direction asked.
         first, last: the seqs of the page's ends, None when it is empty.
+        begins: the seq of the first event that is still there, None if none was removed.
     """
 
     lines: tuple[bytes, ...] = ()
     more: bool = False
     first: int | None = None
     last: int | None = None
+    begins: int | None = None
 
     @staticmethod
     def cut(nearest: Iterable[tuple[int, bytes]], *, ascending: bool, limit: int, max_bytes: int) -> Page:
@@ -123,7 +125,7 @@ class EventLog(Protocol):
     def clock(self) -> Callable[[], float]:
         """What tells, in seconds, how old what is stored is."""
 
-    def append(self, parts: Sequence[EncodedPart]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
+    def append(self, parts: Sequence[EncodedPart]) -> Awaitable[Mapping[Key, tuple[LogEvent, ...]]]:
         """Append every part, each all or none, and return when they are durable.
 
         Returns:

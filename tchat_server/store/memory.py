@@ -9,7 +9,8 @@ from attrs import define, field
 
 from libtchat.effect import Known, Loaded, Membership, PageKind, Retried, Retry, StoredUser
 from libtchat.group import Group, Standing
-from libtchat.message.event import Created, Event, Said
+from libtchat.message.direct import Sent
+from libtchat.message.event import Created, LogEvent, Said
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
@@ -19,7 +20,7 @@ from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
 
 __all__ = ["MemoryLog"]
 
-_INSIDE = (Standing.MEMBER, Standing.INVITED)
+_INSIDE = (Standing.MEMBER, Standing.INVITED, Standing.WAITING)
 
 
 @define
@@ -59,11 +60,11 @@ class MemoryLog:
         """What tells how old retries are; see EventLog."""
         return self._clock
 
-    def append(self, parts: Sequence[EncodedPart]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
+    def append(self, parts: Sequence[EncodedPart]) -> Ready[Mapping[Key, tuple[LogEvent, ...]]]:
         """Append every part that follows its group's log; see EventLog."""
         now = self._clock()
         self._forget_retries(now)
-        failed: dict[Key, tuple[Event, ...]] = {}
+        failed: dict[Key, tuple[LogEvent, ...]] = {}
         for part in parts:
             log = self._logs.get(part.key)
             if part.expected == (0 if log is None else len(log.lines)):
@@ -84,7 +85,10 @@ class MemoryLog:
         user = StoredUser(
             password_hash,
             tuple(
-                Membership(in_key, group.name, group.private, group.standing(key), group.seq, group.invited.get(key))
+                Membership(
+                    *(in_key, group.name, group.private, group.standing(key), group.seq),
+                    *(group.invited.get(key), group.boxes.get(key)),
+                )
                 for in_key, group in groups
             ),
             self._created.get(key, 0),
@@ -95,7 +99,9 @@ class MemoryLog:
     def find_user(self, key: UserKey) -> Ready[Known]:
         """Find whether one user is known; see EventLog."""
         groups = [self._logs[in_key].group for in_key in self._groups_of.get(key, ())]
-        return Ready(Known(self._name(key), sum(key in group.invited for group in groups)))
+        invitations = sum(key in group.invited for group in groups)
+        senders = sum(group.standing(key) is Standing.WAITING for group in groups)
+        return Ready(Known(self._name(key), invitations, key in self._accounts, senders))
 
     def find_retry(self, key: UserKey, id: str) -> Ready[Retried]:
         """Find what one user's request with an id made; see EventLog."""
@@ -142,11 +148,13 @@ class MemoryLog:
         if log is None:
             log = self._logs[part.key] = _Log(part.after)
         lines, messages = log.lines, log.messages
-        others: list[Event] = []
+        others: list[LogEvent] = []
         lines.extend(part.lines)
         for event in part.events:
-            if isinstance(event, Said):
+            if isinstance(event, Said | Sent):
                 messages.append(event.seq)
+                if isinstance(event, Sent) and event.kept:
+                    others.append(event)
             else:  # a copy has the right size: what an encoder returns may sit in 4 KiB of memory
                 lines[event.seq - 1] = b"%b" % lines[event.seq - 1]
                 log.states.append(event.seq)
@@ -169,7 +177,7 @@ class MemoryLog:
         else:
             del self._public[bisect_left(self._public, part.key)]
 
-    def _note_standings(self, part: EncodedPart, events: list[Event]) -> None:
+    def _note_standings(self, part: EncodedPart, events: list[LogEvent]) -> None:
         for event in events:
             if isinstance(event, Created):
                 creator = user_key(event.sender)

@@ -9,12 +9,12 @@ from typing import assert_never
 
 from libtchat.effect import PageKind, Read, ReadGroups, Resend
 from libtchat.message.errors import ErrorCode, TchatError
-from libtchat.message.limits import ServerLimits
+from libtchat.message.limits import MAX_INTEGER, ServerLimits
 from libtchat.message.reply import Error, Groups
 from libtchat.paging import fill
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF
-from tchat_server.store.event_log import EventLog, LogUnavailable, NamePage
+from tchat_server.store.event_log import EventLog, LogUnavailable, NamePage, Page
 from tchat_server.store.lines import encode_line
 
 __all__ = ["reading"]
@@ -62,8 +62,25 @@ async def _page(effect: Read, log: EventLog, limits: ServerLimits) -> bytes:
         limit=effect.limit,
         max_bytes=limits.max_page_bytes,
     )
+    if page.first is not None and page.first < effect.since:
+        page = _since(page, effect.since)
     return codec.encode_page(
-        effect.action, effect.group, page.lines, more=page.more, first=page.first, last=page.last, id=effect.id
+        effect.action,
+        effect.group,
+        page.lines,
+        more=page.more,
+        first=page.first,
+        last=page.last,
+        begins=page.begins,
+        id=effect.id,
+    )
+
+
+def _since(page: Page, since: int) -> Page:
+    """Return of *page* what begins at *since*: what is below is not for who asks."""
+    found = [(codec.decode_event(line).seq, line) for line in page.lines]
+    return Page.cut(
+        [entry for entry in found if entry[0] >= since], ascending=True, limit=len(found), max_bytes=MAX_INTEGER
     )
 
 

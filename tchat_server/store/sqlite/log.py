@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
 from tchat_server.clock import Clock, guest_floor
@@ -99,7 +99,7 @@ class SqliteLog:
         """What tells how old retries are; see EventLog."""
         return self._clock
 
-    async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[Event, ...]]:
+    async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[LogEvent, ...]]:
         """Append parts; see EventLog.
 
         Raises:

@@ -14,13 +14,15 @@ from pathlib import Path
 
 from attrs import define, field
 
+from libtchat.direct import Box
 from libtchat.effect import PageKind, Part
 from libtchat.group import Group, Standing, evolve, fold
 from libtchat.message.errors import Refused, TchatError
-from libtchat.message.event import Event, Joined, Left, Said
+from libtchat.message.direct import Sent, is_direct
+from libtchat.message.event import Event, Joined, Left, LogEvent, Said
 from libtchat.message.names import Key, check_user_name, group_key, user_key
 from libtchat.wire import codec
-from libtchat.wire.snapshot import decode_group
+from libtchat.wire.snapshot import decode_box, decode_group
 from tchat_server.store.change import displayed_name
 from tchat_server.store.event_log import LogRefused, LogUnavailable, encode_part
 from tchat_server.store.sqlite.checksum import damaged_rows
@@ -28,6 +30,7 @@ from tchat_server.store.sqlite.copier import copied, copy_database
 from tchat_server.store.sqlite.entry import lines
 from tchat_server.store.sqlite.inspection import has_checksums, open_for_reading, refusals, refused_by_server
 from tchat_server.store.sqlite.log import SqliteLog
+from tchat_server.store.sqlite.reader import creator as creator_of
 
 __all__ = ["Report", "backup", "check", "own"]
 
@@ -180,6 +183,10 @@ def _find_damaged_pages(connection: sqlite3.Connection) -> list[str]:
     return complaints
 
 
+def _about(standing: str, stored: bytes) -> LogEvent | Box:
+    return decode_box(stored) if standing == Standing.WAITING else codec.decode_event(stored)
+
+
 def _check_group(
     connection: sqlite3.Connection, row: tuple[int, str, str, int, str, int], report: Report
 ) -> Iterator[str]:
@@ -187,7 +194,7 @@ def _check_group(
     group_id, key, name, private, creator, last = row
     saved = connection.execute("SELECT seq, state FROM snapshots WHERE group_id = ?", (group_id,)).fetchone()
     state: Group | None = None
-    first: Event | None = None
+    first: LogEvent | None = None
     seq = 0
     try:
         for seq, line in lines(connection, group_id, PageKind.ALL, after=0, before=last + 2):
@@ -198,7 +205,7 @@ def _check_group(
             first = first or event
             state = evolve(state, event)
             report.events += 1
-            report.messages += isinstance(event, Said)
+            report.messages += isinstance(event, Said | Sent)
             if saved is not None and seq == saved[0] and decode_group(saved[1]) != state:
                 yield f"the snapshot at {seq} is not the fold of its events"
     except (TchatError, ValueError) as error:
@@ -207,16 +214,20 @@ def _check_group(
     if state is None or first is None:
         yield "has no events"
         return
-    if (state.seq, state.name, state.private, user_key(first.sender)) != (last, name, bool(private), creator):
+    if (state.seq, state.name, state.private, creator_of(first)) != (last, name, bool(private), creator):
         yield f"its {state.seq} events do not agree with the table of groups, which says {last}"
     if saved is not None and saved[0] > state.seq:
         yield f"the snapshot at {saved[0]} is beyond the last event, {state.seq}"
-    if group_key(name) != key:
+    if (name if is_direct(key) else group_key(name)) != key:
         yield f"is stored as {key}"
     found = connection.execute("SELECT user, name, standing, invitation FROM told WHERE group_id = ?", (group_id,))
-    told = {user: (*known, line and codec.decode_event(line)) for user, *known, line in found}
-    users = (*state.members, *state.invited, *state.banned)
-    folded = {user: (displayed_name(state, user), state.standing(user), state.invited.get(user)) for user in users}
+    told = {user: (*known, line and _about(known[1], line)) for user, *known, line in found}
+    waiting = [user for user, box in state.boxes.items() if box.waiting]
+    users = (*state.members, *state.invited, *state.banned, *waiting)
+    folded = {
+        user: (displayed_name(state, user), state.standing(user), state.invited.get(user) or state.boxes.get(user))
+        for user in users
+    }
     for user in sorted({user for user, _ in told.items() ^ folded.items()}):
         standing = folded[user][1] if user in folded else Standing.NONE
         yield f"{user} is {standing} by its events, not so in the table of standings"

@@ -17,7 +17,8 @@ from attrs import define
 
 from libtchat.effect import Loaded, PageKind
 from libtchat.message.errors import TchatError
-from libtchat.message.names import Key
+from libtchat.message.event import Created, LogEvent
+from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_group
 from tchat_server.store.event_log import LogUnavailable, NamePage, Page
@@ -29,6 +30,7 @@ __all__ = [
     "Query",
     "Reader",
     "check_group",
+    "creator",
     "find_group",
     "load",
     "public_groups",
@@ -158,6 +160,11 @@ def find_group(connection: sqlite3.Connection, key: Key) -> tuple[int, int, int]
         return None
     id, name, private, creator, seq, stored = row
     return id, seq, check_group(id, key, name, private, creator, seq, stored)
+
+
+def creator(first: LogEvent) -> UserKey:
+    """Return who created a group whose log begins so, "" for the log of two users: nobody did."""
+    return user_key(first.sender) if isinstance(first, Created) else UserKey("")
 
 
 def load(connection: sqlite3.Connection, key: Key) -> Loaded:

@@ -72,7 +72,7 @@ CREATE TABLE standings (
     group_id INTEGER NOT NULL REFERENCES groups (id),
     name TEXT NOT NULL,
     standing TEXT NOT NULL,
-    invitation BLOB,                     -- the event as it was sent
+    invitation BLOB,                     -- the event as it was sent; of who has texts waiting, which
     checksum INTEGER NOT NULL,
     PRIMARY KEY (user, group_id)
 ) WITHOUT ROWID;

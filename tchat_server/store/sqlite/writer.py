@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from attrs import define, field
 
 from libtchat.message.errors import TchatError
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
 from tchat_server.store.event_log import EncodedPart, LogUnavailable
 from tchat_server.store.sqlite.lock import Lock
@@ -43,9 +43,9 @@ _SURELY_FAILED_EXTENDED = {sqlite3.SQLITE_IOERR_WRITE}
 class AppendParts:
     """Append parts; the result is EventLog.append's."""
 
-    future: Future[Mapping[Key, tuple[Event, ...]]]
+    future: Future[Mapping[Key, tuple[LogEvent, ...]]]
     parts: Sequence[EncodedPart]
-    _failed: Mapping[Key, tuple[Event, ...]] = field(factory=dict)
+    _failed: Mapping[Key, tuple[LogEvent, ...]] = field(factory=dict)
 
     def write(self, rows: RowWriter) -> None:
         """Write in the open transaction."""

@@ -1,0 +1,96 @@
+"""Texts to one user that are kept: who may have them kept, for whom they wait, and what is sent of them (R-kept-*)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import define
+
+from libtchat.direct import NO_BOXES, Box
+from libtchat.effect import Known, Resend
+from libtchat.group import Group, Standing
+from libtchat.hub.clock import Clock
+from libtchat.hub.entry import Decision, Receive
+from libtchat.hub.peer import Peer
+from libtchat.hub.presence import Presence
+from libtchat.hub.user import OnlineUser
+from libtchat.message.direct import KeptEvent, Received, Sent
+from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.limits import ServerLimits
+from libtchat.message.names import user_key
+from libtchat.message.request import Tell
+
+__all__ = ["Direct", "deliver"]
+
+
+@define
+class Direct:
+    """Decides the texts to one user of one hub that are kept."""
+
+    limits: ServerLimits
+    _clock: Clock
+    _presence: Presence
+
+    def keeps(self, user: OnlineUser, request: Tell, known: Known) -> bool:
+        """Tell whether a text of *user* is kept: one of the two has a password, and who is away is that one."""
+        if self._presence.user(user_key(request.to)) is None:
+            return known.is_protected
+        return known.is_protected or user.password_hash is not None
+
+    def event(self, decision: Decision, request: Tell | Receive, log: Group | None) -> KeptEvent:
+        """Return what *request* makes of the *log* of the two.
+
+        Raises:
+            Refused: user-not-found, limit-reached; or there is nothing that could have been received.
+        """
+        seq, ts = (1, self._clock.ts) if log is None else (log.seq + 1, max(log.ts, self._clock.ts))
+        user, boxes = decision.user, NO_BOXES if log is None else log.boxes
+        if isinstance(request, Receive):
+            box = boxes.get(user.key)
+            if box is None or not box.waiting or box.waiting[0] > request.last:
+                raise Refused(ErrorCode.INTERNAL, "nothing waits any more")
+            return Received(user.name, request.to, request.last, seq, ts)
+        key = user_key(request.to)
+        online, known = self._presence.user(key), decision.known
+        name = online.name if online is not None else known.name if known is not None else None
+        protected = online.password_hash is not None if online is not None else bool(known and known.is_protected)
+        hearing = online is not None and self._presence.earlier(online.peers, decision.arrivals)
+        if name is None or not (hearing or protected):
+            raise Refused(ErrorCode.USER_NOT_FOUND, f"{request.to} is not connected")
+        if not hearing:
+            self._check_room(name, boxes.get(key), request, known)
+        owners = {user.name: user.password_hash is not None, name: protected}
+        readers = [owner for owner, is_reader in owners.items() if is_reader]
+        reader = None if len(readers) == len(owners) else readers[0]
+        return Sent(user.name, name, request.msg, ts, request.id, seq, not hearing, reader)
+
+    def _check_room(self, name: str, box: Box | None, request: Tell, known: Known | None) -> None:
+        """Check that one more text may wait for the user *name*."""
+        limits = self.limits
+        waiting, size = (len(box.waiting), box.size) if box is not None else (0, 0)
+        if waiting >= limits.max_kept_texts:
+            limit = limits.max_kept_texts
+            raise Refused(ErrorCode.LIMIT_REACHED, f"{limit} texts of yours wait for {name} already", limit=limit)
+        if size + len(request.msg.encode()) > limits.max_kept_bytes:
+            limit = limits.max_kept_bytes
+            raise Refused(ErrorCode.LIMIT_REACHED, f"too much of yours waits for {name} already", limit=limit)
+        if not waiting and known is not None and known.senders >= limits.max_kept_senders:
+            limit = limits.max_kept_senders
+            raise Refused(ErrorCode.LIMIT_REACHED, f"texts of {limit} users wait for {name} already", limit=limit)
+
+
+def deliver(peer: Peer, user: OnlineUser, most_bytes: int) -> Iterator[Resend]:
+    """Send *peer* what waits for its *user*: log after log, until it is *most_bytes* or more.
+
+    The rest follows when the peer has shown, by asking something, that it is there.
+    """
+    size = 0
+    for membership in user.groups(Standing.WAITING):
+        if (box := membership.box) is None or not box.waiting:
+            continue
+        if size >= most_bytes:
+            return
+        size += box.size
+        peer.delivered = {**peer.delivered, membership.key: box.waiting[-1]}
+        for seq in box.waiting:
+            yield Resend(peer.id, membership.key, seq)
