@@ -53,7 +53,7 @@ bench: $(STAMP)  ## how fast it is, beside other servers: tests/bench/README.md
 	$(BIN)/python tests/bench $(ARGS)
 
 page: $(STAMP)  ## write the words of `tchat` again for the page in the browser
-	$(BIN)/python -m tchat_client.page_words tchat_server/page/words.js
+	$(BIN)/python -m tchat_client.page_words tchat_server/page
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -8,12 +8,12 @@ NOW = "2026-01-31T10:42:00.000Z"
 def main() -> None:
     group: Group | None = None
     asked: list[tuple[str, GroupRequest]] = [
-        ("alice", Create(None, "wob")),
-        ("bob", Join(None, "wob")),
-        ("bob", Say(None, "wob", "bonjour")),
-        ("bob", Ban(None, "wob", "alice")),
-        ("alice", Ban(None, "wob", "bob", "spam")),
-        ("bob", Join(None, "wob")),
+        ("alice", Create("wob")),
+        ("bob", Join("wob")),
+        ("bob", Say("wob", "bonjour")),
+        ("bob", Ban("wob", "alice")),
+        ("alice", Ban("wob", "bob", "spam")),
+        ("bob", Join("wob")),
     ]
     for who, request in asked:
         try:

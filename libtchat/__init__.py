@@ -16,9 +16,9 @@ __version__ = "0.1.0"
 # Where each name is from. Type checkers read it in __init__.pyi; tests/libtchat/test_public.py holds the two equal.
 _HOMES = {
     "effect": (
-        "Answer Append Ask CheckPassword Close Effect FindRetry FindUser HashPassword Item Known LoadGroup LoadUser "
-        "Loaded Membership NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups Resend Retried "
-        "Retry SaveUser Send StoredUser"
+        "Answer Append Ask CheckPassword CheckRequest Close Effect FindRetry FindUser HashPassword Item Known "
+        "LoadGroup LoadUser Loaded Membership NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups "
+        "Resend Retried Retry SaveUser Send StoredUser"
     ),
     "group": "Group GroupQuery Standing admit decide evolve fold outsiders say subject",
     "hub.hub": "Hub",

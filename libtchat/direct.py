@@ -8,7 +8,6 @@ told what, and what waits for whom, is in the boxes (spec/protocol.md, "Kept tex
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from libtchat.message.direct import KeptEvent, Sent
 from libtchat.message.names import UserKey, user_key
@@ -36,7 +35,7 @@ class Box:
     size: int = 0
 
 
-NO_BOXES: Mapping[UserKey, Box] = MappingProxyType({})
+NO_BOXES: Mapping[UserKey, Box] = {}
 """Those of a group."""
 
 

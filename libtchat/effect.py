@@ -11,7 +11,7 @@ from typing import Literal, NewType
 
 from libtchat.direct import Box
 from libtchat.group import Group, Standing
-from libtchat.message.errors import ErrorCode, Violation
+from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.event import Invited, LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import Groups, Message
@@ -23,6 +23,7 @@ __all__ = [
     "Append",
     "Ask",
     "CheckPassword",
+    "CheckRequest",
     "Close",
     "Effect",
     "FindRetry",
@@ -210,7 +211,21 @@ class NumberGuest:
     """Find a number for a guest, one that none had before. Answer: int, 1 or more."""
 
 
-Question = LoadGroup | LoadUser | FindUser | FindRetry | SaveUser | HashPassword | CheckPassword | NumberGuest
+@frozen
+class CheckRequest:
+    """Tell whether *user* may ask for this, before it is decided; only a hub that `asks_first` asks it.
+
+    For a `Hello` *user* is who the peer claims to be, "" for a guest. Answer: bool, False is refused with `forbidden`;
+    or a `Refused` that says why.
+    """
+
+    user: str
+    request: Request
+
+
+_Stored = LoadGroup | LoadUser | FindUser | FindRetry | SaveUser | NumberGuest
+
+Question = _Stored | HashPassword | CheckPassword | CheckRequest
 
 
 @frozen
@@ -300,7 +315,7 @@ class StoredUser:
     has_retries: bool = False
 
 
-Answer = Loaded | StoredUser | Known | Retried | str | bool | int | None
+Answer = Loaded | StoredUser | Known | Retried | Refused | str | bool | int | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
 Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close

@@ -38,7 +38,7 @@ class Introduction:
             Unprotected: a password was shown for a name that has none (R-auth-unset).
         """
         while True:
-            answer = await ask(Hello(self.name, self.password, self.token))
+            answer = await ask(Hello(self.password, self.token, sender=self.name))
             if not isinstance(answer, Error):
                 return answer
             if answer.code in ("name-in-use", "auth-failed") and self._knows_another_token():
@@ -60,5 +60,5 @@ class Introduction:
 
     async def _has_password(self, ask: Callable[[Hello], Awaitable[Answer]]) -> bool:
         """Tell whether the name has a password: only then a hello without one is answered so (R-auth-required)."""
-        answer = await ask(Hello(self.name))
+        answer = await ask(Hello(sender=self.name))
         return isinstance(answer, Error) and answer.code not in ("name-in-use",)

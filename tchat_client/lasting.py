@@ -133,14 +133,14 @@ async def tail(link: Link, watcher: Tail, seconds: float | None) -> None:
             return
         if not watcher.is_out:
             return
-    raise Refusal(Error("not-member", group=watcher.group), ListMessages(None, watcher.group))
+    raise Refusal(Error("not-member", group=watcher.group), ListMessages(watcher.group))
 
 
 async def say_each(link: Link, output: Output, group: str, texts: AsyncIterator[str]) -> None:
     """Send each of *texts* to *group*, once, whatever becomes of the connection meanwhile."""
     async for text in texts:
         if text:
-            await _say(link, output, Say(None, group, text, id=secrets.token_hex(8)))
+            await _say(link, output, Say(group, text, id=secrets.token_hex(8)))
 
 
 async def _say(link: Link, output: Output, request: Say) -> None:

@@ -1,6 +1,7 @@
 """What the page in the browser says and reads, as data: the words and the commands of `tchat`, and a few of its own.
 
-`make page` writes it to tchat_server/page/words.js; a test holds the file equal to what is made here.
+`make page` writes it to tchat_server/page: words.js (the tables) and words.en.js, words.fr.js (the sentences: a browser
+loads those of its language); a test holds the files equal to what is made here.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from libtchat.message.event import EVENTS
 from libtchat.message.request import Request
 from tchat_client.language import LANGUAGES
 
-__all__ = ["PAGE", "words"]
+__all__ = ["PAGE", "files"]
 
 _ALL_OF = ("problem", "help", "word", "error", "caught-up", "missing", "owner")
 _SHARED = (
@@ -39,7 +40,10 @@ _SHARED = (
         "server-quit",
     ),
 )
-_NOT = ("help.title", "help.form", "help.example", "help.who", "help.also", "help.errors")
+_NOT = (
+    *("help.title", "help.form", "help.example", "help.who", "help.also", "help.errors"),
+    *("error", "error.name-in-use", "error.group-not-found.near"),
+)
 """Of the terminal's sentences, those that the page says too: all that begin so, these, but not those."""
 
 PAGE: Mapping[str, tuple[str, str]] = {
@@ -143,25 +147,34 @@ PAGE: Mapping[str, tuple[str, str]] = {
 }
 """The page's own words, English and French."""
 
+_HEAD = "// Made by `make page` from tchat_client/page_words.py.\n"
 
-def words() -> str:
-    """Return the module words.js: sentences by language and key, the commands, and the limits that are checked."""
-    english, french = LANGUAGES["en"].sentences, LANGUAGES["fr"].sentences
+
+def files() -> dict[str, str]:
+    """Return the modules by name: the commands and what is checked in them, and the sentences of each language."""
+    return {"words.js": _tables(), **{f"words.{code}.js": _sentences(code) for code in LANGUAGES}}
+
+
+def _tables() -> str:
+    tables = {
+        "LANGUAGES": [*LANGUAGES],
+        "COMMANDS": [_row(command) for command in COMMANDS],
+        "LIMITS": _limits(),
+        "GUESS": _guess(),
+    }
+    return _HEAD + "".join(f"export const {name} = {_written(value)};\n" for name, value in tables.items())
+
+
+def _sentences(code: str) -> str:
+    """Return what the page says in one language: a key has the terminal's sentence, or the page's own."""
+    column = [*LANGUAGES].index(code)
     shared = {
-        key: (text, french[key])
-        for key, text in english.items()
+        key: text
+        for key, text in LANGUAGES[code].sentences.items()
         if (key.partition(".")[0] in _ALL_OF or key in _SHARED) and key not in _NOT
     }
-    lines = ["// Made by `make page` from tchat_client/page_words.py: the words and commands of the terminal client."]
-    for name, value in (
-        ("LANGUAGES", [*LANGUAGES]),
-        ("WORDS", {**shared, **PAGE}),
-        ("COMMANDS", [_row(command) for command in COMMANDS]),
-        ("LIMITS", _limits()),
-        ("GUESS", _guess()),
-    ):
-        lines.append(f"export const {name} = {_written(value)};")
-    return "\n".join(lines) + "\n"
+    own = {key: texts[column] for key, texts in PAGE.items()}
+    return f"{_HEAD}export const LANGUAGE = {json.dumps(code)};\nexport const WORDS = {_written(shared | own)};\n"
 
 
 def _written(value: object) -> str:
@@ -208,4 +221,5 @@ def _limits() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(words(), "utf-8")
+    for name, text in files().items():
+        Path(sys.argv[1], name).write_text(text, "utf-8")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from attrs import define, field
 
 from libtchat.commands import LocalAction, More, Mute, Search, Unmute
-from libtchat.message.event import Event, Said
+from libtchat.message.event import Event, LogEvent, Said
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import DirectMessage, Error, Foreign, Message, Messages, States
 from libtchat.message.request import ListMessages, ListStates, Request
@@ -67,7 +67,7 @@ class Reader(Session):
         mine = {group_key(view.name): view for view in mirror.groups.values() if view.is_member}
         for key, view in mine.items():
             if view.target > self.reading.read.setdefault(key, view.target):
-                request = ListMessages(None, view.name, after=self.reading.read[key], limit=MANY)
+                request = ListMessages(view.name, after=self.reading.read[key], limit=MANY)
                 self._fetch(request, self._counting(view))
         last = mine.get(group_key(self.reading.group))
         current = last if last is not None else next(iter(mine.values())) if len(mine) == 1 else None
@@ -107,9 +107,9 @@ class Reader(Session):
                 self._tell_unread()
 
         if upto:
-            self._fetch(ListStates(None, view.name, before=upto + 1, limit=limit, all=True), show)
+            self._fetch(ListStates(view.name, before=upto + 1, limit=limit, all=True), show)
 
-    def _write_past(self, events: Sequence[Event], since: int, count: int, mark: str) -> None:
+    def _write_past(self, events: Sequence[LogEvent], since: int, count: int, mark: str) -> None:
         is_marked = not count
         for event in events:
             if not is_marked and event.seq > since:
@@ -261,7 +261,7 @@ class Reader(Session):
         if before == 1:
             self._say("no-older", group=group)
         else:
-            self._fetch(ListMessages(None, group, before=before, limit=_OPENING_LINES), show)
+            self._fetch(ListMessages(group, before=before, limit=_OPENING_LINES), show)
 
     def _start_search(self, history: History) -> None:
         task = asyncio.create_task(self._find(history))
@@ -289,7 +289,7 @@ class Reader(Session):
     def _is_me(self, name: str) -> bool:
         return user_key(name) == user_key(self.link.mirror.name)
 
-    def _is_muted(self, event: Event) -> bool:
+    def _is_muted(self, event: LogEvent) -> bool:
         """Tell whether *event* is a text that its reader does not want to see."""
         names = (group_key(event.group), user_key(event.sender))
         return isinstance(event, Said) and any(name in self.reading.muted for name in names)

@@ -14,7 +14,8 @@ from zlib import crc32
 from attrs import define, field
 
 from libtchat.commands import LocalAction, unparse
-from libtchat.message.event import Banned, Created, Event, Joined, Kicked, Said
+from libtchat.message.direct import KeptEvent, Received, Sent
+from libtchat.message.event import Banned, Created, Event, Joined, Kicked, LogEvent, Said
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
@@ -94,7 +95,7 @@ class Renderer(Sentences):
         """Return a line about something that went wrong."""
         return f"{self._time(now)} {self._paint('!!', _RED)} {clean(text)}"
 
-    def past(self, event: Event, now: datetime) -> str:
+    def past(self, event: LogEvent, now: datetime) -> str:
         """Return the line for what happened a while ago, with the date if that was not today."""
         return self._event(event, self._stamp(_parse(event.ts), now))
 
@@ -135,7 +136,9 @@ class Renderer(Sentences):
             self._entering.discard(group_key(message.group))
         return self._reply(message, heard.request, now)
 
-    def _event(self, event: Event, time: str) -> str:
+    def _event(self, event: LogEvent, time: str) -> str:
+        if isinstance(event, KeptEvent):
+            return self._direct(event, time)
         group = clean(event.group)
         if isinstance(event, Said):
             return f"{time} {group}  {self._speech(event.sender, event.msg)}"
@@ -157,6 +160,8 @@ class Renderer(Sentences):
     def _reply(self, message: Message | Foreign, request: Request | None, now: datetime) -> list[str]:
         time = self._time(now)
         match message:
+            case Sent() | Received():
+                return self._kept(message, request, now)
             case DirectMessage(sender=sender, to=to, msg=msg):
                 return [f"{time} {self._speech(sender, msg, to=clean(to))}"]
             case PublicMessage(sender=sender, msg=msg):
@@ -179,6 +184,22 @@ class Renderer(Sentences):
                 return self._page(message, request, now)
             case _:
                 return [f"{time} -- {line}" for line in self._answer(message)]
+
+    def _direct(self, event: KeptEvent, time: str) -> str:
+        if isinstance(event, Sent):
+            return f"{time} {self._speech(event.sender, event.msg, to=clean(event.to))}"
+        return f"{time} * {self.say('server-received', sender=event.sender)}"
+
+    def _kept(self, event: KeptEvent, request: Request | None, now: datetime) -> list[str]:
+        """Return the lines for what is kept: with its own time if it waited, and what is to be known about it."""
+        is_mine = self._is_me(event.sender)
+        if isinstance(event, Received):
+            return [] if is_mine else [self._direct(event, self._time(now))]
+        if not event.kept:
+            return [self._direct(event, self._time(now))]
+        line = self._direct(event, self._stamp(_parse(event.ts), now))
+        note = "kept" if is_mine else "kept.me"
+        return [line, self.status(self.say(note, to=event.to), now)] if is_mine else [f"{line}  ({self.say(note)})"]
 
     def _answer(self, message: Message) -> list[str]:
         """Return the lines of an answer to a query, without time."""
@@ -228,7 +249,7 @@ class Renderer(Sentences):
         is_typed = isinstance(request, ListMessages | ListStates) and request.after is None
         if page.more and page.first is not None and is_typed:
             kind = ListMessages if isinstance(page, Messages) else ListStates
-            older = kind(None, page.group, before=page.first, limit=getattr(request, "limit", None) or 100)
+            older = kind(page.group, before=page.first, limit=getattr(request, "limit", None) or 100)
             form = self.more_form or unparse(older)
             lines.insert(0, self._in_group(now, page.group, "--", self.say("more", form=form)))
         return lines

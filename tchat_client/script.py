@@ -12,7 +12,7 @@ from itertools import count
 
 from attrs import define, evolve
 
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.names import user_key
 from libtchat.message.reply import Error, Foreign, Groups, Members, Message, Messages, Pong, States
 from libtchat.message.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
@@ -81,7 +81,7 @@ async def say(link: Link, output: Output, group: str, text: str) -> None:
     """Send *text* to *group*; where the server asks for patience, have it."""
     for tries in count(1):
         try:
-            await ask(link, output, Say(None, group, text), prints=output.is_json)
+            await ask(link, output, Say(group, text), prints=output.is_json)
             return
         except Refusal as refusal:
             if refusal.error.code != "rate-limited" or tries == MAX_TRIES:
@@ -109,7 +109,7 @@ async def list_groups(link: Link, output: Output) -> None:
 
 async def list_members(link: Link, output: Output, group: str) -> None:
     """Print every member of a group, over all pages."""
-    found = await ask(link, output, ListMembers(None, group), prints=False)
+    found = await ask(link, output, ListMembers(group), prints=False)
     whole, bound = found, Bound()
     while isinstance(found, Members) and isinstance(whole, Members) and found.more:
         names = (*found.list, *(found.invited or ()), *(found.banned or ()))
@@ -117,7 +117,7 @@ async def list_members(link: Link, output: Output, group: str) -> None:
             break
         last = max(names, key=user_key)
         bound.take(last, sum(map(len, names + found.online)))
-        found = await ask(link, output, ListMembers(None, group, after=last), prints=False)
+        found = await ask(link, output, ListMembers(group, after=last), prints=False)
         if isinstance(found, Members):
             whole = evolve(
                 whole,
@@ -132,11 +132,11 @@ async def list_members(link: Link, output: Output, group: str) -> None:
 
 async def read_page(link: Link, output: Output, kind: type[ListMessages | ListStates], group: str, count: int) -> None:
     """Print the last *count* entries of a group's log, over as many pages as that takes."""
-    entries: tuple[Event, ...] = ()
+    entries: tuple[LogEvent, ...] = ()
     before: int | None = None
     bound = Bound(count, count * _MOST_EVENT_CHARACTERS)
     while len(entries) < count:
-        request = kind(None, group, before=before, limit=min(count - len(entries), 1000))
+        request = kind(group, before=before, limit=min(count - len(entries), 1000))
         page = await ask(link, output, request, prints=False)
         if not isinstance(page, Messages | States):
             output.message(page)

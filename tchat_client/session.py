@@ -77,7 +77,7 @@ class Session(Watcher):
         if isinstance(meaning, Quit):
             return False
         if isinstance(meaning, Me) and (current := self.link.mirror.current_name) is not None:
-            meaning = Say(None, current, f"/me {meaning.text}")
+            meaning = Say(current, f"/me {meaning.text}")
         if isinstance(meaning, LocalAction):
             self.act(meaning)
         elif not self.link.is_open:
@@ -92,7 +92,7 @@ class Session(Watcher):
             password = await self.new_password()
             if password is None:
                 return
-            request = Register(None, password)
+            request = Register(password)
         self.link.send(request)
 
     async def new_password(self) -> str | None:

@@ -121,7 +121,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
 
     Raises:
         Failed: an address can't be bound, a TLS file is no good, or the port file can't be written.
-        LogRefused: the storage can't be used.
+        LogUnusable: the storage can't be used.
     """
     loop = asyncio.get_running_loop()
     name = f"tchat-server {version('libtchat')}"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import click
 
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 
 __all__ = [
     "BindFailed",
@@ -69,5 +69,5 @@ def storage_failures() -> Iterator[None]:
     """Tell what is wrong with a database as StorageFailed."""
     try:
         yield
-    except LogRefused as error:
+    except LogUnusable as error:
         raise StorageFailed(str(error)) from None

@@ -34,13 +34,20 @@ class Supervisor:
         error = context.get("exception")
         logger.error("%s", context["message"], exc_info=error)
         if "handle" in context and error is not None:
-            self._fail(error)
+            self.fail(error)
+
+    async def end(self) -> None:
+        """Cancel what still runs, and wait until it has ended."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def fail(self, error: BaseException) -> None:
+        """Take note of a fault that may have cost lines."""
+        if not self.failed.done():
+            self.failed.set_exception(error)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(error)
-
-    def _fail(self, error: BaseException) -> None:
-        if not self.failed.done():
-            self.failed.set_exception(error)
+            self.fail(error)

@@ -79,7 +79,7 @@ def _plain(line: str, current_group: str | None, known: Collection[str]) -> Say:
         raise Mistyped("bare", form=bare.form, word=text)
     if current_group is None:
         raise Mistyped("no-group")
-    return Say(None, current_group, check_text(BY_TYPE[Say], TEXT, line))
+    return Say(current_group, check_text(BY_TYPE[Say], TEXT, line))
 
 
 def _refuse_spaced(text: str, current_group: str | None, known: Collection[str]) -> None:
@@ -130,11 +130,8 @@ def _cut(command: Command, rest: str, *, is_slash: bool) -> list[str]:
 
 
 def _make(command: Command, values: Mapping[str, object]) -> Request | LocalAction:
-    defaults: dict[str, object] = {name: None for name in ("sender",) if name in command.makes.__annotations__}
-    if command.makes is Register:
-        defaults["password"] = ""
     make: Callable[..., Request | LocalAction] = command.makes
-    return make(**{**defaults, **values})
+    return make(**({"password": ""} if make is Register else {}) | dict(values))
 
 
 def _show(field: Field, value: object) -> str:

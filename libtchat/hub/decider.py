@@ -14,7 +14,7 @@ from libtchat.effect import Loaded, LoadGroup, Part, PeerId, Resend, Retry, Send
 from libtchat.group import Group, Standing, decide, fold, say, subject
 from libtchat.hub.clock import Clock
 from libtchat.hub.direct import Direct
-from libtchat.hub.entry import AnyEntry, Decision, Deliver, Query, Receive, Run, Told
+from libtchat.hub.entry import AnyEntry, Decision, Receive, Run, Told
 from libtchat.hub.ledger import Ledger, Slot
 from libtchat.hub.line import Line
 from libtchat.hub.lookup import Lookup
@@ -27,7 +27,6 @@ from libtchat.hub.texts import Texts
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.direct import direct_key
 from libtchat.message.event import Invited, LogEvent
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key, group_key, is_guest, user_key
@@ -63,7 +62,7 @@ class Decider:
             return True
         if self._lookup.may_be_stored(user, item):
             return False
-        self._put(slot, Decision(peer, user, item, group_key(item.group), self._presence.arrivals))
+        self.put(slot, Decision(peer, user, item, group_key(item.group), self._presence.arrivals))
         return True
 
     def say(self, peer: Peer, user: OnlineUser, texts: Texts) -> Work[None]:
@@ -75,45 +74,12 @@ class Decider:
         slot = yield from self.load(group_key(texts.group))
         self._say(peer, user, slot, texts)
 
-    def command(self, peer: Peer, user: OnlineUser, request: GroupRequest) -> Work[None]:
-        """Decide *request* and put the decision in the line.
+    def command(self, peer: Peer, user: OnlineUser, request: GroupRequest | Tell, key: Key) -> Work[None]:
+        """Decide *request*, about the log with this *key*, and put the decision in the line.
 
         Raises:
             Refused: unavailable.
         """
-        yield from self._command(peer, user, request, group_key(request.group))
-
-    def tell(self, peer: Peer, user: OnlineUser, request: Tell) -> Work[bool]:
-        """Decide a text to a user if it is one that is kept (R-kept); tell whether that was so.
-
-        Raises:
-            Refused: unavailable.
-        """
-        known = yield from self._lookup.addressee(request)
-        if not self._direct.keeps(user, request, known):
-            return False
-        yield from self._command(peer, user, request, direct_key(user.key, user_key(request.to)))
-        return True
-
-    def received(self, peer: Peer, user: OnlineUser) -> Work[None]:
-        """Take note that the texts that waited for *user* have come to *peer*, and have it sent what else waits.
-
-        Raises:
-            Refused: unavailable; nothing has changed then.
-        """
-        delivered, arrivals = peer.delivered, self._presence.arrivals
-        slots = {}
-        for key in delivered:
-            slots[key] = yield from self.load(key)
-        peer.delivered = {}
-        for key, slot in slots.items():
-            slot = self._ledger.slot(key) or slot
-            box = None if slot.newest is None else slot.newest.boxes.get(user.key)
-            if box is not None and box.waiting:
-                self._put(slot, Decision(None, user, Receive(box.other, delivered[key]), key, arrivals))
-        self._line.put(Query(peer, Deliver(), arrivals))
-
-    def _command(self, peer: Peer, user: OnlineUser, request: GroupRequest | Tell, key: Key) -> Work[None]:
         retries = user.retries
         while True:
             slot = yield from self.load(key)
@@ -124,7 +90,7 @@ class Decider:
             # to the log: then what was found is of before, and is looked for again.
             if (self._ledger.slot(key) or slot) is slot and moved == retries.moved:
                 break
-        self._put(slot, Decision(peer, user, request, key, self._presence.arrivals, known, earlier))
+        self.put(slot, Decision(peer, user, request, key, self._presence.arrivals, known, earlier))
 
     def load(self, key: Key) -> Work[Slot]:
         """Return a group's slot, loaded if need be; that of a name never used is not kept.
@@ -158,7 +124,7 @@ class Decider:
                 self._let_go(OnlineUser(user, name, "", Bucket(0, 0)), key, slot, group.name)
 
     def _let_go(self, guest: OnlineUser, key: Key, slot: Slot, name: str) -> None:
-        self._put(slot, Decision(None, guest, Leave(None, name), key, self._presence.arrivals))
+        self.put(slot, Decision(None, guest, Leave(name), key, self._presence.arrivals))
 
     def _say(self, peer: Peer, user: OnlineUser, slot: Slot, texts: Texts) -> None:
         key, said, arrivals = group_key(texts.group), texts.said, self._presence.arrivals
@@ -166,13 +132,14 @@ class Decider:
             events, after = say(slot.newest, said, user.name, ts=self._clock.ts, key=user.key)
         except Refused:
             for text in said:  # each is refused by itself, and may be accepted when it is decided again
-                self._put(slot, Decision(peer, user, text, key, arrivals))
+                self.put(slot, Decision(peer, user, text, key, arrivals))
             return
         slot.newest = after
         part = Part(key, events[0].seq - 1, events, after, ("",) * len(events))
         self._line.put(Run(peer, user, said, key, arrivals, part, self._ledger.hearers(slot)))
 
-    def _put(self, slot: Slot, decision: Decision) -> None:
+    def put(self, slot: Slot, decision: Decision) -> None:
+        """Decide, on the newest state in *slot*, and put the decision in the line."""
         self._decide(slot, decision)
         self._ledger.hold(decision.key, slot)
         self._line.put(decision)

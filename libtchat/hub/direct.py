@@ -33,7 +33,8 @@ class Direct:
 
     def keeps(self, user: OnlineUser, request: Tell, known: Known) -> bool:
         """Tell whether a text of *user* is kept: one of the two has a password, and who is away is that one."""
-        if self._presence.user(user_key(request.to)) is None:
+        online = self._presence.user(user_key(request.to))
+        if online is None or not online.shown:
             return known.is_protected
         return known.is_protected or user.password_hash is not None
 
@@ -54,7 +55,7 @@ class Direct:
         online, known = self._presence.user(key), decision.known
         name = online.name if online is not None else known.name if known is not None else None
         protected = online.password_hash is not None if online is not None else bool(known and known.is_protected)
-        hearing = online is not None and self._presence.earlier(online.peers, decision.arrivals)
+        hearing = online is not None and online.shown and self._presence.earlier(online.peers, decision.arrivals)
         if name is None or not (hearing or protected):
             raise Refused(ErrorCode.USER_NOT_FOUND, f"{request.to} is not connected")
         if not hearing:
@@ -80,7 +81,7 @@ class Direct:
 
 
 def deliver(peer: Peer, user: OnlineUser, most_bytes: int) -> Iterator[Resend]:
-    """Send *peer* what waits for its *user*: log after log, until it is *most_bytes* or more.
+    """Send *peer* what waits for its *user* and was not sent to it yet: log after log, until it is *most_bytes* or more.
 
     The rest follows when the peer has shown, by asking something, that it is there.
     """
@@ -90,7 +91,10 @@ def deliver(peer: Peer, user: OnlineUser, most_bytes: int) -> Iterator[Resend]:
             continue
         if size >= most_bytes:
             return
-        size += box.size
-        peer.delivered = {**peer.delivered, membership.key: box.waiting[-1]}
-        for seq in box.waiting:
-            yield Resend(peer.id, membership.key, seq)
+        key, last = membership.key, peer.delivered.get(membership.key, 0)
+        peer.delivered = {**peer.delivered, key: box.waiting[-1]}
+        peer.owes_sign = True
+        if new := [seq for seq in box.waiting if seq > last]:
+            size += box.size
+            for seq in new:
+                yield Resend(peer.id, key, seq)

@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from attrs import define, field
 
 from libtchat.effect import Answer, Ask, Effect, Item, PeerId, PresenceScope, SaveUser, Send
+from libtchat.group import Group
 from libtchat.hub.clock import Clock
+from libtchat.hub.courier import Courier
 from libtchat.hub.decider import Decider
 from libtchat.hub.direct import Direct
 from libtchat.hub.entry import AnyEntry, Decision, Notice, Query, Told
+from libtchat.hub.gate import Gate
 from libtchat.hub.identity import Identity
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
@@ -33,7 +36,7 @@ from libtchat.hub.work import Work
 from libtchat.message.errors import Violation
 from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
-from libtchat.message.names import Key, is_guest
+from libtchat.message.names import Key, group_key, is_guest
 from libtchat.message.request import Request, Say
 from libtchat.rate import Bucket
 
@@ -51,13 +54,15 @@ class Hub:
     Args:
         server: the program's name and version, for people.
         presence_scope: who hears that a user came or went.
-        require_auth: a user without a password may do nothing but `register`.
+        require_auth: a user without a password may do nothing but `register`; those the shell vouches for may.
+        asks_first: what users ask is asked about with a `CheckRequest` before it is decided.
     """
 
     server: str = "libtchat"
     limits: ServerLimits = DEFAULT_LIMITS
     presence_scope: PresenceScope = "auto"
     require_auth: bool = False
+    asks_first: bool = False
     _peers: dict[PeerId, Peer] = field(factory=dict, init=False)
     _last_peer: int = field(default=0, init=False)
     _asks: list[Effect] = field(factory=list, init=False)
@@ -74,17 +79,19 @@ class Hub:
 
     def __attrs_post_init__(self) -> None:
         limits, clock, line, presence = self.limits, self._clock, self._line, self._presence
+        gate = Gate(is_open=not self.asks_first)
         self._ledger = ledger = Ledger(presence)
         self._newcomers = newcomers = Newcomers(line, clock)
         self._identity = Identity(limits, clock, presence, newcomers)
         self._login = Login(
-            limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity
+            limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity, gate
         )
-        self._decider = Decider(
-            *(limits, clock, line, presence, ledger, newcomers),
-            *(Quota(limits, ledger), Lookup(limits, clock, presence), Direct(limits, clock, presence)),
+        lookup, direct = Lookup(limits, clock, presence), Direct(limits, clock, presence)
+        self._decider = decider = Decider(
+            limits, clock, line, presence, ledger, newcomers, Quota(limits, ledger), lookup, direct
         )
-        self._router = Router(clock, line, presence, self._identity, self._login, self._decider)
+        courier = Courier(line, presence, ledger, lookup, direct, decider)
+        self._router = Router(clock, line, presence, self._identity, self._login, decider, courier, gate)
         self._replies = Replies(self.server, limits, clock, presence, ledger)
 
     # --- what the shell calls ---
@@ -98,19 +105,37 @@ class Hub:
         """Have time stamps tell `now` and *ahead* seconds as seconds since the epoch, UTC; 0 until it is called."""
         self._clock.ahead = ahead
 
-    def connect(self, now: float, *, token: str, origin: str = "") -> PeerId:
+    def online(self) -> tuple[str, ...]:
+        """Return the names of all users who are connected, by key."""
+        return tuple([name for _, name in self._presence.online()])
+
+    def group(self, name: str) -> Group | None:
+        """Return a group as of everything that was told, None if it does not exist or is not loaded."""
+        return self._ledger.durable(group_key(name))
+
+    def connect(
+        self, now: float, *, token: str, origin: str = "", user: str | None = None, on_behalf: bool = False
+    ) -> PeerId:
         """Take in a new connection.
 
         Args:
             now: the time.
             token: 128 fresh random bits as text; if a user comes online by this connection, it is that user's token.
             origin: where it comes from, for throttling passwords; any text.
+            user: who it is, if the shell vouches for that (R-op-vouched). If that user can't be taken in now, the
+                peer is told why and closed.
+            on_behalf: the shell itself asks, on behalf of *user*: nobody is told that the user came or went because
+                of it, and what is asked is not asked about.
         """
         self._last_peer += 1
         peer = PeerId(self._last_peer)
         limits = self.limits
         requests = Bucket(limits.request_burst, limits.requests_per_second, 0.0, now)
-        self._peers[peer] = Peer(peer, token, origin, requests)
+        self._peers[peer] = it = Peer(peer, token, origin, requests)
+        if user is not None:
+            self._clock.now = now
+            it.is_vouched, it.on_behalf = True, on_behalf
+            self._go_on(it, self._router.vouch(it, user), None)
         return peer
 
     def handle(self, peer: PeerId, items: Sequence[Item], now: float) -> None:
@@ -121,7 +146,7 @@ class Hub:
         self._clock.now = now
         if it.requests.per_second:
             items = [item if item is None else self._paced(it, item) for item in items]
-        for item in together(items):
+        for item in items if self.asks_first else together(items):
             if it.work is None:
                 self._process(it, item)
             elif it.inbox is None:
@@ -138,10 +163,10 @@ class Hub:
         it.ended = True
         if it.work is not None:
             it.work.close()
-        if (user := it.user) is not None and self._login.end(it, user):
-            if is_guest(user.key):
+        if (user := it.user) is not None:
+            if self._login.end(it, user) and is_guest(user.key):
                 self._decider.end_memberships(user)
-            self._login.gone(user)
+            self._login.gone(it, user)
 
     def answered(self, ask: Ask, answer: Answer, now: float) -> None:
         """Take the answer to an `Ask`, whether or not its peer is still there; None: it can't be had now.

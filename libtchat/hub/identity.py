@@ -45,7 +45,8 @@ class Identity:
     def enter(self, peer: Peer, hello: Hello, key: UserKey, news: News) -> Work[OnlineUser]:
         """Decide as whom *peer* enters: a user who is online, or one who was not (not attached to *peer* yet).
 
-        *key* is that of the hello's name, checked or not; *news* are those of the user since the hello came.
+        *key* is that of the hello's name, checked or not; *news* are those of the user since the hello came. Who is
+        vouched for proves nothing.
 
         Raises:
             Refused: bad-name, auth-required, auth-failed, name-in-use, limit-reached, rate-limited, unavailable.
@@ -63,21 +64,21 @@ class Identity:
             if online is None and stored is None:
                 stored = yield from ask(LoadUser(key), StoredUser)
                 continue
-            if self._has_token(hello, key, online):
+            if peer.is_vouched or self._has_token(hello, key, online):
                 break
             if (save := self._saving.get(key)) is not None:
                 yield save
                 continue
             password_hash = _password_hash(online, stored, news)
             if hello.password is None:
-                _check_free(hello, password_hash, is_held=online is not None)
+                _check_free(hello, password_hash, is_held=online is not None and online.shown > 0)
                 break
             if right is not None and right == password_hash:
                 break
             right = yield from self._check_password(peer, key, CheckPassword(hello.password, password_hash))
         if online is None:
             return self._come_online(peer, hello, key, name, stored or StoredUser(), news)
-        if len(online.peers) >= self.limits.max_peers_per_user:
+        if online.shown >= self.limits.max_peers_per_user and not peer.on_behalf:
             raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
         return online
 
@@ -150,7 +151,9 @@ class Identity:
         self, peer: Peer, hello: Hello, key: UserKey, name: str, stored: StoredUser, news: News
     ) -> OnlineUser:
         token = peer.token
-        if hello.token is not None and self._has_token(hello, key, None):
+        if peer.is_vouched:
+            token = self._token(key) or token  # it is not told: who has the old one keeps it
+        elif hello.token is not None and self._has_token(hello, key, None):
             token = hello.token  # else it is somebody else, for all we know: the old token ends here
         return self._new_user(key, name, token, stored, _password_hash(None, stored, news))
 

@@ -9,6 +9,7 @@ from attrs import define
 from libtchat.effect import PeerId, PresenceScope, Send
 from libtchat.group import Standing
 from libtchat.hub.entry import AnyEntry, Notice
+from libtchat.hub.gate import Gate
 from libtchat.hub.identity import Identity
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
@@ -43,10 +44,11 @@ class Login:
     _ledger: Ledger
     _newcomers: Newcomers
     _identity: Identity
+    _gate: Gate
 
-    def may_ask(self, user: OnlineUser) -> bool:
-        """Tell whether *user* may ask for anything here."""
-        return not self.require_auth or user.password_hash is not None
+    def may_ask(self, peer: Peer, user: OnlineUser) -> bool:
+        """Tell whether *user* may ask for anything here, by *peer*."""
+        return not self.require_auth or user.password_hash is not None or peer.is_vouched
 
     def user(self, peer: Peer, claimed: str | None) -> Work[OnlineUser]:
         """Return whose request this is, which claims to be of *claimed*: `who`, if that user may ask for anything.
@@ -55,7 +57,7 @@ class Login:
             Refused: see `who`; auth-required, if only names with a password are served.
         """
         user = yield from self.who(peer, claimed)
-        if not self.may_ask(user):
+        if not self.may_ask(peer, user):
             raise Refused(ErrorCode.AUTH_REQUIRED, "register first: this server serves names with a password only")
         return user
 
@@ -69,7 +71,7 @@ class Login:
         if user is None:
             if claimed is None:
                 raise Refused(ErrorCode.BAD_REQUEST, "say hello first, or say who asks", field="sender")
-            return (yield from self.enter(peer, Hello(claimed)))
+            return (yield from self.enter(peer, Hello(sender=claimed)))
         if claimed is not None and claimed != user.name and user_key(claimed) != user.key:
             raise Refused(ErrorCode.FORBIDDEN, f"this connection is {user.name}", field="sender")
         return user
@@ -78,8 +80,10 @@ class Login:
         """Let *peer*, which is no user yet, be the one it says hello for.
 
         Raises:
-            Refused: see `libtchat.hub.identity.Identity.enter`.
+            Refused: see `libtchat.hub.identity.Identity.enter`, and `libtchat.hub.gate` unless it is vouched for.
         """
+        if not peer.is_vouched:
+            yield from self._gate.check(hello.sender or "", hello)
         key = user_key(hello.sender or "")
         news = self._newcomers.begin(key)
         try:
@@ -88,9 +92,9 @@ class Login:
                 self._newcomers.bring_up_to_date(user, news)
         finally:  # also when the peer goes while it waits
             self._newcomers.end(key)
-        is_first = self._presence.attach(peer, user)
+        came = self._presence.attach(peer, user)
         self._ledger.came(peer.id, user)
-        if is_first:
+        if came:
             self._notice(user, "connect")
         return user
 
@@ -102,9 +106,10 @@ class Login:
             self._identity.leave(user)
         return is_last
 
-    def gone(self, user: OnlineUser) -> None:
-        """Tell others that *user* went."""
-        self._notice(user, "disconnect")
+    def gone(self, peer: Peer, user: OnlineUser) -> None:
+        """Tell others that *user* went, if *peer* was the last by which they saw it."""
+        if not user.shown and not peer.on_behalf:
+            self._notice(user, "disconnect")
 
     def _notice(self, user: OnlineUser, event: str) -> None:
         if others := self._watchers(user):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-
 from collections.abc import Mapping
 
 from attrs import define
@@ -31,7 +30,11 @@ class Peer:
         user: who it is, once it said so.
         work: what waits for the answer to `awaited`; until that came, what else comes waits in `inbox`.
         ended: nothing more is taken from it.
-        delivered: the last text it was sent of those that waited, by log; the next thing it asks shows that they came.
+        delivered: the last text it was sent of those that waited, by log.
+        owes_sign: the next thing it asks shows that they came.
+        is_vouched: the shell said who it is, so its user proves nothing and is given no token.
+        on_behalf: the shell itself asks, on behalf of that user: nobody is told that the user came or went because of
+            it, and what is asked is not asked about.
     """
 
     id: PeerId
@@ -44,3 +47,6 @@ class Peer:
     inbox: deque[Item | Texts] | None = None
     ended: bool = False
     delivered: Mapping[Key, int] = _NOTHING
+    owes_sign: bool = False
+    is_vouched: bool = False
+    on_behalf: bool = False

@@ -37,23 +37,24 @@ class Presence:
         return self._users.get(key)
 
     def attach(self, peer: Peer, user: OnlineUser) -> bool:
-        """Make *peer* one of the user's; tell whether it is the first, so that the user came online."""
+        """Make *peer* one of the user's; tell whether it is the first of its own, so that the user came online."""
         peer.user = user
         self.arrivals += 1
         self._arrived[peer.id] = self.arrivals
         user.peers = (*user.peers, peer.id)
         self._everybody = None
-        if len(user.peers) > 1:
-            return False
-        self._users[user.key] = user
-        insort(self._order, user.key)
-        return True
+        if len(user.peers) == 1:
+            self._users[user.key] = user
+            insort(self._order, user.key)
+        user.shown += not peer.on_behalf
+        return user.shown == 1 and not peer.on_behalf
 
     def detach(self, peer: Peer, user: OnlineUser) -> bool:
         """Take *peer* from its user; tell whether it was the last, so that the user went."""
         del self._arrived[peer.id]
         user.peers = tuple(other for other in user.peers if other != peer.id)
         self._everybody = None
+        user.shown -= not peer.on_behalf
         if user.peers:
             return False
         del self._users[user.key]
@@ -82,4 +83,5 @@ class Presence:
     def online(self, after: UserKey | None = None) -> Iterable[tuple[UserKey, str]]:
         """Go through the online users with a key above *after*, by key: key and name."""
         start = 0 if after is None else bisect_right(self._order, after)
-        return ((key, self._users[key].name) for key in self._order[start:])
+        users = self._users
+        return ((key, users[key].name) for key in self._order[start:] if users[key].shown)

@@ -85,7 +85,7 @@ class Replies:
         me = (peer.id,)
         match item:
             case Hello(id=id):
-                yield Send(me, self._welcome(user, id))
+                yield Send(me, self._welcome(peer, user, id))
                 for membership in user.groups(Standing.INVITED)[: self.limits.max_invitations]:
                     if membership.invitation is not None:
                         yield Send(me, membership.invitation)
@@ -120,12 +120,13 @@ class Replies:
             case _:
                 assert_never(item)
 
-    def _welcome(self, user: OnlineUser, id: str | None) -> reply.Welcome:
+    def _welcome(self, peer: Peer, user: OnlineUser, id: str | None) -> reply.Welcome:
         seqs = {}
         for membership in user.groups(Standing.MEMBER):
             group = self._ledger.durable(membership.key)
             seqs[membership.name] = membership.seq if group is None else group.seq
-        return reply.Welcome(user.name, PROTOCOL_VERSION, self.server, user.token, tuple(seqs), seqs, id)
+        token = "" if peer.is_vouched else user.token
+        return reply.Welcome(user.name, PROTOCOL_VERSION, self.server, token, tuple(seqs), seqs, id)
 
     def _members(self, user: OnlineUser, request: ListMembers) -> reply.Members:
         group = self._admit(user, request)
@@ -175,9 +176,7 @@ class Replies:
         return admit(self._ledger.durable(group_key(request.group)), request, user.key)
 
 
-def _read(
-    peer: Peer, request: ListMessages | ListStates, log: Group, key: Key, shown: str, since: int = 1
-) -> Read:
+def _read(peer: Peer, request: ListMessages | ListStates, log: Group, key: Key, shown: str, since: int = 1) -> Read:
     kinds = PageKind.MESSAGES
     if isinstance(request, ListStates):
         kinds = PageKind.ALL if request.all else PageKind.STATES

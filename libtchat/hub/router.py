@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from attrs import define
 
-from libtchat.effect import Item, Send
+from libtchat.effect import Close, Item, Send
 from libtchat.hub.clock import Clock
+from libtchat.hub.courier import Courier
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice, Query
+from libtchat.hub.gate import Gate
 from libtchat.hub.identity import Identity
 from libtchat.hub.line import Line
 from libtchat.hub.login import Login
@@ -17,6 +17,7 @@ from libtchat.hub.peer import Peer
 from libtchat.hub.presence import Presence
 from libtchat.hub.refusal import error_for
 from libtchat.hub.texts import Texts
+from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work
 from libtchat.message.direct import correspondent, direct_key
 from libtchat.message.errors import ErrorCode, Refused, Violation
@@ -25,6 +26,7 @@ from libtchat.message.request import (
     Ban,
     Broadcast,
     Create,
+    GroupRequest,
     Hello,
     Invite,
     Join,
@@ -46,6 +48,8 @@ from libtchat.message.request import (
 
 __all__ = ["Router"]
 
+UserRequest = GroupRequest | Broadcast | ListMembers | ListMessages | ListStates | Tell | ListUsers | ListGroups
+
 
 @define
 class Router:
@@ -57,19 +61,35 @@ class Router:
     _identity: Identity
     _login: Login
     _decider: Decider
+    _courier: Courier
+    _gate: Gate
 
     def say_at_once(self, peer: Peer, item: Texts | Say) -> bool:
         """Have texts decided that need nothing before; tell whether that was so."""
         user, login = peer.user, self._login
-        if user is None or peer.delivered or (item.sender is not None and item.sender != user.name) or not login.may_ask(user):
+        if user is None or peer.owes_sign or not login.may_ask(peer, user):
             return False
-        return self._decider.say_at_once(peer, user, item)
+        if item.sender is not None and item.sender != user.name:
+            return False
+        return self._gate.is_open and self._decider.say_at_once(peer, user, item)
+
+    def vouch(self, peer: Peer, user: str) -> Work[None]:
+        """Name *peer* as the shell says, or close it."""
+        hello = Hello(sender=user)
+        try:
+            yield from self._login.enter(peer, hello)
+        except Refused as refusal:
+            peer.ended = True
+            error = Send((peer.id,), error_for(hello, refusal))
+            self._line.put(Notice((error, Close(peer.id, refusal.code))))
 
     def work(self, peer: Peer, item: Item | Texts) -> Work[None]:
         """Do what *item* asks, and have it refused if it may not be."""
-        if peer.delivered and peer.user is not None and item is not None:
-            with suppress(Refused):  # the next thing it asks will do as well
-                yield from self._decider.received(peer, peer.user)
+        if peer.owes_sign and peer.user is not None and item is not None:
+            try:
+                yield from self._courier.received(peer, peer.user)
+            except Refused:
+                pass  # the next thing it asks will do as well
         try:
             yield from self._route(peer, item)
         except Refused as refusal:
@@ -81,32 +101,34 @@ class Router:
         login, decider = self._login, self._decider
         match item:
             case Texts():
-                yield from decider.say(peer, (yield from login.user(peer, item.sender)), item)
+                yield from decider.say(peer, (yield from self._user(peer, item.said[0])), item)
                 return
             case Say() | Join() | Leave() | Create() | Invite() | Kick() | Ban() | Unban():
-                yield from decider.command(peer, (yield from login.user(peer, item.sender)), item)
+                user = yield from self._user(peer, item)
+                yield from decider.command(peer, user, item, group_key(item.group))
                 return
             case Hello() if peer.user is None:
                 yield from login.enter(peer, item)
             case Hello():
                 yield from login.who(peer, item.sender)
             case Broadcast():
-                user = yield from login.user(peer, item.sender)
+                user = yield from self._user(peer, item)
                 if wait := user.broadcasts.take(self._clock.now):
                     raise Refused(ErrorCode.RATE_LIMITED, retry_after=wait)
             case ListMessages(group=group) | ListStates(group=group) if (other := correspondent(group)) is not None:
-                user = yield from login.user(peer, item.sender)
+                user = yield from self._user(peer, item)
                 yield from decider.load(direct_key(user.key, user_key(other)))
             case ListMembers() | ListMessages() | ListStates():
-                yield from login.user(peer, item.sender)
+                yield from self._user(peer, item)
                 yield from decider.load(group_key(item.group))
             case Tell():
-                if (yield from decider.tell(peer, (yield from login.user(peer, item.sender)), item)):
+                if (yield from self._courier.tell(peer, (yield from self._user(peer, item)), item)):
                     return
             case ListUsers() | ListGroups():
-                yield from login.user(peer, item.sender)
+                yield from self._user(peer, item)
             case Register():
                 user = yield from login.who(peer, item.sender if peer.user is not None else None)
+                yield from self._gate.check(user.name, item)
                 yield from self._identity.register(peer, user, item)
             case Violation():
                 if item.identifies:
@@ -117,3 +139,14 @@ class Router:
             case Ping():
                 pass
         self._line.put(Query(peer, item, self._presence.arrivals))
+
+    def _user(self, peer: Peer, request: UserRequest) -> Work[OnlineUser]:
+        """Return whose *request* this is, who may ask for it.
+
+        Raises:
+            Refused: see `Login.user` and `Gate.check`.
+        """
+        user = yield from self._login.user(peer, request.sender)
+        if not peer.on_behalf:
+            yield from self._gate.check(user.name, request)
+        return user

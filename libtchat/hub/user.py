@@ -22,6 +22,7 @@ class OnlineUser:
         memberships: per group; one with standing NONE is a group the user may be about to enter.
         created: how many groups the user created.
         retries: the ids of accepted requests.
+        shown: how many of its peers are the user's own; without one the user is not online for others.
     """
 
     key: UserKey
@@ -33,6 +34,7 @@ class OnlineUser:
     created: int = 0
     retries: Retries = Factory(Retries)
     peers: tuple[PeerId, ...] = ()
+    shown: int = 0
 
     def groups(self, *standings: Standing) -> list[Membership]:
         """List the memberships with one of *standings*, by key."""

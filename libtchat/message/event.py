@@ -13,7 +13,19 @@ from typing import ClassVar
 from libtchat.message.direct import KeptEvent
 from libtchat.message.value import frozen
 
-__all__ = ["EVENTS", "Banned", "Created", "Event", "Invited", "Joined", "Kicked", "Left", "LogEvent", "Said", "Unbanned"]
+__all__ = [
+    "EVENTS",
+    "Banned",
+    "Created",
+    "Event",
+    "Invited",
+    "Joined",
+    "Kicked",
+    "Left",
+    "LogEvent",
+    "Said",
+    "Unbanned",
+]
 
 
 @frozen

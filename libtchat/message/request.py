@@ -1,13 +1,16 @@
 """What a client asks: one class per request, each listing exactly its wire fields (spec/protocol.md, "Requests").
 
 `sender` is who asks, whatever the wire calls it (`sender`, `from` or `name`); it may be missing, because a
-named connection need not repeat it. Names are as the client wrote them: the group and the hub check them.
+named connection need not repeat it. `sender` and `id` are given by name: `Say("wob", "hi", sender="alice")`. Names are
+as the client wrote them: the group and the hub check them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import ClassVar
+
+from attrs import field
 
 from libtchat.message.value import frozen
 
@@ -46,11 +49,11 @@ class Hello:
     """
 
     action: ClassVar[str] = "client-hello"
-    sender: str | None = None
+    sender: str | None = field(default=None, kw_only=True)
     password: str | None = None
     token: str | None = None
-    kept: bool = True
-    id: str | None = None
+    kept: bool = field(default=True, kw_only=True)
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -58,10 +61,10 @@ class Tell:
     """Send a text to one user: if that one is away, it waits, should the name be protected."""
 
     action: ClassVar[str] = "client-send"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     to: str
     msg: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -69,9 +72,9 @@ class Broadcast:
     """Send a text to everybody connected."""
 
     action: ClassVar[str] = "client-broadcast"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     msg: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -79,9 +82,9 @@ class ListUsers:
     """List who is connected; *after*: names beyond this one."""
 
     action: ClassVar[str] = "client-list-clients"
-    sender: str | None = None
+    sender: str | None = field(default=None, kw_only=True)
     after: str | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -89,8 +92,8 @@ class Quit:
     """Close this connection in good order."""
 
     action: ClassVar[str] = "client-quit"
-    sender: str | None = None
-    id: str | None = None
+    sender: str | None = field(default=None, kw_only=True)
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -98,10 +101,10 @@ class ReportError:
     """Say why this client ends (Ctrl-C, a crash), then be closed like after a quit."""
 
     action: ClassVar[str] = "client-error"
-    sender: str | None = None
+    sender: str | None = field(default=None, kw_only=True)
     code: str | int | None = None
     msg: str | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -109,10 +112,10 @@ class Create:
     """Create a group; its creator becomes member and owner."""
 
     action: ClassVar[str] = "cgroupe"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     private: bool = False
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -120,9 +123,9 @@ class Join:
     """Become a member of a group."""
 
     action: ClassVar[str] = "join"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -130,9 +133,9 @@ class Leave:
     """Stop being a member, or decline an invitation."""
 
     action: ClassVar[str] = "leave"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -140,10 +143,10 @@ class Invite:
     """Invite a user, who may then join."""
 
     action: ClassVar[str] = "invite"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     dest: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -151,11 +154,11 @@ class Kick:
     """Remove a member, or revoke an invitation."""
 
     action: ClassVar[str] = "kick"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     dest: str
     reason: str = ""
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -163,11 +166,11 @@ class Ban:
     """Remove a user and keep that user out until an unban."""
 
     action: ClassVar[str] = "ban"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     dest: str
     reason: str = ""
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -175,10 +178,10 @@ class Unban:
     """Let a banned user join again."""
 
     action: ClassVar[str] = "unban"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     dest: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -186,10 +189,10 @@ class Say:
     """Send a text to a group."""
 
     action: ClassVar[str] = "gbroadcast"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     msg: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -197,10 +200,10 @@ class ListMembers:
     """List the members of a group; *after*: names beyond this one."""
 
     action: ClassVar[str] = "members"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     after: str | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -208,12 +211,12 @@ class ListMessages:
     """Read a page of a group's texts; at most one of *before* and *after* (a seq), *limit* in entries."""
 
     action: ClassVar[str] = "msgs"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     before: int | None = None
     after: int | None = None
     limit: int | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -221,13 +224,13 @@ class ListStates:
     """Read a page of a group's other events, or with *all* of every event."""
 
     action: ClassVar[str] = "states"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     group: str
     before: int | None = None
     after: int | None = None
     limit: int | None = None
     all: bool = False
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -235,9 +238,9 @@ class ListGroups:
     """List the groups one can see; *after*: names beyond this one."""
 
     action: ClassVar[str] = "groups"
-    sender: str | None = None
+    sender: str | None = field(default=None, kw_only=True)
     after: str | None = None
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -245,9 +248,9 @@ class Register:
     """Protect one's name with a password, once."""
 
     action: ClassVar[str] = "register"
-    sender: str | None
+    sender: str | None = field(default=None, kw_only=True)
     password: str
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -255,7 +258,7 @@ class Ping:
     """Ask for a sign of life; works unnamed, and is never answered before an earlier request."""
 
     action: ClassVar[str] = "ping"
-    id: str | None = None
+    id: str | None = field(default=None, kw_only=True)
 
 
 GroupRequest = Create | Join | Leave | Invite | Kick | Ban | Unban | Say

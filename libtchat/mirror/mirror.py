@@ -172,7 +172,9 @@ class Mirror:
         view.target = max(view.target, event.seq)
         return []
 
-    def _show(self, view: View, event: LogEvent, request: Request | None = None, *, missed: bool = False) -> list[Notice]:
+    def _show(
+        self, view: View, event: LogEvent, request: Request | None = None, *, missed: bool = False
+    ) -> list[Notice]:
         """Show the next event of a group, and fold it in."""
         view.seq, view.ts = event.seq, event.ts
         view.target = max(view.target, event.seq)

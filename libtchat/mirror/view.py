@@ -53,8 +53,8 @@ class View:
         if self.is_asking:
             return None
         if self.has_gap or self.is_unsure:
-            return ListStates(None, self.name, after=self.seq, limit=MAX_PAGE_ENTRIES, all=True)
-        return ListMembers(None, self.name, after=self.members_after) if self.is_member and self.wants_members else None
+            return ListStates(self.name, after=self.seq, limit=MAX_PAGE_ENTRIES, all=True)
+        return ListMembers(self.name, after=self.members_after) if self.is_member and self.wants_members else None
 
     def welcomed(self, last: int | None) -> None:
         """Begin a connection as a member; *last* is the group's last event, None if the server did not say."""

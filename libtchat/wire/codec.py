@@ -95,7 +95,6 @@ def decode_request(frame: bytes) -> Request | Violation:
     if shape.has_options or _lacks(found, shape.spelled):
         found = {name: value for name, value in found.items() if value is not None}
         read_fields(found, shape.spellings)
-        found.setdefault("sender", None)
     try:
         if kind is Create:
             read_privacy(found)
@@ -256,23 +255,15 @@ def _said_at(ts: str) -> bytes:
 
 
 def encode_page(
-    action: str,
-    group: str,
-    lines: Sequence[bytes],
-    *,
-    more: bool,
-    first: int | None,
-    last: int | None,
-    begins: int | None,
-    id: str | None,
+    action: str, group: str, lines: Sequence[bytes], *, more: bool, id: str | None, **ends: int | None
 ) -> bytes:
     """Write the answer to msgs or states around events as they were sent, ascending; without a line end.
 
-    The same bytes as `encode` of the page gives. Only the last few lines are decoded, for `msg`.
+    The same bytes as `encode` of the page gives. Only the last few lines are decoded, for `msg`. *ends* are first, last
+    and begins.
     """
     head: dict[str, Any] = {"action": action, "group": group, "more": more}
-    ends = {"first": first, "last": last, "begins": begins, "id": id}
-    head.update((name, value) for name, value in ends.items() if value is not None)
+    head.update((name, value) for name, value in {**ends, "id": id}.items() if value is not None)
     head["msg"] = describe_page(action, group, map(decode_event, reversed(lines)), size=len(lines))
     return strict_json.dumps(head)[:-1] + b',"list":[' + b",".join(lines) + b"]}"
 

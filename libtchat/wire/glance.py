@@ -7,7 +7,6 @@ look (an escape, a number, another spelling that may be wrong) is the codec's. `
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any
 
 from attrs import NOTHING, fields, resolve_types
@@ -18,7 +17,7 @@ from libtchat.message.request import REQUESTS, Request
 from libtchat.wire import strict_json
 from libtchat.wire.codec import check_sizes
 from libtchat.wire.fields import shape_of
-from libtchat.wire.spelling import FIELDS, read_fields
+from libtchat.wire.spelling import read_fields
 
 __all__ = ["read_requests"]
 
@@ -60,14 +59,17 @@ def _make_maker(kind: type[Any]) -> _MakeRequest | None:
     attributes = fields(kind)
     if any(a.type not in (str, str | None) or a.default not in (NOTHING, None) for a in attributes):
         return None
-    first = [a.name for a in attributes if a.default is NOTHING or a.name in FIELDS]
-    rest = [a.name for a in attributes if a.name not in first]
-    if [a.name for a in attributes] != [*first, *rest]:
-        return None
-    texts_of = itemgetter(*first) if len(first) > 1 else lambda found: [found[name] for name in first]
-    if rest == ["id"]:
-        return lambda found: kind(*texts_of(found), found.get("id"))
-    return lambda found: kind(*texts_of(found), *map(found.get, rest))
+    first = [a.name for a in attributes if a.default is NOTHING]
+    rest = [a.name for a in attributes if a.default is None and not a.kw_only]
+    named = [a.name for a in attributes if a.kw_only]
+    if named != ["sender", "id"]:
+        return lambda found: kind(**{name: found.get(name) for name in named})
+    if len(first) == 2 and not rest:  # a text above all, without the cost of a call by a tuple
+        one, two = first
+        return lambda found: kind(found[one], found[two], sender=found.get("sender"), id=found.get("id"))
+    return lambda found: kind(
+        *[found[name] for name in first], *map(found.get, rest), sender=found.get("sender"), id=found.get("id")
+    )
 
 
 _makers: dict[type[Request], _MakeRequest | None] = {}

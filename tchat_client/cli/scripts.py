@@ -62,7 +62,7 @@ async def do(options: Options, line: str) -> int:
             show(row)
         return 0
     if isinstance(meaning, Register):
-        meaning = Register(None, new_password(options, meaning.password))
+        meaning = Register(new_password(options, meaning.password))
         options = evolve(options, password=None)  # the name has none yet
     if isinstance(meaning, LocalAction | Quit):
         raise Misused("interactive-only", form=unparse(meaning))

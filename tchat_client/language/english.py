@@ -36,6 +36,9 @@ ENGLISH: Mapping[str, str] = {
     "owner.you": "you are the owner now",
     "connect": "{name} is here",
     "disconnect": "{name} is gone",
+    "kept": "{to} is away: this waits",
+    "kept.me": "while you were away",
+    "server-received": "{sender} has got what waited",
     # answers
     "server-hello": "Connected to {address} as {name}. Tab completes, /help helps, Ctrl-D quits.",
     "server-hello.plain": "Connected to {address} as {name}.",

@@ -267,13 +267,13 @@ window.addEventListener("storage", ({ key: name, newValue }) => talk?.chat && ta
 
 for (const select of document.querySelectorAll("select.language")) {
   select.append(...LANGUAGES.map((code) => make("option", { value: code, lang: code }, NAMES[code])));
-  select.onchange = () => {
-    choose(select.value);
+  select.onchange = async () => {
+    await choose(select.value);
     store.set("language", language());
     if (talk?.chat) talk.open(talk.chat);
   };
 }
-choose(store.get("language") || navigator.language.slice(0, 2));
+await choose(store.get("language") || navigator.language.slice(0, 2));
 if (globalThis.Notification?.permission === "granted") tellNotify("granted");
 $("name").value = store.get("name");
 if (store.get("name")) enter(store.get("name"), "");

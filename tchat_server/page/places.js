@@ -36,7 +36,7 @@ export function showPlaces({ mirror, listed, chat }, doing) {
   );
   const others = [...mirror.listed.values()].filter((name) => !mirror.groups.get(key(name))?.isMember);
   const joinable = others.map((name) =>
-    make("li", {}, make("span", {}, clean(name)), about("p.join", name, () => doing.send("join", { group: name }))));
+    make("li", {}, make("span", { className: "one-line" }, clean(name)), about("p.join", name, () => doing.send("join", { group: name }))));
   fill($("listed"), ...(others.length ? joinable : [make("li", { className: "small" }, say("p.no-others"))]));
 }
 
@@ -46,7 +46,7 @@ function place(it, chat, doing) {
   const label = [name, it.unread && `${count} ${say("unread")}`, it.mentions && `@${it.mentions}`].filter(Boolean).join(", ");
   const badge = (kind, text) => make("span", { className: `badge ${kind}`, ariaHidden: "true" }, text);
   const sign = make("span", { className: "sign", ariaHidden: "true" }, SIGNS[it.kind]);
-  const made = make("button", { type: "button", onclick: () => doing.open(it), ariaLabel: label }, sign, make("span", {}, name));
+  const made = make("button", { type: "button", onclick: () => doing.open(it), ariaLabel: label }, sign, make("span", { className: "one-line" }, name));
   if (it.mentions) made.append(badge("at", `@${it.mentions}`));
   if (it.unread > it.mentions) made.append(badge("", count));
   made.classList.toggle("unread", it.unread > 0);

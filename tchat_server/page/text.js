@@ -1,25 +1,28 @@
 // Words and how things look as text. What came from the network becomes text nodes here, and nothing else.
 
-import { LANGUAGES, WORDS } from "./words.js";
 import { key } from "./protocol.js";
+import { LANGUAGES } from "./words.js";
 
 const LINK = /https?:\/\/(?:[^\s<>"'`()]|\([^\s<>"'`()]*\))*(?:[^\s<>"'`().,;:!?\]}]|\([^\s<>"'`()]*\))/gi;
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
-let column = 0;
+let { LANGUAGE, WORDS } = { LANGUAGE: LANGUAGES[0], WORDS: {} };
 
-export const language = () => LANGUAGES[column];
-export function choose(code) {
-  column = Math.max(0, LANGUAGES.indexOf(code));
-  document.documentElement.lang = language();
-  for (const it of document.querySelectorAll("select.language")) it.value = language();
+export const language = () => LANGUAGE;
+
+/** Speak another language, as soon as its sentences are there; without a server it stays the one it is. */
+export async function choose(code) {
+  try {
+    ({ LANGUAGE, WORDS } = await import(`./words.${LANGUAGES.includes(code) ? code : LANGUAGES[0]}.js`));
+  } catch {}
+  document.documentElement.lang = LANGUAGE;
+  for (const it of document.querySelectorAll("select.language")) it.value = LANGUAGE;
   for (const it of document.querySelectorAll("[data-w]")) it.textContent = say(it.dataset.w);
   for (const it of document.querySelectorAll("[data-l]")) it.ariaLabel = it.title = say(it.dataset.l);
 }
 
 /** The sentence *name* with *values* in it. */
 export function say(name, values = {}) {
-  const one = values.count === 1 ? WORDS[`${name}.one`] : undefined;
-  const sentence = (one ?? WORDS[name] ?? [name, name])[column];
+  const sentence = (values.count === 1 && WORDS[`${name}.one`]) || (WORDS[name] ?? name);
   return sentence.replace(/\{(\w+)\}/g, (whole, word) => clean(String(values[word] ?? "?")));
 }
 
@@ -47,20 +50,21 @@ export function spoken(text) {
   return found;
 }
 
-const COLOURS = 10;
+const HUES = 10;
 
-function colour(name) {
+/** What gives an element the colour of a name. */
+function own(name, className = "") {
   let hash = 0;
   for (const char of key(name)) hash = (hash * 31 + char.codePointAt(0)) % 9973;
-  return `c${hash % COLOURS}`;
+  return { className: `own ${className}`, style: `--hue: ${((hash % HUES) * 360) / HUES + 20}` };
 }
 
 /** A name in its colour: the same everywhere, and never the only sign. */
-export const nick = (name) => make("b", { className: colour(name) }, clean(name));
+export const nick = (name) => make("b", own(name), clean(name));
 
 /** The first letter of a name in a circle of its colour, for the eye only. */
 export const face = (name) =>
-  make("span", { className: `face ${colour(name)}`, ariaHidden: "true" }, (/[\p{L}\p{N}]/u.exec(name)?.[0] ?? "?").toUpperCase());
+  make("span", { ...own(name, "face"), ariaHidden: "true" }, (/[\p{L}\p{N}]/u.exec(name)?.[0] ?? "?").toUpperCase());
 
 export const mentions = (text, me) =>
   me !== "" && new RegExp(`(?<![\\p{L}\\p{N}_])${me.replaceAll(".", "\\.")}(?![\\p{L}\\p{N}_])`, "iu").test(text);
@@ -78,13 +82,14 @@ export function told(event, mirror) {
 /** Say why a request was refused. */
 export function refusal(error, asked, me) {
   const values = { name: me, group: asked?.group, dest: asked?.dest ?? asked?.to, ...error };
-  const sentence = WORDS[`error.${error.code}`]?.[column] ?? "";
-  const isWhole = [...sentence.matchAll(/\{(\w+)\}/g)].every(([, word]) => values[word] !== undefined);
-  return `${sentence && isWhole ? say(`error.${error.code}`, values) : clean(error.msg ?? "")} (${clean(error.code)})`;
+  const variants = asked && asked.action !== "client-hello" ? [`.${asked.action}`, ".asked", ""] : [""];
+  const name = variants.map((variant) => `error.${error.code}${variant}`).find((each) => WORDS[each]);
+  const isWhole = name && [...WORDS[name].matchAll(/\{(\w+)\}/g)].every(([, word]) => values[word] !== undefined);
+  return `${isWhole ? say(name, values) : clean(error.msg ?? "")} (${clean(error.code)})`;
 }
 
 /** A form of a command in one's language. */
-export const words = (form) => form.replace(/[^[\];]+/g, (word) => (WORDS[`word.${word}`] ?? [word, word])[column]);
+export const words = (form) => form.replace(/[^[\];]+/g, (word) => WORDS[`word.${word}`] ?? word);
 
 export function mistyped({ problem, values }) {
   const shown = Object.entries(values).map(([name, value]) =>

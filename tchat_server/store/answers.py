@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 from libtchat.effect import (
     Answer,
     CheckPassword,
+    CheckRequest,
     FindRetry,
     FindUser,
     HashPassword,
@@ -25,10 +26,14 @@ __all__ = ["Answers"]
 
 
 class Answers:
-    """Answers the hub's questions from the log, and by deriving hashes."""
+    """Answers the hub's questions from the log, by deriving hashes, and by asking the program around.
 
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
+    Args:
+        check: tells whether a request may be decided; it raises nothing.
+    """
+
+    def __init__(self, log: EventLog, check: Callable[[CheckRequest], Awaitable[Answer]]) -> None:
+        self._log, self._check = log, check
         self._passwords = Passwords()
         self._saves: dict[SaveUser, Awaitable[bool]] = {}
 
@@ -51,6 +56,8 @@ class Answers:
                 return self._passwords.check(password, stored)
             case NumberGuest():
                 return self._log.number_guest()
+            case CheckRequest():
+                return self._check(question)
             case _:
                 assert_never(question)
 

@@ -11,7 +11,16 @@ from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
 from libtchat.wire import codec
 
-__all__ = ["EncodedPart", "EventLog", "LogRefused", "LogUnavailable", "NamePage", "Page", "Ready", "encode_part"]
+__all__ = [
+    "EncodedPart",
+    "EventLog",
+    "LogUnavailable",
+    "LogUnusable",
+    "NamePage",
+    "Page",
+    "Ready",
+    "encode_part",
+]
 
 _T = TypeVar("_T")
 
@@ -20,7 +29,7 @@ class LogUnavailable(Exception):
     """The storage can't answer a read now; it may later."""
 
 
-class LogRefused(Exception):
+class LogUnusable(Exception):
     """The storage is not to be used as it is. The message is one line: which file, and what to do."""
 
 

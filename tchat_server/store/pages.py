@@ -17,7 +17,7 @@ from libtchat.wire.connection import CRLF
 from tchat_server.store.event_log import EventLog, LogUnavailable, NamePage, Page
 from tchat_server.store.lines import encode_line
 
-__all__ = ["reading"]
+__all__ = ["reading", "since"]
 
 logger = logging.getLogger("tchat_server")
 
@@ -63,7 +63,7 @@ async def _page(effect: Read, log: EventLog, limits: ServerLimits) -> bytes:
         max_bytes=limits.max_page_bytes,
     )
     if page.first is not None and page.first < effect.since:
-        page = _since(page, effect.since)
+        page = since(page, effect.since)
     return codec.encode_page(
         effect.action,
         effect.group,
@@ -76,11 +76,11 @@ async def _page(effect: Read, log: EventLog, limits: ServerLimits) -> bytes:
     )
 
 
-def _since(page: Page, since: int) -> Page:
-    """Return of *page* what begins at *since*: what is below is not for who asks."""
+def since(page: Page, first: int) -> Page:
+    """Return of *page* what begins at *first*: what is below is not for who asks (R-kept-alone)."""
     found = [(codec.decode_event(line).seq, line) for line in page.lines]
     return Page.cut(
-        [entry for entry in found if entry[0] >= since], ascending=True, limit=len(found), max_bytes=MAX_INTEGER
+        [entry for entry in found if entry[0] >= first], ascending=True, limit=len(found), max_bytes=MAX_INTEGER
     )
 
 

@@ -52,7 +52,7 @@ BATCH = 64
 TS = "2026-01-01T00:00:00.000Z"
 NOW = 1_767_225_600.0
 UNLIMITED = attrs.evolve(DEFAULT_LIMITS, requests_per_second=0.0)
-SAY = Say("alice", "wob", "x" * 100)
+SAY = Say("wob", "x" * 100, sender="alice")
 SAID = Said("alice", "wob", "x" * 100, 7, TS, None)
 FRAME = codec.encode_request(SAY)
 READ = (FRAME + b"\n") * BATCH
@@ -158,7 +158,7 @@ def _brain_parts() -> Iterator[tuple[str, str, Chunk]]:
 def _group(members: int) -> Group:
     group = evolve(None, Created("alice", "wob", 1, TS, "alice", False, None))
     for number in range(1, members):
-        group = evolve(group, decide(group, Join(None, "wob"), f"u{number}", ts=TS))
+        group = evolve(group, decide(group, Join("wob"), f"u{number}", ts=TS))
     return group
 
 
@@ -174,7 +174,7 @@ def _hub(members: int) -> tuple[Hub, PeerId]:
     hub = Hub("bench", UNLIMITED)
     peers = [hub.connect(NOW, token="token") for _ in range(members)]
     for number, peer in enumerate(peers):
-        for item in (Hello(f"u{number}" if number else "alice"), Join(None, "wob") if number else Create(None, "wob")):
+        for item in (Hello(sender=f"u{number}" if number else "alice"), Join("wob") if number else Create("wob")):
             hub.handle(peer, (item,), NOW)
             while effects := hub.drain():
                 for effect in effects:

@@ -80,13 +80,13 @@ def test_french_elides_before_a_name_and_nowhere_else(key: str, values: Mapping[
     [
         (
             Error(ErrorCode.FORBIDDEN, "register"),
-            Register("alice", ""),
+            Register("", sender="alice"),
             "the name alice has a password already",
             "le nom alice a déjà un mot de passe",
         ),
         (
             Error(ErrorCode.AUTH_REQUIRED, "join"),
-            Join("alice", "wob"),
+            Join("wob", sender="alice"),
             "only names with a password are served here: register; gives alice one",
             "seuls les noms avec mot de passe sont servis ici : register; en donne un à alice",
         ),

@@ -167,7 +167,7 @@ def test_every_request_has_an_id_of_its_own_and_the_name() -> None:
     async def client(link: Link, seen: Seen) -> None:
         await link.open()
         for _ in range(3):
-            assert isinstance(await link.ask(Say(None, "wob", "hi")), Error)
+            assert isinstance(await link.ask(Say("wob", "hi")), Error)
 
     talk(serve, client)
     assert len(ids) == 4
@@ -200,7 +200,7 @@ def test_after_a_lost_connection_it_comes_back_and_fetches_what_was_missed() -> 
     async def client(link: Link, seen: Seen) -> None:
         running = asyncio.create_task(link.run())
         await seen.some(lambda: any(isinstance(n, Heard) and getattr(n.message, "seq", 0) == 5 for n in seen.notices))
-        link.send(Say(None, "wob", "lost?"))
+        link.send(Say("wob", "lost?"))
         await seen.some(lambda: any(isinstance(n, CaughtUp) for n in seen.notices))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -388,7 +388,7 @@ def test_a_password_is_asked_for_and_never_traced() -> None:
     async def client(link: Link, seen: Seen) -> None:
         seen.passwords = ['hun"ter2']
         await link.open()
-        await link.ask(Register(None, 'hun"ter2'))
+        await link.ask(Register('hun"ter2'))
 
     seen = talk(serve, client)
     assert any('"password":"***"' in line for line in seen.traced)
@@ -416,7 +416,7 @@ def test_a_request_without_answer_is_reported_late_and_then_given_up() -> None:
 
     async def client(link: Link, seen: Seen) -> None:
         await link.open()
-        asked = asyncio.create_task(link.ask(Say(None, "wob", "hi"), seconds=0.2))
+        asked = asyncio.create_task(link.ask(Say("wob", "hi"), seconds=0.2))
         await seen.some(lambda: seen.late)
         with pytest.raises(NoReply):
             await asked
@@ -442,7 +442,7 @@ def test_traces_begin_with_a_whole_message() -> None:
         seen.traces = True
         link.send(Ping(), quiet=True)
         await asyncio.sleep(0.05)
-        link.send(ListUsers(None), quiet=True)
+        link.send(ListUsers(), quiet=True)
         await seen.some(lambda: any("server-list-clients" in line for line in seen.traced))
 
     seen = talk(serve, client)
@@ -458,7 +458,7 @@ def test_a_connection_cut_in_mid_frame_leaves_the_outcome_unknown() -> None:
     async def client(link: Link, seen: Seen) -> None:
         await link.open()
         with pytest.raises(Lost) as caught:
-            await link.ask(Say(None, "wob", "hi"))
+            await link.ask(Say("wob", "hi"))
         assert caught.value.exit_code == 4
 
     talk(serve, client)
@@ -520,7 +520,7 @@ def test_another_kind_of_server_is_answered_by_what_it_says() -> None:
         assert link.mirror.name == "alice"
         users = await link.ask(ListUsers())
         assert getattr(users, "list", None) == ("bob", "zoe")
-        joined = await link.ask(Join(None, "wob"))
+        joined = await link.ask(Join("wob"))
         assert isinstance(joined, Foreign)
         assert joined.text == "alice est dans wob"
 

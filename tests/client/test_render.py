@@ -179,22 +179,22 @@ def test_the_members_are_shown_after_ones_own_join_only() -> None:
 REFUSALS = [
     (
         Error("forbidden", "kick", group="wob", dest="bob"),
-        Kick("alice", "wob", "bob", "spam"),
+        Kick("wob", "bob", "spam", sender="alice"),
         "14:05 !! kick;wob;bob;spam: only the owner of wob may do this (forbidden)",
     ),
     (
         Error("not-member", "gbroadcast"),
-        Say("alice", "wob", "x" * 100),
+        Say("wob", "x" * 100, sender="alice"),
         "14:05 !! bg;wob;" + "x" * 52 + "…: you are not a member of wob: j;wob joins it (not-member)",
     ),
     (
         Error("already-member", "invite", msg="bob is in"),
-        Invite("alice", "wob", "bob"),
+        Invite("wob", "bob", sender="alice"),
         "14:05 !! invite;wob;bob: already a member of wob (already-member)",
     ),
     (
         Error("forbidden", "register", msg="this name has a password"),
-        Register("alice", "hunter2"),
+        Register("hunter2", sender="alice"),
         "14:05 !! register;***: the name alice has a password already (forbidden)",
     ),
     (Error("over-quota", "join", msg="come back later"), None, "14:05 !! come back later (over-quota)"),
@@ -220,21 +220,21 @@ def test_every_code_has_a_sentence_when_its_fields_are_there(code: ErrorCode) ->
 
 def test_pages_show_their_entries_and_how_to_read_on() -> None:
     said = (Said("bob", "wob", "a", 41, TS), Said("bob", "wob", "b", 42, "2026-11-21T23:59:00.000Z"))
-    request = ListMessages("alice", "wob", limit=2)
+    request = ListMessages("wob", limit=2, sender="alice")
     assert renderer().notice(Heard(Messages("wob", said, True, 41, 42), request), NOW) == [
         "14:05 wob  -- there is more: messages;wob;2;41",
         "10:41 wob  bob: a",
         "2026-11-21 23:59 wob  bob: b",
     ]
     joined = (Joined("bob", "wob", 3, "not a time"),)
-    assert renderer().notice(Heard(States("wob", joined, False, 3, 3), ListStates("alice", "wob")), NOW) == [
+    assert renderer().notice(Heard(States("wob", joined, False, 3, 3), ListStates("wob", sender="alice")), NOW) == [
         "--:-- wob  * bob joined"
     ]
     assert renderer().notice(Heard(Messages("wob", (), False)), NOW) == ["14:05 wob  -- no texts in wob"]
 
 
 def test_no_answer_names_the_request() -> None:
-    assert renderer().notice(NoAnswer(Say("alice", "wob", "hi")), NOW) == [
+    assert renderer().notice(NoAnswer(Say("wob", "hi", sender="alice")), NOW) == [
         "14:05 !! bg;wob;hi: no answer: it may or may not have been done"
     ]
 
@@ -334,7 +334,7 @@ def _evil(kind: type, attribute: object) -> object:
 def test_no_field_of_any_message_reaches_the_terminal_raw(kind: type, language: str, is_coloured: bool) -> None:
     resolve_types(kind)
     values = {attribute.name: _evil(kind, attribute) for attribute in fields(kind)}
-    request = Kick("<" + EVIL, "<" + EVIL, "<" + EVIL, "<" + EVIL)
+    request = Kick("<" + EVIL, "<" + EVIL, "<" + EVIL, sender="<" + EVIL)
     for variant in ({}, *({name: "alice"} for name in ("sender", "dest", "event") if name in values)):
         message = kind(**{**values, **variant})
         lines = renderer(language, is_coloured=is_coloured).notice(Heard(message, request), NOW)

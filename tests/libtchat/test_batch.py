@@ -57,7 +57,7 @@ class Twins:
     def enter(self, name: str) -> PeerId:
         """Connect one more peer of that user."""
         (peer,) = {shell.connect() for shell in self.both}
-        self.send(peer, Hello(name, token=f"token-{NAMES.index(name) + 1}"))
+        self.send(peer, Hello(token=f"token-{NAMES.index(name) + 1}", sender=name))
         return peer
 
     def send(self, peer: PeerId, *items: Item) -> None:
@@ -97,9 +97,9 @@ def twins() -> Twins:
     """Make two servers with a group `wob` of all."""
     both = Twins(Shell(holds=True), Shell(holds=True))
     alice, *others = map(both.enter, NAMES)
-    both.send(alice, Create(None, "wob"))
+    both.send(alice, Create("wob"))
     for peer in others:
-        both.send(peer, Join(None, "wob"))
+        both.send(peer, Join("wob"))
     for shell in both.both:
         shell.finish()
     return both
@@ -107,20 +107,20 @@ def twins() -> Twins:
 
 GROUPS = st.sampled_from(["wob", "wob", "wob", "WOB", "den"])
 OTHERS = st.sampled_from(NAMES)
-SAY = st.builds(Say, st.sampled_from([None, None, None, "alice", "dora"]), GROUPS, st.sampled_from("abc"), st.none())
+SAY = st.builds(Say, GROUPS, st.sampled_from("abc"), sender=st.sampled_from([None, None, None, "alice", "dora"]))
 ITEMS = st.one_of(
     SAY,
     SAY,
     SAY,
     SAY,
     SAY.map(lambda say: evolve(say, id="once")),
-    st.builds(Join, st.none(), GROUPS),
-    st.builds(Leave, st.none(), GROUPS),
-    st.builds(Create, st.none(), st.just("den")),
-    st.builds(Kick, st.none(), GROUPS, OTHERS),
-    st.builds(Ban, st.none(), GROUPS, OTHERS),
-    st.builds(ListMembers, st.none(), GROUPS),
-    st.builds(ListMessages, st.none(), GROUPS),
+    st.builds(Join, GROUPS),
+    st.builds(Leave, GROUPS),
+    st.builds(Create, st.just("den")),
+    st.builds(Kick, GROUPS, OTHERS),
+    st.builds(Ban, GROUPS, OTHERS),
+    st.builds(ListMembers, GROUPS),
+    st.builds(ListMessages, GROUPS),
     st.builds(Ping),
     st.builds(Quit),
     st.just(Violation(ErrorCode.BAD_JSON, fatal=True)),
@@ -131,7 +131,7 @@ STEPS = st.lists(
         st.tuples(st.just("send"), st.integers(1, 5), st.lists(ITEMS, min_size=2, max_size=6)),
         st.tuples(st.just("send"), st.integers(1, 5), st.lists(SAY, min_size=2, max_size=6)),
         st.tuples(st.just("settle"), st.sampled_from(["", "", "wob", "den"])),
-        st.tuples(st.just("conflict"), st.one_of(SAY, st.builds(Leave, st.none(), GROUPS)), OTHERS),
+        st.tuples(st.just("conflict"), st.one_of(SAY, st.builds(Leave, GROUPS)), OTHERS),
         st.tuples(st.just("come"), OTHERS),
         st.tuples(st.just("knock")),
         st.tuples(st.just("wait"), st.sampled_from([-1.0, 0.001, 2.0])),
@@ -176,8 +176,8 @@ def test_what_comes_in_one_read_is_handled_as_if_it_came_piece_by_piece() -> Non
 
 def test_texts_that_come_together_are_one_entry() -> None:
     world = twins()
-    world.send(PeerId(1), *(Say(None, "wob", text) for text in "abc"), Ping(), Say(None, "wob", "d"))
-    world.send(PeerId(1), Say(None, "wob", "e", "id"), Say(None, "wob", "f"), Say("alice", "wob", "g"))
+    world.send(PeerId(1), *(Say("wob", text) for text in "abc"), Ping(), Say("wob", "d"))
+    world.send(PeerId(1), Say("wob", "e", id="id"), Say("wob", "f"), Say("wob", "g", sender="alice"))
     lengths = [[len(it.part.events) if it.part else 0 for it in shell.hub._line._entries] for shell in world.both]
     assert lengths == [[3, 0, 1, 1, 1, 1], [1, 1, 1, 0, 1, 1, 1, 1]]
     assert [shell.hub.backlog for shell in world.both] == [8, 8]
@@ -186,9 +186,9 @@ def test_texts_that_come_together_are_one_entry() -> None:
 
 def test_texts_that_are_decided_again_are_not_told_to_who_came_after_them() -> None:
     world = twins()
-    world.send(PeerId(1), Say(None, "wob", "a"), Say(None, "wob", "b"))
+    world.send(PeerId(1), Say("wob", "a"), Say("wob", "b"))
     late = world.enter("bob")
-    world.write_as_another_server(Say(None, "wob", "from elsewhere"), "carol")
+    world.write_as_another_server(Say("wob", "from elsewhere"), "carol")
     world.settle("")
     world.compare()
     assert [message["action"] for message in world.whole.said(late)] == ["server-hello"]
@@ -197,13 +197,11 @@ def test_texts_that_are_decided_again_are_not_told_to_who_came_after_them() -> N
 
 def test_texts_that_come_together_from_who_may_not_speak_are_each_refused() -> None:
     world = Twins(*(Shell(Hub("test", UNLIMITED, require_auth=True), holds=True) for _ in range(2)))
-    world.write_as_another_server(Create(None, "wob"), "alice")
+    world.write_as_another_server(Create("wob"), "alice")
     alice = world.enter("alice")
     bob = world.enter("bob")
-    world.send(
-        bob, Register(None, "secret"), ListMembers(None, "wob")
-    )  # loads the group, as anybody may who registered
-    world.send(alice, Say(None, "wob", "a"), Say(None, "wob", "b"))
+    world.send(bob, Register("secret"), ListMembers("wob"))  # loads the group, as anybody may who registered
+    world.send(alice, Say("wob", "a"), Say("wob", "b"))
     world.compare()
     assert [message.get("code") for message in world.whole.said(alice)] == [None, None, *["auth-required"] * 2]
 

@@ -31,7 +31,18 @@ from libtchat.message.reply import (
     Users,
     Welcome,
 )
-from libtchat.message.request import REQUESTS, Create, Hello, ListMessages, ListStates, ListUsers, Ping, Request
+from libtchat.message.request import (
+    REQUESTS,
+    Ban,
+    Create,
+    Hello,
+    ListGroups,
+    ListMessages,
+    ListStates,
+    ListUsers,
+    Ping,
+    Request,
+)
 from libtchat.wire import strict_json
 from libtchat.wire.codec import (
     WHO,
@@ -167,7 +178,7 @@ def test_lists_and_reasons_are_written_even_when_they_are_empty() -> None:
     assert json.loads(encode(Welcome("a", 1, "s", "t"))).items() >= {"groups": [], "seqs": {}}.items()
     assert json.loads(encode(Groups(()))).items() >= {"list": [], "private": [], "mine": []}.items()
     assert json.loads(encode(Kicked("a", "w", "b", "", 2, TS)))["reason"] == ""
-    assert json.loads(encode_request(REQUESTS["ban"]("a", "w", "b")))["reason"] == ""  # type: ignore[call-arg,arg-type]
+    assert json.loads(encode_request(Ban("w", "b")))["reason"] == ""
     assert "invited" not in json.loads(encode(Members("w", 1, ("a",), ())))
     assert json.loads(encode(Members("w", 1, ("a",), (), invited=())))["invited"] == []
     assert json.loads(encode(Messages("w", (), False))).keys() == {"action", "group", "list", "more", "msg"}
@@ -176,10 +187,10 @@ def test_lists_and_reasons_are_written_even_when_they_are_empty() -> None:
 @pytest.mark.parametrize(
     ("request_", "who"),
     [
-        (Hello("alice"), {"from", "name", "sender"}),
-        (ListUsers("alice"), {"from", "name", "sender"}),
-        (Create("alice", "wob"), {"sender", "from", "name"}),
-        (REQUESTS["groups"]("alice"), {"name", "sender", "from"}),  # type: ignore[call-arg]
+        (Hello(sender="alice"), {"from", "name", "sender"}),
+        (ListUsers(sender="alice"), {"from", "name", "sender"}),
+        (Create("wob", sender="alice"), {"sender", "from", "name"}),
+        (ListGroups(sender="alice"), {"name", "sender", "from"}),
         (Ping(), set()),
         (Hello(), set()),
     ],
@@ -208,7 +219,7 @@ def test_any_bytes_are_a_request_or_a_violation_with_either_backend(data: bytes)
 
 
 @given(request=requests, at=st.integers(0, 500), cut=st.integers(0, 8), put=st.lists(fragments, max_size=3))
-@example(request=Hello("a"), at=2, cut=0, put=[])
+@example(request=Hello(sender="a"), at=2, cut=0, put=[])
 def test_a_spoilt_request_is_judged_the_same_with_either_backend(
     request: Request, at: int, cut: int, put: list[bytes]
 ) -> None:

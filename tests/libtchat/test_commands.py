@@ -45,8 +45,8 @@ def test_every_request_a_person_can_make_has_a_row() -> None:
 
 
 def test_no_password_is_ever_shown() -> None:
-    assert "hunter2" not in unparse(Register("bob", "hunter2"))
-    assert unparse(Hello("bob", "hunter2")) == "client-hello"
+    assert "hunter2" not in unparse(Register("hunter2", sender="bob"))
+    assert unparse(Hello("hunter2", sender="bob")) == "client-hello"
 
 
 MISTYPED = [

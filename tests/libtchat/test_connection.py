@@ -43,7 +43,7 @@ def test_a_stream_is_requests_and_violations_in_order(size: int) -> None:
         b'nonsense\n{"action":"ack-join"}{\n "action": "gbroadcast",\n "group": "wob",\n "msg": "}"\n}'
     )
     first, second, third, fourth, fifth = received(data, size)
-    assert [first, second, fifth] == [Hello("alice"), Join(None, "wob"), Say(None, "wob", "}")]
+    assert [first, second, fifth] == [Hello(sender="alice"), Join("wob"), Say("wob", "}")]
     assert isinstance(third, Violation)
     assert isinstance(fourth, Violation)
     assert (third.code, third.fatal, fourth.code, fourth.fatal) == ("bad-json", False, "bad-json", False)
@@ -240,14 +240,14 @@ def test_a_client_reads_messages_larger_than_it_may_send() -> None:
 
 
 def test_a_client_sends_one_line_per_request() -> None:
-    data = b"".join(ClientEnd().send(request) for request in (Hello("a"), Ping(), ListMessages(None, "w")))
+    data = b"".join(ClientEnd().send(request) for request in (Hello(sender="a"), Ping(), ListMessages("w")))
     assert data.count(b"\n") == 3
     connection = ServerEnd()
-    assert connection.receive(data) == [Hello("a"), Ping(), ListMessages(None, "w")]
+    assert connection.receive(data) == [Hello(sender="a"), Ping(), ListMessages("w")]
     assert not connection.spaced
     assert connection.spells == {}
 
 
 def test_a_create_goes_there_and_back() -> None:
-    create = Create("alice", "wob", True, "q1")
+    create = Create("wob", True, sender="alice", id="q1")
     assert ServerEnd().receive(ClientEnd().send(create)) == [create]

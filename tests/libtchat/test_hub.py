@@ -137,7 +137,7 @@ class World(Shell):
         self.user_of[peer] = user
         self.asked_by[peer] = deque()
         self.views[peer] = {}
-        self.ask(peer, Hello(user, token=token, id=f"hello-{peer}"))
+        self.ask(peer, Hello(token=token, id=f"hello-{peer}", sender=user))
         return peer
 
     def ask(self, peer: PeerId, item: Request) -> None:
@@ -424,16 +424,16 @@ def a_world() -> World:
     """Make a world in which everybody knows everybody: all are in the lobby, which nobody ever leaves."""
     world = World(hub=Hub("test", UNLIMITED), holds=True)
     for name in USERS:
-        world.write_as_another_server("lobby", Create(None, "lobby") if name == "alice" else Join(None, "lobby"), name)
+        world.write_as_another_server("lobby", Create("lobby") if name == "alice" else Join("lobby"), name)
     world.told["lobby"] = list(world.foreign.pop("lobby"))
     alice, bob, carol = map(world.enter, USERS[:3])
     while world.answers:
         world.answer()
-    world.ask(alice, Create(None, "wob", id="start-1"))
+    world.ask(alice, Create("wob", id="start-1"))
     world.answer()
-    world.ask(bob, Join(None, "wob", id="start-2"))
-    world.ask(carol, Join(None, "wob", id="start-3"))
-    world.ask(alice, Invite(None, "wob", "dave", id="start-4"))
+    world.ask(bob, Join("wob", id="start-2"))
+    world.ask(carol, Join("wob", id="start-3"))
+    world.ask(alice, Invite("wob", "dave", id="start-4"))
     world.answer()
     return world
 
@@ -465,19 +465,19 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(which=WHICH, group=GROUPS, kind=st.sampled_from([Join, Join, Leave, Say, Say, Create]))
     def talk(self, which: int, group: str, kind: Any) -> None:
-        self.ask(which, kind(None, group, "hi") if kind is Say else kind(None, group))
+        self.ask(which, kind(group, "hi") if kind is Say else kind(group))
 
     @rule(which=WHICH, group=GROUPS, kind=st.sampled_from([Invite, Kick, Kick, Ban, Unban]), dest=TARGETS)
     def moderate(self, which: int, group: str, kind: Any, dest: str) -> None:
-        self.ask(which, kind(None, group, dest))
+        self.ask(which, kind(group, dest))
 
     @rule(which=WHICH, invites=st.booleans(), dest=st.sampled_from(["ghost", "dave"]))
     def keep_private(self, which: int, invites: bool, dest: str) -> None:
-        self.ask(which, Invite(None, "den", dest) if invites else Create(None, "den", private=True))
+        self.ask(which, Invite("den", dest) if invites else Create("den", private=True))
 
     @rule(which=WHICH, group=GROUPS, kind=st.sampled_from([ListMembers, ListMessages, ListStates, ListGroups, Ping]))
     def query(self, which: int, group: str, kind: Any) -> None:
-        self.ask(which, kind() if kind in (ListGroups, Ping) else kind(None, group))
+        self.ask(which, kind() if kind in (ListGroups, Ping) else kind(group))
 
     @rule(which=WHICH, back=st.integers(1, 3), same=st.sampled_from([True, True, False]))
     def repeat(self, which: int, back: int, same: bool) -> None:
@@ -490,7 +490,7 @@ class HubMachine(RuleBasedStateMachine):
         for other in self.world.open:
             if other != peer and any(asked.item.id == request.id for asked in self.world.asked_by[other]):
                 return
-        self.world.ask(peer, request if same else Say(None, request.group, "another text", request.id))
+        self.world.ask(peer, request if same else Say(request.group, "another text", id=request.id))
 
     @rule(user=st.sampled_from(USERS))
     def come(self, user: str) -> None:
@@ -536,7 +536,7 @@ class HubMachine(RuleBasedStateMachine):
         parts = self.world.out.parts
         name = parts[which % len(parts)].after.name
         more = {Say: ("yo",)}.get(kind, (dest,) if kind in (Invite, Kick, Ban, Unban) else ())
-        self.world.write_as_another_server(name, kind(None, name, *more), actor)
+        self.world.write_as_another_server(name, kind(name, *more), actor)
 
     def teardown(self) -> None:
         self.world.come_to_rest()

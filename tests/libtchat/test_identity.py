@@ -22,7 +22,7 @@ def a_shell(**options: Any) -> Shell:
 
 def token_of(shell: Shell, name: str) -> str:
     peer = shell.connect()
-    token = ask(shell, peer, Hello(name))["token"]
+    token = ask(shell, peer, Hello(sender=name))["token"]
     shell.disconnect(peer)
     return str(token)
 
@@ -32,12 +32,12 @@ def test_a_token_is_good_for_an_hour_after_its_user_went() -> None:
     token = token_of(shell, "alice")
     shell.now += 3599
     first = shell.connect()
-    assert ask(shell, first, Hello("alice", token=token))["token"] == token
+    assert ask(shell, first, Hello(token=token, sender="alice"))["token"] == token
     shell.disconnect(first)
     shell.now += 3599
     first = enter(shell, "alice", token=token)
-    assert code(shell, shell.connect(), Hello("alice", token="wrong")) == "name-in-use"
-    assert code(shell, shell.connect(), Hello("alice", token=token)) == ""
+    assert code(shell, shell.connect(), Hello(token="wrong", sender="alice")) == "name-in-use"
+    assert code(shell, shell.connect(), Hello(token=token, sender="alice")) == ""
 
 
 def test_after_an_hour_a_token_is_worth_nothing() -> None:
@@ -45,34 +45,34 @@ def test_after_an_hour_a_token_is_worth_nothing() -> None:
     token = token_of(shell, "alice")
     shell.now += 3600
     enter(shell, "alice")
-    assert code(shell, shell.connect(), Hello("alice", token=token)) == "name-in-use"
+    assert code(shell, shell.connect(), Hello(token=token, sender="alice")) == "name-in-use"
 
 
 def test_a_token_is_good_while_its_user_is_connected_however_long() -> None:
     shell = a_shell()
     peer = shell.connect()
-    token = ask(shell, peer, Hello("alice"))["token"]
+    token = ask(shell, peer, Hello(sender="alice"))["token"]
     shell.now += 30 * 86_400
-    assert code(shell, shell.connect(), Hello("alice", token=token)) == ""
+    assert code(shell, shell.connect(), Hello(token=token, sender="alice")) == ""
 
 
 def test_who_comes_without_the_token_ends_it() -> None:
     shell = a_shell()
     token = token_of(shell, "alice")
     enter(shell, "alice")
-    assert code(shell, shell.connect(), Hello("alice", token=token)) == "name-in-use"
+    assert code(shell, shell.connect(), Hello(token=token, sender="alice")) == "name-in-use"
 
 
 def test_a_protected_name_with_an_old_token_is_refused() -> None:
     shell = a_shell()
     peer = shell.connect()
-    token = ask(shell, peer, Hello("alice"))["token"]
-    assert ask(shell, peer, Register(None, "secret"))["action"] == "register"
+    token = ask(shell, peer, Hello(sender="alice"))["token"]
+    assert ask(shell, peer, Register("secret"))["action"] == "register"
     shell.disconnect(peer)
     shell.now += 3600
-    assert code(shell, shell.connect(), Hello("alice", token=token)) == "auth-failed"
-    assert code(shell, shell.connect(), Hello("alice")) == "auth-required"
-    assert code(shell, shell.connect(), Hello("alice", password="secret")) == ""
+    assert code(shell, shell.connect(), Hello(token=token, sender="alice")) == "auth-failed"
+    assert code(shell, shell.connect(), Hello(sender="alice")) == "auth-required"
+    assert code(shell, shell.connect(), Hello(password="secret", sender="alice")) == ""
 
 
 def test_a_guests_number_is_never_given_again() -> None:
@@ -91,8 +91,8 @@ def test_a_guests_number_is_never_given_again() -> None:
 def test_a_guest_leaves_its_groups_when_its_connection_ends() -> None:
     shell = a_shell()
     alice, guest = enter(shell, "alice"), enter(shell, None)
-    ask(shell, alice, Create(None, "wob"))
-    name = ask(shell, guest, Join(None, "wob"))["sender"]
+    ask(shell, alice, Create("wob"))
+    name = ask(shell, guest, Join("wob"))["sender"]
     shell.said(alice)
     shell.disconnect(guest)
     assert ("leave", name) in [(message["action"], message.get("sender")) for message in shell.said(alice)]
@@ -100,12 +100,12 @@ def test_a_guest_leaves_its_groups_when_its_connection_ends() -> None:
 
 def test_a_user_has_eight_peers_at_most() -> None:
     shell = a_shell()
-    token = ask(shell, shell.connect(), Hello("alice"))["token"]
+    token = ask(shell, shell.connect(), Hello(sender="alice"))["token"]
     peers = [enter(shell, "alice", token=token) for _ in range(7)]
-    refused = ask(shell, shell.connect(), Hello("alice", token=token))
+    refused = ask(shell, shell.connect(), Hello(token=token, sender="alice"))
     assert (refused["code"], refused["limit"]) == ("limit-reached", 8)
     shell.disconnect(peers[0])
-    assert code(shell, shell.connect(), Hello("alice", token=token)) == ""
+    assert code(shell, shell.connect(), Hello(token=token, sender="alice")) == ""
 
 
 class Guessing:
@@ -116,11 +116,11 @@ class Guessing:
             **{"password_burst": 3, "passwords_per_second": 0.2, "registers_per_second": 1.0, **limits}
         )
         alice = self.shell.connect("home")
-        ask(self.shell, alice, Hello("alice"))
-        ask(self.shell, alice, Register(None, "secret"))
+        ask(self.shell, alice, Hello(sender="alice"))
+        ask(self.shell, alice, Register("secret"))
 
     def attempt(self, name: str, password: str, origin: str) -> dict[str, Any]:
-        return ask(self.shell, self.shell.connect(origin), Hello(name, password=password))
+        return ask(self.shell, self.shell.connect(origin), Hello(password=password, sender=name))
 
     def codes(self, *origins: str, name: str = "alice") -> list[str]:
         return [self.attempt(name, "wrong", origin)["code"] for origin in origins]
@@ -141,7 +141,7 @@ def test_a_stranger_does_not_keep_an_owner_out_who_comes_from_elsewhere() -> Non
     for number in range(30):
         assert guessing.codes(*["10.9.9.9"] * 30)[-1] == "rate-limited"
         owner = shell.connect(f"10.0.0.{number}")
-        assert ask(shell, owner, Hello("alice", password="secret"))["action"] == "server-hello"
+        assert ask(shell, owner, Hello(password="secret", sender="alice"))["action"] == "server-hello"
         shell.disconnect(owner)
         shell.now += 1
 
@@ -160,7 +160,7 @@ def test_right_passwords_do_not_count() -> None:
     guessing = Guessing()
     for _ in range(20):
         peer = guessing.shell.connect("10.0.0.1")
-        assert ask(guessing.shell, peer, Hello("alice", password="secret"))["action"] == "server-hello"
+        assert ask(guessing.shell, peer, Hello(password="secret", sender="alice"))["action"] == "server-hello"
         guessing.shell.disconnect(peer)
 
 
@@ -169,69 +169,69 @@ def test_registers_are_throttled_by_address() -> None:
     codes = []
     for number in range(5):
         peer = guessing.shell.connect("10.9.9.9")
-        ask(guessing.shell, peer, Hello(f"u{number}"))
-        answer = ask(guessing.shell, peer, Register(None, "secret"))
+        ask(guessing.shell, peer, Hello(sender=f"u{number}"))
+        answer = ask(guessing.shell, peer, Register("secret"))
         codes.append(answer.get("code", ""))
     assert codes == ["", "", "", "rate-limited", "rate-limited"]
     assert answer["retry_after"] == 1
     elsewhere = guessing.shell.connect("10.0.0.1")
-    ask(guessing.shell, elsewhere, Hello("bob"))
-    assert code(guessing.shell, elsewhere, Register(None, "secret")) == ""
+    ask(guessing.shell, elsewhere, Hello(sender="bob"))
+    assert code(guessing.shell, elsewhere, Register("secret")) == ""
 
 
 def test_an_unknown_name_is_refused_like_a_known_one() -> None:
     shell = a_shell()
     peer = enter(shell, "alice")
-    ask(shell, peer, Register(None, "secret"))
+    ask(shell, peer, Register("secret"))
     shell.disconnect(peer)
-    known = ask(shell, shell.connect(), Hello("alice", password="wrong"))
-    unknown = ask(shell, shell.connect(), Hello("nobody", password="wrong"))
+    known = ask(shell, shell.connect(), Hello(password="wrong", sender="alice"))
+    unknown = ask(shell, shell.connect(), Hello(password="wrong", sender="nobody"))
     assert known == unknown
 
 
 def test_where_a_password_is_asked_for_nothing_goes_without() -> None:
     shell = a_shell(require_auth=True)
     peer = enter(shell, "alice")
-    for request in (Create(None, "wob"), Say(None, "wob", "hi"), ListUsers()):
+    for request in (Create("wob"), Say("wob", "hi"), ListUsers()):
         assert code(shell, peer, request) == "auth-required"
     assert ask(shell, peer, Ping())["action"] == "ping"
-    assert ask(shell, peer, Register(None, "secret"))["action"] == "register"
-    assert code(shell, peer, Create(None, "wob")) == ""
+    assert ask(shell, peer, Register("secret"))["action"] == "register"
+    assert code(shell, peer, Create("wob")) == ""
 
 
 def test_two_passwords_at_once_and_one_is_kept() -> None:
     shell = a_shell()
     first = shell.connect()
-    token = ask(shell, first, Hello("alice"))["token"]
+    token = ask(shell, first, Hello(sender="alice"))["token"]
     second = enter(shell, "alice", token=token)
     shell.said(first)
     for peer, password in ((first, "one"), (second, "two")):
-        shell.hub.handle(peer, [Register(None, password)], shell.now)
+        shell.hub.handle(peer, [Register(password)], shell.now)
     shell.tick()
     assert [shell.said(peer)[-1]["action"] for peer in (first, second)] == ["register", "error"]
-    assert code(shell, shell.connect(), Hello("alice", password="two")) == "auth-failed"
-    assert code(shell, shell.connect(), Hello("alice", password="one")) == ""
+    assert code(shell, shell.connect(), Hello(password="two", sender="alice")) == "auth-failed"
+    assert code(shell, shell.connect(), Hello(password="one", sender="alice")) == ""
 
 
 def test_what_cannot_be_asked_now_is_unavailable_and_may_be_said_again() -> None:
     shell = a_shell()
     peer = shell.connect()
-    shell.hub.handle(peer, [Hello("alice")], shell.now)
+    shell.hub.handle(peer, [Hello(sender="alice")], shell.now)
     for effect in shell.hub.drain():
         assert isinstance(effect, Ask)
         shell.hub.answered(effect, None, shell.now)
     shell.tick()
     assert [message["code"] for message in shell.said(peer)] == ["unavailable"]
-    assert code(shell, peer, Hello("alice")) == ""
+    assert code(shell, peer, Hello(sender="alice")) == ""
 
 
 def test_items_wait_for_the_peers_own_question_and_for_nobody_elses() -> None:
     shell = a_shell()
     bob, alice = enter(shell, "bob"), enter(shell, "alice")
     shell.said(bob)
-    shell.hub.handle(alice, [Register(None, "secret")], shell.now)
-    shell.hub.handle(alice, [Ping("1")], shell.now)
-    shell.hub.handle(bob, [Ping("2")], shell.now)
+    shell.hub.handle(alice, [Register("secret")], shell.now)
+    shell.hub.handle(alice, [Ping(id="1")], shell.now)
+    shell.hub.handle(bob, [Ping(id="2")], shell.now)
     (ask_hash, send) = shell.hub.drain()
     assert isinstance(ask_hash, Ask)
     assert ask_hash.question == HashPassword("secret")
@@ -245,8 +245,8 @@ def test_items_wait_for_the_peers_own_question_and_for_nobody_elses() -> None:
 def test_a_peer_that_is_gone_when_its_answer_comes_is_forgotten() -> None:
     shell = a_shell()
     peer = shell.connect()
-    shell.hub.handle(peer, [Hello("alice")], shell.now)
-    shell.hub.handle(peer, [Create(None, "wob")], shell.now)
+    shell.hub.handle(peer, [Hello(sender="alice")], shell.now)
+    shell.hub.handle(peer, [Create("wob")], shell.now)
     questions = shell.hub.drain()
     assert questions
     shell.hub.disconnected(peer, shell.now)
@@ -257,7 +257,7 @@ def test_a_peer_that_is_gone_when_its_answer_comes_is_forgotten() -> None:
     assert not shell.hub._newcomers._news
     bob = enter(shell, "bob")
     assert ask(shell, bob, ListUsers())["list"] == ["bob"]
-    assert code(shell, bob, Join(None, "wob")) == "group-not-found"
+    assert code(shell, bob, Join("wob")) == "group-not-found"
 
 
 def test_nothing_is_taken_from_a_peer_that_quit_or_broke_the_stream() -> None:
@@ -272,7 +272,7 @@ def test_nothing_is_taken_from_a_peer_that_quit_or_broke_the_stream() -> None:
 def test_requests_come_at_a_rate_and_the_wait_is_told() -> None:
     shell = Shell(hub=Hub("test", ServerLimits(request_burst=3, requests_per_second=2.0)))
     peer = shell.connect()
-    answers = [ask(shell, peer, Ping(str(number))) for number in range(5)]
+    answers = [ask(shell, peer, Ping(id=str(number))) for number in range(5)]
     assert [message["action"] for message in answers] == ["ping"] * 3 + ["error"] * 2
     assert answers[-1].items() >= {"code": "rate-limited", "retry_after": 0.5, "request": "ping", "id": "4"}.items()
     shell.now += 0.5
@@ -317,8 +317,8 @@ class Slow:
     def registering(self, name: str) -> tuple[PeerId, str]:
         """Let a user set the password "secret", which is being stored; return its peer and its token."""
         peer = self.shell.connect()
-        token = ask(self.shell, peer, Hello(name))["token"]
-        self.handle(peer, Register(None, "secret"))
+        token = ask(self.shell, peer, Hello(sender=name))["token"]
+        self.handle(peer, Register("secret"))
         self.answer(peer, "hash of secret")
         assert [type(ask.question) for ask in self.asked] == [SaveUser]
         return peer, str(token)
@@ -334,8 +334,8 @@ def test_who_comes_while_a_password_is_being_stored_is_decided_after_it() -> Non
     alice, _ = slow.registering("alice")
     slow.leave(alice)
     mallory, owner = slow.shell.connect(), slow.shell.connect()
-    slow.handle(mallory, Hello("alice"))
-    slow.handle(owner, Hello("alice", password="secret"))
+    slow.handle(mallory, Hello(sender="alice"))
+    slow.handle(owner, Hello(password="secret", sender="alice"))
     for peer in (mallory, owner):
         slow.answer(peer, slow.load(peer))
     assert slow.shell.said(mallory) == slow.shell.said(owner) == []
@@ -347,15 +347,15 @@ def test_who_comes_while_a_password_is_being_stored_is_decided_after_it() -> Non
 def test_what_was_loaded_before_a_password_was_stored_lets_nobody_in() -> None:
     slow = Slow()
     mallory = slow.shell.connect()
-    slow.handle(mallory, Hello("alice"))
+    slow.handle(mallory, Hello(sender="alice"))
     stale = slow.load(mallory)
     alice = enter(slow.shell, "alice")
-    assert ask(slow.shell, alice, Register(None, "secret"))["action"] == "register"
+    assert ask(slow.shell, alice, Register("secret"))["action"] == "register"
     slow.shell.disconnect(alice)
     slow.answer(mallory, stale)
     slow.finish()
     assert [message["code"] for message in slow.shell.said(mallory)] == ["auth-required"]
-    assert code(slow.shell, slow.shell.connect(), Hello("alice", password="secret")) == ""
+    assert code(slow.shell, slow.shell.connect(), Hello(password="secret", sender="alice")) == ""
 
 
 def test_a_password_that_could_not_be_stored_keeps_nobody_out() -> None:
@@ -363,7 +363,7 @@ def test_a_password_that_could_not_be_stored_keeps_nobody_out() -> None:
     alice, _ = slow.registering("alice")
     bob = slow.shell.connect()
     slow.leave(alice)
-    slow.handle(bob, Hello("alice"))
+    slow.handle(bob, Hello(sender="alice"))
     slow.answer(alice, None)
     while slow.asked:
         slow.answer(bob, None if isinstance(slow.asked[0].question, SaveUser) else slow.load(bob))
@@ -375,20 +375,20 @@ def test_the_owner_comes_back_with_the_token_while_the_password_is_being_stored(
     alice, token = slow.registering("alice")
     slow.leave(alice)
     again = slow.shell.connect()
-    slow.handle(again, Hello("alice", token=token))
+    slow.handle(again, Hello(token=token, sender="alice"))
     slow.answer(again, slow.load(again))
     assert [message["action"] for message in slow.shell.said(again)] == ["server-hello"]
     slow.finish()
-    assert code(slow.shell, again, Register(None, "other")) == "forbidden"
-    assert code(slow.shell, slow.shell.connect(), Hello("alice")) == "auth-required"
-    assert code(slow.shell, slow.shell.connect(), Hello("alice", password="secret")) == ""
+    assert code(slow.shell, again, Register("other")) == "forbidden"
+    assert code(slow.shell, slow.shell.connect(), Hello(sender="alice")) == "auth-required"
+    assert code(slow.shell, slow.shell.connect(), Hello(password="secret", sender="alice")) == ""
 
 
 def test_a_second_register_waits_for_the_first_and_is_refused() -> None:
     slow = Slow()
     alice, token = slow.registering("alice")
     again = enter(slow.shell, "alice", token=token)
-    slow.handle(again, Register(None, "other"))
+    slow.handle(again, Register("other"))
     slow.finish()
     assert [message["action"] for message in slow.shell.said(alice)][-1] == "register"
     assert [message["code"] for message in slow.shell.said(again)] == ["forbidden"]

@@ -35,52 +35,52 @@ def test_a_user_creates_fifteen_groups_and_no_more_also_after_coming_back() -> N
     shell = a_shell()
     alice = enter(shell, "alice")
     for number in range(15):
-        assert code(shell, alice, Create(None, f"g{number}")) == ""
-    refused = ask(shell, alice, Create(None, "one-more"))
+        assert code(shell, alice, Create(f"g{number}")) == ""
+    refused = ask(shell, alice, Create("one-more"))
     assert (refused["code"], refused["limit"]) == ("limit-reached", 15)
-    assert code(shell, alice, Create(None, "g0")) == "group-exists"
-    assert code(shell, alice, Leave(None, "g0")) == ""
-    assert code(shell, alice, Create(None, "one-more")) == "limit-reached"
+    assert code(shell, alice, Create("g0")) == "group-exists"
+    assert code(shell, alice, Leave("g0")) == ""
+    assert code(shell, alice, Create("one-more")) == "limit-reached"
     shell.disconnect(alice)
-    assert code(shell, enter(shell, "alice"), Create(None, "one-more")) == "limit-reached"
-    assert code(shell, enter(shell, "bob"), Create(None, "one-more")) == ""
+    assert code(shell, enter(shell, "alice"), Create("one-more")) == "limit-reached"
+    assert code(shell, enter(shell, "bob"), Create("one-more")) == ""
 
 
 def test_a_user_is_in_so_many_groups_and_may_change_one_for_another() -> None:
     shell = a_shell(max_groups_joined=3)
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
     for number in range(3):
-        ask(shell, alice, Create(None, f"g{number}"))
-        ask(shell, bob, Join(None, f"g{number}"))
-    ask(shell, enter(shell, "carol"), Create(None, "more"))
-    refused = ask(shell, bob, Join(None, "more"))
+        ask(shell, alice, Create(f"g{number}"))
+        ask(shell, bob, Join(f"g{number}"))
+    ask(shell, enter(shell, "carol"), Create("more"))
+    refused = ask(shell, bob, Join("more"))
     assert (refused["code"], refused["limit"]) == ("limit-reached", 3)
-    assert code(shell, bob, Create(None, "own")) == "limit-reached"
-    assert code(shell, bob, Join(None, "g1")) == "already-member"
-    assert code(shell, bob, Join(None, "nowhere")) == "group-not-found"
-    assert code(shell, bob, Leave(None, "g0")) == ""
-    assert code(shell, bob, Join(None, "more")) == ""
-    assert code(shell, bob, Join(None, "g0")) == "limit-reached"
+    assert code(shell, bob, Create("own")) == "limit-reached"
+    assert code(shell, bob, Join("g1")) == "already-member"
+    assert code(shell, bob, Join("nowhere")) == "group-not-found"
+    assert code(shell, bob, Leave("g0")) == ""
+    assert code(shell, bob, Join("more")) == ""
+    assert code(shell, bob, Join("g0")) == "limit-reached"
 
 
 def test_what_is_not_durable_yet_counts_for_the_limits_and_what_failed_does_not() -> None:
     shell = a_shell(max_groups_created=1)
     alice = enter(shell, "alice")
     shell.holds = True
-    shell.handle(alice, Create(None, "first"), Create(None, "second"))
+    shell.handle(alice, Create("first"), Create("second"))
     shell.settle(failing=["first"])
     shell.tick()
     assert actions(shell, alice) == ["unavailable", "limit-reached"]
-    shell.handle(alice, Create(None, "third"))
+    shell.handle(alice, Create("third"))
     shell.settle()
     assert actions(shell, alice) == ["cgroupe"]
 
 
-@pytest.mark.parametrize("join", [Join(None, "wob"), Join(None, "WOB")])
+@pytest.mark.parametrize("join", [Join("wob"), Join("WOB")])
 def test_a_group_is_full_at_its_limit(join: Join) -> None:
     shell = a_shell(max_members=2)
     alice, bob, carol = (enter(shell, name) for name in ("alice", "bob", "carol"))
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     assert code(shell, bob, join) == ""
     refused = ask(shell, carol, join)
     assert (refused["code"], refused["limit"]) == ("limit-reached", 2)
@@ -90,12 +90,10 @@ def test_invitations_and_bans_share_one_limit() -> None:
     shell = a_shell(max_invited_and_banned=2)
     alice = enter(shell, "alice")
     enter(shell, "bob"), enter(shell, "carol")
-    ask(shell, alice, Create(None, "wob"))
-    assert code(shell, alice, Invite(None, "wob", "bob")) == code(shell, alice, Ban(None, "wob", "eve")) == ""
-    assert (
-        code(shell, alice, Invite(None, "wob", "carol")) == code(shell, alice, Ban(None, "wob", "x")) == "limit-reached"
-    )
-    assert code(shell, alice, Ban(None, "wob", "bob")) == ""
+    ask(shell, alice, Create("wob"))
+    assert code(shell, alice, Invite("wob", "bob")) == code(shell, alice, Ban("wob", "eve")) == ""
+    assert code(shell, alice, Invite("wob", "carol")) == code(shell, alice, Ban("wob", "x")) == "limit-reached"
+    assert code(shell, alice, Ban("wob", "bob")) == ""
 
 
 # --- invitations that wait ---
@@ -105,22 +103,22 @@ def test_invitations_and_bans_share_one_limit() -> None:
 def test_so_many_invitations_wait_for_one_user_and_no_more(is_there: bool) -> None:
     shell = a_shell(max_invitations=2)
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
-    ask(shell, bob, Create(None, "bobs"))
+    ask(shell, bob, Create("bobs"))
     for number in range(4):
-        ask(shell, alice, Create(None, f"g{number}"))
+        ask(shell, alice, Create(f"g{number}"))
     if not is_there:
         shell.disconnect(bob)
-    assert [code(shell, alice, Invite(None, f"g{number}", "bob")) for number in (0, 0, 1)] == [""] * 3
-    refused = ask(shell, alice, Invite(None, "g2", "bob"))
+    assert [code(shell, alice, Invite(f"g{number}", "bob")) for number in (0, 0, 1)] == [""] * 3
+    refused = ask(shell, alice, Invite("g2", "bob"))
     assert (refused["code"], refused["limit"]) == ("limit-reached", 2)
-    assert code(shell, alice, Invite(None, "g0", "bob")) == "", "what waits already is sent again"
+    assert code(shell, alice, Invite("g0", "bob")) == "", "what waits already is sent again"
     if not is_there:
         bob = shell.connect()
-        shell.handle(bob, Hello("bob"))
+        shell.handle(bob, Hello(sender="bob"))
         assert actions(shell, bob) == ["server-hello", "invite", "invite"]
-    assert code(shell, bob, Leave(None, "g0")) == ""
-    assert code(shell, bob, Join(None, "g1")) == ""
-    assert [code(shell, alice, Invite(None, f"g{number}", "bob")) for number in (2, 3, 0)] == ["", "", "limit-reached"]
+    assert code(shell, bob, Leave("g0")) == ""
+    assert code(shell, bob, Join("g1")) == ""
+    assert [code(shell, alice, Invite(f"g{number}", "bob")) for number in (2, 3, 0)] == ["", "", "limit-reached"]
 
 
 def test_invitations_that_are_not_durable_count_and_those_that_failed_do_not() -> None:
@@ -128,14 +126,14 @@ def test_invitations_that_are_not_durable_count_and_those_that_failed_do_not() -
     alice = enter(shell, "alice")
     enter(shell, "bob")
     for number in range(3):
-        ask(shell, alice, Create(None, f"g{number}"))
+        ask(shell, alice, Create(f"g{number}"))
     shell.said(alice)
     shell.holds = True
-    shell.handle(alice, Invite(None, "g0", "bob"), Invite(None, "g1", "bob"))
+    shell.handle(alice, Invite("g0", "bob"), Invite("g1", "bob"))
     shell.settle(failing=["g0"])
     shell.tick()
     assert actions(shell, alice) == ["unavailable", "limit-reached"]
-    shell.handle(alice, Invite(None, "g2", "bob"))
+    shell.handle(alice, Invite("g2", "bob"))
     shell.settle()
     assert actions(shell, alice) == ["invite"]
     assert shell.hub._decider._quota._inviting == {}
@@ -144,15 +142,15 @@ def test_invitations_that_are_not_durable_count_and_those_that_failed_do_not() -
 def test_a_hello_is_told_as_many_invitations_as_may_wait_though_more_are_stored() -> None:
     shell = a_shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
-    ask(shell, bob, Create(None, "bobs"))
+    ask(shell, bob, Create("bobs"))
     shell.disconnect(bob)
     for number in range(5):
-        ask(shell, alice, Create(None, f"g{number}"))
-        ask(shell, alice, Invite(None, f"g{number}", "bob"))
+        ask(shell, alice, Create(f"g{number}"))
+        ask(shell, alice, Invite(f"g{number}", "bob"))
     less = attrs.evolve(UNLIMITED, max_invitations=3)
     again = Shell(hub=Hub("test", less), limits=less, log=shell.log)
     bob = again.connect()
-    again.handle(bob, Hello("bob"))
+    again.handle(bob, Hello(sender="bob"))
     assert actions(again, bob) == ["server-hello", "invite", "invite", "invite"]
 
 
@@ -160,9 +158,9 @@ def test_bans_everywhere_cost_their_target_nothing() -> None:
     shell = a_shell(max_groups_created=1000)
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
     for number in range(50):
-        ask(shell, alice, Create(None, f"g{number}"))
-        ask(shell, alice, Ban(None, f"g{number}", "bob"))
-    assert code(shell, bob, Join(None, "g7")) == "banned"
+        ask(shell, alice, Create(f"g{number}"))
+        ask(shell, alice, Ban(f"g{number}", "bob"))
+    assert code(shell, bob, Join("g7")) == "banned"
     session = shell.hub._presence.user(user_key("bob"))
     assert session is not None
     assert session.memberships == {}
@@ -177,30 +175,30 @@ def test_bans_everywhere_cost_their_target_nothing() -> None:
 def test_an_id_is_remembered_for_ten_minutes() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")
-    ask(shell, alice, Create(None, "wob"))
-    said = [ask(shell, alice, Say(None, "wob", "hi", "x"))["seq"]]
+    ask(shell, alice, Create("wob"))
+    said = [ask(shell, alice, Say("wob", "hi", id="x"))["seq"]]
     for later in (599, 2):
         shell.now += later
-        said.append(ask(shell, alice, Say(None, "wob", "hi", "x"))["seq"])
+        said.append(ask(shell, alice, Say("wob", "hi", id="x"))["seq"])
     assert said == [2, 2, 3]
 
 
 def test_an_id_is_of_one_user() -> None:
     shell = a_shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
-    ask(shell, alice, Create(None, "wob", id="x"))
-    assert ask(shell, bob, Join(None, "wob", "x"))["seq"] == 2
+    ask(shell, alice, Create("wob", id="x"))
+    assert ask(shell, bob, Join("wob", id="x"))["seq"] == 2
 
 
 def test_an_id_is_remembered_over_a_reconnect_before_its_event_is_durable() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     shell.holds = True
-    shell.handle(alice, Say(None, "wob", "hi", "x"))
+    shell.handle(alice, Say("wob", "hi", id="x"))
     shell.disconnect(alice)
     alice = shell.connect()
-    shell.handle(alice, Hello("alice"), Say(None, "wob", "hi", "x"))
+    shell.handle(alice, Hello(sender="alice"), Say("wob", "hi", id="x"))
     shell.finish()
     told = shell.said(alice)
     assert [message["action"] for message in told] == ["server-hello", "gbroadcast"]
@@ -210,12 +208,12 @@ def test_an_id_is_remembered_over_a_reconnect_before_its_event_is_durable() -> N
 def test_an_id_is_remembered_that_becomes_durable_while_its_user_comes_back() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     shell.holds = True
-    shell.handle(alice, Say(None, "wob", "hi", "x"))
+    shell.handle(alice, Say("wob", "hi", id="x"))
     shell.disconnect(alice)
     again = shell.connect()
-    shell.hub.handle(again, [Hello("alice")], shell.now)
+    shell.hub.handle(again, [Hello(sender="alice")], shell.now)
     questions = [effect for effect in shell.hub.drain() if isinstance(effect, Ask)]
     assert isinstance(questions[0].question, LoadUser)
     stale = [shell.answer_to(it.question) for it in questions]
@@ -224,46 +222,46 @@ def test_an_id_is_remembered_that_becomes_durable_while_its_user_comes_back() ->
         shell.hub.answered(question, answer, shell.now)
     shell.tick()
     shell.said(again)
-    assert ask(shell, again, Say(None, "wob", "hi", "x"))["seq"] == 2
+    assert ask(shell, again, Say("wob", "hi", id="x"))["seq"] == 2
 
 
 def test_a_failed_id_is_forgotten_over_a_reconnect_too() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     shell.holds = True
-    shell.handle(alice, Say(None, "wob", "hi", "x"))
+    shell.handle(alice, Say("wob", "hi", id="x"))
     shell.disconnect(alice)
     again = shell.connect()
-    shell.handle(again, Hello("alice"))
+    shell.handle(again, Hello(sender="alice"))
     shell.settle(failing=["wob"])
     shell.tick()
-    assert ask(shell, again, Say(None, "wob", "hi", "x"))["seq"] == 2
+    assert ask(shell, again, Say("wob", "hi", id="x"))["seq"] == 2
 
 
 def test_a_failed_id_is_forgotten_over_two_reconnects() -> None:
     shell = a_shell()
-    alice, request = enter(shell, "alice"), Create(None, "wob", id="x")
+    alice, request = enter(shell, "alice"), Create("wob", id="x")
     shell.holds = True
     shell.handle(alice, request)
     for _ in range(2):
         shell.disconnect(alice)
         alice = shell.connect()
-        shell.handle(alice, Hello("alice"), request)
+        shell.handle(alice, Hello(sender="alice"), request)
     assert shell.out is not None
     shell.settle(failing=["wob"])
     shell.tick()
     shell.finish()
     assert [message["seq"] for message in shell.said(alice) if message["action"] == "cgroupe"] == [1]
-    assert code(shell, alice, Create(None, "wob", id="y")) == "group-exists"
+    assert code(shell, alice, Create("wob", id="y")) == "group-exists"
 
 
 def test_a_failed_id_may_be_used_for_another_request() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     shell.holds = True
-    shell.handle(alice, Join(None, "wob", "x"), Say(None, "wob", "hi", "x"), Leave(None, "wob"))
+    shell.handle(alice, Join("wob", id="x"), Say("wob", "hi", id="x"), Leave("wob"))
     shell.settle(failing=["wob"])
     assert actions(shell, alice) == ["already-member", "unavailable", "unavailable"]
 
@@ -285,10 +283,10 @@ def seqs(shell: Shell, peer: PeerId) -> list[int | str]:
 def test_an_id_that_is_not_at_hand_is_looked_up() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")
-    ask(shell, alice, Create(None, "wob"))
-    first, other = Say(None, "wob", "hi", "x"), Say(None, "wob", "ho", "y")
+    ask(shell, alice, Create("wob"))
+    first, other = Say("wob", "hi", id="x"), Say("wob", "ho", id="y")
     assert [ask(shell, alice, it)["seq"] for it in (first, other, first, other)] == [2, 3, 2, 3]
-    assert code(shell, alice, Say(None, "wob", "ha", "x")) == "bad-request"
+    assert code(shell, alice, Say("wob", "ha", id="x")) == "bad-request"
     shell.now += 601
     assert ask(shell, alice, first)["seq"] == 4
 
@@ -296,9 +294,9 @@ def test_an_id_that_is_not_at_hand_is_looked_up() -> None:
 def test_nothing_is_looked_up_for_who_used_few_ids() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     for number in range(100):
-        shell.hub.handle(alice, [Say(None, "wob", "hi", f"{number}")], shell.now)
+        shell.hub.handle(alice, [Say("wob", "hi", id=f"{number}")], shell.now)
         effects = shell.hub.drain()
         assert not [effect for effect in effects if isinstance(effect, Ask)]
         shell.carry_out(effects)
@@ -309,10 +307,10 @@ def test_nothing_is_looked_up_for_who_used_few_ids() -> None:
 def test_what_was_looked_up_before_the_id_was_used_does_not_count() -> None:
     shell = a_shell()
     alice = shell.connect()
-    token = ask(shell, alice, Hello("alice"))["token"]
+    token = ask(shell, alice, Hello(sender="alice"))["token"]
     again = enter(shell, "alice", token=token)
-    ask(shell, alice, Create(None, "wob", id="the first"))
-    peers, request = (alice, again), Say(None, "wob", "hi", "x")
+    ask(shell, alice, Create("wob", id="the first"))
+    peers, request = (alice, again), Say("wob", "hi", id="x")
     for peer in peers:
         shell.said(peer)
         shell.hub.handle(peer, [request], shell.now)
@@ -329,11 +327,11 @@ def test_what_was_looked_up_before_the_id_was_used_does_not_count() -> None:
 @pytest.mark.usefixtures("none_at_hand")
 def test_what_was_looked_up_is_not_forgotten_when_it_is_decided_again() -> None:
     shell = a_shell()
-    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
-    ask(shell, alice, Create(None, "wob"))
+    alice, request = enter(shell, "alice"), Say("wob", "hi", id="x")
+    ask(shell, alice, Create("wob"))
     assert ask(shell, alice, request)["seq"] == 2
     shell.holds = True
-    shell.handle(alice, Say(None, "wob", "lost"), request)
+    shell.handle(alice, Say("wob", "lost"), request)
     shell.settle(failing=["wob"])
     shell.finish()
     assert seqs(shell, alice) == ["unavailable", 2]
@@ -342,11 +340,11 @@ def test_what_was_looked_up_is_not_forgotten_when_it_is_decided_again() -> None:
 @pytest.mark.usefixtures("none_at_hand")
 def test_an_id_that_leaves_while_its_repetition_waits_is_not_forgotten_when_that_is_decided_again() -> None:
     shell = a_shell()
-    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
-    ask(shell, alice, Create(None, "wob"))
+    alice, request = enter(shell, "alice"), Say("wob", "hi", id="x")
+    ask(shell, alice, Create("wob"))
     shell.holds = True
     shell.handle(alice, request)
-    shell.handle(alice, Say(None, "wob", "lost"), request)
+    shell.handle(alice, Say("wob", "lost"), request)
     shell.settle()
     shell.tick()
     shell.settle(failing=["wob"])
@@ -356,8 +354,8 @@ def test_an_id_that_leaves_while_its_repetition_waits_is_not_forgotten_when_that
 
 def test_an_id_whose_event_failed_is_decided_anew_by_what_repeats_it() -> None:
     shell = a_shell()
-    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
-    ask(shell, alice, Create(None, "wob"))
+    alice, request = enter(shell, "alice"), Say("wob", "hi", id="x")
+    ask(shell, alice, Create("wob"))
     shell.holds = True
     shell.handle(alice, request)
     shell.handle(alice, request)
@@ -371,10 +369,10 @@ def test_an_id_whose_event_failed_is_decided_anew_by_what_repeats_it() -> None:
 @pytest.mark.usefixtures("none_at_hand")
 def test_an_id_in_flight_stays_at_hand() -> None:
     shell = a_shell()
-    alice, request = enter(shell, "alice"), Say(None, "wob", "hi", "x")
-    ask(shell, alice, Create(None, "wob"))
+    alice, request = enter(shell, "alice"), Say("wob", "hi", id="x")
+    ask(shell, alice, Create("wob"))
     shell.holds = True
-    shell.handle(alice, Say(None, "wob", "before", "w"))
+    shell.handle(alice, Say("wob", "before", id="w"))
     shell.handle(alice, request)
     shell.settle()
     shell.tick()
@@ -386,8 +384,8 @@ def test_an_id_in_flight_stays_at_hand() -> None:
 def test_who_went_is_not_written_to() -> None:
     shell = a_shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
-    ask(shell, alice, Create(None, "wob"))
-    ask(shell, bob, Join(None, "wob"))
+    ask(shell, alice, Create("wob"))
+    ask(shell, bob, Join("wob"))
     assert shell.hub._ledger.audience(group_key("wob")) == (alice, bob)
     shell.disconnect(bob)
     assert shell.hub._ledger.audience(group_key("wob")) == (alice,)
@@ -401,14 +399,14 @@ def test_who_went_is_not_written_to() -> None:
 def test_who_came_after_a_request_does_not_hear_what_is_decided_again() -> None:
     shell = a_shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
-    ask(shell, alice, Create(None, "wob"))
-    ask(shell, bob, Join(None, "wob"))
+    ask(shell, alice, Create("wob"))
+    ask(shell, bob, Join("wob"))
     shell.disconnect(bob)
     shell.holds = True
-    shell.handle(alice, Say(None, "wob", "lost"))
-    shell.handle(alice, Say(None, "wob", "decided again"))
+    shell.handle(alice, Say("wob", "lost"))
+    shell.handle(alice, Say("wob", "decided again"))
     bob = shell.connect()
-    shell.handle(bob, Hello("bob"))
+    shell.handle(bob, Hello(sender="bob"))
     shell.settle(failing=["wob"])
     shell.finish()
     shell.tick()
@@ -421,16 +419,16 @@ def test_who_came_after_a_request_does_not_hear_what_is_decided_again() -> None:
 def test_whether_a_target_is_known_is_not_guessed_when_it_is_decided_again() -> None:
     shell = a_shell()
     alice, dave = enter(shell, "alice"), enter(shell, "dave")
-    ask(shell, dave, Create(None, "daves"))
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, dave, Create("daves"))
+    ask(shell, alice, Create("wob"))
     shell.disconnect(dave)
     shell.said(alice)
     shell.holds = True
-    shell.handle(alice, Invite(None, "wob", "dave"))
-    shell.handle(alice, Invite(None, "wob", "dave"))
+    shell.handle(alice, Invite("wob", "dave"))
+    shell.handle(alice, Invite("wob", "dave"))
     shell.settle(failing=["wob"])
     assert actions(shell, alice) == ["unavailable", "unavailable"]
-    shell.handle(alice, Invite(None, "wob", "dave"))
+    shell.handle(alice, Invite("wob", "dave"))
     shell.settle()
     assert actions(shell, alice) == ["invite"]
 
@@ -438,10 +436,10 @@ def test_whether_a_target_is_known_is_not_guessed_when_it_is_decided_again() -> 
 def test_another_group_is_not_held_up_by_one_that_fails() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")
-    ask(shell, alice, Create(None, "wob"))
-    ask(shell, alice, Create(None, "den"))
+    ask(shell, alice, Create("wob"))
+    ask(shell, alice, Create("den"))
     shell.holds = True
-    shell.handle(alice, Say(None, "wob", "1"), Say(None, "den", "2"), Ping())
+    shell.handle(alice, Say("wob", "1"), Say("den", "2"), Ping())
     shell.settle(failing=["wob"])
     assert actions(shell, alice) == ["unavailable", "gbroadcast", "ping"]
     assert shell.hub.backlog == 0
@@ -455,15 +453,15 @@ def test_who_is_banned_while_coming_knows_of_it(others_fail: bool) -> None:
     shell = a_shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
     shell.disconnect(bob)
-    ask(shell, alice, Create(None, "wob", private=True))
+    ask(shell, alice, Create("wob", private=True))
     peers = [shell.connect(), shell.connect()]
     for peer in peers:
         password = "wrong" if others_fail and peer == peers[0] else None
-        shell.hub.handle(peer, [Hello("bob", password=password)], shell.now)
+        shell.hub.handle(peer, [Hello(password=password, sender="bob")], shell.now)
     questions = [effect for effect in shell.hub.drain() if isinstance(effect, Ask)]
     stale = [shell.answer_to(it.question) for it in questions]
-    assert ask(shell, alice, Invite(None, "wob", "bob"))["action"] == "error"  # nobody knows bob yet
-    ask(shell, alice, Ban(None, "wob", "bob"))
+    assert ask(shell, alice, Invite("wob", "bob"))["action"] == "error"  # nobody knows bob yet
+    ask(shell, alice, Ban("wob", "bob"))
     shell.said(alice)
     for question, answer in zip(questions, stale, strict=True):
         shell.hub.answered(question, answer, shell.now)
@@ -477,14 +475,14 @@ def test_who_is_banned_while_coming_knows_of_it(others_fail: bool) -> None:
 def test_who_comes_back_before_the_join_is_durable_hears_the_group() -> None:
     shell = a_shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     shell.holds = True
-    shell.handle(bob, Join(None, "wob"))
-    shell.handle(alice, Say(None, "wob", "1"))
+    shell.handle(bob, Join("wob"))
+    shell.handle(alice, Say("wob", "1"))
     shell.disconnect(bob)
     bob = shell.connect()
-    shell.handle(bob, Hello("bob"))
-    shell.handle(alice, Say(None, "wob", "2"))
+    shell.handle(bob, Hello(sender="bob"))
+    shell.handle(alice, Say("wob", "2"))
     shell.finish()
     told = shell.said(bob)
     assert [message["action"] for message in told] == ["server-hello", "gbroadcast"]
@@ -499,9 +497,9 @@ def test_groups_nobody_is_online_in_are_dropped_once_there_are_many_and_loaded_a
     shell.hub._ledger._sweep_at = 5
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
     for number in range(4):
-        ask(shell, alice, Create(None, f"g{number}"))
-    ask(shell, bob, Create(None, "bobs"))
-    ask(shell, bob, Join(None, "g0"))
+        ask(shell, alice, Create(f"g{number}"))
+    ask(shell, bob, Create("bobs"))
+    ask(shell, bob, Join("g0"))
 
     def loaded() -> set[str]:
         return {key for key in ("g0", "g1", "g2", "g3", "bobs") if shell.hub._ledger.durable(group_key(key))}
@@ -510,10 +508,10 @@ def test_groups_nobody_is_online_in_are_dropped_once_there_are_many_and_loaded_a
     shell.hub._ledger._sweep_at = 5
     shell.disconnect(alice)
     assert loaded() == {"g0", "bobs"}
-    assert ask(shell, bob, ListMembers(None, "g1"))["list"] == ["alice"]
-    assert ask(shell, bob, Join(None, "g2"))["seq"] == 2
+    assert ask(shell, bob, ListMembers("g1"))["list"] == ["alice"]
+    assert ask(shell, bob, Join("g2"))["seq"] == 2
     alice = shell.connect()
-    assert ask(shell, alice, Hello("alice"))["seqs"] == {"g0": 2, "g1": 1, "g2": 2, "g3": 1}
+    assert ask(shell, alice, Hello(sender="alice"))["seqs"] == {"g0": 2, "g1": 1, "g2": 2, "g3": 1}
     assert ask(shell, alice, ListGroups())["mine"] == ["g0", "g1", "g2", "g3"]
 
 
@@ -522,21 +520,21 @@ def test_nothing_is_dropped_that_is_not_durable() -> None:
     shell.hub._ledger._sweep_at = 1
     alice = enter(shell, "alice")
     shell.holds = True
-    shell.handle(alice, Create(None, "wob"))
+    shell.handle(alice, Create("wob"))
     shell.disconnect(alice)
     assert shell.hub._ledger._slots
     shell.finish()
     shell.tick()
     assert not shell.hub._ledger._slots
-    assert ask(shell, enter(shell, "bob"), ListMembers(None, "wob"))["list"] == ["alice"]
+    assert ask(shell, enter(shell, "bob"), ListMembers("wob"))["list"] == ["alice"]
 
 
 def test_a_name_that_was_never_used_is_not_kept() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")
     for number in range(10):
-        assert code(shell, alice, Join(None, f"nowhere{number}")) == "group-not-found"
-        assert code(shell, alice, ListMembers(None, f"nowhere{number}")) == "group-not-found"
+        assert code(shell, alice, Join(f"nowhere{number}")) == "group-not-found"
+        assert code(shell, alice, ListMembers(f"nowhere{number}")) == "group-not-found"
     assert shell.hub._ledger._slots == {}
 
 
@@ -561,25 +559,25 @@ def test_what_is_decided_again_follows_what_is_durable_and_waits_to_be_told(fail
 
     def write_as_another_server(name: str) -> None:
         group = at_once(shell.log.load(group_key(name))).snapshot
-        event = decide(group, Say(None, name, "elsewhere"), "alice", ts="2026-01-02T03:04:05.678Z")
+        event = decide(group, Say(name, "elsewhere"), "alice", ts="2026-01-02T03:04:05.678Z")
         after = evolve(group, event)
         assert not at_once(
             shell.log.append([encode_part(Part(group_key(name), event.seq - 1, (event,), after, ("",)))])
         )
 
-    shell.handle(alice, Create(None, "x"), Create(None, "y"))
+    shell.handle(alice, Create("x"), Create("y"))
     shell.finish()
-    shell.handle(alice, Say(None, "x", "x1"))
-    shell.handle(alice, Say(None, "x", "x2"), Say(None, "y", "y1"))
+    shell.handle(alice, Say("x", "x1"))
+    shell.handle(alice, Say("x", "x2"), Say("y", "y1"))
     settle()
     write_as_another_server("x")
     settle()  # y1 is durable, and x2, ahead of it, is decided again
-    shell.handle(alice, Say(None, "y", "y2"))
+    shell.handle(alice, Say("y", "y2"))
     write_as_another_server("x")
     settle()
     if fails:
         settle("y")
-        shell.handle(alice, Say(None, "y", "y3"))
+        shell.handle(alice, Say("y", "y3"))
     else:
         write_as_another_server("y")
         settle()

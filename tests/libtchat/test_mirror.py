@@ -89,7 +89,7 @@ def test_a_live_event_is_shown_once() -> None:
 def test_what_came_above_a_gap_is_held_until_the_gap_is_filled() -> None:
     mirror = member_since(4)
     assert mirror.apply(said(7)) == []
-    assert mirror.wanted() == [ListStates(None, "wob", after=4, limit=1000, all=True)]
+    assert mirror.wanted() == [ListStates("wob", after=4, limit=1000, all=True)]
     notices = answer(mirror, States("wob", (said(5), said(6)), more=False, first=5, last=6))
     assert shown(notices) == [5, 6, 7]
     assert notices[-1] == CaughtUp("wob", 3)
@@ -103,7 +103,7 @@ def test_after_a_reconnect_pages_are_asked_until_nothing_is_missing() -> None:
     assert mirror.apply(said(9)) == []
     first = answer(mirror, States("wob", (said(5), said(6)), more=True, first=5, last=6))
     assert [(n.message.seq, n.missed) for n in first if isinstance(n, Heard)] == [(5, True), (6, True)]
-    assert mirror.wanted() == [ListStates(None, "wob", after=6, limit=1000, all=True)]
+    assert mirror.wanted() == [ListStates("wob", after=6, limit=1000, all=True)]
     second = answer(mirror, States("wob", (said(7), said(8)), more=False, first=7, last=8))
     assert shown(second) == [7, 8, 9]
     assert second[-1] == CaughtUp("wob", 5)
@@ -186,13 +186,13 @@ def test_what_was_being_asked_when_the_connection_went_is_asked_again() -> None:
     mirror.sent(changed(mirror.wanted()[0], id="x"), quiet=True)
     mirror.disconnected()
     mirror.apply(hello({"wob": 8}))
-    assert mirror.wanted() == [ListStates(None, "wob", after=4, limit=1000, all=True)]
+    assert mirror.wanted() == [ListStates("wob", after=4, limit=1000, all=True)]
     assert shown(answer(mirror, States("wob", tuple(map(said, (5, 6, 7, 8))), more=False))) == [5, 6, 7, 8]
 
 
 def test_an_answer_says_which_request_it_answers() -> None:
     mirror = member_since(4)
-    request = Say("alice", "wob", "hi", "r1")
+    request = Say("wob", "hi", sender="alice", id="r1")
     mirror.sent(request)
     event = changed(said(5, "hi", sender="alice"), id="r1")
     assert mirror.apply(event) == [Heard(event, request)]
@@ -203,7 +203,7 @@ def test_the_answer_to_a_retry_is_shown_to_who_asked_but_counts_once() -> None:
     mirror = member_since(4)
     event = Invited("alice", "wob", "zoe", 5, ts(5), "r1")
     mirror.apply(event)
-    request = Invite("alice", "wob", "zoe", "r2")
+    request = Invite("wob", "zoe", sender="alice", id="r2")
     mirror.sent(request)
     assert mirror.apply(changed(event, id="r2")) == [Heard(changed(event, id="r2"), request)]
     assert mirror.groups[group_key("wob")].seq == 5
@@ -217,22 +217,22 @@ def test_the_id_of_somebody_else_is_no_answer() -> None:
 
 def test_a_server_without_ids_answers_in_order() -> None:
     mirror = member_since(4)
-    first, second = Say("alice", "wob", "a", "r1"), Say("alice", "wob", "b", "r2")
-    for request in (first, second, Ping("r3")):
+    first, second = Say("wob", "a", sender="alice", id="r1"), Say("wob", "b", sender="alice", id="r2")
+    for request in (first, second, Ping(id="r3")):
         mirror.sent(request)
     assert mirror.apply(said(5, "x")) == [Heard(said(5, "x"))]
     mine = said(6, "a", sender="alice")
     assert mirror.apply(mine) == [Heard(mine, first)]
-    assert mirror.apply(Pong(ts(1), 1, "other"))[0].request == Ping("r3")
+    assert mirror.apply(Pong(ts(1), 1, "other"))[0].request == Ping(id="r3")
     refused = Error("not-member", "gbroadcast")
     assert mirror.apply(refused) == [Heard(refused, second)]
 
 
 def test_requests_in_flight_are_reported_when_the_connection_goes() -> None:
     mirror = member_since(4)
-    request = Say("alice", "wob", "hi", "r1")
+    request = Say("wob", "hi", sender="alice", id="r1")
     mirror.sent(request)
-    mirror.sent(Ping("r2"), quiet=True)
+    mirror.sent(Ping(id="r2"), quiet=True)
     assert mirror.disconnected() == [NoAnswer(request)]
     assert mirror.disconnected() == []
 
@@ -276,7 +276,7 @@ def test_a_server_that_lost_its_log_is_not_taken_for_repeating_itself() -> None:
 def test_creating_a_group_needs_no_question_and_makes_it_current() -> None:
     mirror = Mirror()
     mirror.apply(hello({}))
-    request = Create("alice", "Wob", id="r1")
+    request = Create("Wob", id="r1", sender="alice")
     mirror.sent(request)
     mirror.apply(Created("alice", "Wob", 1, ts(1), "alice", id="r1"))
     assert mirror.current_name == "Wob"
@@ -288,9 +288,9 @@ def test_joining_asks_for_the_members_in_pages() -> None:
     mirror = Mirror()
     mirror.apply(hello({}))
     mirror.apply(Joined("alice", "wob", 9, ts(9)))
-    assert mirror.wanted() == [ListMembers(None, "wob")]
+    assert mirror.wanted() == [ListMembers("wob")]
     answer(mirror, Members("wob", 9, ("alice", "bob"), ("bob",), "bob", (), ("carl",), more=True))
-    assert mirror.wanted() == [ListMembers(None, "wob", after="carl")]
+    assert mirror.wanted() == [ListMembers("wob", after="carl")]
     notices = answer(mirror, Members("wob", 9, ("dan",), ("dan",), "bob", ("eve",), ()))
     assert isinstance(notices[0], Heard)
     assert notices[0].quiet
@@ -308,7 +308,7 @@ def test_pages_of_members_with_an_event_between_are_asked_anew() -> None:
     answer(mirror, Members("wob", 9, ("alice", "bob"), (), "bob", (), (), more=True))
     mirror.apply(said(10))
     answer(mirror, Members("wob", 11, ("dan",), (), "bob", (), ()))
-    assert mirror.wanted() == [ListMembers(None, "wob")]
+    assert mirror.wanted() == [ListMembers("wob")]
 
 
 def test_unread_texts_of_others_are_counted_until_the_group_is_current() -> None:
@@ -350,14 +350,14 @@ def test_being_kicked_ends_the_membership_and_the_current_group() -> None:
 def test_a_broadcast_answers_only_who_sent_it() -> None:
     mirror = Mirror()
     mirror.apply(hello({}))
-    mirror.sent(Broadcast("alice", "hi", "r1"))
+    mirror.sent(Broadcast("hi", sender="alice", id="r1"))
     assert mirror.apply(PublicMessage("bob", "hi", ts(1)))[0].request is None
-    assert mirror.apply(PublicMessage("alice", "hi", ts(1)))[0].request == Broadcast("alice", "hi", "r1")
+    assert mirror.apply(PublicMessage("alice", "hi", ts(1)))[0].request == Broadcast("hi", sender="alice", id="r1")
 
 
 def test_a_request_without_id_cannot_be_told_from_others() -> None:
     with pytest.raises(ValueError, match="id"):
-        Mirror().sent(Hello("alice"))
+        Mirror().sent(Hello(sender="alice"))
 
 
 # -- any history, any cuts
@@ -462,13 +462,13 @@ class World:
 def _requests() -> st.SearchStrategy[GroupRequest]:
     target = st.sampled_from(NAMES)
     return st.one_of(
-        *[st.just(Say(None, "wob", "hi"))] * 4,
-        *[st.just(Join(None, "wob"))] * 3,
-        st.just(Leave(None, "wob")),
-        st.builds(lambda dest: Invite(None, "wob", dest), target),
-        st.builds(lambda dest: Kick(None, "wob", dest), target),
-        st.builds(lambda dest: Ban(None, "wob", dest), target),
-        st.builds(lambda dest: Unban(None, "wob", dest), target),
+        *[st.just(Say("wob", "hi"))] * 4,
+        *[st.just(Join("wob"))] * 3,
+        st.just(Leave("wob")),
+        st.builds(lambda dest: Invite("wob", dest), target),
+        st.builds(lambda dest: Kick("wob", dest), target),
+        st.builds(lambda dest: Ban("wob", dest), target),
+        st.builds(lambda dest: Unban("wob", dest), target),
     )
 
 
@@ -486,7 +486,7 @@ STEPS = st.lists(
 def test_no_history_of_cuts_shows_a_duplicate_or_leaves_a_gap(creator: str, private: bool, steps: list) -> None:
     world = World()
     world.connect()
-    world.happen(creator, Create(None, "wob", private))
+    world.happen(creator, Create("wob", private))
     for step in steps:
         if isinstance(step, tuple):
             actor, request = step

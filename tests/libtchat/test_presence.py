@@ -27,8 +27,8 @@ def notices(shell: Shell, peer: PeerId) -> list[tuple[str, str]]:
 def test_the_scope_says_who_hears_of_whom(scope: PresenceScope, hears_a_stranger: bool, hears_a_member: bool) -> None:
     shell = Shell(hub=Hub("test", UNLIMITED, scope))
     alice, bob, eve = enter(shell, "alice"), enter(shell, "bob"), enter(shell, "eve")
-    ask(shell, alice, Create(None, "wob"))
-    ask(shell, bob, Join(None, "wob"))
+    ask(shell, alice, Create("wob"))
+    ask(shell, bob, Join("wob"))
     shell.said(alice), shell.said(eve)
     shell.disconnect(bob)
     gone = [("disconnect", "bob")]
@@ -53,7 +53,7 @@ def test_only_the_first_peer_comes_and_only_the_last_one_goes() -> None:
     shell = Shell()
     alice = enter(shell, "alice")
     first = shell.connect()
-    token = ask(shell, first, Hello("bob"))["token"]
+    token = ask(shell, first, Hello(sender="bob"))["token"]
     assert notices(shell, alice) == [("connect", "bob")]
     second = enter(shell, "bob", token=token)
     shell.disconnect(first)
@@ -65,15 +65,15 @@ def test_only_the_first_peer_comes_and_only_the_last_one_goes() -> None:
 def test_texts_to_everybody_come_at_a_rate_of_their_own_for_all_peers_of_a_user() -> None:
     shell = Shell(hub=Hub("test", ServerLimits(broadcast_burst=2, broadcasts_per_second=1.0)))
     first = shell.connect()
-    token = ask(shell, first, Hello("alice"))["token"]
+    token = ask(shell, first, Hello(sender="alice"))["token"]
     second, bob = enter(shell, "alice", token=token), enter(shell, "bob")
-    assert code(shell, first, Broadcast(None, "1")) == code(shell, second, Broadcast(None, "2")) == ""
-    refused = ask(shell, first, Broadcast(None, "3"))
+    assert code(shell, first, Broadcast("1")) == code(shell, second, Broadcast("2")) == ""
+    refused = ask(shell, first, Broadcast("3"))
     assert (refused["code"], refused["retry_after"]) == ("rate-limited", 1)
-    assert code(shell, bob, Broadcast(None, "4")) == ""
-    assert code(shell, first, Tell(None, "bob", "5")) == ""
+    assert code(shell, bob, Broadcast("4")) == ""
+    assert code(shell, first, Tell("bob", "5")) == ""
     shell.now += 1
-    assert code(shell, second, Broadcast(None, "6")) == ""
+    assert code(shell, second, Broadcast("6")) == ""
 
 
 def test_everybody_is_one_tuple_while_nobody_comes_or_goes() -> None:

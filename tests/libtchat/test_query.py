@@ -41,7 +41,7 @@ def whole(shell: Shell, peer: PeerId, kind: Any, *group: str) -> tuple[list[dict
     entries: list[str] = []
     after = None
     while not answers or answers[-1].get("more"):
-        answers.append(ask(shell, peer, kind(None, *group, after=after)))
+        answers.append(ask(shell, peer, kind(*group, after=after)))
         page = {*answers[-1]["list"], *answers[-1].get("invited", ()), *answers[-1].get("banned", ())}
         entries.extend(sorted(page))
         after = entries[-1]
@@ -88,12 +88,12 @@ def test_members_invited_and_banned_are_paged_as_one_list() -> None:
 def test_a_list_goes_on_after_an_entry_that_is_gone() -> None:
     shell = Shell()
     alice = enter(shell, "alice")
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     for name in ("bob", "carol", "dave"):
-        ask(shell, enter(shell, name), Join(None, "wob"))
-    ask(shell, alice, Kick(None, "wob", "bob"))
-    assert ask(shell, alice, ListMembers(None, "wob", after="Bob"))["list"] == ["carol", "dave"]
-    assert ask(shell, alice, ListMembers(None, "wob", after="zoe"))["list"] == []
+        ask(shell, enter(shell, name), Join("wob"))
+    ask(shell, alice, Kick("wob", "bob"))
+    assert ask(shell, alice, ListMembers("wob", after="Bob"))["list"] == ["carol", "dave"]
+    assert ask(shell, alice, ListMembers("wob", after="zoe"))["list"] == []
 
 
 def test_groups_are_cut_with_the_private_ones_among_them() -> None:
@@ -146,10 +146,10 @@ def test_one_entry_that_is_too_long_is_given_alone() -> None:
 def test_a_page_of_history_never_shows_what_was_not_told() -> None:
     shell = Shell()
     alice = enter(shell, "alice")
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     shell.holds = True
-    shell.handle(alice, Say(None, "wob", "1"))
-    shell.handle(alice, ListMessages(None, "wob"), Say(None, "wob", "2"), ListStates(None, "wob", all=True))
+    shell.handle(alice, Say("wob", "1"))
+    shell.handle(alice, ListMessages("wob"), Say("wob", "2"), ListStates("wob", all=True))
     shell.settle()
     assert [message["action"] for message in shell.said(alice)] == ["gbroadcast", "msgs"]
     shell.tick()
@@ -162,10 +162,10 @@ def test_a_page_of_history_never_shows_what_was_not_told() -> None:
 def test_who_is_online_is_who_is_there_when_the_list_leaves() -> None:
     shell = Shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     shell.holds = True
-    shell.handle(bob, Join(None, "wob"))
-    shell.handle(alice, ListMembers(None, "wob"))
+    shell.handle(bob, Join("wob"))
+    shell.handle(alice, ListMembers("wob"))
     shell.disconnect(bob)
     shell.settle()
     members = next(message for message in shell.said(alice) if message["action"] == "members")
@@ -176,9 +176,9 @@ def test_a_text_is_not_told_to_a_peer_before_its_own_hello() -> None:
     shell = Shell()
     alice = enter(shell, "alice")
     shell.holds = True
-    shell.handle(alice, Create(None, "wob"), Broadcast(None, "hi"), Tell(None, "alice", "note"))
+    shell.handle(alice, Create("wob"), Broadcast("hi"), Tell("alice", "note"))
     bob = shell.connect()
-    shell.handle(bob, Hello("bob"), Broadcast(None, "me too"))
+    shell.handle(bob, Hello(sender="bob"), Broadcast("me too"))
     shell.finish()
     assert [message["action"] for message in shell.said(bob)] == ["server-hello", "server-broadcast"]
     told = [message["msg"] for message in shell.said(alice) if message["action"] == "server-broadcast"]

@@ -40,15 +40,15 @@ def restarted(shell: Shell) -> Shell:
 def a_group() -> Shell:
     """Return a server that has not loaded the group wob yet, whose owner is alice."""
     shell = Shell()
-    ask(shell, enter(shell, "alice"), Create(None, "wob"))
+    ask(shell, enter(shell, "alice"), Create("wob"))
     return restarted(shell)
 
 
 def test_a_group_that_two_load_at_once_is_loaded_once() -> None:
     shell = a_group()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
-    first = waiting(shell, alice, Say(None, "wob", "hi"))
-    second = waiting(shell, bob, Join(None, "wob"))
+    first = waiting(shell, alice, Say("wob", "hi"))
+    second = waiting(shell, bob, Join("wob"))
     assert first[0].question == second[0].question == LoadGroup(group_key("wob"))
     answer(shell, *first)
     answer(shell, *second)
@@ -61,15 +61,15 @@ def test_a_group_may_be_dropped_while_an_id_is_looked_up(loaded_anew: bool, monk
     monkeypatch.setattr(Hub, "rejected", lambda *_: pytest.fail("it was decided on what was dropped"))
     shell = a_group()
     bob = enter(shell, "bob")
-    ask(shell, bob, Join(None, "wob", "x"))
-    ask(shell, bob, Leave(None, "wob", "y"))
-    question = waiting(shell, bob, Join(None, "wob", "z"))
+    ask(shell, bob, Join("wob", id="x"))
+    ask(shell, bob, Leave("wob", id="y"))
+    question = waiting(shell, bob, Join("wob", id="z"))
     assert isinstance(question[0].question, FindRetry)
     shell.hub._ledger._sweep_at = 0
     shell.tick()
     assert shell.hub._ledger.slot(group_key("wob")) is None
     if loaded_anew:
-        assert ask(shell, enter(shell, "carol"), Join(None, "wob"))["seq"] == 4
+        assert ask(shell, enter(shell, "carol"), Join("wob"))["seq"] == 4
     answer(shell, *question)
     shell.tick()
     seqs = [message["seq"] for message in shell.said(bob) if message["action"] == "join"]
@@ -82,8 +82,8 @@ def test_a_group_may_be_dropped_while_an_id_is_looked_up(loaded_anew: bool, monk
 def test_a_target_that_comes_online_while_it_is_looked_up_is_known() -> None:
     shell = a_group()
     alice = enter(shell, "alice")
-    ask(shell, alice, ListMembers(None, "wob"))
-    question = waiting(shell, alice, Invite(None, "wob", "dave"))
+    ask(shell, alice, ListMembers("wob"))
+    question = waiting(shell, alice, Invite("wob", "dave"))
     assert isinstance(question[0].question, FindUser)
     enter(shell, "Dave")
     answer(shell, *question)
@@ -93,9 +93,9 @@ def test_a_target_that_comes_online_while_it_is_looked_up_is_known() -> None:
 def test_a_group_that_is_created_while_somebody_asks_for_it_is_there() -> None:
     shell = Shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
-    question = waiting(shell, bob, Join(None, "wob"))
+    question = waiting(shell, bob, Join("wob"))
     assert question[1] == Loaded()
-    ask(shell, alice, Create(None, "wob"))
+    ask(shell, alice, Create("wob"))
     answer(shell, *question)
     assert [message["seq"] for message in shell.said(bob) if message["action"] == "join"] == [2]
 
@@ -103,17 +103,17 @@ def test_a_group_that_is_created_while_somebody_asks_for_it_is_there() -> None:
 def test_what_waits_is_given_up_when_its_peer_goes() -> None:
     shell = a_group()
     alice = enter(shell, "alice")
-    question = waiting(shell, alice, Say(None, "wob", "hi"))
+    question = waiting(shell, alice, Say("wob", "hi"))
     shell.disconnect(alice)
     answer(shell, *question)
     assert shell.hub._ledger.slot(group_key("wob")) is None
-    assert ask(shell, enter(shell, "alice"), Say(None, "wob", "ho"))["seq"] == 2
+    assert ask(shell, enter(shell, "alice"), Say("wob", "ho"))["seq"] == 2
 
 
 @pytest.mark.parametrize("wrong", [True, "alice", Loaded()])
 def test_an_answer_of_another_type_is_an_error_of_the_shell(wrong: Answer) -> None:
     shell = Shell()
-    question, _ = waiting(shell, shell.connect(), Hello("alice"))
+    question, _ = waiting(shell, shell.connect(), Hello(sender="alice"))
     assert isinstance(question.question, LoadUser)
     with pytest.raises(TypeError, match=r"LoadUser is answered with a .*, not a StoredUser"):
         shell.hub.answered(question, wrong, shell.now)
@@ -125,7 +125,7 @@ def test_an_answer_that_nobody_waits_for_changes_nothing() -> None:
     for peer in (alice, PeerId(99)):
         shell.hub.answered(Ask(peer, LoadUser(group_key("alice"))), StoredUser("hash"), shell.now)
     assert shell.hub.drain() == []
-    assert code(shell, alice, Create(None, "wob")) == ""
+    assert code(shell, alice, Create("wob")) == ""
 
 
 def test_nothing_is_durable_or_lost_that_was_not_out() -> None:
@@ -136,7 +136,7 @@ def test_nothing_is_durable_or_lost_that_was_not_out() -> None:
         hub.rejected({}, 0.0)
     shell = Shell(holds=True)
     alice = enter(shell, "alice")
-    shell.handle(alice, Create(None, "wob"))
+    shell.handle(alice, Create("wob"))
     with pytest.raises(ValueError, match="den"):
         shell.hub.rejected({Key("den"): ()}, shell.now)
     shell.finish()

@@ -24,6 +24,7 @@ from live import ROOT, Client, Server, fresh, serving
 from playwright.sync_api import Browser, expect
 from serving import environment
 
+from tchat_client.language import LANGUAGES
 from tchat_client.page_words import PAGE as WORDS
 
 PAGE = ROOT / "tchat_server" / "page"
@@ -850,11 +851,15 @@ def test_it_is_usable_within_a_second_and_small(browser: Browser, server: Server
     expect(person.page.locator("#enter button").first).to_have_text("Enter")
     loaded = person.page.evaluate(
         "() => performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'))"
-        ".map((it) => [new URL(it.name).pathname, it.transferSize, it.responseEnd / 1000])"
+        ".map((it) => [new URL(it.name).pathname, it.transferSize, it.decodedBodySize, it.responseEnd / 1000])"
     )
-    assert {path for path, *_ in loaded} >= {f"/{path.name}" for path in PAGE.glob("*.js")}
-    assert max(end for *_, end in loaded) < 1.0
-    assert sum(size for _, size, _ in loaded) < 80_000
+    paths, sent, unpacked, ends = zip(*loaded, strict=True)
+    others = {f"/words.{code}.js" for code in LANGUAGES if code != "en"}
+    assert {*paths} >= {f"/{path.name}" for path in PAGE.glob("*.js")} - others
+    assert not {*paths} & others
+    assert max(ends) < 1.0
+    assert sum(sent) < 54_000  # a twelfth of it are the heads
+    assert sum(unpacked) < 125_000
     person.close()
 
 

@@ -23,7 +23,7 @@ from libtchat.message.names import check_group_name, check_user_name, user_key
 from libtchat.message.request import Request
 from libtchat.mirror import Mirror
 from libtchat.wire.codec import decode_message, encode_request
-from tchat_client.page_words import words
+from tchat_client.page_words import files
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "tchat_server" / "page"
@@ -50,20 +50,20 @@ def ask() -> Iterator[Ask]:
 
 
 def test_the_words_and_commands_are_those_of_the_terminal() -> None:
-    assert (PAGE / "words.js").read_text("utf-8") == words(), "make page"
+    assert {path.name: path.read_text("utf-8") for path in PAGE.glob("words*.js")} == files(), "make page"
 
 
 def test_every_sentence_the_page_asks_for_is_there_and_none_is_idle() -> None:
-    text = "".join(path.read_text("utf-8") for path in PAGE.glob("*") if path.name != "words.js")
-    known = set(re.findall(r'^"(p\.[\w-]+)":', words(), re.MULTILINE))
+    text = "".join(path.read_text("utf-8") for path in PAGE.glob("*") if not path.name.startswith("words"))
+    known = set(re.findall(r'^"(p\.[\w-]+)":', files()["words.fr.js"], re.MULTILINE))
     assert set(re.findall(r'"(p\.[\w-]+)"', text)) == known
 
 
 def test_all_modules_are_asked_for_at_once() -> None:
-    """A browser that finds them one behind another waits for the network each time."""
+    """A browser that finds them one behind another waits for the network each time; sentences wait for the language."""
     index = (PAGE / "index.html").read_text("utf-8")
     named = re.findall(r'<(?:link rel="modulepreload" href|script type="module" src)="([\w.]+)"', index)
-    assert sorted(named) == sorted(path.name for path in PAGE.glob("*.js"))
+    assert sorted(named) == sorted(path.name for path in PAGE.glob("*.js") if path.name.count(".") == 1)
 
 
 def test_the_brain_knows_no_page() -> None:

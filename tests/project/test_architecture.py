@@ -28,7 +28,8 @@ CONFORMANCE = "spec/conformance"
 STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat": (
         "guess message sorted_map",
-        "group commands paging rate",
+        "direct commands paging rate",
+        "group",
         "effect wire",
         "hub mirror",
         "dialect",
@@ -37,7 +38,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server": (
         "clock password ops supervisor",
         "settings net store",
-        "failures foreign lifetime server",
+        "failures hooks lifetime",
+        "errands foreign",
+        "server",
         "watchdog",
         "cli",
         "__main__",
@@ -55,7 +58,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("keys lasting reader usage", "piped prompt", "cli", "__main__"),
     ),
     # and inside a room
-    "libtchat.message": ("value", "errors event limits request", "names reply"),
+    "libtchat.message": ("value", "errors limits request", "names", "direct", "event", "reply"),
     "libtchat.wire": (
         "framing redaction spelling strict_json wording",
         "fields lenient manner",
@@ -65,8 +68,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
-        *("clock line refusal retries texts throttle work", "user", "peer", "entry presence", "ledger lookup newcomer"),
-        *("identity query quota", "decider login", "router", "hub"),
+        *("clock line refusal retries texts throttle work", "gate user", "peer", "entry presence"),
+        *("ledger lookup newcomer", "direct identity quota", "decider login query", "courier", "router", "hub"),
     ),
     "libtchat.mirror": ("notice pending view", "members", "mirror"),
     "libtchat.dialect": (
@@ -151,9 +154,12 @@ ASYNCIO_CALLS = {name for name in dir(asyncio.Protocol) if not name.startswith("
 
 # Where anything at all may be caught: the shell's guards around one connection's items, and what is read for them.
 CATCHES_ANYTHING = {
+    ("tchat_server.errands", "_answered"),
+    ("tchat_server.errands", "job"),
+    ("tchat_server.hooks", "_ask"),
+    ("tchat_server.hooks", "_run"),
+    ("tchat_server.hooks", "_wait"),
     ("tchat_server.net.peer", "guard"),
-    ("tchat_server.server", "_answered"),
-    ("tchat_server.server", "job"),
     ("tchat_server.store.sqlite.reader", "_answer"),
 }
 
@@ -161,9 +167,9 @@ MAX_LINES = 300
 LONG = {
     "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
     "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
+    "libtchat.effect": "what hub and shell say to each other belongs under one another's eyes",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
     "tchat_client.link.link": "one connection's life and what its owner asks of it: both change the same few fields",
-    "tchat_server.server": "the shell: one effect, one function",
 }
 
 

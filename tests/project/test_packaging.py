@@ -36,7 +36,7 @@ for module in pkgutil.walk_packages(libtchat.__path__, "libtchat."):
     importlib.import_module(module.name)
 from libtchat.wire.codec import decode_request, encode_request
 from libtchat.message.request import Say
-assert decode_request(encode_request(Say("alice", "wob", "hi"))) == Say("alice", "wob", "hi")
+assert decode_request(encode_request(Say("wob", "hi", sender="alice"))) == Say("wob", "hi", sender="alice")
 for name in ("click", "orjson", "pytest"):
     try:
         importlib.import_module(name)

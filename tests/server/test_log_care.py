@@ -14,7 +14,7 @@ from libtchat.effect import PageKind
 from libtchat.message.event import Joined, Left
 from libtchat.message.request import Ban, Create, Join, Leave
 from libtchat.wire import codec
-from tchat_server.store.event_log import EncodedPart, LogRefused
+from tchat_server.store.event_log import EncodedPart, LogUnusable
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import backup, check, own
 
@@ -79,11 +79,11 @@ def test_check_names_a_damaged_page(path: Path) -> None:
 
 def test_check_and_backup_refuse_what_is_no_database(path: Path) -> None:
     for file in (path, path.parent):
-        with pytest.raises(LogRefused, match="does not exist"):
+        with pytest.raises(LogUnusable, match="does not exist"):
             check(file)
     path.write_bytes(b"dear diary")
     for act in (lambda: check(path), lambda: backup(path, path.with_name("out.db"))):
-        with pytest.raises(LogRefused, match="is not a database"):
+        with pytest.raises(LogUnusable, match="is not a database"):
             act()
     assert not path.with_name("out.db").exists()
 
@@ -96,7 +96,7 @@ async def test_a_backup_is_made_while_the_log_is_in_use_and_opens(path: Path) ->
     await log.append([book.part(say("last"))])
     backup(path, out)
     await log.append([book.part(say("later"))])
-    with pytest.raises(LogRefused, match="exists already"):
+    with pytest.raises(LogUnusable, match="exists already"):
         backup(path, out)
     await log.close()
     copy = SqliteLog.open(out)
@@ -111,9 +111,9 @@ async def test_a_backup_is_made_while_the_log_is_in_use_and_opens(path: Path) ->
 async def make_groups_to_own(path: Path) -> None:
     log, book = SqliteLog.open(path), Book()
     parts: list[EncodedPart] = [
-        book.part(create(), ("Bob", Join(None, "wob")), ("alice", Ban(None, "wob", "eve"))),
-        book.part(create("empty"), ("alice", Ban(None, "empty", "eve")), ("alice", Leave(None, "empty"))),
-        book.part(("alice", Create(None, "club", True)), ("alice", Leave(None, "club"))),
+        book.part(create(), ("Bob", Join("wob")), ("alice", Ban("wob", "eve"))),
+        book.part(create("empty"), ("alice", Ban("empty", "eve")), ("alice", Leave("empty"))),
+        book.part(("alice", Create("club", True)), ("alice", Leave("club"))),
     ]
     assert await log.append(parts) == {}
     await log.close()
@@ -152,5 +152,5 @@ def test_own_gives_a_group_another_owner_as_an_event(path: Path) -> None:
 )
 def test_own_refuses_what_is_no_succession(path: Path, group: str, name: str, message: str) -> None:
     make_groups_to_own(path)
-    with pytest.raises(LogRefused, match=message):
+    with pytest.raises(LogUnusable, match=message):
         own(path, group, name)

@@ -14,7 +14,7 @@ import pytest
 from files import fill
 from logs import on_loop, say
 
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.copier import copied
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import backup, check
@@ -90,7 +90,7 @@ async def test_a_server_that_cannot_copy_says_why_and_goes_on(path: Path) -> Non
     log = SqliteLog.open(path)
     copy = path.with_name(path.name + ".copy")
     copy.mkdir()
-    with pytest.raises(LogRefused, match=r"cannot be copied by its server: "):
+    with pytest.raises(LogUnusable, match=r"cannot be copied by its server: "):
         await asyncio.to_thread(check, path)
     copy.rmdir()
     assert (await asyncio.to_thread(check, path)).faults == []

@@ -19,7 +19,7 @@ from logs import Book, on_loop, page, say, state_of
 from libtchat.effect import PageKind
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Invite
-from tchat_server.store.event_log import LogRefused, LogUnavailable
+from tchat_server.store.event_log import LogUnavailable, LogUnusable
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import backup, check
 
@@ -124,14 +124,14 @@ async def test_what_was_removed_can_still_be_saved_and_served(path: Path, tmp_pa
     out = tmp_path / "saved.db"
     backup(path, out)
     await log.close()
-    with pytest.raises(LogRefused, match="is gone, or emptied: put it back with its -wal file or restore a backup"):
+    with pytest.raises(LogUnusable, match="is gone, or emptied: put it back with its -wal file or restore a backup"):
         SqliteLog.open(path)
-    with pytest.raises(LogRefused, match="is gone, or emptied"):
+    with pytest.raises(LogUnusable, match="is gone, or emptied"):
         check(path)
     assert not path.exists()
     out.rename(path)
     for use in (SqliteLog.open, check):
-        with pytest.raises(LogRefused, match=r"is a backup, and (.*)-wal is of another database: delete that one"):
+        with pytest.raises(LogUnusable, match=r"is a backup, and (.*)-wal is of another database: delete that one"):
             use(path)
     beside(path, "-wal").unlink()
     log = SqliteLog.open(path)
@@ -144,7 +144,7 @@ async def test_an_emptied_file_is_refused_by_server_and_check(path: Path) -> Non
     await fill(path)
     cut(path, 0)
     for use in (SqliteLog.open, check, lambda path: backup(path, beside(path, ".out"))):
-        with pytest.raises(LogRefused, match="is gone, or emptied"):
+        with pytest.raises(LogUnusable, match="is gone, or emptied"):
             use(path)
     assert path.stat().st_size == 0
 
@@ -155,7 +155,7 @@ async def test_another_database_is_refused_by_server_and_check(path: Path, tmp_p
     other = tmp_path / "other.db"
     await fill(other)
     other.replace(path)
-    with pytest.raises(LogRefused, match="is not the database that was used here: put that one back") as refusal:
+    with pytest.raises(LogUnusable, match="is not the database that was used here: put that one back") as refusal:
         SqliteLog.open(path)
     assert check(path).faults == [str(refusal.value)]
 
@@ -168,7 +168,7 @@ async def test_a_database_without_its_end_is_refused_by_server_and_check(path: P
     assert await log.append([book.part(say())]) == {}
     await log.close()
     path.write_bytes(before)
-    with pytest.raises(LogRefused, match=r"lacks its last entries \(1\)") as refusal:
+    with pytest.raises(LogUnusable, match=r"lacks its last entries \(1\)") as refusal:
         SqliteLog.open(path)
     assert check(path).faults == [str(refusal.value)]
 
@@ -194,7 +194,7 @@ async def test_a_backup_touches_no_other_file_and_is_private(path: Path, tmp_pat
     link = tmp_path / "link.db"
     link.symlink_to(tmp_path / "nowhere")
     for there in (link, out, victim):
-        with pytest.raises(LogRefused, match="exists already"):
+        with pytest.raises(LogUnusable, match="exists already"):
             backup(path, there)
     assert not (tmp_path / "nowhere").exists()
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".out")]
@@ -209,7 +209,7 @@ async def test_what_came_in_the_place_of_a_backup_meanwhile_stays(path: Path, mo
         out.write_text("precious")
 
     monkeypatch.setattr("tchat_server.store.sqlite.maintenance._refuse_damage", late)
-    with pytest.raises(LogRefused, match="exists already"):
+    with pytest.raises(LogUnusable, match="exists already"):
         backup(path, out)
     assert out.read_text() == "precious"
 
@@ -255,7 +255,7 @@ async def _make_all(path: Path) -> Book:
     book = await fill(path)
     log = SqliteLog.open(path)
     assert await log.append([book.part(*(say(f"long {n}", id=f"n{n}") for n in range(1000)))]) == {}
-    assert await log.append([book.part(("alice", Invite(None, "wob", "carl")))]) == {}
+    assert await log.append([book.part(("alice", Invite("wob", "carl")))]) == {}
     assert await log.save_user(user_key("alice"), "alice", "hash")
     await log.close()
     return book
@@ -267,7 +267,7 @@ def test_a_damaged_row_is_unavailable_named_and_the_others_are_served(path: Path
     execute(path, statement.replace("replace(lines,", "replace(CAST(lines AS TEXT),"))
     execute(path, "UPDATE entries SET lines = CAST(lines AS BLOB)")
     assert any("damaged" in fault for fault in check(path).faults), check(path).faults
-    with pytest.raises(LogRefused, match=r"is damaged, .*: no backup was made"):
+    with pytest.raises(LogUnusable, match=r"is damaged, .*: no backup was made"):
         backup(path, beside(path, ".out"))
     assert not beside(path, ".out").exists()
 
@@ -358,7 +358,7 @@ def test_flipped_bytes_never_reach_anybody_as_another_text(path: Path, flips: in
             overwrite(path, at, bytes([sound[at] ^ (1 << moments.randrange(8))]))
         try:
             found = asyncio.run(lines())
-        except LogRefused:
+        except LogUnusable:
             outcomes["refused"] += 1
         except LogUnavailable:
             outcomes["unavailable"] += 1
@@ -384,7 +384,7 @@ def test_a_database_of_the_version_before_becomes_one_of_this(path: Path, caplog
     book = make_all(path)
     make_old(path)
     backup(path, beside(path, ".old"))
-    with pytest.raises(LogRefused, match="is of an older schema: start tchat-server with it once"):
+    with pytest.raises(LogUnusable, match="is of an older schema: start tchat-server with it once"):
         check(path)
 
     @on_loop

@@ -14,7 +14,7 @@ import pytest
 from files import cut, execute, fill, overwrite, start_writing
 from logs import say
 
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.inspection import refusals
 from tchat_server.store.sqlite.lock import Durability
 from tchat_server.store.sqlite.log import SqliteLog
@@ -51,7 +51,7 @@ def test_a_file_that_must_not_be_used_is_refused_in_one_line(
 ) -> None:
     asyncio.run(fill(path))
     damage(path)
-    with pytest.raises(LogRefused, match=message) as refusal:
+    with pytest.raises(LogUnusable, match=message) as refusal:
         SqliteLog.open(path)
     assert str(path) in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -59,7 +59,7 @@ def test_a_file_that_must_not_be_used_is_refused_in_one_line(
         path.unlink()
     else:
         path.rmdir()
-    with pytest.raises(LogRefused, match=r"is gone, or emptied: put it back .*, or delete (.*) to start") as refusal:
+    with pytest.raises(LogUnusable, match=r"is gone, or emptied: put it back .*, or delete (.*) to start") as refusal:
         SqliteLog.open(path)
     assert not path.exists()
     Path(str(refusal.value).partition("or delete ")[2].partition(" to start")[0]).unlink()
@@ -69,7 +69,7 @@ def test_a_file_that_must_not_be_used_is_refused_in_one_line(
 def test_a_database_of_somebody_else_is_left_as_it_is(path: Path) -> None:
     execute(path, "CREATE TABLE notes (text)")
     before = path.read_bytes()
-    with pytest.raises(LogRefused, match="another program's database"):
+    with pytest.raises(LogUnusable, match="another program's database"):
         SqliteLog.open(path)
     assert path.read_bytes() == before
 
@@ -84,10 +84,10 @@ def test_what_cannot_be_written_or_opened_says_what_to_do(path: Path) -> None:
     execute(path, "CREATE TABLE t (x)")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA query_only = ON")
-        with pytest.raises(LogRefused, match="cannot be written: change its permissions"), refusals(path):
+        with pytest.raises(LogUnusable, match="cannot be written: change its permissions"), refusals(path):
             connection.execute("INSERT INTO t VALUES (1)")
     (path.parent / "file").touch()
-    with pytest.raises(LogRefused, match=r"cannot be opened"):
+    with pytest.raises(LogUnusable, match=r"cannot be opened"):
         SqliteLog.open(path.parent / "file" / "tchat.db")
 
 
@@ -114,7 +114,7 @@ def test_a_damaged_wal_is_refused_because_events_are_lost(
     damage(wal, int(wal.stat().st_size * keep))
     damaged = wal.read_bytes()
     for _ in range(2):
-        with pytest.raises(LogRefused, match=r"lacks its last entries \(\d+\)"):
+        with pytest.raises(LogUnusable, match=r"lacks its last entries \(\d+\)"):
             SqliteLog.open(path)
     assert wal.read_bytes() == damaged
     wal.write_bytes(sound)
@@ -126,7 +126,7 @@ def test_who_deletes_the_note_goes_on_without_the_lost_events(path: Path) -> Non
     leave_a_wal(path)
     wal = path.with_name(path.name + "-wal")
     cut(wal, wal.stat().st_size * 3 // 4)
-    with pytest.raises(LogRefused, match=r"or delete (.*) to go on without them") as refusal:
+    with pytest.raises(LogUnusable, match=r"or delete (.*) to go on without them") as refusal:
         SqliteLog.open(path)
     note = Path(str(refusal.value).partition("or delete ")[2].partition(" to go on")[0])
     note.unlink()
@@ -150,7 +150,7 @@ def test_an_older_copy_of_the_file_is_refused_unless_a_power_cut_may_have_made_i
         after = path.read_bytes()
         path.write_bytes(before)
         if durability == "full":
-            with pytest.raises(LogRefused, match=r"lacks its last entries \(1\)"):
+            with pytest.raises(LogUnusable, match=r"lacks its last entries \(1\)"):
                 SqliteLog.open(path)
         else:
             open_file(path).release()

@@ -20,7 +20,7 @@ from libtchat.effect import Loaded
 from libtchat.group import fold
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Ban, Invite, Join, Leave
-from tchat_server.store.event_log import EncodedPart, LogRefused, LogUnavailable
+from tchat_server.store.event_log import EncodedPart, LogUnavailable, LogUnusable
 from tchat_server.store.sqlite import reader, users
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import backup, check, own
@@ -95,7 +95,7 @@ async def test_an_append_that_fails_at_any_step_is_unavailable_and_changes_nothi
     book = await fill(path)
     before = book.groups[Key("wob")]
     log = SqliteLog.open(path, factory=Faults)
-    part = book.part(say(id="x"), ("alice", Invite(None, "wob", "carl")), ("bob", Leave(None, "wob")))
+    part = book.part(say(id="x"), ("alice", Invite("wob", "carl")), ("bob", Leave("wob")))
     other = book.part(create("new"))
     failed: list[str] = []
     for step in itertools.count(1):
@@ -298,8 +298,8 @@ async def test_who_comes_does_not_wait_for_what_takes_long_to_read() -> None:
 @on_loop
 async def test_a_ban_in_very_many_groups_costs_nothing_when_its_user_comes(path: Path) -> None:
     log, book, groups = SqliteLog.open(path), Book(), [f"g{n}" for n in range(2_000)]
-    await log.append([book.part(create(name), ("alice", Ban(None, name, "bob"))) for name in groups])
-    await log.append([book.part(create("in"), ("bob", Join(None, "in")))])
+    await log.append([book.part(create(name), ("alice", Ban(name, "bob"))) for name in groups])
+    await log.append([book.part(create("in"), ("bob", Join("in")))])
     await log.close()
     steps = itertools.count()
     with closing(sqlite3.connect(path)) as connection:
@@ -520,9 +520,9 @@ def test_a_database_has_one_server_and_is_free_when_that_dies(path: Path) -> Non
     with start_writing(path) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
-        with pytest.raises(LogRefused, match=r"locked by another tchat-server"):
+        with pytest.raises(LogUnusable, match=r"locked by another tchat-server"):
             SqliteLog.open(path)
-        with pytest.raises(LogRefused, match=r"locked by another tchat-server"):
+        with pytest.raises(LogUnusable, match=r"locked by another tchat-server"):
             own(path, "wob", "alice")
         assert check(path).faults == []
         backup(path, path.with_name("copy.db"))

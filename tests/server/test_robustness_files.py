@@ -12,7 +12,7 @@ from live import Bystanders, Server, fresh, serving
 from pairs import Pair, is_unavailable
 from watching import whole_log
 
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.maintenance import backup, check
 
 
@@ -98,6 +98,6 @@ def test_row_56_a_text_that_the_disk_changed_is_unavailable_and_all_others_are_t
         assert alice.code(action="msgs", group="wob") == "unavailable"
         assert server.logs("events '6-6' of group wob is damaged on disk")
         assert alice.ask(action="gbroadcast", group="dev", msg="we go on")["action"] == "gbroadcast"
-        with pytest.raises(LogRefused, match="events 6-6 of group wob: no backup was made"):
+        with pytest.raises(LogUnusable, match="events 6-6 of group wob: no backup was made"):
             backup(path, tmp_path / "out.db")
         assert any("events 6-6 of group wob: damaged" in fault for fault in check(path).faults)

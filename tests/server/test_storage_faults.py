@@ -212,14 +212,14 @@ class Awaited:
 USERS, GROUPS, IDS = ("ann", "bob", "cy"), ("wob", "Den"), (None, None, "1", "2", "3")
 _group, _user, _id = st.sampled_from(GROUPS), st.sampled_from(USERS), st.sampled_from(IDS)
 REQUESTS = st.one_of(
-    st.builds(Create, st.none(), _group, st.booleans(), _id),
-    st.builds(Join, st.none(), _group, _id),
-    st.builds(Leave, st.none(), _group, _id),
-    st.builds(Invite, st.none(), _group, _user, _id),
-    st.builds(Kick, st.none(), _group, _user, st.just("r"), _id),
-    st.builds(Ban, st.none(), _group, _user, st.just("r"), _id),
-    st.builds(Unban, st.none(), _group, _user, _id),
-    st.builds(Say, st.none(), _group, st.sampled_from(("hi", "é\u2028")), _id),
+    st.builds(Create, _group, st.booleans(), id=_id),
+    st.builds(Join, _group, id=_id),
+    st.builds(Leave, _group, id=_id),
+    st.builds(Invite, _group, _user, id=_id),
+    st.builds(Kick, _group, _user, st.just("r"), id=_id),
+    st.builds(Ban, _group, _user, st.just("r"), id=_id),
+    st.builds(Unban, _group, _user, id=_id),
+    st.builds(Say, _group, st.sampled_from(("hi", "é\u2028")), id=_id),
 )
 
 
@@ -311,7 +311,7 @@ class Restarting(RuleBasedStateMachine):
     def look(self, user: str, group: str) -> None:
         """What the server says of a group is what the model knows."""
         peer, state = self.peer(user), self.groups.get(group_key(group))
-        self.shell.handle(peer, ListMembers(None, group), ListStates(None, group, after=0, limit=1000, all=True))
+        self.shell.handle(peer, ListMembers(group), ListStates(group, after=0, limit=1000, all=True))
         members, states = self.shell.said(peer)
         if state is None:
             assert members["code"] == states["code"] == "group-not-found"
@@ -335,7 +335,7 @@ class Restarting(RuleBasedStateMachine):
         """Return the user's connection; a new one is greeted with the user's groups and invitations."""
         if user not in self.peers:
             peer = self.peers[user] = self.shell.connect()
-            self.shell.handle(peer, Hello(user))
+            self.shell.handle(peer, Hello(sender=user))
             welcome, *invitations = self.shell.said(peer)
             standings = {key: state.standing(user_key(user)) for key, state in sorted(self.groups.items())}
             member_of = [self.groups[key] for key, standing in standings.items() if standing is Standing.MEMBER]

@@ -18,7 +18,7 @@ from tchat_server.store.sqlite.log import SqliteLog
 async def fill(path: Path) -> Book:
     """Make a database with two groups in it."""
     log, book = SqliteLog.open(path), Book()
-    assert await log.append([book.part(create(), ("bob", Join(None, "wob")), say()), book.part(create("dev"))]) == {}
+    assert await log.append([book.part(create(), ("bob", Join("wob")), say()), book.part(create("dev"))]) == {}
     for n in range(30):
         assert await log.append([book.part(say(f"{n} " + "x" * 500))]) == {}
     await log.close()

@@ -45,6 +45,7 @@ from libtchat.paging import fill
 from libtchat.wire import codec
 from tchat_server.store.event_log import Ready, encode_part
 from tchat_server.store.memory import MemoryLog
+from tchat_server.store.pages import since
 
 UNLIMITED = evolve(
     DEFAULT_LIMITS,
@@ -90,11 +91,17 @@ class Shell:
     holds: bool = False
     tokens: int = 0
 
-    def connect(self, origin: str = "") -> PeerId:
+    def connect(self, origin: str = "", **more: Any) -> PeerId:
         self.tokens += 1
-        peer = self.hub.connect(self.now, token=f"token-{self.tokens}", origin=origin)
+        peer = self.hub.connect(self.now, token=f"token-{self.tokens}", origin=origin, **more)
         self.received[peer] = deque()
         self.lines[peer] = []
+        return peer
+
+    def vouch(self, user: str, **more: Any) -> PeerId:
+        """Connect somebody who need not prove who it is."""
+        peer = self.connect(user=user, **more)
+        self.tick()
         return peer
 
     def disconnect(self, peer: PeerId) -> None:
@@ -168,7 +175,9 @@ class Shell:
         match effect:
             case Read(key=key, kinds=kinds, after=after, before=before, limit=limit):
                 page = at_once(self.log.read(key, kinds, after=after, before=before, limit=limit, max_bytes=room))
-                ends = {"more": page.more, "first": page.first, "last": page.last}
+                if page.first is not None and page.first < effect.since:
+                    page = since(page, effect.since)
+                ends = {"more": page.more, "first": page.first, "last": page.last, "begins": page.begins}
                 return codec.encode_page(effect.action, effect.group, page.lines, **ends, id=effect.id)  # type: ignore[arg-type]
             case ReadGroups(reply=reply):
                 names = at_once(self.log.public_groups(after=effect.after, limit=1000, max_bytes=room))
@@ -227,7 +236,7 @@ def repeatable(examples: int, **more: Any) -> settings:
 def enter(shell: Shell, name: str | None, **fields: Any) -> PeerId:
     """Connect a peer that says hello, and forget what it was told."""
     peer = shell.connect()
-    assert ask(shell, peer, Hello(name, **fields))["action"] == "server-hello"
+    assert ask(shell, peer, Hello(**fields, sender=name))["action"] == "server-hello"
     shell.said(peer)
     return peer
 

@@ -52,11 +52,11 @@ class Book:
 
 
 def create(name: str = "wob", *, by: str = "alice", private: bool = False) -> tuple[str, Create]:
-    return by, Create(None, name, private)
+    return by, Create(name, private)
 
 
 def say(text: str = "hello", group: str = "wob", *, by: str = "alice", id: str | None = None) -> tuple[str, Say]:
-    return by, Say(None, group, text, id)
+    return by, Say(group, text, id=id)
 
 
 def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 
 __all__ = ["Copier", "copied", "copy_database"]
 
@@ -105,7 +105,7 @@ def copied(path: Path) -> Iterator[Path]:
     """Have the server that uses the database make a copy, and yield its path; *path* itself if none answers.
 
     Raises:
-        LogRefused: the server cannot make one.
+        LogUnusable: the server cannot make one.
     """
     with closing(socket.socket(socket.AF_UNIX)) as asking:
         try:
@@ -118,7 +118,7 @@ def copied(path: Path) -> Iterator[Path]:
         with suppress(ConnectionResetError), asking.makefile("rb") as answers:
             answer = answers.readline(_ANSWER_BYTES).strip()
         if answer != _COPY:
-            raise LogRefused(
+            raise LogUnusable(
                 f"{path} cannot be copied by its server: {answer.decode(errors='replace') or 'it stopped'}"
             )
         yield _beside(path, "copy")

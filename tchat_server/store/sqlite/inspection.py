@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.lock import missing, verify
 
 __all__ = [
@@ -52,9 +52,9 @@ def refusals(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        raise LogRefused(f"{path} {_ADVICE.get(code, f'cannot be used: {error}')}") from error
+        raise LogUnusable(f"{path} {_ADVICE.get(code, f'cannot be used: {error}')}") from error
     except OSError as error:
-        raise LogRefused(
+        raise LogUnusable(
             f"{path} cannot be opened, {error.strerror}: check its directory or choose another file with --db"
         ) from error
 
@@ -63,16 +63,16 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """Connect to a database that a server may be using.
 
     Raises:
-        LogRefused: there is none, or it is not one of this version.
+        LogUnusable: there is none, or it is not one of this version.
     """
     with refusals(path):
         if not path.is_file():
-            raise LogRefused(missing(path) or f"{path} does not exist: name the database of a tchat-server")
+            raise LogUnusable(missing(path) or f"{path} does not exist: name the database of a tchat-server")
         _check_wal(path)
         connection = _connect_for_reading(path)
         try:
             if is_empty(connection) and (fault := missing(path)):
-                raise LogRefused(fault)
+                raise LogUnusable(fault)
             _check_version(path, connection)
         except BaseException:
             connection.close()
@@ -95,9 +95,9 @@ def _check_version(path: Path, connection: sqlite3.Connection) -> None:
     ((application,),) = connection.execute("PRAGMA application_id")
     ((version,),) = connection.execute("PRAGMA user_version")
     if application != APPLICATION_ID:
-        raise LogRefused(f"{path} is another program's database: choose another file with --db")
+        raise LogUnusable(f"{path} is another program's database: choose another file with --db")
     if version > VERSION:
-        raise LogRefused(
+        raise LogUnusable(
             f"{path}: database schema {version} is newer than this server ({VERSION}): install a newer tchat-server"
         )
 
@@ -117,24 +117,24 @@ def check_file(path: Path) -> None:
     """Refuse what is not to be used, and leave it as it is: to close a writing connection may empty the -wal file."""
     if not path.exists():
         if fault := missing(path):
-            raise LogRefused(fault)
+            raise LogUnusable(fault)
         return
     os.close(os.open(path, os.O_RDWR))
     _check_wal(path)
     with closing(_connect_for_reading(path)) as connection:
         if is_empty(connection):
             if fault := missing(path):
-                raise LogRefused(fault)
+                raise LogUnusable(fault)
             return
         _check_version(path, connection)
         if fault := _cut(path, connection):
-            raise LogRefused(fault)
+            raise LogUnusable(fault)
         if path.stat().st_size <= _MAX_CHECKED_BYTES:
             ((result,),) = connection.execute("PRAGMA integrity_check(1)")
             if result != "ok":
-                raise LogRefused(f"{path} {_ADVICE[sqlite3.SQLITE_CORRUPT]}")
+                raise LogUnusable(f"{path} {_ADVICE[sqlite3.SQLITE_CORRUPT]}")
         if fault := verify(path, *last_entry(connection)):
-            raise LogRefused(fault)
+            raise LogUnusable(fault)
 
 
 def _check_wal(path: Path) -> None:
@@ -143,7 +143,7 @@ def _check_wal(path: Path) -> None:
     with path.open("rb") as file:
         is_of_backup = file.read(len(_BACKUP_HEADER)) == _BACKUP_HEADER
     if is_of_backup and wal.exists() and wal.stat().st_size:
-        raise LogRefused(f"{path} is a backup, and {wal} is of another database: delete that one")
+        raise LogUnusable(f"{path} is a backup, and {wal} is of another database: delete that one")
 
 
 def beside(path: Path, suffix: str) -> Path:

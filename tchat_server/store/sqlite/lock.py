@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from tchat_server.store.event_log import LogRefused
+from tchat_server.store.event_log import LogUnusable
 
 __all__ = ["Durability", "Lock", "lock_path", "missing", "verify"]
 
@@ -30,7 +30,7 @@ class Lock:
         """Take the lock. Only with "full" are entries noted: otherwise a power cut may lose what was committed.
 
         Raises:
-            LogRefused: another process has it.
+            LogUnusable: another process has it.
             OSError: the lock's file cannot be made.
         """
         self._is_noting = durability == "full"
@@ -40,7 +40,7 @@ class Lock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._file)
-            raise LogRefused(
+            raise LogUnusable(
                 f"{path}: database is locked by another tchat-server: stop that one or choose another file with --db"
             ) from error
 

@@ -79,7 +79,7 @@ class SqliteLog:
             clock: tells how old retries are; by default it goes on from the last one stored.
             factory: makes every connection.
         Raises:
-            LogRefused: the file is not to be used; the message is one line.
+            LogUnusable: the file is not to be used; the message is one line.
         """
         path = path.resolve()
         lock = open_file(path, durability=durability)

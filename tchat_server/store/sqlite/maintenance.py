@@ -1,4 +1,4 @@
-"""What is done to a database by hand: `check`, `backup` and `own`. Plain functions; each raises LogRefused."""
+"""What is done to a database by hand: `check`, `backup` and `own`. Plain functions; each raises LogUnusable."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from attrs import define, field
 from libtchat.direct import Box
 from libtchat.effect import PageKind, Part
 from libtchat.group import Group, Standing, evolve, fold
-from libtchat.message.errors import Refused, TchatError
 from libtchat.message.direct import Sent, is_direct
+from libtchat.message.errors import Refused, TchatError
 from libtchat.message.event import Event, Joined, Left, LogEvent, Said
 from libtchat.message.names import Key, check_user_name, group_key, user_key
 from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_box, decode_group
 from tchat_server.store.change import displayed_name
-from tchat_server.store.event_log import LogRefused, LogUnavailable, encode_part
+from tchat_server.store.event_log import LogUnavailable, LogUnusable, encode_part
 from tchat_server.store.sqlite.checksum import damaged_rows
 from tchat_server.store.sqlite.copier import copied, copy_database
 from tchat_server.store.sqlite.entry import lines
@@ -62,7 +62,7 @@ def check(path: Path) -> Report:
     report = Report()
     with refusals(path), copied(path) as file, closing(open_for_reading(file)) as connection:
         if not has_checksums(connection):
-            raise LogRefused(f"{path} is of an older schema: start tchat-server with it once, or `backup` it as it is")
+            raise LogUnusable(f"{path} is of an older schema: start tchat-server with it once, or `backup` it as it is")
         connection.execute("BEGIN")
         report.faults += _find_damaged_pages(connection)
         try:
@@ -91,7 +91,7 @@ def backup(path: Path, out: Path) -> None:
     """
     path, out = path.resolve(), out.absolute()
     if os.path.lexists(out):
-        raise LogRefused(f"{out} exists already: name another file for the backup")
+        raise LogUnusable(f"{out} exists already: name another file for the backup")
     with refusals(path), copied(path) as file, closing(open_for_reading(file)) as source, refusals(out):
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as directory:
             part = Path(directory) / "part"
@@ -100,7 +100,7 @@ def backup(path: Path, out: Path) -> None:
             try:
                 os.link(part, out, follow_symlinks=False)  # not a rename, which would replace what came meanwhile
             except FileExistsError:
-                raise LogRefused(f"{out} exists already: name another file for the backup") from None
+                raise LogUnusable(f"{out} exists already: name another file for the backup") from None
         with _opened(out.parent) as directory_file:
             os.fsync(directory_file)
 
@@ -109,7 +109,7 @@ def _refuse_damage(path: Path, copy: Path) -> None:
     """See that the copy is whole, and on disk."""
     with closing(open_for_reading(copy)) as connection:
         if has_checksums(connection) and (damage := [*damaged_rows(connection, 1)]):
-            raise LogRefused(
+            raise LogUnusable(
                 f"{path} is damaged, {damage[0]}: no backup was made; `tchat-server check` lists all; restore a backup"
             )
     with _opened(copy) as file:
@@ -139,14 +139,14 @@ async def _own(path: Path, key: Key, shown: str, name: str, clock: Callable[[], 
         loaded = await log.load(key)
         state = fold(loaded.tail, loaded.snapshot)
         if state is None:
-            raise LogRefused(f"there is no group {shown}: `tchat groups` lists them")
+            raise LogUnusable(f"there is no group {shown}: `tchat groups` lists them")
         event = _succession(state, name, clock())
         part = Part(key, state.seq, (event,), evolve(state, event), ("",))
         if await log.append([encode_part(part)]):
-            raise LogRefused(f"{path} cannot be written now, nothing has changed: try again")
+            raise LogUnusable(f"{path} cannot be written now, nothing has changed: try again")
         return event
     except LogUnavailable as error:
-        raise LogRefused(f"{path} cannot be used now, {error}: try again") from error
+        raise LogUnusable(f"{path} cannot be used now, {error}: try again") from error
     finally:
         await log.close()
 
@@ -156,16 +156,18 @@ def _succession(group: Group, name: str, now: float) -> Event:
     seq, ts, user = group.seq + 1, max(ts, group.ts), user_key(name)
     if group.owner_name is None:
         if group.standing(user) is Standing.BANNED:
-            raise LogRefused(f"{name} is banned from {group.name}: choose somebody else")
+            raise LogUnusable(f"{name} is banned from {group.name}: choose somebody else")
         try:
             shown = displayed_name(group, user) or check_user_name(name)
         except Refused as refusal:
-            raise LogRefused(f"{name} cannot own {group.name}: {refusal}") from refusal
+            raise LogUnusable(f"{name} cannot own {group.name}: {refusal}") from refusal
         return Joined(shown, group.name, seq, ts, shown)
     if user == group.owner:
-        raise LogRefused(f"{group.owner_name} owns {group.name} already: nothing to do")
+        raise LogUnusable(f"{group.owner_name} owns {group.name} already: nothing to do")
     if user not in group.members:
-        raise LogRefused(f"{name} is not a member of {group.name}: choose one, `tchat members {group.name}` lists them")
+        raise LogUnusable(
+            f"{name} is not a member of {group.name}: choose one, `tchat members {group.name}` lists them"
+        )
     return Left(group.owner_name, group.name, seq, ts, group.members[user])
 
 
@@ -218,7 +220,7 @@ def _check_group(
         yield f"its {state.seq} events do not agree with the table of groups, which says {last}"
     if saved is not None and saved[0] > state.seq:
         yield f"the snapshot at {saved[0]} is beyond the last event, {state.seq}"
-    if (name if is_direct(key) else group_key(name)) != key:
+    if (name if is_direct(Key(key)) else group_key(name)) != key:
         yield f"is stored as {key}"
     found = connection.execute("SELECT user, name, standing, invitation FROM told WHERE group_id = ?", (group_id,))
     told = {user: (*known, line and _about(known[1], line)) for user, *known, line in found}

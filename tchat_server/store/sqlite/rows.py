@@ -10,8 +10,8 @@ from typing import Any
 from libtchat.effect import PageKind
 from libtchat.group import Standing
 from libtchat.message.direct import Sent
-from libtchat.message.event import Created, LogEvent, Said
-from libtchat.message.names import Key, UserKey, user_key
+from libtchat.message.event import LogEvent, Said
+from libtchat.message.names import Key, UserKey
 from libtchat.wire import codec
 from libtchat.wire.snapshot import encode_box, encode_group
 from tchat_server.store.change import changed_users, displayed_name, new_retries

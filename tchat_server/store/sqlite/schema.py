@@ -148,7 +148,7 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
     Takes a time that does not grow with the database.
 
     Raises:
-        LogRefused: it is locked, damaged, not ours, newer than this program, or can't be written.
+        LogUnusable: it is locked, damaged, not ours, newer than this program, or can't be written.
     """
     with refusals(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,167 @@
+"""What a hub wants of storage and hears of later: appends, answers to its questions, pages for its peers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from libtchat.effect import Answer, Append, Ask, Effect, PeerId, Read, ReadGroups, Resend
+from libtchat.hub.hub import Hub
+from libtchat.message.errors import ErrorCode
+from libtchat.message.event import Event, LogEvent
+from libtchat.message.limits import ServerLimits
+from libtchat.message.names import Key
+from libtchat.message.reply import Error, Message
+from tchat_server.hooks import Hooks
+from tchat_server.net.ending import CloseReason
+from tchat_server.net.flow import Hold
+from tchat_server.net.peer import PeerProtocol
+from tchat_server.net.work import Job
+from tchat_server.ops.metrics import Metrics
+from tchat_server.store.answers import Answers
+from tchat_server.store.event_log import EncodedPart, EventLog, LogUnavailable, Ready, encode_part
+from tchat_server.store.lines import Lines, encode_line
+from tchat_server.store.pages import reading
+from tchat_server.supervisor import Supervisor
+
+__all__ = ["Errands", "Sender"]
+
+logger = logging.getLogger("tchat_server")
+
+
+class Sender(Protocol):
+    """Whose errands they are."""
+
+    hub: Hub
+    limits: ServerLimits
+    metrics: Metrics
+    supervisor: Supervisor
+    is_stopping: bool
+
+    def peer(self, id: PeerId) -> PeerProtocol | None:
+        """Return a connection, None if it is gone."""
+
+    def now(self) -> float:
+        """Return the time of the log's clock."""
+
+    def carry_out(self, effects: Iterable[Effect], encode: Callable[[Message], bytes]) -> None:
+        """Carry out effects in order; *encode* makes lines of the messages among them."""
+
+    def flush(self) -> None:
+        """Write what waits for all peers."""
+
+    def tick_soon(self) -> None:
+        """Ask the hub soon what it wants."""
+
+
+class Errands:
+    """The errands of one server. *hooks*: what the program around is asked and told.
+
+    Attributes:
+        is_appending: an append is out.
+        appending_since: when it went out, on the clock `time.monotonic`.
+        taken_bytes: what was taken from sockets since.
+    """
+
+    def __init__(self, sender: Sender, log: EventLog, hooks: Hooks) -> None:
+        self._sender, self._log, self._hooks = sender, log, hooks
+        self._answers = Answers(log, hooks.check)
+        self.is_appending = False
+        self.appending_since = 0.0
+        self.taken_bytes = 0
+
+    def append(self, append: Append) -> None:
+        """Have events stored, and the hub told what became of them."""
+        self.is_appending, self.appending_since = True, time.monotonic()
+        parts = [*map(encode_part, append.parts)]
+        appended = self._log.append(parts)
+        if isinstance(appended, Ready):  # what else is read in this tick shares its write
+            self._settle(parts, appended.value)
+        else:
+            self._sender.supervisor.start(self._settle_later(parts, appended))
+
+    def ask(self, ask: Ask) -> None:
+        """Have a question answered."""
+        found = self._answers.answer(ask.question)
+        if isinstance(found, Ready):
+            self._answered(ask, found.value)
+            return
+        if (peer := self._sender.peer(ask.peer)) is not None:
+            peer.turns.hold(Hold.QUESTION)
+        self._sender.supervisor.start(self._answer_later(ask, found))
+
+    def job(self, peer: PeerProtocol, effect: Read | ReadGroups | Resend) -> Job:
+        """Return what reads the line that answers *peer*."""
+        read = reading(effect, self._log, self._sender.limits)
+
+        async def job() -> bytes:
+            try:
+                line = await read()
+            except Exception:  # as in PeerProtocol.guard, but in its place in the line
+                logger.exception("internal error, peer %s", peer.address)
+                peer.finish(CloseReason.FAULT)
+                return encode_line(Error(ErrorCode.INTERNAL))
+            peer.toll.carried(len(line))
+            return line
+
+        return job
+
+    async def close(self) -> None:
+        """Finish what was begun and release the storage."""
+        try:
+            await self._log.close()
+        finally:
+            self._answers.close()
+            await self._hooks.close()
+
+    async def _settle_later(
+        self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[LogEvent, ...]]]
+    ) -> None:
+        try:
+            failed = await appended
+        except LogUnavailable as error:  # the log is closed, and nobody knows what it holds: tell nobody anything
+            logger.error("storage: %s", error)
+            if not self._sender.is_stopping:
+                raise
+            return
+        self._settle(parts, failed)
+        self._sender.flush()
+        self._sender.tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
+
+    def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[LogEvent, ...]]) -> None:
+        self.is_appending, self.taken_bytes = False, 0
+        sender, metrics = self._sender, self._sender.metrics
+        metrics.appends_total += 1
+        metrics.append_seconds_total += time.monotonic() - self.appending_since
+        metrics.append_failures_total += bool(failed)
+        now = sender.now()
+        effects = sender.hub.rejected(failed, now) if failed else sender.hub.committed(now)
+        done = [part for part in parts if part.key not in failed]
+        sender.carry_out(effects, Lines(done))
+        if self._hooks.hears:
+            self._hooks.tell(event for part in done for event in part.events if isinstance(event, Event))
+
+    async def _answer_later(self, ask: Ask, found: Awaitable[Answer]) -> None:
+        try:
+            known = await found
+        except LogUnavailable as error:
+            logger.warning("storage: %s", error)
+            known = None
+        self._answered(ask, known)
+        self._answers.told(ask.question)
+        self._sender.tick_soon()
+        if (peer := self._sender.peer(ask.peer)) is not None:
+            peer.turns.release(Hold.QUESTION)
+
+    def _answered(self, ask: Ask, known: Answer) -> None:
+        """Tell the hub an answer, also when who asked is gone: what was stored for it concerns others too."""
+        sender = self._sender
+        if (peer := sender.peer(ask.peer)) is not None:
+            peer.guard(sender.hub.answered, ask, known, sender.now())
+            return
+        try:
+            sender.hub.answered(ask, known, sender.now())
+        except Exception:  # as in PeerProtocol.guard: who asked is gone, so this costs nobody anything
+            logger.exception("internal error, a peer that is gone")
