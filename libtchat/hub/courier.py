@@ -15,6 +15,7 @@ from libtchat.hub.presence import Presence
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work
 from libtchat.message.direct import direct_key
+from libtchat.message.errors import Refused
 from libtchat.message.names import user_key
 from libtchat.message.request import Tell
 
@@ -45,15 +46,14 @@ class Courier:
         return True
 
     def received(self, peer: Peer, user: OnlineUser) -> Work[None]:
-        """Take note that the texts that waited for *user* came to *peer*, and have it sent what else waits.
-
-        Raises:
-            Refused: unavailable; nothing has changed then.
-        """
+        """Take note that the texts that waited for *user* came to *peer*, and have it sent what else waits."""
         delivered, arrivals = peer.delivered, self._presence.arrivals
         slots = {}
-        for key in delivered:
-            slots[key] = yield from self._decider.load(key)
+        try:
+            for key in delivered:
+                slots[key] = yield from self._decider.load(key)
+        except Refused:
+            return  # the next thing it asks will do as well
         peer.owes_sign = False
         for key, slot in slots.items():
             slot = self._ledger.slot(key) or slot

@@ -59,7 +59,9 @@ Asked = UserQuery | Deliver | Ping | Quit | ReportError | Violation | None
 
 @define(eq=False)
 class Decision(Entry):
-    """One request to a group or to the log of two users: accepted, then it has a `part` of one event for an `audience`; or else it has `effects`.
+    """One request to a group, or to the log of two users.
+
+    Accepted, it has a `part` of one event for an `audience`; or else it has `effects`.
 
     Attributes:
         peer: who asked; None: nobody hears a refusal.

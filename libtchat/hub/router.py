@@ -86,10 +86,7 @@ class Router:
     def work(self, peer: Peer, item: Item | Texts) -> Work[None]:
         """Do what *item* asks, and have it refused if it may not be."""
         if peer.owes_sign and peer.user is not None and item is not None:
-            try:
-                yield from self._courier.received(peer, peer.user)
-            except Refused:
-                pass  # the next thing it asks will do as well
+            yield from self._courier.received(peer, peer.user)
         try:
             yield from self._route(peer, item)
         except Refused as refusal:
