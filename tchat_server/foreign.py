@@ -13,7 +13,8 @@ from pathlib import Path
 
 from libtchat.dialect.detect import Detector
 from libtchat.dialect.dialect import Dialect, DialectError, load
-from libtchat.dialect.translate import Effect, ToClient, ToServer, Translator
+from libtchat.dialect.effect import Effect, ToClient, ToServer
+from libtchat.dialect.translate import Translator
 from libtchat.message.errors import Violation
 from libtchat.wire.framing import Framer
 from tchat_server.net.peer import Owner, PeerProtocol

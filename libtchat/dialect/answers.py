@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from libtchat.dialect.dialect import Rule
-from libtchat.dialect.template import common, constants, generalise, holes, match
+from libtchat.dialect.generalise import common, generalise
+from libtchat.dialect.template import constants, holes, match
 from libtchat.dialect.vocabulary import ACTION_KEYS
 
 __all__ = ["action_key", "as_page", "errors_of", "instance", "is_like", "loosely", "merged"]

@@ -9,9 +9,10 @@ from typing import Any
 from attrs import evolve, field
 
 from libtchat.dialect.dialect import Wire
+from libtchat.dialect.generalise import common, generalise
 from libtchat.dialect.probe import Start, Tell, Tokens, Type, action_path, frames, texts_of, value_at
 from libtchat.dialect.spread import Learning, Shape, full
-from libtchat.dialect.template import Meaning, common, generalise, holes, write
+from libtchat.dialect.template import Meaning, holes, write
 from libtchat.dialect.vocabulary import ALSO_TYPED, COMMANDS, KEYS, KINDS, kind_of_name
 from libtchat.message.value import frozen
 

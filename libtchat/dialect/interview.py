@@ -8,9 +8,10 @@ from typing import Any
 from attrs import define, field
 
 from libtchat.dialect.dialect import Rule, Wire
+from libtchat.dialect.generalise import generalise
 from libtchat.dialect.probe import Tokens, frames
 from libtchat.dialect.questions import Connect, Send, ServerLearning, request_template
-from libtchat.dialect.template import Meaning, constants, generalise, match, write
+from libtchat.dialect.template import Meaning, constants, match, write
 
 __all__ = ["LISTS", "Interview"]
 

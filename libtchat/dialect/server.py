@@ -12,10 +12,11 @@ from attrs import define
 from libtchat.dialect.answers import as_page
 from libtchat.dialect.dialect import Rule
 from libtchat.dialect.finding import conclude
+from libtchat.dialect.generalise import generalise
 from libtchat.dialect.interview import Interview
 from libtchat.dialect.probe import Tokens, frames
 from libtchat.dialect.questions import CREATE_ACTIONS, OTHER_ACTIONS, Close, Connect, Send, ServerLearning
-from libtchat.dialect.template import constants, generalise, holes
+from libtchat.dialect.template import constants, holes
 from libtchat.dialect.vocabulary import KINDS, WRAPPERS
 
 __all__ = ["learn_server"]

@@ -7,7 +7,7 @@ A template is what JSON may be (no null), whose strings may hold `{who}` and oth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -16,12 +16,10 @@ from attrs import field
 from libtchat.dialect.vocabulary import HOLES
 from libtchat.message.value import frozen
 
-__all__ = ["Match", "Meaning", "common", "constants", "generalise", "holes", "match", "unknown_holes", "write"]
+__all__ = ["Match", "Meaning", "constants", "holes", "match", "unknown_holes", "write"]
 
 _HOLE = re.compile(r"\{\{|\}\}|\{(\w*)\}")
 _SEPARATORS = re.compile(r"[\s,;:|/\"'\[\](){}<>]+|(?<!\w)-(?!\w)")
-_PASSING = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[:h]\d\d|\d{5,}")  # times, ports, ids: they are other ones next time
-_PASSING_NUMBER = 10_000
 
 
 @frozen
@@ -45,6 +43,14 @@ class Meaning:
     def get(self, hole: str) -> str:
         """Return the value of *hole*, "" if there is none."""
         return self.values.get(hole, "")
+
+    def brief(self) -> str:
+        """Return it in one line, for a trace."""
+        parts: Iterable[str] = (
+            f"{hole}={value}" for hole, value in self.values.items() if hole not in ("say", "raw", "private")
+        )
+        names = "" if self.list is None else " [" + ", ".join(self.list) + "]"
+        return " ".join([self.kind + (f".{self.copy}" if self.copy else ""), *parts]) + names
 
 
 @frozen
@@ -233,72 +239,3 @@ def constants(template: Any) -> Iterator[Any]:
 def unknown_holes(template: Any) -> list[str]:
     """Return the holes of *template* that there are not."""
     return [hole for hole in holes(template) if hole not in HOLES]
-
-
-def generalise(found: Any, roles: Mapping[str, str], *, listed: frozenset[str] = frozenset()) -> Any:
-    """Return the template that *found* is an instance of; what is another one every time (a date) is left out.
-
-    Args:
-        roles: a word that nobody else would write -> the hole it stands for.
-        listed: of these, those which a list is known to hold.
-    Returns:
-        The template; None for what says nothing.
-    """
-    if isinstance(found, str) and found:
-        return _generalise_text(found, roles, listed)
-    if isinstance(found, dict):
-        parts = {key: generalise(value, roles, listed=listed) for key, value in found.items()}
-        return {key: part for key, part in parts.items() if part is not None}
-    if isinstance(found, list):
-        return _generalise_list(found, roles, listed)
-    if found is None or found == "" or (isinstance(found, int | float) and abs(found) >= _PASSING_NUMBER):
-        return None
-    return found
-
-
-def _generalise_text(found: str, roles: Mapping[str, str], listed: frozenset[str]) -> str | None:
-    names = sorted(listed, key=len, reverse=True)
-    spots = [(found.find(name), found.rfind(name) + len(name)) for name in names if name in found]
-    if len(spots) > 1:
-        start, end = min(spot[0] for spot in spots), max(spot[1] for spot in spots)
-        return _braced(found[:start], roles) + "{list}" + _braced(found[end:], roles)
-    text = _braced(found, roles)
-    return None if not any(holes(text)) and _PASSING.search(found) else text
-
-
-def _braced(text: str, roles: Mapping[str, str]) -> str:
-    tokens = sorted(roles, key=len, reverse=True)
-    if not tokens:
-        return text.replace("{", "{{").replace("}", "}}")
-    parts = re.split("(" + "|".join(map(re.escape, tokens)) + ")", text)
-    return "".join(
-        "{" + roles[part] + "}" if part in roles else part.replace("{", "{{").replace("}", "}}") for part in parts
-    )
-
-
-def _generalise_list(found: list[Any], roles: Mapping[str, str], listed: frozenset[str]) -> Any:
-    if any(isinstance(entry, str) and entry in listed for entry in found):
-        return ["{list}"]
-    entries = [generalise(entry, {**roles, **dict.fromkeys(listed, "who")}) for entry in found]
-    entries = [_without_constants(entry) for entry in entries if entry is not None]
-    best = max(entries, key=lambda entry: len({*holes(entry)}), default=None)
-    return [best] if best is not None and any(holes(best)) else None
-
-
-def _without_constants(entry: Any) -> Any:
-    """Return an entry's template without what is fixed in it: the next entry has something else there."""
-    if not isinstance(entry, dict):
-        return entry
-    return {key: part for key, part in entry.items() if any(holes(part))}
-
-
-def common(one: Any, other: Any) -> Any:
-    """Return what two templates of the same thing have in common; None if nothing."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        found = {}
-        for key in one:
-            part = common(one[key], other[key]) if key in other else one[key] if any(holes(one[key])) else None
-            if part is not None:
-                found[key] = part
-        return found
-    return one if one == other else None

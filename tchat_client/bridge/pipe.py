@@ -14,7 +14,8 @@ from attrs import define, field, frozen
 
 from libtchat.dialect.detect import Detector
 from libtchat.dialect.dialect import Dialect
-from libtchat.dialect.translate import Effect, End, ToClient, Translator
+from libtchat.dialect.effect import Effect, End, ToClient
+from libtchat.dialect.translate import Translator
 from libtchat.wire.framing import Framer
 
 __all__ = ["GAP_SECONDS", "Pipe", "Route"]

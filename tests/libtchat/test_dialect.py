@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from libtchat.dialect.detect import Detector, alike, fitting_kind
 from libtchat.dialect.dialect import Dialect, DialectError, Rule, Wire, dump, load
-from libtchat.dialect.template import Meaning, common, generalise, match, write
+from libtchat.dialect.generalise import common, generalise
+from libtchat.dialect.template import Meaning, match, write
 
 CLIENT = """
 name = "team-7"

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from libtchat.dialect.dialect import Dialect, Rule
-from libtchat.dialect.translate import ACK_SECONDS, GUARD_SECONDS, MADE_UP, Effect, End, ToClient, ToServer, Translator
+from libtchat.dialect.effect import Effect, End, ToClient, ToServer
+from libtchat.dialect.translate import GUARD_SECONDS, MADE_UP, Translator
+from libtchat.dialect.waiting import ACK_SECONDS
 
 CLIENT = Dialect(
     "c", "client", ("do",),

@@ -73,8 +73,13 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "libtchat.mirror": ("notice pending view", "members", "mirror"),
     "libtchat.dialect": (
-        *("vocabulary", "probe template", "dialect", "answers canonical detect questions spread"),
-        *("asking guards interview reading showing telling", "finding", "client server translate"),
+        *(
+            "effect vocabulary",
+            "probe template",
+            "dialect generalise waiting",
+            "answers canonical detect questions spread",
+        ),
+        *("asking completion guards interview reading showing telling", "finding", "client server translate"),
     ),
     "tchat_client.cli": ("typed wiring", "root", "dialects scripts session", "run"),
     "tchat_client.language": ("english french", "choice"),
@@ -165,8 +170,6 @@ CATCHES_ANYTHING = {
 
 MAX_LINES = 300
 LONG = {
-    "libtchat.dialect.template": "writing, reading and generalising belong under one another's eyes",
-    "libtchat.dialect.translate": "one connection's machine: both sides, time, and what is held back",
     "libtchat.effect": "what hub and shell say to each other belongs under one another's eyes",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
     "tchat_client.link.link": "one connection's life and what its owner asks of it: both change the same few fields",
