@@ -137,8 +137,10 @@ class Renderer(Sentences):
         return self._reply(message, heard.request, now)
 
     def _event(self, event: LogEvent, time: str) -> str:
-        if isinstance(event, KeptEvent):
-            return self._direct(event, time)
+        if isinstance(event, Sent):
+            return f"{time} {self._speech(event.sender, event.msg, to=clean(event.to))}"
+        if isinstance(event, Received):
+            return f"{time} * {self.say('server-received', sender=event.sender)}"
         group = clean(event.group)
         if isinstance(event, Said):
             return f"{time} {group}  {self._speech(event.sender, event.msg)}"
@@ -161,7 +163,7 @@ class Renderer(Sentences):
         time = self._time(now)
         match message:
             case Sent() | Received():
-                return self._kept(message, request, now)
+                return self._kept(message, now)
             case DirectMessage(sender=sender, to=to, msg=msg):
                 return [f"{time} {self._speech(sender, msg, to=clean(to))}"]
             case PublicMessage(sender=sender, msg=msg):
@@ -185,21 +187,13 @@ class Renderer(Sentences):
             case _:
                 return [f"{time} -- {line}" for line in self._answer(message)]
 
-    def _direct(self, event: KeptEvent, time: str) -> str:
-        if isinstance(event, Sent):
-            return f"{time} {self._speech(event.sender, event.msg, to=clean(event.to))}"
-        return f"{time} * {self.say('server-received', sender=event.sender)}"
-
-    def _kept(self, event: KeptEvent, request: Request | None, now: datetime) -> list[str]:
-        """Return the lines for what is kept: with its own time if it waited, and what is to be known about it."""
+    def _kept(self, event: KeptEvent, now: datetime) -> list[str]:
+        """Return the line for a text that is kept, with its own time if it waited, or for one's having got it."""
         is_mine = self._is_me(event.sender)
         if isinstance(event, Received):
-            return [] if is_mine else [self._direct(event, self._time(now))]
-        if not event.kept:
-            return [self._direct(event, self._time(now))]
-        line = self._direct(event, self._stamp(_parse(event.ts), now))
-        note = "kept" if is_mine else "kept.me"
-        return [line, self.status(self.say(note, to=event.to), now)] if is_mine else [f"{line}  ({self.say(note)})"]
+            return [] if is_mine else [self._event(event, self._time(now))]
+        note = f"  ({self.say('kept' if is_mine else 'kept.me', to=event.to)})" * event.kept
+        return [self._event(event, self._stamp(_parse(event.ts), now) if event.kept else self._time(now)) + note]
 
     def _answer(self, message: Message) -> list[str]:
         """Return the lines of an answer to a query, without time."""

@@ -81,7 +81,7 @@ class Direct:
 
 
 def deliver(peer: Peer, user: OnlineUser, most_bytes: int) -> Iterator[Resend]:
-    """Send *peer* what waits for its *user* and was not sent to it yet, log after log, up to *most_bytes* or a bit more.
+    """Send *peer* what waits for its *user* and was not sent to it yet: log after log, some *most_bytes* at once.
 
     The rest follows when the peer has shown, by asking something, that it is there.
     """

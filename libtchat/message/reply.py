@@ -124,8 +124,8 @@ class Messages:
     more: bool
     first: int | None = None
     last: int | None = None
-    begins: int | None = None
     id: str | None = None
+    begins: int | None = None
 
 
 @frozen
@@ -138,8 +138,8 @@ class States:
     more: bool
     first: int | None = None
     last: int | None = None
-    begins: int | None = None
     id: str | None = None
+    begins: int | None = None
 
 
 @frozen

@@ -64,6 +64,7 @@ WHO: Mapping[type[Request], tuple[str, ...]] = {
 _NAMES_NOBODY = (Hello, Register, Quit, ReportError, Ping)
 
 _PAGES = (Messages, States)
+_ENDS = ("first", "last", "id", "begins")
 _BACKSLASH = 0x5C  # looked for as a number, which is five times as fast as as bytes
 _MANY = 1_000_000  # keys and commas: a page holds many events
 
@@ -259,11 +260,10 @@ def encode_page(
 ) -> bytes:
     """Write the answer to msgs or states around events as they were sent, ascending; without a line end.
 
-    The same bytes as `encode` of the page gives. Only the last few lines are decoded, for `msg`. *ends* are first, last
-    and begins.
+    The same bytes as `encode` of the page gives. Only the last few lines are decoded, for `msg`. *ends*: see _ENDS.
     """
     head: dict[str, Any] = {"action": action, "group": group, "more": more}
-    head.update((name, value) for name, value in {**ends, "id": id}.items() if value is not None)
+    head.update((name, value) for name in _ENDS if (value := {**ends, "id": id}.get(name)) is not None)
     head["msg"] = describe_page(action, group, map(decode_event, reversed(lines)), size=len(lines))
     return strict_json.dumps(head)[:-1] + b',"list":[' + b",".join(lines) + b"]}"
 
