@@ -77,7 +77,7 @@ def direct_key(one: UserKey, other: UserKey) -> Key:
     return Key(_PREFIX + " ".join(sorted((one, other))))
 
 
-def is_direct(key: Key) -> bool:
+def is_direct(key: str) -> bool:
     """Tell whether this is the key of a log of two users."""
     return key.startswith(_PREFIX)
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from logs import BIG, TS, Book, Clock, create, on_loop, page, say, state_of
+from logs import BIG, TS, Book, Clock, create, kept, on_loop, page, say, state_of
 
+from libtchat.direct import Box
 from libtchat.effect import Known, Loaded, Membership, PageKind, Part, Retry, StoredUser
 from libtchat.group import Standing, decide, evolve, fold
+from libtchat.message.direct import Received, Sent
 from libtchat.message.errors import Refused
 from libtchat.message.event import Said
 from libtchat.message.limits import DEFAULT_LIMITS
@@ -240,6 +242,38 @@ async def test_a_password_is_stored_once(opened: Opener) -> None:
     user = await log.load_user(user_key("ALICE"))
     assert (user.password_hash, len(user.memberships)) == ("hash 1", 1)
     assert (await log.find_user(user_key("alice"))).name == "Alice"
+    await log.close()
+
+
+@on_loop
+async def test_texts_that_wait_are_told_to_their_user_and_the_log_of_two_is_no_group(opened: Opener) -> None:
+    log, alice, bob = opened(), user_key("alice"), user_key("bob")
+    await log.save_user(bob, "Bob", "hash")
+    assert await log.find_user(bob) == Known("Bob", 0, True)
+    one = kept(None, *(Sent("alice", "Bob", "hi", TS, "x", n, kept=True, reader="Bob") for n in (1, 2)))
+    assert await log.append([one]) == {}
+    await log.close()
+    log = opened()
+    key, box = one.key, Box("Bob", "alice", 1, (1, 2), 4)
+    assert (await log.load_user(bob)).memberships == (
+        Membership(key, one.after.name, True, Standing.WAITING, 2, None, box),
+    )
+    assert await log.find_user(bob) == Known("Bob", 0, True, senders=1)
+    assert (await log.load_user(alice)).created == 0
+    assert (await log.load_user(alice)).memberships == ()
+    assert await log.public_groups(after=None, limit=10, max_bytes=1000) == NamePage()
+    assert await found(log, "alice", "x") == [Retry("x", key, 2, 1_000_000.0, "digest of x")]
+    two = kept(one.after, Received("Bob", "alice", 2, 3, TS), Sent("alice", "Bob", "live", TS, seq=4, reader="Bob"))
+    assert await log.append([two]) == {}
+    assert await log.append([two]) == {key: two.events}
+    assert (await log.load_user(bob)).memberships == ()
+    assert await log.find_user(bob) == Known("Bob", 0, True)
+    loaded = await log.load(key)
+    assert fold(loaded.tail, loaded.snapshot) == two.after
+    read = await log.read(key, PageKind.MESSAGES, after=None, before=BIG, limit=10, max_bytes=9999)
+    assert [codec.decode_event(line) for line in read.lines] == [*one.events, two.events[1]]
+    read = await log.read(key, PageKind.STATES, after=None, before=BIG, limit=10, max_bytes=9999)
+    assert [codec.decode_event(line) for line in read.lines] == [two.events[0]]
     await log.close()
 
 

@@ -75,8 +75,10 @@ def check(path: Path) -> Report:
             connection.execute("CREATE INDEX temp.told_by_group ON told (group_id)")
             ((report.users,),) = connection.execute("SELECT count(*) FROM users")
             for row in connection.execute("SELECT id, key, name, private, creator, seq FROM groups ORDER BY key"):
-                report.groups += 1
-                report.faults += [f"group {row[2]}: {fault}" for fault in _check_group(connection, row, report)]
+                is_group = not is_direct(row[1])
+                report.groups += is_group
+                about = f"group {row[2]}" if is_group else f"texts {row[2]}"
+                report.faults += [f"{about}: {fault}" for fault in _check_group(connection, row, report)]
                 if len(report.faults) >= 2 * _MAX_FAULTS:
                     break
         except sqlite3.Error as error:
@@ -220,7 +222,7 @@ def _check_group(
         yield f"its {state.seq} events do not agree with the table of groups, which says {last}"
     if saved is not None and saved[0] > state.seq:
         yield f"the snapshot at {saved[0]} is beyond the last event, {state.seq}"
-    if (name if is_direct(Key(key)) else group_key(name)) != key:
+    if (name if is_direct(key) else group_key(name)) != key:
         yield f"is stored as {key}"
     found = connection.execute("SELECT user, name, standing, invitation FROM told WHERE group_id = ?", (group_id,))
     told = {user: (*known, line and _about(known[1], line)) for user, *known, line in found}
