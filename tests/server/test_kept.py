@@ -64,7 +64,7 @@ def test_no_text_that_was_acknowledged_is_lost_when_the_server_is_killed_again_a
 def test_what_a_killed_server_had_sent_but_not_seen_received_comes_again(tmp_path: Path) -> None:
     with serving(tmp_path, "--db", str(tmp_path / "tchat.db")) as server:
         register(server, "bob").sock.close()
-        server.client("alice").ask(**{"action": "client-send", "to": "bob", "msg": "hi"})
+        server.client("alice").ask(action="client-send", to="bob", msg="hi")
         bob = server.client()
         bob.send(**{"action": "client-hello", "from": "bob", "password": "bob"})
         assert [bob.get()["action"], bob.get()["msg"]] == ["server-hello", "hi"]
@@ -86,7 +86,7 @@ def test_check_looks_at_the_texts_of_two_users(tmp_path: Path, damage: str, faul
     db = tmp_path / "tchat.db"
     with serving(tmp_path, "--db", str(db)) as server:
         register(server, "bob").sock.close()
-        server.client("alice").ask(**{"action": "client-send", "to": "bob", "msg": "hi"})
+        server.client("alice").ask(action="client-send", to="bob", msg="hi")
         assert server.stop() == 0
     report = check(db)
     assert (report.faults, report.groups, report.events, report.messages) == ([], 0, 1, 1)
