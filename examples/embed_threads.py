@@ -16,13 +16,13 @@ from libtchat import (
     CheckPassword,
     Close,
     Effect,
-    Event,
     HashPassword,
     Hub,
     Key,
     Loaded,
     LoadGroup,
     LoadUser,
+    LogEvent,
     NumberGuest,
     PageKind,
     PeerId,
@@ -47,7 +47,7 @@ class Chat:
         self.lock = threading.Lock()
         self.hub = Hub("threads example")
         self.peers: dict[PeerId, Handler] = {}
-        self.events: dict[Key, list[Event]] = {}
+        self.events: dict[Key, list[LogEvent]] = {}
         self.names: dict[Key, str] = {}
         self.guests = itertools.count(1)
 
@@ -103,7 +103,7 @@ class Chat:
         lines = [encode(event) for event in page]
         return encode_page(read.action, read.group, lines, more=more, first=ends[0], last=ends[1], id=read.id)
 
-    def shows(self, kinds: PageKind, event: Event) -> bool:
+    def shows(self, kinds: PageKind, event: LogEvent) -> bool:
         return kinds is PageKind.ALL or (kinds is PageKind.MESSAGES) == isinstance(event, Said)
 
     def write(self, peer: PeerId, line: bytes) -> None:

@@ -1,7 +1,7 @@
 """libtchat: the tchat protocol as pure values and functions; no socket, file, clock, thread or random inside.
 
-Most programs need one of these: `Hub` and `ServerEnd` to be a server, `Mirror` and `ClientEnd` to be a
-client, `Group` with `decide` and `evolve` to keep groups in a server of their own, or the codec alone.
+Most programs need one of these: `Hub` and `ServerEnd` to be a server, `ClientConnection` to be a client, `Group`
+with `decide` and `evolve` to keep groups in a server of their own, or the codec alone.
 
     from libtchat import Hub, Say, Send, ServerEnd
 
@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 # Where each name is from. Type checkers read it in __init__.pyi; tests/libtchat/test_public.py holds the two equal.
 _HOMES = {
+    "client": "ClientConnection",
     "effect": (
         "Answer Append Ask CheckPassword CheckRequest Close Effect FindRetry FindUser HashPassword Item Known "
         "LoadGroup LoadUser Loaded Membership NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups "

@@ -1,3 +1,4 @@
+from libtchat.client import ClientConnection as ClientConnection
 from libtchat.effect import *
 from libtchat.group import *
 from libtchat.hub.hub import Hub as Hub

@@ -16,7 +16,7 @@ from libtchat.message.names import group_key, user_key
 from libtchat.message.reply import Error
 from libtchat.message.request import ListMessages, Say
 from libtchat.mirror import Gone, Heard, Missing, Notice
-from tchat_client.errors import Lost, NoReply, Refusal
+from tchat_client.errors import Lost, NoReply, Refused
 from tchat_client.link import Link, Offline, Online, Status
 from tchat_client.patience import MAX_TRIES, patience
 from tchat_client.script import Output, Script, ask
@@ -121,7 +121,7 @@ async def tail(link: Link, watcher: Tail, seconds: float | None) -> None:
     """Print what happens in a group as it happens, until *watcher* has enough, *seconds*, or an interrupt.
 
     Raises:
-        Refusal: one is not a member, or no longer.
+        Refused: one is not a member, or no longer.
     """
     await link.opened.wait()
     view = link.mirror.groups.get(group_key(watcher.group))
@@ -133,7 +133,7 @@ async def tail(link: Link, watcher: Tail, seconds: float | None) -> None:
             return
         if not watcher.is_out:
             return
-    raise Refusal(Error("not-member", group=watcher.group), ListMessages(watcher.group))
+    raise Refused(Error("not-member", group=watcher.group), ListMessages(watcher.group))
 
 
 async def say_each(link: Link, output: Output, group: str, texts: AsyncIterator[str]) -> None:
@@ -151,7 +151,7 @@ async def _say(link: Link, output: Output, request: Say) -> None:
         try:
             await ask(link, output, request, prints=output.is_json)
             return
-        except Refusal as refusal:
+        except Refused as refusal:
             if refusal.error.code not in _PASSES or tries == MAX_TRIES:
                 raise
             await asyncio.sleep(patience(refusal.error.retry_after))

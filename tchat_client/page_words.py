@@ -36,8 +36,8 @@ _SHARED = (
         "muted",
         "unmuted",
         "not-muted",
-        "unread",
         "server-quit",
+        "ping",
     ),
 )
 _NOT = (
@@ -52,8 +52,8 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.enter": ("Enter", "Entrer"),
     "p.guest": ("As a guest", "En invité"),
     "p.bad-name": (
-        "A name has 1 to 32 letters, digits or _ - .",
-        "Un nom a 1 à 32 lettres, chiffres ou _ - .",
+        "A name has 1 to 32 letters, digits or _ - . and no spaces",
+        "Un nom a 1 à 32 lettres, chiffres ou _ - . et pas d'espace",
     ),
     "p.in-use": ("The name {name} is in use: choose another one", "Le nom {name} est pris : choisissez-en un autre"),
     "p.welcome": (
@@ -64,6 +64,7 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.people": ("Direct texts", "Textes directs"),
     "p.everybody": ("Everybody", "Tout le monde"),
     "p.members": ("Members", "Membres"),
+    "p.connected": ("Connected", "Connectés"),
     "p.invited": ("Invited", "Invités"),
     "p.banned": ("Banned", "Bannis"),
     "p.online": ("online", "en ligne"),
@@ -103,6 +104,8 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.log": ("Messages of {to}", "Messages de {to}"),
     "p.new": ("new", "nouveaux"),
     "p.missed": ("came while you were away", "venu pendant votre absence"),
+    "p.unread": ("{count} unread", "{count} non lus"),
+    "p.unread.one": ("1 unread", "1 non lu"),
     "p.begin": ("The beginning of {to}", "Le début de {to}"),
     "p.down": ("To the newest", "Aux plus récents"),
     "p.nothing": ("Nothing here yet.", "Rien ici pour l'instant."),
@@ -113,8 +116,10 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.search": ("Search", "Chercher"),
     "p.search-in": ("Search in {to}", "Chercher dans {to}"),
     "p.found": ("{count} found", "{count} trouvés"),
+    "p.found.one": ("1 found", "1 trouvé"),
     "p.further": ("Search further back", "Chercher plus loin"),
     "p.previous": ("Previous", "Précédent"),
+    "p.next": ("Next", "Suivant"),
     "p.close": ("Close", "Fermer"),
     "p.again": ("Send again", "Renvoyer"),
     "p.notify": ("Notify me", "Me prévenir"),

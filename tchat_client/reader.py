@@ -51,6 +51,7 @@ class Reader(Session):
     _search: History | None = None
     _tasks: set[asyncio.Task[None]] = field(factory=set)
     _kept_at: float = 0
+    _has_recalled: bool = False
 
     # -- coming back
 
@@ -63,6 +64,7 @@ class Reader(Session):
     def _open(self) -> None:
         mirror = self.link.mirror
         self.reading = Reading.of(self.state.recall(self.link.address, mirror.name))
+        self._has_recalled = True
         self.renderer.more_form = "/more"
         mine = {group_key(view.name): view for view in mirror.groups.values() if view.is_member}
         for key, view in mine.items():
@@ -126,7 +128,7 @@ class Reader(Session):
     # -- what is asked here, and what comes meanwhile
 
     def _fetch(self, request: Request, take: Take) -> None:
-        """Ask for what is shown in another way than an answer; what comes live waits for it."""
+        """Ask for what is shown in another way than an answer; what comes live waits for it. Needs a connection."""
         id = self.link.send(request).id
         assert id is not None
         self._asked[id] = take
@@ -205,7 +207,7 @@ class Reader(Session):
     def keep(self) -> None:
         """Keep what was read for the next session."""
         name = self.link.mirror.name
-        if name and self.link.is_ours:
+        if name and self._has_recalled:
             self.reading.group = self.link.mirror.current_name or self.reading.group
             beside = Reading.of(self.state.recall(self.link.address, name))
             self.state.remember(self.link.address, name, self.reading.content(beside))
@@ -215,7 +217,7 @@ class Reader(Session):
     def focus(self, view: View) -> None:
         """Make a group the current one, and show what was unread in it."""
         entries = view.seq - self.reading.read.get(group_key(view.name), view.seq)
-        if view.unread and entries > 0:
+        if view.unread and entries > 0 and self.link.is_open:
             self._look_back(view, min(entries, _MOST_LINES))
         super().focus(view)
 
@@ -260,7 +262,7 @@ class Reader(Session):
 
         if before == 1:
             self._say("no-older", group=group)
-        else:
+        elif self.can_send():
             self._fetch(ListMessages(group, before=before, limit=_OPENING_LINES), show)
 
     def _start_search(self, history: History) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from libtchat.commands import Mistyped
 from libtchat.message.errors import CommandError
-from tchat_client.errors import HelloRefused, LinkError, Misused, Refusal
+from tchat_client.errors import HelloRefused, LinkError, Misused, Refused
 from tchat_client.language import Language, choose
 from tchat_client.render import Renderer
 from tchat_client.sanitise import json_line
@@ -16,7 +16,7 @@ from tchat_client.sanitise import json_line
 __all__ = ["complain", "language_of", "tell"]
 
 
-def tell(arguments: Sequence[str], problem: LinkError | HelloRefused | Refusal | CommandError) -> int:
+def tell(arguments: Sequence[str], problem: LinkError | Refused | CommandError) -> int:
     """Print one line for what ended the command; return the exit code."""
     renderer = Renderer(language_of(arguments))
     if isinstance(problem, LinkError):
@@ -28,12 +28,11 @@ def tell(arguments: Sequence[str], problem: LinkError | HelloRefused | Refusal |
     if isinstance(problem, CommandError):
         complain(arguments, str(problem.code), problem.detail)
         return Misused.exit_code
-    request = problem.request if isinstance(problem, Refusal) else None
     renderer.me = problem.name if isinstance(problem, HelloRefused) else ""
     if "--json" in arguments:
         _print(json_line(problem.error))
     else:
-        complain(arguments, problem.error.code, renderer.refusal(problem.error, request))
+        complain(arguments, problem.error.code, renderer.refusal(problem.error, problem.request))
     return problem.exit_code
 
 

@@ -17,7 +17,7 @@ from libtchat.message.names import user_key
 from libtchat.message.reply import Error, Foreign, Groups, Members, Message, Messages, Pong, States
 from libtchat.message.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
 from libtchat.mirror import Heard
-from tchat_client.errors import Refusal
+from tchat_client.errors import Refused
 from tchat_client.link import Link, Watcher
 from tchat_client.patience import MAX_TRIES, Bound, patience
 from tchat_client.render import Renderer
@@ -67,11 +67,11 @@ async def ask(link: Link, output: Output, request: Request, *, prints: bool = Tr
     """Ask one thing and print the answer.
 
     Raises:
-        Refusal: the server refused.
+        Refused: the server refused.
     """
     answer = await link.ask(request)
     if isinstance(answer, Error):
-        raise Refusal(answer, request)
+        raise Refused(answer, request)
     if prints:
         output.message(answer, request)
     return answer
@@ -83,7 +83,7 @@ async def say(link: Link, output: Output, group: str, text: str) -> None:
         try:
             await ask(link, output, Say(group, text), prints=output.is_json)
             return
-        except Refusal as refusal:
+        except Refused as refusal:
             if refusal.error.code != "rate-limited" or tries == MAX_TRIES:
                 raise
             await asyncio.sleep(patience(refusal.error.retry_after))

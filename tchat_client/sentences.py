@@ -44,10 +44,7 @@ class Sentences:
 
     def failure(self, error: LinkError) -> str:
         """Return the sentence for what is wrong with the connection."""
-        values = {
-            name: self.failure(value) if isinstance(value, LinkError) else value for name, value in error.values.items()
-        }
-        return clean(self.language.text(error.key, **values))
+        return clean(error.sentence(self.language.text))
 
     def reason(self, cause: LinkError | HelloRefused) -> str:
         """Return the sentence for why there is no connection."""

@@ -80,11 +80,15 @@ class Session(Watcher):
             meaning = Say(current, f"/me {meaning.text}")
         if isinstance(meaning, LocalAction):
             self.act(meaning)
-        elif not self.link.is_open:
-            self.complain(self.renderer.language.text("not-sent"))
-        else:
+        elif self.can_send():
             await self.request(meaning)
         return True
+
+    def can_send(self) -> bool:
+        """Tell whether there is a connection; complain if there is none."""
+        if not self.link.is_open:
+            self.complain(self.renderer.language.text("not-sent"))
+        return self.link.is_open
 
     async def request(self, request: Request) -> None:
         """Send *request*; what comes of it is heard."""
@@ -93,7 +97,8 @@ class Session(Watcher):
             if password is None:
                 return
             request = Register(password)
-        self.link.send(request)
+        if self.can_send():
+            self.link.send(request)
 
     async def new_password(self) -> str | None:
         """Ask for a new password; without a terminal there is nobody to ask."""
@@ -114,7 +119,8 @@ class Session(Watcher):
                 else:
                     self.focus(view)
             case Raw(text=text):
-                self.link.send_raw(text)
+                if self.can_send():
+                    self.link.send_raw(text)
             case Me():
                 self.complain(language.text("problem.no-group"))
             case Clear():

@@ -8,24 +8,23 @@ from itertools import chain
 from attrs import define, field
 
 from libtchat.group import evolve
-from libtchat.message.direct import KeptEvent, Sent, correspondent
+from libtchat.message.direct import KeptEvent, Received, Sent, correspondent
 from libtchat.message.event import Created, Invited, Joined, Left, LogEvent, Said
-from libtchat.message.names import Key, UserKey, group_key, user_key
+from libtchat.message.limits import MAX_INTEGER
+from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
     Error,
     Foreign,
-    Groups,
     Members,
     Message,
-    PresenceNotice,
     PublicMessage,
     States,
-    Users,
     Welcome,
 )
 from libtchat.message.request import ListMembers, ListStates, Ping, Request
 from libtchat.mirror.members import take_members
+from libtchat.mirror.names import Names
 from libtchat.mirror.notice import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
 from libtchat.mirror.pending import Pending
 from libtchat.mirror.view import View
@@ -34,7 +33,7 @@ __all__ = ["Mirror"]
 
 
 @define
-class Mirror:
+class Mirror(Names):
     """One user's view of a server, over any number of connections.
 
     Attributes:
@@ -42,16 +41,12 @@ class Mirror:
         current: the key of the group that plain text goes to.
         groups: every group heard of through events or answers, by key.
         texts: the same of the texts with each user that are kept, by the key of `@` and the name.
-        users: names heard of, for completion; `online` are those known to be connected.
     """
 
     name: str = ""
     current: Key | None = None
     groups: dict[Key, View] = field(factory=dict)
     texts: dict[Key, View] = field(factory=dict)
-    users: dict[UserKey, str] = field(factory=dict)
-    online: set[UserKey] = field(factory=set)
-    listed: dict[Key, str] = field(factory=dict)
     _pending: Pending = field(factory=Pending)
     _owes_sign: bool = False
 
@@ -59,6 +54,23 @@ class Mirror:
     def current_name(self) -> str | None:
         """The current group's name as displayed."""
         return None if self.current is None else self.groups[self.current].name
+
+    def resume(self, group: str, seq: int, ts: str = "") -> None:
+        """Take up *group* where an earlier run of the program ended: what came after *seq* was missed, and is fetched.
+
+        Call it before the server's welcome is applied. If one is no member any more, the welcome brings `Gone`.
+
+        Args:
+            seq: of the last event that was dealt with; 0 if there was none, so that the whole log is shown.
+            ts: its time. With it a log that the server began anew is told from the one that was known.
+        Raises:
+            ValueError: *seq* is no seq.
+        """
+        if not 0 <= seq <= MAX_INTEGER:
+            raise ValueError(f"a seq is a number from 0 to {MAX_INTEGER}, not {seq}")
+        view = self._view(group_key(group), group)
+        view.restart(seq, ts)
+        view.is_member, view.is_unsure = True, bool(seq and ts)
 
     def focus(self, group: str) -> None:
         """Make *group* the current one; nothing in it is unread any more."""
@@ -121,7 +133,7 @@ class Mirror:
             if isinstance(message, Error):
                 return [*self._denied(request, message.code), Heard(message, request, quiet=True)]
         self._learn(message, request)
-        heard = Heard(message, request, quiet=quiet)
+        heard = Heard(message, request, quiet=quiet, mine=self._is_mine(message))
         return [heard, *self._welcomed(message)] if isinstance(message, Welcome) else [heard]
 
     def _views(self) -> Iterator[View]:
@@ -135,9 +147,6 @@ class Mirror:
         elif not view.name:
             view.name = name
         return view
-
-    def _is_texts(self, view: View) -> bool:
-        return correspondent(view.name) is not None
 
     def _asked(self, request: Request, *, is_asking: bool) -> None:
         if isinstance(request, ListStates | ListMembers):
@@ -156,25 +165,23 @@ class Mirror:
         view = self._view(group_key(name), name)
         if event.seq <= view.seq:
             if event.ts <= view.ts or not view.ts:
-                return [Heard(event, request)] if request is not None else []
-            view.restart(event.seq - 1)
+                return [Heard(event, request, mine=self._is_mine(event))] if request is not None else []
+            view.begin_anew()
         if not view.is_member:
             # a membership begins a new stretch; an outsider hears only what ends or names that user
             view.restart(event.seq - 1)
-            view.is_member = not self._reaches_outsider(event)
+            view.is_member = not (isinstance(event, Received) or self._reaches_outsider(event))
             view.wants_members = view.is_member and not isinstance(event, Created | KeptEvent)
             view.members_after = None
         if request is not None and isinstance(event, Created | Joined):
             self.focus(event.group)
-        if event.seq == view.seq + 1:
-            return [*self._show(view, event, request), *self._release(view)]
-        view.held[event.seq] = event
+        if event.seq == view.seq + 1 and not view.is_unsure:
+            return [self._show_live(view, event, request), *self._release(view)]
+        view.held[event.seq] = event, request
         view.target = max(view.target, event.seq)
         return []
 
-    def _show(
-        self, view: View, event: LogEvent, request: Request | None = None, *, missed: bool = False
-    ) -> list[Notice]:
+    def _show(self, view: View, event: LogEvent, request: Request | None, *, missed: bool) -> Heard:
         """Show the next event of a group, and fold it in."""
         view.seq, view.ts = event.seq, event.ts
         view.target = max(view.target, event.seq)
@@ -185,8 +192,7 @@ class Mirror:
                 view.group = evolve(view.group, event)
             except ValueError:
                 view.group, view.wants_members = None, True
-        if not missed and view.is_member and self._reaches_outsider(event):
-            self._leave(view)
+        mine = self._is_mine(event)
         if self._is_me(getattr(event, "dest", event.sender)):
             view.is_invited = isinstance(event, Invited)
         view.caught_up += missed
@@ -194,17 +200,22 @@ class Mirror:
             self._meet(name)
         if isinstance(event, Sent) and event.kept and self._is_me(event.to):
             self._owes_sign = True
-        if isinstance(event, Said) and not self._is_me(event.sender) and group_key(event.group) != self.current:
+        if isinstance(event, Said) and not mine and group_key(event.group) != self.current:
             view.unread += 1
-        return [Heard(event, request, missed)]
+        return Heard(event, request, missed, mine=mine)
+
+    def _show_live(self, view: View, event: LogEvent, request: Request | None) -> Heard:
+        """Show an event that came live: what it does to one's membership holds now."""
+        heard = self._show(view, event, request, missed=False)
+        if view.is_member and self._reaches_outsider(event):
+            self._leave(view)
+        return heard
 
     def _release(self, view: View) -> list[Notice]:
         """Show what was held back, as far as nothing is missing before it."""
         notices: list[Notice] = []
-        while event := view.held.pop(view.seq + 1, None):
-            notices += self._show(view, event, missed=True)
-            if self._reaches_outsider(event):
-                self._leave(view)
+        while held := view.held.pop(view.seq + 1, None):
+            notices.append(self._show_live(view, *held))
         for seq in [seq for seq in view.held if seq <= view.seq]:
             del view.held[seq]
         if view.caught_up and not view.has_gap:
@@ -216,15 +227,20 @@ class Mirror:
         """Show a page of what was missed."""
         name = getattr(request, "group", page.group)
         view = self._view(group_key(name), name)
+        if view.is_unsure and not view.recognised(page.list):
+            return []
         before = view.seq
         notices: list[Notice] = []
-        view.is_unsure = view.is_unsure and page.more
         if page.begins is not None and view.is_member and page.begins > view.seq + 1:
             notices.append(Missing(view.name, page.begins - view.seq - 1))
             view.skip(page.begins - 1)
+        if page.more and page.last is not None:
+            view.target = max(view.target, page.last + 1)
         for event in page.list:
             if event.seq == view.seq + 1:
-                notices += self._show(view, event, missed=True)
+                is_new, live = event.ts > view.known_ts, view.held.get(event.seq)
+                heard = self._show(view, event, live and live[1], missed=is_new and live is None)
+                notices += [heard] * is_new
         notices += self._release(view)
         if view.seq == before and view.has_gap:
             notices += self._give_up(view)
@@ -233,20 +249,19 @@ class Mirror:
     def _give_up(self, view: View) -> list[Notice]:
         """Show what is there although something before it cannot be had."""
         notices: list[Notice] = []
-        view.is_unsure = False
         for seq in sorted(view.held):
-            event = view.held.pop(seq, None)
-            if event is None or seq <= view.seq:
+            event, request = view.held.pop(seq)
+            if seq <= view.seq:
                 continue
             if seq > view.seq + 1:
                 notices.append(Missing(view.name, seq - view.seq - 1))
                 view.group = None
-            notices += self._show(view, event)
+            notices.append(self._show_live(view, event, request))
         if view.target > view.seq:
             notices.append(Missing(view.name, view.target - view.seq))
             view.restart(view.target)
-        view.caught_up = 0
-        view.wants_members = view.group is None and not self._is_texts(view)
+        view.caught_up, view.is_unsure = 0, False
+        view.wants_members = view.group is None and correspondent(view.name) is None
         return notices
 
     def _denied(self, request: Request, code: str) -> list[Notice]:
@@ -265,8 +280,13 @@ class Mirror:
     def _is_me(self, name: str) -> bool:
         return user_key(name) == user_key(self.name)
 
+    def _is_mine(self, message: Message | Foreign) -> bool:
+        return isinstance(message, LogEvent | DirectMessage | PublicMessage) and self._is_me(message.sender)
+
     def _reaches_outsider(self, event: LogEvent) -> bool:
-        """Tell whether one hears *event* without being a member after it: it is about oneself."""
+        """Tell whether one hears *event* without being a member after it: it is about oneself, or not one's to read."""
+        if isinstance(event, KeptEvent):
+            return isinstance(event, Sent) and event.reader is not None and not self._is_me(event.reader)
         return self._is_me(event.sender if isinstance(event, Left) else getattr(event, "dest", ""))
 
     def _leave(self, view: View) -> None:
@@ -285,42 +305,18 @@ class Mirror:
                 self._leave(view)
                 notices.append(Gone(view.name))
         for view in self.texts.values():
-            view.is_unsure = True
+            view.is_unsure = bool(view.seq and view.ts)
         seqs = {group_key(name): seq for name, seq in hello.seqs.items()}
         for key, name in mine.items():
             self._view(key, name).welcomed(seqs.get(key))
         return notices
 
     def _learn(self, message: Message | Foreign, request: Request | None) -> None:
-        match message:
-            case Welcome(sender=name, version=version):
-                if version >= 1 or not self.name:
-                    self.name = name  # other people's servers often welcome one in their own name
-                self._meet(self.name, is_online=True)
-            case PresenceNotice(name=name, event=event):
-                self._meet(name, is_online=event == "connect")
-            case DirectMessage(sender=name) | PublicMessage(sender=name):
-                self._meet(name)
-            case Users(list=names):
-                for name in names:
-                    self._meet(name, is_online=True)
-            case Groups(list=names):
-                self.listed.update((group_key(name), name) for name in names)
-            case Members():
-                self._learn_members(message, getattr(request, "after", None))
-            case _:
-                pass
-
-    def _meet(self, name: str, *, is_online: bool | None = None) -> None:
-        if not name:
-            return
-        key = user_key(name)
-        self.users[key] = name
-        if is_online is not None:
-            (self.online.add if is_online else self.online.discard)(key)
-
-    def _learn_members(self, page: Members, after: str | None) -> None:
-        for name in page.list:
-            self._meet(name)
-        self.online.update(user_key(name) for name in page.online)
-        take_members(self._view(group_key(page.group), page.group), page, after)
+        if isinstance(message, Welcome):
+            if message.version >= 1 or not self.name:
+                self.name = message.sender  # other people's servers often welcome one in their own name
+            self._meet(self.name, is_online=True)
+        elif isinstance(message, Members):
+            after: str | None = getattr(request, "after", None)
+            take_members(self._view(group_key(message.group), message.group), message, after)
+        self._learn_names(message)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from libtchat.message.reply import Foreign, Message
 from libtchat.message.request import Request
 from libtchat.message.value import frozen
@@ -14,19 +16,32 @@ class Heard:
     """A message to show.
 
     Attributes:
+        message: as the server sent it.
         request: our request that it answers, None if it answers none of this connection's.
-        missed: it is shown late, fetched after a gap or a reconnect.
+        missed: it happened while one was away, or was lost on the way, and was fetched.
         quiet: it answers a question the mirror itself wanted asked; only what it teaches is of interest.
+        mine: an event or a text of one's own, by this connection or another of the same user.
     """
 
     message: Message | Foreign
     request: Request | None = None
     missed: bool = False
     quiet: bool = False
+    mine: bool = False
+
+
+class _NoMessage:
+    """What is asked of every notice, for one that is no message."""
+
+    __slots__ = ()
+    message: ClassVar[None] = None
+    missed: ClassVar[bool] = False
+    quiet: ClassVar[bool] = False
+    mine: ClassVar[bool] = False
 
 
 @frozen
-class CaughtUp:
+class CaughtUp(_NoMessage):
     """*count* missed events of *group* have been shown; what follows is live."""
 
     group: str
@@ -34,7 +49,7 @@ class CaughtUp:
 
 
 @frozen
-class Missing:
+class Missing(_NoMessage):
     """*count* events of *group* cannot be had any more."""
 
     group: str
@@ -42,17 +57,18 @@ class Missing:
 
 
 @frozen
-class Gone:
+class Gone(_NoMessage):
     """One is no longer a member of *group*, and was not told why: it happened while one was away."""
 
     group: str
 
 
 @frozen
-class NoAnswer:
+class NoAnswer(_NoMessage):
     """The connection went before *request* was answered: it may or may not have been done."""
 
     request: Request
 
 
 Notice = Heard | CaughtUp | Missing | Gone | NoAnswer
+"""What there may be to show. Each has `message` (None but for Heard), `missed`, `quiet` and `mine`."""

@@ -14,7 +14,7 @@ from tchat_client.cli.dialects import bridge, learn
 from tchat_client.cli.root import tchat
 from tchat_client.cli.scripts import do, groups, members, messages, ping, send, states, tail
 from tchat_client.cli.session import chat
-from tchat_client.errors import ClosedPipe, HelloRefused, LinkError, Refusal
+from tchat_client.errors import ClosedPipe, LinkError, Refused
 
 __all__ = ["main"]
 
@@ -61,7 +61,7 @@ def _run(arguments: list[str]) -> int:
 
         complain(arguments, "usage", problem.format_message())
         return EXIT_USAGE
-    except (LinkError, HelloRefused, Refusal, CommandError) as problem:
+    except (LinkError, Refused, CommandError) as problem:
         from tchat_client.report import tell
 
         return tell(arguments, problem)

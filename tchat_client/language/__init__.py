@@ -5,6 +5,6 @@ What a key's sentence names is in braces; a test holds both tables' keys and pla
 JSON and logs are never translated.
 """
 
-from tchat_client.language.choice import LANGUAGES, Language, choose
+from tchat_client.language.choice import FOR_PROGRAMS, LANGUAGES, Language, choose
 
-__all__ = ["LANGUAGES", "Language", "choose"]
+__all__ = ["FOR_PROGRAMS", "LANGUAGES", "Language", "choose"]

@@ -7,11 +7,11 @@ import unicodedata
 from collections.abc import Mapping
 
 from libtchat.message.value import frozen
-from tchat_client.language.english import ENGLISH
+from tchat_client.language.english import ENGLISH, OF_PROGRAMS
 from tchat_client.language.french import FRENCH
 from tchat_client.sanitise import clean
 
-__all__ = ["LANGUAGES", "Language", "choose"]
+__all__ = ["FOR_PROGRAMS", "LANGUAGES", "Language", "choose"]
 
 
 @frozen
@@ -50,6 +50,7 @@ def _elided(of: re.Match[str], values: Mapping[str, object]) -> str:
 
 
 LANGUAGES: Mapping[str, Language] = {"en": Language("en", ENGLISH), "fr": Language("fr", FRENCH)}
+FOR_PROGRAMS = Language("en", {**ENGLISH, **OF_PROGRAMS})
 
 
 def choose(option: str | None, environ: Mapping[str, str]) -> Language:

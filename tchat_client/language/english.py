@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from libtchat.commands import COMMANDS, PROBLEMS
 
-__all__ = ["ENGLISH"]
+__all__ = ["ENGLISH", "OF_PROGRAMS"]
 
 ENGLISH: Mapping[str, str] = {
     **{f"problem.{name}": sentence for name, (_, sentence) in PROBLEMS.items()},
@@ -174,3 +174,10 @@ ENGLISH: Mapping[str, str] = {
     "interactive-only": "{form} makes sense in a session only",
     "error-prefix": "tchat: {text}",
 }
+
+OF_PROGRAMS: Mapping[str, str] = {
+    "unprotected": "the name {name} has no password: leave `password` out, or give it one with `register`",
+    "cause.refused": "nobody listens there",
+    "cause.no-tls": "what answers there does not speak TLS: leave `tls` out",
+}
+"""What is said in other words to whom no command line can help."""

@@ -118,6 +118,8 @@ def teams_of(path: Path, setup: Callable[[tuple[str, ...]], Setup]) -> list[Subj
         return [_subject(kind, row, setup) for kind in ("server", "client") for row in document.get(kind, [])]
     except OSError as error:
         raise Misused("dialect", detail=f"{path}: {error.strerror or error}") from None
+    except Misused:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Misused("dialect", detail=f"{path}: {error}") from None
 

@@ -66,6 +66,9 @@ class Watcher:
     def heard(self, notices: Sequence[Notice]) -> None:
         """Take in what is to be shown."""
 
+    async def ready(self) -> None:
+        """Wait until more can be taken in: the server is not read from meanwhile."""
+
     def status(self, status: Status) -> None:
         """Take in a change of the connection."""
 

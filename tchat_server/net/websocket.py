@@ -230,6 +230,15 @@ class FramedTransport(Lingering):
             self._drain(self._take_end)
         self._left()
 
+    def abort(self) -> None:
+        """Close at once. Who has read everything is told why (R-ws-close), the others have had their time."""
+        if self.is_closing() or self.get_write_buffer_size():
+            super().abort()
+            return
+        super().write(self._connection.close(self._cause()))
+        self._is_ending = True
+        self._inner.close()
+
     def _take_end(self, data: bytes) -> None:
         """Take what comes behind the close frame."""
         self._connection.drain(data)

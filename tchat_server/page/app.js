@@ -19,7 +19,7 @@ const REDRAW_MS = 60;
 
 let link, talk, isStale = false, ticking;
 const log = new Log($("log"), $("down"), (chat) => talk.older(chat), () => talk.seen());
-const search = new Search();
+const search = new Search($("log"));
 const late = new Late($("late"));
 const wire = new Wire($("objects"), () => link.mirror);
 
@@ -34,7 +34,7 @@ function enter(name, password) {
   url.protocol = url.protocol.replace("http", "ws");
   const token = name ? store.get(`token.${key(name)}`) : "";
   const watcher = {
-    heard: (notices) => talk.heard(notices),
+    heard: (...heard) => talk.heard(...heard),
     unconfirmed: (request) => late.show(request),
     wire: wire.add,
     status, refused, token: keep,
@@ -65,6 +65,7 @@ function status(state, seconds = 0) {
   $("status").textContent = say(state === "over" ? "server-quit" : state);
   if (state === "offline") wait(Date.now() + seconds * 1000);
   if (state === "offline") talk.lost();
+  changed();
   if (state !== "online") return;
   $("refused").textContent = $("password").value = "";
   const isFirst = $("chat").hidden;
@@ -74,7 +75,6 @@ function status(state, seconds = 0) {
     talk.begin();
     $("text").focus();
   }
-  changed();
 }
 
 /** Say when the next try is, every second. */
@@ -121,9 +121,12 @@ function changed() {
     document.title = `${talk.total ? `(${talk.total}) ` : ""}${clean(talk.chat.name) || say("p.everybody")} · tchat`;
     showPlaces(talk, doing);
     showPeople(talk, doing);
-    const isGroup = talk.chat.kind === "group";
-    $("chat").classList.toggle("alone", !isGroup);
-    $("show-people").hidden = !isGroup;
+    const isAlone = talk.chat.kind === "user";
+    $("chat").classList.toggle("alone", isAlone);
+    $("show-people").hidden = isAlone;
+    const elsewhere = talk.total - talk.chat.unread;
+    $("menu").classList.toggle("unread", elsewhere > 0);
+    $("menu").ariaLabel = say("p.menu") + (elsewhere ? `, ${say("p.unread", { count: elsewhere })}` : "");
   }, REDRAW_MS);
 }
 
@@ -151,14 +154,14 @@ const doing = {
   send: (action, fields) => link.send(action, fields) || talk.problem(say("p.not-sent")),
   async ask(action, word, fields, more) {
     const title = `${say(word)} ${clean(fields.dest ?? fields.group ?? "")}`;
-    const found = await ask(title, say(word), more);
+    const found = await ask(action, title, say(word), more);
     if (found) doing.send(action, { ...fields, ...found });
   },
 };
 
 function register({ password }) {
   if (password) return link.send("register", { password });
-  ask(say("p.protect"), say("p.protect"), [["password", "p.new-password", "password"]]).then((found) => found && doing.send("register", found));
+  doing.ask("register", "p.protect", {}, [["password", "p.new-password", "password"]]);
   return true;
 }
 
@@ -190,21 +193,26 @@ function panel(name, isOn = !$("chat").classList.contains(name)) {
   wire.show(!$("wire").hidden);
 }
 
-function look() {
-  $("found").textContent = say("p.found", { count: search.run(talk.chat, $("needle").value) });
-  search.next();
+function look(at) {
+  $("found").textContent = say("p.found", { count: search.run(talk.chat, $("needle").value, at) });
 }
 
+/** Fetch what is older until more is found. */
 function lookFurther() {
+  const { at, hits: { length } } = search;
+  $("found").textContent = "…";
   talk.older(talk.chat, () => {
-    look();
-    if (!search.hits.length && talk.chat.hasOlder && !$("search").hidden) lookFurther();
+    if ($("search").hidden) return;
+    look(at);
+    if (search.hits.length > length) look(length);
+    else if (talk.chat.hasOlder) lookFurther();
   });
 }
 
 function seek(isOn) {
   $("search").hidden = !isOn;
-  if (!isOn) search.run(talk.chat, "");
+  if (isOn) search.begin(talk.chat);
+  else search.run(talk.chat, "");
   $(isOn ? "needle" : "text").focus();
 }
 
@@ -220,6 +228,7 @@ const CLICKS = {
   notify: async () => tellNotify(await globalThis.Notification?.requestPermission()),
   find: () => seek($("search").hidden),
   "search-close": () => seek(false),
+  following: () => search.step(-1),
   further: lookFurther,
   guest: () => enter("", ""),
 };
@@ -231,7 +240,7 @@ const SUBMITS = {
     $("refused").textContent = name === null ? say("p.bad-name") : "";
     if (name !== null) enter(name, $("password").value);
   },
-  search: () => (search.hits.length ? search.next() : look()),
+  search: () => (search.hits.length ? search.step(1) : look()),
   compose: () => composer.submit(),
   own() {
     if (!link.sendRaw($("object").value)) $("object-fault").textContent = say("p.not-sent");
@@ -239,8 +248,11 @@ const SUBMITS = {
 };
 for (const [id, act] of Object.entries(SUBMITS)) $(id).onsubmit = (event) => (event.preventDefault(), act());
 
-$("needle").oninput = look;
+$("needle").oninput = () => look();
 $("object").oninput = () => ($("object-fault").textContent = wire.check($("object").value));
+$("object").onkeydown = (event) => {
+  if (event.key === "Enter" && !event.shiftKey) event.preventDefault(), $("own").requestSubmit();
+};
 $("others").ontoggle = () => $("others").open && link.send("groups", {}, true);
 document.addEventListener("keydown", (event) => {
   if (!talk?.chat || $("dialog").open) return;

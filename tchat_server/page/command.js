@@ -83,17 +83,17 @@ function refuseSpaced(text, group, known) {
   const isSentence = ["text", "reason"].includes(last) && words.at(-1).includes(" ");
   const isNamed = words.some((each) => each === group || known.has(each));
   if ((isSentence || command.name === "s") && !NO_WORDS.includes(word.toLowerCase()) && !isNamed) return;
-  if (!words.every((value, at) => !value || isField(command, at, value))) return;
+  if (!words.every((value, at) => !value || !wrongIn(command, command.fields[at], value))) return;
   throw new Mistyped("spaced", { typed: [command.name, ...words].join(";"), line: text });
 }
 
-function isField(command, at, value) {
-  const field = command.fields[at];
+/** Return what is wrong with *text* in a field of a command, a Mistyped, or null. */
+export function wrongIn(command, field, text) {
   try {
-    if (field) FIELDS[field[2]](command, field, value);
-    return true;
-  } catch {
-    return false;
+    if (field) FIELDS[field[2]](command, field, text);
+    return null;
+  } catch (problem) {
+    return problem;
   }
 }
 
@@ -114,27 +114,20 @@ function wrongFields(command) {
 function cut(command, rest, isSlash) {
   const cuts = command.fields.length - 1;
   if (cuts < 0) return rest.trim() ? [rest] : [];
-  if (!isSlash) return splitAt(rest, cuts, (text) => text.indexOf(";"), 1);
-  const words = splitSpace(rest, cuts);
+  const words = split(rest, isSlash, cuts);
+  if (!isSlash) return words;
   const required = command.fields.filter(([, , , optional]) => !optional).length;
   const isShort = words.length === required - 1 && command.current && command.fields[0][2] === "group";
-  return isShort ? ["", ...splitSpace(rest, Math.max(cuts - 1, 0))] : words;
+  return isShort ? ["", ...split(rest, true, Math.max(cuts - 1, 0))] : words;
 }
 
-function splitAt(text, cuts, find_, width) {
+/** As `text.split(";", cuts)` in Python, or `text.split(None, cuts)`. */
+function split(text, isSlash, cuts) {
+  const first = isSlash ? /^\s*(\S+)\s*([^]*)/ : /^([^;]*);([^]*)/;
   const words = [];
-  for (let at; words.length < cuts && (at = find_(text)) >= 0; text = text.slice(at + width)) words.push(text.slice(0, at));
-  return [...words, text];
-}
-
-function splitSpace(text, cuts) {
-  const words = [];
-  for (text = text.trimStart(); text && words.length < cuts; ) {
-    const found = /^(\S+)\s*([^]*)/.exec(text);
-    words.push(found[1]);
-    text = found[2];
-  }
-  return text ? [...words, text] : words;
+  for (let found; words.length < cuts && (found = first.exec(text)); [, , text] = found) words.push(found[1]);
+  if (isSlash) text = text.trimStart();
+  return isSlash && !text ? words : [...words, text];
 }
 
 function checkText(command, [, word, kind], text) {
@@ -200,12 +193,8 @@ export function place(line) {
   if (!command) return { command: null, field: null, fragment: line, before: [], isSlash: line.startsWith("/") };
   const count = command.fields.length;
   const isSlash = typed[2] !== ";";
-  let words;
-  if (!isSlash) words = splitAt(typed[3], Math.max(count - 1, 0), (text) => text.indexOf(";"), 1);
-  else {
-    words = splitSpace(typed[3], Math.max(count - 1, 0));
-    if (!words.length || (/\s$/.test(typed[3]) && words.length < count)) words.push("");
-  }
+  const words = split(typed[3], isSlash, Math.max(count - 1, 0));
+  if (isSlash && (!words.length || (/\s$/.test(typed[3]) && words.length < count))) words.push("");
   const field = words.length <= count ? command.fields[words.length - 1] ?? null : null;
   return { command, field, fragment: words.at(-1).trimStart(), before: words.slice(0, -1), isSlash };
 }

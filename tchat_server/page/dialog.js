@@ -1,27 +1,36 @@
-// A few questions to the person, one after another in one box.
+// A few questions to the person in one box.
 
-import { make, say } from "./text.js";
+import { COMMANDS, wrongIn } from "./protocol.js";
+import { make, mistyped, say } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 
 $("dialog-cancel").onclick = () => $("dialog").close("");
 
-/** Ask for values: [name, word, type, isOptional?] each; null if the person cancels. */
-export function ask(title, ok, fields) {
+/** Ask for *fields* of the request *action*, [name, word, type] each; null if the person cancels. */
+export function ask(action, title, ok, fields) {
   $("dialog-title").textContent = title;
   $("dialog-ok").textContent = ok;
-  $("dialog-fields").replaceChildren(...fields.map(([name, word, type, isOptional = false]) => {
-    const required = !isOptional && type !== "checkbox";
-    const input = make("input", { name, type, required, autocomplete: type === "password" ? "new-password" : "off" });
-    return make("label", {}, ...(type === "checkbox" ? [input, say(word)] : [say(word), input]));
-  }));
+  $("dialog-fields").replaceChildren(...fields.map((field) => label(action, ...field)));
   $("dialog").returnValue = "";
   $("dialog").showModal();
   return new Promise((done) => {
     $("dialog").onclose = () => {
-      const inputs = [...$("dialog-fields").querySelectorAll("input")];
-      const found = inputs.map((it) => [it.name, it.type === "checkbox" ? it.checked : it.value]);
+      const found = [...$("dialog-fields").querySelectorAll("input")].map((it) => [it.name, it.type === "checkbox" ? it.checked : it.value]);
       done($("dialog").returnValue ? Object.fromEntries(found) : null);
     };
   });
+}
+
+/** A field with its name; the browser does not let go what the command would refuse. */
+function label(action, name, word, type) {
+  if (type === "checkbox") return make("label", {}, make("input", { name, type }), say(word));
+  const command = COMMANDS.find((each) => each.action === action);
+  const field = command.fields.find(([each]) => each === name);
+  const input = make("input", { name, type, required: name !== "reason", autocomplete: type === "password" ? "new-password" : "off" });
+  input.oninput = () => {
+    const problem = input.value && wrongIn(command, field, input.value);
+    input.setCustomValidity(problem ? mistyped(problem) : "");
+  };
+  return make("label", {}, say(word), input);
 }

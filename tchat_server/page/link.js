@@ -96,7 +96,7 @@ export class Link {
     this.#tell("wire", "in", text, { message, asked, waited, notices });
     if (asked?.request.action === "client-hello") this.#greeted(message);
     if (message.action === "server-quit" && !this.isOver) this.failures = Math.max(this.failures, 1);
-    if (notices.length) this.#tell("heard", notices);
+    if (notices.length) this.#tell("heard", notices, waited);
     for (const { quiet, message: each } of notices) if (quiet && each.action === "error") this.#rest(each.retry_after ?? 1);
     this.#pump();
   }

@@ -1,6 +1,6 @@
 // How a conversation is shown: a log that grows at both ends.
 
-import { clean, face, language, make, nick, say, spoken } from "./text.js";
+import { clean, face, locale, make, nick, say, spoken } from "./text.js";
 
 const NEAR_END = 60, QUIET_MS = 300, MOST_READ_OUT = 20, TOGETHER_MS = 5 * 60_000;
 
@@ -10,8 +10,8 @@ const WHOLE = { dateStyle: "long", timeStyle: "medium" };
 const formats = new Map(); // to make one costs more than to use it a thousand times
 
 function format(ts, options) {
-  const name = language() + JSON.stringify(options);
-  if (!formats.has(name)) formats.set(name, new Intl.DateTimeFormat(language(), options));
+  const name = locale() + JSON.stringify(options);
+  if (!formats.has(name)) formats.set(name, new Intl.DateTimeFormat(locale(), options));
   return formats.get(name).format(new Date(ts));
 }
 
@@ -21,7 +21,7 @@ const isSameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateStr
 /** Shows one chat in *box*; `wantOlder` is called when its beginning comes into sight, `atEnd` when its end does. */
 export class Log {
   constructor(box, down, wantOlder, atEnd) {
-    Object.assign(this, { box, down, wantOlder, atEnd, chat: null, fresh: [], below: 0, isDue: false, isFollowing: true, isHidden: () => false });
+    Object.assign(this, { box, down, wantOlder, atEnd, chat: null, fresh: [], below: 0, marked: 0, isDue: false, isFollowing: true, isHidden: () => false });
     box.addEventListener("scroll", () => {
       if (box.scrollTop < 200 && this.chat?.hasOlder && !this.chat.isLoading) wantOlder(this.chat);
       if (!this.#follow()) return (down.hidden = false);
@@ -110,6 +110,7 @@ export class Log {
 
   #rebuild() {
     const { chat } = this;
+    this.marked = 0;
     this.#hush();
     this.box.replaceChildren(this.#drawn(chat.entries));
     if (!chat.entries.length) {
@@ -130,7 +131,8 @@ export class Log {
     const { marker } = this.chat;
     for (const entry of entries) {
       if (this.isHidden(entry)) continue;
-      const isNew = marker > 0 && entry.seq > marker && !(before?.seq > marker);
+      const isNew = marker > 0 && entry.seq > marker && this.marked !== marker;
+      if (isNew) this.marked = marker;
       const isNewDay = !before || !isSameDay(before.ts, entry.ts);
       if (isNewDay) rows.append(rule(day(entry.ts)));
       if (isNew) rows.append(rule(say("p.new"), "new"));
@@ -166,24 +168,36 @@ function row(entry, isFirst) {
   return made("", time, make("span", { className: "off-screen" }, `${clean(who)}: `), said);
 }
 
-/** Marks what holds *needle* among the entries that are loaded, from the newest. */
+/** Marks what holds a text among the entries that are loaded; `hits` are in order, the newest first. */
 export class Search {
-  constructor() {
-    Object.assign(this, { hits: [], at: -1 });
+  constructor(box) {
+    Object.assign(this, { box, hits: [], at: 0, from: null });
   }
 
-  run(chat, needle) {
+  /** What is in sight now is where to begin. */
+  begin({ entries }) {
+    const { bottom } = this.box.getBoundingClientRect();
+    this.from = entries.findLast(({ row }) => row?.getBoundingClientRect().bottom <= bottom);
+  }
+
+  /** Find *needle*, and show the hit number *at*, else the first one where it began or above. */
+  run({ entries }, needle, at) {
     this.#mark(false);
     const folded = fold(needle);
-    this.hits = folded ? chat.entries.filter(({ text, who = "" }) => fold(`${who} ${text}`).includes(folded)).reverse() : [];
-    this.at = -1;
-    return this.hits.length;
+    const found = folded ? [...entries.entries()].filter(([, { text, who = "" }]) => fold(`${who} ${text}`).includes(folded)).reverse() : [];
+    const from = entries.indexOf(this.from);
+    this.hits = found.map(([, entry]) => entry);
+    this.at = at ?? Math.max(0, found.findIndex(([index]) => index <= from));
+    if (folded && !found.length) this.from?.row.scrollIntoView({ block: "end" });
+    this.step(0);
+    return found.length;
   }
 
-  next() {
-    if (!this.hits.length) return;
+  step(by) {
+    const { length } = this.hits;
+    if (!length) return;
     this.#mark(false);
-    this.at = (this.at + 1) % this.hits.length;
+    this.at = (this.at + by + length) % length;
     this.#mark(true);
     this.hits[this.at].row?.scrollIntoView({ block: "center" });
   }

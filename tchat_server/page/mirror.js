@@ -125,7 +125,7 @@ export class Mirror {
     const view = this.view(event.group);
     if (event.seq <= view.seq) {
       if (event.ts <= view.ts || !view.ts) return asked ? [{ kind: "heard", message: event, request: asked }] : [];
-      view.restart(event.seq - 1); // the server began a new log
+      view.restart(0); // the server began a new log
     }
     if (!view.isMember) {
       view.restart(event.seq - 1);
@@ -133,13 +133,13 @@ export class Mirror {
       view.wantsMembers = view.isMember && event.action !== "cgroupe";
       view.membersAfter = null;
     }
-    if (event.seq === view.seq + 1) return [...this.#show(view, event, asked), ...this.#release(view)];
-    view.held.set(event.seq, event);
+    if (event.seq === view.seq + 1) return [this.#showLive(view, event, asked), ...this.#release(view)];
+    view.held.set(event.seq, { event, asked });
     view.target = Math.max(view.target, event.seq);
     return [];
   }
 
-  #show(view, event, asked = null, missed = false) {
+  #show(view, event, asked, missed) {
     Object.assign(view, { seq: event.seq, ts: event.ts, target: Math.max(view.target, event.seq) });
     if (view.group || event.action === "cgroupe") {
       if (!view.group || event.seq > view.group.seq) {
@@ -147,20 +147,25 @@ export class Mirror {
         if (!view.group) view.wantsMembers = true;
       }
     }
-    if (!missed && view.isMember && this.#reachesOutsider(event)) this.#leave(view);
     if (this.isMe(event.dest ?? event.sender)) view.isInvited = event.action === "invite";
     view.caughtUp += missed;
     this.#meet(event.sender);
     if (event.dest) this.#meet(event.dest);
-    return [{ kind: "heard", message: event, request: asked, missed }];
+    return { kind: "heard", message: event, request: asked, missed };
+  }
+
+  /** Show what came live: what it does to one's membership holds now. */
+  #showLive(view, event, asked) {
+    const heard = this.#show(view, event, asked, false);
+    if (view.isMember && this.#reachesOutsider(event)) this.#leave(view);
+    return heard;
   }
 
   #release(view) {
     const notices = [];
-    for (let event; (event = view.held.get(view.seq + 1)); ) {
-      view.held.delete(event.seq);
-      notices.push(...this.#show(view, event, null, true));
-      if (this.#reachesOutsider(event)) this.#leave(view);
+    for (let held; (held = view.held.get(view.seq + 1)); ) {
+      view.held.delete(held.event.seq);
+      notices.push(this.#showLive(view, held.event, held.asked));
     }
     for (const seq of [...view.held.keys()]) if (seq <= view.seq) view.held.delete(seq);
     if (view.caughtUp && !view.hasGap) {
@@ -174,7 +179,11 @@ export class Mirror {
     const view = this.view(page.group);
     const before = view.seq;
     const notices = [];
-    for (const event of page.list) if (event.seq === view.seq + 1) notices.push(...this.#show(view, event, null, true));
+    for (const event of page.list) {
+      if (event.seq !== view.seq + 1) continue;
+      const live = view.held.get(event.seq);
+      notices.push(this.#show(view, event, live?.asked ?? null, !live));
+    }
     notices.push(...this.#release(view));
     if (view.seq === before && view.hasGap) notices.push(...this.#giveUp(view));
     return notices;
@@ -182,14 +191,14 @@ export class Mirror {
 
   #giveUp(view) {
     const notices = [];
-    for (const event of [...view.held.values()].sort((a, b) => a.seq - b.seq)) {
+    for (const { event, asked } of [...view.held.values()].sort((a, b) => a.event.seq - b.event.seq)) {
       view.held.delete(event.seq);
       if (event.seq <= view.seq) continue;
       if (event.seq > view.seq + 1) {
         notices.push({ kind: "missing", group: view.name, count: event.seq - view.seq - 1 });
         view.group = null;
       }
-      notices.push(...this.#show(view, event));
+      notices.push(this.#showLive(view, event, asked));
     }
     if (view.target > view.seq) {
       notices.push({ kind: "missing", group: view.name, count: view.target - view.seq });
@@ -232,7 +241,8 @@ export class Mirror {
     for (const [it, name] of mine) {
       const view = this.view(name);
       const last = hello.seqs[name] ?? view.seq;
-      if (!view.isMember || last < view.seq) {
+      if (view.isMember && last < view.seq) view.restart(0);
+      else if (!view.isMember) {
         view.restart(last);
         view.isMember = true;
       }

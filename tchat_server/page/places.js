@@ -20,7 +20,7 @@ function fill(box, ...children) {
   if (made.innerHTML === box.innerHTML) return;
   const at = [...box.querySelectorAll("button")].indexOf(document.activeElement);
   box.replaceChildren(...made.childNodes);
-  if (at >= 0) box.querySelectorAll("button")[at]?.focus();
+  if (at >= 0) (box.querySelectorAll("button")[at] ?? $("text")).focus();
 }
 
 export function showPlaces({ mirror, listed, chat }, doing) {
@@ -43,7 +43,7 @@ export function showPlaces({ mirror, listed, chat }, doing) {
 function place(it, chat, doing) {
   const name = clean(it.name) || say("p.everybody");
   const count = `${it.unread}${it.hasMore ? "+" : ""}`;
-  const label = [name, it.unread && `${count} ${say("unread")}`, it.mentions && `@${it.mentions}`].filter(Boolean).join(", ");
+  const label = [name, it.unread && say("p.unread", { count: it.hasMore ? count : it.unread }), it.mentions && `@${it.mentions}`].filter(Boolean).join(", ");
   const badge = (kind, text) => make("span", { className: `badge ${kind}`, ariaHidden: "true" }, text);
   const sign = make("span", { className: "sign", ariaHidden: "true" }, SIGNS[it.kind]);
   const made = make("button", { type: "button", onclick: () => doing.open(it), ariaLabel: label }, sign, make("span", { className: "one-line" }, name));
@@ -63,41 +63,55 @@ function invitation(name, doing) {
 }
 
 export function showPeople({ mirror, chat }, doing) {
-  const group = chat.kind === "group" ? mirror.view(chat.name).group : null;
-  const { owner, members, invited, banned } = group ?? {};
-  const state = [chat, owner, members, invited, banned, mirror, mirror.presence, language()];
+  const view = chat.kind === "group" ? mirror.view(chat.name) : null;
+  const { owner, members, invited, banned } = view?.group ?? {};
+  const state = [chat, view?.isMember, owner, members, invited, banned, mirror, mirror.presence, language()];
   if (state.every((value, at) => value === drawn[at])) return; // as after most texts
   drawn = state;
-  if (!group) return fill($("people"));
-  const named = { group: chat.name };
+  if (view?.group) fill($("people"), ...peopleOf(view, mirror, doing));
+  else if (view && !view.isMember) fill($("people"), ...stranger(view, doing));
+  else if (chat.kind === "all") fill($("people"), ...connected(mirror, doing));
+  else fill($("people"));
+}
+
+const write = (name, doing) => about("p.write", name, () => doing.direct(name));
+
+function connected(mirror, doing) {
+  const all = [...mirror.online].map((it) => [it, mirror.users.get(it)]).sort();
+  const row = ([it, name]) => person(name, { isOn: true, isMe: mirror.isMe(name), hasDot: true }, mirror.isMe(name) ? [] : [write(name, doing)]);
+  return [make("h2", {}, `${say("p.connected")} (${all.length})`), some(all, row)];
+}
+
+function stranger({ name }, doing) {
+  return [make("p", { className: "small" }, say("gone", { group: name })), about("p.join", name, () => doing.send("join", { group: name }))];
+}
+
+function peopleOf({ name: group, group: { owner, ...lists } }, mirror, doing) {
   const me = key(mirror.name);
-  const isOwner = group.owner === me;
-  const reason = [["reason", "p.reason", "text", true]];
-  const ask = (word, action, dest, more) => about(word, dest, () => doing.ask(action, word, { ...named, dest }, more));
-  const send = (word, action, dest) => about(word, dest, () => doing.send(action, { ...named, dest }));
+  const isOwner = owner === me;
+  const reason = [["reason", "p.reason", "text"]];
+  const ask = (word, action, dest) => about(word, dest, () => doing.ask(action, word, { group, dest }, reason));
+  const send = (word, action, dest) => about(word, dest, () => doing.send(action, { group, dest }));
   const acts = {
-    members: (it, name) => (it === me ? [] : [
-      about("p.write", name, () => doing.direct(name)),
-      ...(isOwner ? [ask("p.kick", "kick", name, reason), ask("p.ban", "ban", name, reason)] : []),
-    ]),
+    members: (it, name) => (it === me ? [] : [write(name, doing), ...(isOwner ? [ask("p.kick", "kick", name), ask("p.ban", "ban", name)] : [])]),
     invited: (it, name) => (isOwner ? [send("p.take-back", "kick", name)] : []),
     banned: (it, name) => (isOwner ? [send("p.unban", "unban", name)] : []),
   };
-  const row = (kind) => ([it, name]) =>
-    person(it, name, { isOn: mirror.online.has(it), isMe: it === me, isOwner: it === owner, hasDot: kind === "members" }, acts[kind](it, name));
-  const list = (kind) => {
-    const all = [...group[kind]].sort(([a], [b]) => order(a, b, mirror, kind));
-    const more = all.length - MOST_SHOWN;
-    return make("ul", {}, ...all.slice(0, MOST_SHOWN).map(row(kind)), more > 0 ? make("li", { className: "small" }, say("p.more", { count: more })) : null);
-  };
-  const some = (kind, word) => (group[kind].size ? [make("h2", {}, say(word)), list(kind)] : []);
-  fill(
-    $("people"),
-    make("h2", {}, `${say("p.members")} (${group.members.size})`,
-      button("p.invite", () => doing.ask("invite", "p.invite", named, [["dest", "p.whom", "text"]]))),
-    list("members"), ...some("invited", "p.invited"), ...some("banned", "p.banned"),
-    button("p.leave", () => doing.ask("leave", "p.leave", named, [])),
-  );
+  const list = (kind) => some([...lists[kind]].sort(([a], [b]) => order(a, b, mirror, kind)), ([it, name]) =>
+    person(name, { isOn: mirror.online.has(it), isMe: it === me, isOwner: it === owner, hasDot: kind === "members" }, acts[kind](it, name)));
+  const more = (kind, word) => (lists[kind].size ? [make("h2", {}, say(word)), list(kind)] : []);
+  return [
+    make("h2", {}, `${say("p.members")} (${lists.members.size})`,
+      button("p.invite", () => doing.ask("invite", "p.invite", { group }, [["dest", "p.whom", "text"]]))),
+    list("members"), ...more("invited", "p.invited"), ...more("banned", "p.banned"),
+    button("p.leave", () => doing.ask("leave", "p.leave", { group }, [])),
+  ];
+}
+
+/** The first of *all* as a list, and how many more there are. */
+function some(all, row) {
+  const more = all.length - MOST_SHOWN;
+  return make("ul", {}, ...all.slice(0, MOST_SHOWN).map(row), more > 0 ? make("li", { className: "small" }, say("p.more", { count: more })) : null);
 }
 
 /** Members who are there come first. */
@@ -106,7 +120,7 @@ function order(a, b, { online }, kind) {
   return apart || (a < b ? -1 : 1);
 }
 
-function person(it, name, { isOn, isMe, isOwner, hasDot }, acts) {
+function person(name, { isOn, isMe, isOwner, hasDot }, acts) {
   const state = say(isOn ? "p.online" : "p.away");
   const roles = [isMe && say("p.you"), isOwner && say("p.owner")].filter(Boolean).join(", ");
   return make("li", { className: isOn ? "" : "away" },

@@ -151,25 +151,25 @@ export class Talk {
     for (const next of it.waiting.splice(0)) next();
   }
 
-  /** Something the client itself says. */
-  note(text, it = this.chat, kind = "note") {
-    this.log.add(it ?? this.everybody, { kind, ts: new Date().toISOString(), text: clean(text) });
+  /** Something the client itself says: in *it*, or as an answer to the person in what is open. */
+  note(text, it = null, kind = "note") {
+    this.log.add(it ?? this.chat ?? this.everybody, { kind, ts: new Date().toISOString(), text: clean(text), mine: !it });
   }
 
   problem(text) {
-    this.note(text, this.chat, "problem");
+    this.note(text, null, "problem");
   }
 
-  heard(notices) {
+  heard(notices, waited) {
     for (const notice of notices) {
       const { kind, message, request, group, count } = notice;
       if (kind === "heard" && this.answers.has(message.id)) {
         const then = this.answers.get(message.id);
         this.answers.delete(message.id);
         then(message);
-      } else if (kind === "heard") this.#take(message, notice);
+      } else if (kind === "heard") this.#take(message, notice, waited);
       else if (kind === "no-answer") this.page.unanswered(request);
-      else this.note(say(kind, { group, count }), this.chats.get(`#${key(group)}`));
+      else this.note(say(kind, { group, count }), this.chats.get(`#${key(group)}`) ?? this.everybody);
     }
     this.page.changed();
   }
@@ -180,7 +180,7 @@ export class Talk {
     for (const it of this.chats.values()) Object.assign(it, { isLoading: false, waiting: [] });
   }
 
-  #take(message, { request, missed, quiet }) {
+  #take(message, { request, missed, quiet }, waited) {
     if (request) this.page.settled(request.id);
     const { action, event } = message;
     if (isEvent(message)) return this.#happened(message, request, missed);
@@ -188,10 +188,10 @@ export class Talk {
     else if (action === "server-send" || action === "server-broadcast") {
       this.#keep(message);
       this.#spoke(this.#placeOf(message), entryOf(message, this.mirror));
-    } else if (!quiet && this.chat) this.#answered(message, request);
+    } else if (!quiet && this.chat) this.#answered(message, request, waited);
   }
 
-  #answered(message, request) {
+  #answered(message, request, milliseconds) {
     const { action, list = [], group, msg, mine } = message;
     if (action === "error") {
       const why = refusal(message, request, this.mirror.name);
@@ -200,7 +200,8 @@ export class Talk {
       const told = list.map((event) => [event, entryOf(event, this.mirror)]);
       const lines = told.map(([{ seq }, { kind, who, text }]) => `${seq}. ${kind === "text" ? `${who}: ${text}` : text}`);
       this.note(lines.join("\n") || say(`${action}.none`, { group }));
-    } else if (action === "register") this.note(say("register", { name: message.from }));
+    } else if (action === "ping" && request) this.note(say("ping", { ...message, milliseconds }));
+    else if (action === "register") this.note(say("register", { name: message.from }));
     else if (ANSWERS.includes(action)) {
       const text = list.length ? say(action, { count: list.length, names: list.join(", ") }) : say(`${action}.none`);
       this.note(mine?.length ? `${text}; ${say("groups.mine", { names: mine.join(", ") })}` : text);
@@ -215,7 +216,7 @@ export class Talk {
     const isMine = mirror.isMe(event.sender);
     if (event.action === "cgroupe" || (event.action === "join" && isMine)) it.hasOlder = event.seq > 1;
     const entry = entryOf(event, mirror, missed);
-    if (mirror.isMe(event.dest) && !isMember && it !== this.chat) this.note(entry.text);
+    if (mirror.isMe(event.dest) && !isMember && it !== this.chat) this.note(entry.text, this.chat);
     this.#spoke(it, entry);
     if (request && ["cgroupe", "join"].includes(event.action) && it !== this.chat) this.open(it, true);
     if (!isMember && event.action === "leave" && isMine) this.close(it);

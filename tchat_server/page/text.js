@@ -9,6 +9,9 @@ let { LANGUAGE, WORDS } = { LANGUAGE: LANGUAGES[0], WORDS: {} };
 
 export const language = () => LANGUAGE;
 
+/** The language as this person's region writes days and times. */
+export const locale = () => navigator.languages.find((each) => each.startsWith(LANGUAGE)) ?? LANGUAGE;
+
 /** Speak another language, as soon as its sentences are there; without a server it stays the one it is. */
 export async function choose(code) {
   try {

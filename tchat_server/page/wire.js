@@ -1,9 +1,9 @@
 // The wire: every object out and in, and what was understood by it.
 
 import { fault, isEvent } from "./protocol.js";
-import { clean, language, make, refusal, say, told } from "./text.js";
+import { clean, locale, make, refusal, say, told } from "./text.js";
 
-const MOST = 300, NEAR_END = 60;
+const MOST = 300, NEAR_END = 60, LONG = 1500;
 const SECRET = /("(?:password|token)":")(?:[^"\\]|\\.)*/g;
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?/g;
 
@@ -55,7 +55,7 @@ export class Wire {
     try {
       found = JSON.parse(text);
     } catch {
-      return say("error.bad-json");
+      return say("problem.json", { example: '{"action":"ping"}' });
     }
     const wrong = fault(found);
     return wrong ? say("p.wire-fault", wrong) : "";
@@ -63,14 +63,14 @@ export class Wire {
 }
 
 function row({ direction, text, meaning, at }) {
-  const time = at.toLocaleTimeString(language(), { hourCycle: "h23" });
+  const time = at.toLocaleTimeString(locale(), { hourCycle: "h23" });
   const arrow = make("b", {}, direction === "out" ? "→" : "←");
   return make("li", { className: direction }, make("small", {}, arrow, make("span", {}, meaning), make("time", {}, time)), coloured(text));
 }
 
 /** JSON with its keys dim and its action strong; secrets are left out. */
 function coloured(text) {
-  const code = make("code");
+  const code = make("code", text.length > LONG ? { className: "long", tabIndex: 0 } : {});
   const shown = clean(text).replace(SECRET, "$1***");
   let from = 0, isAction = false;
   for (const { 0: whole, 1: string, 2: colon, index } of shown.matchAll(TOKEN)) {

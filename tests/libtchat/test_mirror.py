@@ -14,6 +14,7 @@ from libtchat.message.errors import Refused
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
 from libtchat.message.names import group_key, user_key
 from libtchat.message.reply import (
+    DirectMessage,
     Error,
     Groups,
     Members,
@@ -92,7 +93,7 @@ def test_what_came_above_a_gap_is_held_until_the_gap_is_filled() -> None:
     assert mirror.wanted() == [ListStates("wob", after=4, limit=1000, all=True)]
     notices = answer(mirror, States("wob", (said(5), said(6)), more=False, first=5, last=6))
     assert shown(notices) == [5, 6, 7]
-    assert notices[-1] == CaughtUp("wob", 3)
+    assert notices[-1] == CaughtUp("wob", 2)
     assert mirror.wanted() == []
 
 
@@ -106,7 +107,8 @@ def test_after_a_reconnect_pages_are_asked_until_nothing_is_missing() -> None:
     assert mirror.wanted() == [ListStates("wob", after=6, limit=1000, all=True)]
     second = answer(mirror, States("wob", (said(7), said(8)), more=False, first=7, last=8))
     assert shown(second) == [7, 8, 9]
-    assert second[-1] == CaughtUp("wob", 5)
+    assert [n.missed for n in second if isinstance(n, Heard)] == [True, True, False], "the last one came live"
+    assert second[-1] == CaughtUp("wob", 4)
 
 
 def test_nothing_is_asked_twice_at_once() -> None:
@@ -177,6 +179,8 @@ def test_a_log_that_became_shorter_is_a_new_one() -> None:
     mirror = member_since(9)
     mirror.disconnected()
     mirror.apply(hello({"wob": 3}))
+    assert mirror.wanted() == [ListStates("wob", after=0, limit=1000, all=True)]
+    assert shown(answer(mirror, States("wob", tuple(map(said, (1, 2, 3))), more=False))) == [1, 2, 3]
     assert shown(mirror.apply(said(4))) == [4]
 
 
@@ -195,7 +199,7 @@ def test_an_answer_says_which_request_it_answers() -> None:
     request = Say("wob", "hi", sender="alice", id="r1")
     mirror.sent(request)
     event = changed(said(5, "hi", sender="alice"), id="r1")
-    assert mirror.apply(event) == [Heard(event, request)]
+    assert mirror.apply(event) == [Heard(event, request, mine=True)]
     assert not mirror.is_pending("r1")
 
 
@@ -205,8 +209,105 @@ def test_the_answer_to_a_retry_is_shown_to_who_asked_but_counts_once() -> None:
     mirror.apply(event)
     request = Invite("wob", "zoe", sender="alice", id="r2")
     mirror.sent(request)
-    assert mirror.apply(changed(event, id="r2")) == [Heard(changed(event, id="r2"), request)]
+    assert mirror.apply(changed(event, id="r2")) == [Heard(changed(event, id="r2"), request, mine=True)]
     assert mirror.groups[group_key("wob")].seq == 5
+
+
+def test_an_own_text_that_waits_for_what_was_missed_still_answers_its_request() -> None:
+    mirror = member_since(4)
+    mirror.apply(said(6))
+    request = Say(sender="alice", group="wob", msg="hi", id="r1")
+    mirror.sent(request)
+    mine = changed(said(7, "hi", sender="alice"), id="r1")
+    assert mirror.apply(mine) == []
+    notices = answer(mirror, States("wob", (said(5), said(6), mine), more=False))
+    assert notices == [
+        Heard(said(5), missed=True),
+        Heard(said(6)),
+        Heard(mine, request, mine=True),
+        CaughtUp("wob", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        said(5, sender="ALICE"),
+        Kicked("alice", "wob", "bob", "", 5, ts(5)),
+        DirectMessage("alice", "bob", "hi", ts(1)),
+        PublicMessage("alice", "hi", ts(1)),
+    ],
+)
+def test_what_is_ones_own_says_so(message: Message) -> None:
+    assert [n.mine for n in member_since(4).apply(message)] == [True]
+    assert [n.mine for n in member_since(4).apply(changed(message, sender="bob"))] == [False]
+
+
+# -- a program that begins where its last run ended
+
+
+def resumed(seq: int, last: int, time: str = "") -> Mirror:
+    mirror = Mirror()
+    mirror.resume("wob", seq, time)
+    mirror.apply(hello({"wob": last}))
+    return mirror
+
+
+def test_what_was_missed_while_the_program_was_down_is_fetched() -> None:
+    mirror = resumed(4, 6)
+    assert mirror.wanted() == [ListStates("wob", after=4, limit=1000, all=True)]
+    assert mirror.apply(said(7)) == []
+    notices = answer(mirror, States("wob", (said(5), said(6)), more=False))
+    assert [(n.message.seq, n.missed) for n in notices if isinstance(n, Heard)] == [(5, True), (6, True), (7, False)]
+    assert notices[-1] == CaughtUp("wob", 2)
+
+
+def test_who_missed_nothing_is_told_nothing() -> None:
+    mirror = resumed(4, 4)
+    assert not any(isinstance(request, ListStates) for request in mirror.wanted())
+    assert mirror.apply(said(5)) == [Heard(said(5))]
+
+
+def test_who_was_removed_meanwhile_is_told() -> None:
+    mirror = Mirror()
+    mirror.resume("wob", 4)
+    assert mirror.apply(hello({}))[1:] == [Gone("wob")]
+
+
+@pytest.mark.parametrize("last", [4, 6])
+def test_the_log_that_was_known_is_recognised(last: int) -> None:
+    mirror = resumed(4, last, ts(4))
+    assert mirror.wanted() == [ListStates("wob", after=3, limit=1000, all=True)]
+    assert mirror.apply(said(last + 1)) == []
+    notices = answer(mirror, States("wob", tuple(map(said, range(4, last + 1))), more=False))
+    assert shown(notices) == list(range(5, last + 2))
+
+
+@pytest.mark.parametrize("last", [2, 4, 6])
+def test_a_log_that_was_begun_anew_is_shown_from_its_beginning(last: int) -> None:
+    mirror = resumed(4, last, ts(4))
+    log = tuple(changed(said(seq), ts=ts(10 + seq)) for seq in range(1, last + 1))
+    if last >= 4:
+        assert answer(mirror, States("wob", log[3:], more=False)) == []
+    assert mirror.wanted() == [ListStates("wob", after=0, limit=1000, all=True)]
+    assert shown(answer(mirror, States("wob", log, more=False))) == list(range(1, last + 1))
+
+
+def test_a_log_that_was_cut_repeats_nothing() -> None:
+    mirror = resumed(4, 3, ts(4))
+    log = (said(1), said(2), changed(said(3), ts=ts(9)))
+    assert shown(answer(mirror, States("wob", log, more=False))) == [3]
+
+
+@pytest.mark.parametrize("seq", [-1, 2**53 + 1])
+def test_what_is_no_seq_is_not_resumed_from(seq: int) -> None:
+    with pytest.raises(ValueError, match="a seq is a number from 0"):
+        Mirror().resume("wob", seq)
+
+
+def test_every_notice_says_whether_it_is_a_message() -> None:
+    for notice in (CaughtUp("wob", 1), Missing("wob", 1), Gone("wob"), NoAnswer(Ping())):
+        assert (notice.message, notice.missed, notice.quiet, notice.mine) == (None, False, False, False)
 
 
 def test_the_id_of_somebody_else_is_no_answer() -> None:
@@ -222,7 +323,7 @@ def test_a_server_without_ids_answers_in_order() -> None:
         mirror.sent(request)
     assert mirror.apply(said(5, "x")) == [Heard(said(5, "x"))]
     mine = said(6, "a", sender="alice")
-    assert mirror.apply(mine) == [Heard(mine, first)]
+    assert mirror.apply(mine) == [Heard(mine, first, mine=True)]
     assert mirror.apply(Pong(ts(1), 1, "other"))[0].request == Ping(id="r3")
     refused = Error("not-member", "gbroadcast")
     assert mirror.apply(refused) == [Heard(refused, second)]
@@ -419,6 +520,14 @@ class World:
             self.wire = None
             self.mirror.disconnected()
 
+    def restart(self) -> None:
+        """The client's program ends, and another one begins where it was."""
+        view = self.mirror.groups.get(group_key("wob"))
+        self.cut()
+        self.mirror = Mirror()
+        if view is not None and view.ts:
+            self.mirror.resume("wob", view.seq, view.ts)
+
     def deliver(self) -> None:
         if not self.wire:
             return
@@ -475,7 +584,7 @@ def _requests() -> st.SearchStrategy[GroupRequest]:
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(NAMES), _requests()),
-        st.sampled_from(["connect", "cut", "deliver", "deliver", "deliver", "settle"]),
+        st.sampled_from(["connect", "cut", "restart", "deliver", "deliver", "deliver", "settle"]),
     ),
     max_size=60,
 )

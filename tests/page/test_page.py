@@ -584,6 +584,120 @@ def test_a_large_group_is_shown_in_part(browser: Browser, server: Server) -> Non
         expect(person.page.locator("#people li").last).to_have_text("and 42 more")
 
 
+# ---- what a stranger stumbled over
+
+
+def test_whoever_is_connected_is_listed_beside_everybody(browser: Browser, server: Server) -> None:
+    with server.client(fresh("bob")) as bob, people(browser, server, fresh("ada")) as (person,):
+        name = person.page.locator("#me b").inner_text()
+        expect(person.page.locator("#people h2")).to_contain_text("Connected")
+        for each in (name, bob.name):
+            expect(person.page.locator("#people li").filter(has_text=each)).to_have_count(1)
+        person.page.click(f"#people button[aria-label='Write {bob.name}']")
+        person.is_in(bob.name)
+        expect(person.page.locator("#people")).to_be_hidden()
+
+
+def test_what_is_asked_is_checked_before_it_is_sent(browser: Browser, server: Server) -> None:
+    with server.client(fresh("bob")) as bob, people(browser, server, fresh("ada")) as (person,):
+        group = fresh("room")
+        for opens, field, right, wrong in (
+            ("#create", "group", group, "'a b' cannot be a group name: 1 to 64 letters"),
+            ("#people h2 button", "dest", bob.name, "'a b' cannot be a user name: 1 to 32 letters"),
+        ):
+            person.page.click(opens)
+            asked = person.page.locator(f"dialog input[name={field}]")
+            asked.fill("a b")
+            person.page.keyboard.press("Enter")
+            assert wrong in asked.evaluate("(it) => it.validationMessage")
+            asked.fill(right)
+            person.page.keyboard.press("Enter")
+            expect(asked).to_be_hidden()
+            person.is_in(group)
+        person.sees("you invited")
+
+
+def test_an_answer_is_in_sight_and_new_is_said_once(browser: Browser, server: Server) -> None:
+    with server.client(fresh("bob")) as bob, people(browser, server, fresh("ada")) as (person,):
+        group = group_of(bob)
+        person.type(f"j;{group}")
+        person.is_in(group)
+        bob.get()
+        person.opens("Everybody")
+        for number in range(60):
+            bob.ask(action="gbroadcast", group=group, msg=f"number {number}.")
+        person.opens(group)
+        expect(person.page.locator("#log .rule.new")).to_be_in_viewport()
+        person.type("ping;")
+        answer = person.page.locator("#log .line").filter(has_text=re.compile(r"round trip \d+ ms, tchat-server"))
+        expect(answer).to_be_in_viewport()
+        bob.ask(action="gbroadcast", group=group, msg="the last one")
+        person.sees("the last one")
+        expect(person.page.locator("#log .rule.new")).to_have_count(1)
+
+
+def test_who_was_kicked_is_told_and_may_join_again(browser: Browser, server: Server) -> None:
+    with server.client(fresh("bob")) as bob, people(browser, server, fresh("ada")) as (person,):
+        group = group_of(bob)
+        person.type(f"j;{group}")
+        person.is_in(group)
+        bob.get()
+        bob.ask(action="kick", group=group, dest=person.page.locator("#me b").inner_text())
+        expect(person.page.locator("#people")).to_contain_text(f"you are no longer in {group}")
+        person.page.click(f"#people button[aria-label='Join {group}']")
+        expect(person.page.locator("#people h2")).to_contain_text("Members (2)")
+
+
+def test_a_search_begins_where_one_reads_and_goes_both_ways(browser: Browser, server: Server) -> None:
+    with server.client(fresh("bob")) as bob, people(browser, server, fresh("ada")) as (person,):
+        group = group_of(bob)
+        person.type(f"j;{group}")
+        person.is_in(group)
+        bob.get()
+        for number in range(90):
+            bob.ask(action="gbroadcast", group=group, msg=f"text number {number}.")
+        person.sees("text number 89.")
+        log, hit = person.page.locator("#log"), person.page.locator(".line.hit")
+        log.evaluate("(it) => it.scrollTo(0, it.scrollHeight / 2)")
+        before = log.evaluate("(it) => it.scrollTop")
+        person.page.click("#find")
+        person.page.locator("#needle").press_sequentially("text number x")
+        expect(person.page.locator("#found")).to_have_text("0 found")
+        assert abs(log.evaluate("(it) => it.scrollTop") - before) < 700  # what was read is still in sight
+        person.page.fill("#needle", "number 8")
+        expect(hit).to_contain_text("number 8.")
+        person.page.click("#following")
+        expect(hit).to_contain_text("number 80.")
+        person.page.click("#previous")
+        expect(hit).to_contain_text("number 8.")
+        person.page.click("#previous")
+        expect(hit).to_contain_text("number 89.")
+
+
+def test_a_phone_shows_that_something_came_elsewhere(browser: Browser, server: Server) -> None:
+    phone = {"width": 360, "height": 640}
+    with (
+        server.client(fresh("bob")) as bob,
+        people(browser, server, fresh("zoé"), viewport=phone, locale="fr-FR") as (person,),
+    ):
+        menu = person.page.locator("#menu")
+        expect(menu).not_to_have_class(re.compile("unread"))
+        person.page.click("#menu")
+        name = person.page.locator("#me b").inner_text()
+        person.page.click("#menu")
+        bob.ask(action="client-send", to=name, msg="psst")
+        expect(menu).to_have_attribute("aria-label", "Groupes et personnes, 1 non lu")
+        expect(menu).to_have_class(re.compile("unread"))
+        person.opens(bob.name)
+        expect(menu).not_to_have_class(re.compile("unread"))
+
+
+def test_days_are_written_as_the_person_s_region_does(browser: Browser, server: Server) -> None:
+    with people(browser, server, fresh("ada")) as (person,):  # en-GB
+        person.type("ls;")
+        expect(person.page.locator("#log .rule").first).to_have_text(re.compile(r"\w+, \d+ \w+ \d{4}"))
+
+
 # ---- what others try
 
 
@@ -810,6 +924,8 @@ def test_the_wire_shows_every_object_and_sends_one_s_own(browser: Browser, serve
         objects = person.page.locator("#objects li")
         expect(objects.filter(has_text='"action":"client-hello"')).to_have_count(1)
         expect(objects.filter(has_text='"token":"***"')).to_have_count(1)
+        person.page.fill("#object", '{"action":"kick"')
+        expect(person.page.locator("#object-fault")).to_contain_text("that is no JSON object")
         person.page.fill("#object", '{"action":"kick","group":"wob"}')
         expect(person.page.locator("#object-fault")).to_contain_text("bad-request dest")
         person.type("s;nobody.there;hello?")
@@ -819,7 +935,7 @@ def test_the_wire_shows_every_object_and_sends_one_s_own(browser: Browser, serve
         )
         person.page.fill("#object", '{"action":"ping","id":"mine"}')
         expect(person.page.locator("#object-fault")).to_have_text("")
-        person.page.click("#own button")
+        person.page.press("#object", "Enter")
         expect(objects.filter(has_text='"msg":"pong from')).to_have_count(1)
 
 
@@ -859,7 +975,7 @@ def test_it_is_usable_within_a_second_and_small(browser: Browser, server: Server
     assert not {*paths} & others
     assert max(ends) < 1.0
     assert sum(sent) < 54_000  # a twelfth of it are the heads
-    assert sum(unpacked) < 125_000
+    assert sum(unpacked) < 129_000
     person.close()
 
 

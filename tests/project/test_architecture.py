@@ -32,7 +32,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "group",
         "effect wire",
         "hub mirror",
-        "dialect",
+        "client dialect",
         "__init__",
     ),
     "tchat_server": (
@@ -47,8 +47,10 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_client": (
         *(
-            "errors measure port private reading sanitise",
-            "address history introduction language patience",
+            "measure port private reading sanitise",
+            "language",
+            "errors",
+            "address history introduction patience",
             "page_words sentences settings",
             "render",
             "bridge completion learn report",
@@ -71,7 +73,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("clock line refusal retries texts throttle work", "gate user", "peer", "entry presence"),
         *("ledger lookup newcomer", "direct identity quota", "decider login query", "courier", "router", "hub"),
     ),
-    "libtchat.mirror": ("notice pending view", "members", "mirror"),
+    "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
         *(
             "effect vocabulary",
@@ -85,7 +87,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client.language": ("english french", "choice"),
     "tchat_client.learn": ("program source", "client_lab", "client server_lab", "report", "run"),
     "tchat_client.bridge": ("child pipe", "inside", "serve"),
-    "tchat_client.link": ("answers opening watcher", "outgoing trace", "link"),
+    "tchat_client.link": ("answers opening watcher", "outgoing trace", "connected", "link"),
     "tchat_server.net": (
         *(
             "ending frames gone http linger tls",
@@ -171,10 +173,9 @@ CATCHES_ANYTHING = {
 MAX_LINES = 300
 LONG = {
     "libtchat.effect": "what hub and shell say to each other belongs under one another's eyes",
-    "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
     "libtchat.mirror.mirror": "what is shown, what is held back and what is missing are the same few fields",
     "tchat_client.render": "every line that is shown, side by side",
-    "tchat_client.link.link": "one connection's life and what its owner asks of it: both change the same few fields",
+    "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
 }
 
 

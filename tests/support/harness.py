@@ -20,32 +20,27 @@ from libtchat.effect import (
     Append,
     Ask,
     CheckPassword,
+    CheckRequest,
     Close,
     Effect,
-    FindRetry,
-    FindUser,
     HashPassword,
     Item,
-    LoadGroup,
-    LoadUser,
-    NumberGuest,
-    PageKind,
     PeerId,
     Question,
     Read,
     ReadGroups,
     Resend,
-    SaveUser,
     Send,
 )
 from libtchat.hub.hub import Hub
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.request import Hello
-from libtchat.paging import fill
 from libtchat.wire import codec
+from libtchat.wire.connection import CRLF
+from tchat_server.store.answers import Answers
 from tchat_server.store.event_log import Ready, encode_part
 from tchat_server.store.memory import MemoryLog
-from tchat_server.store.pages import since
+from tchat_server.store.pages import reading
 
 UNLIMITED = evolve(
     DEFAULT_LIMITS,
@@ -62,6 +57,16 @@ def at_once(ready: Awaitable[T]) -> T:
     assert isinstance(ready, Ready)
     value: T = ready.value
     return value
+
+
+def result_of(awaitable: Awaitable[T]) -> T:
+    """Return what is awaited, if that waits for nothing."""
+    try:
+        next(awaitable.__await__())
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    raise AssertionError("it waits")
 
 
 @define
@@ -86,10 +91,14 @@ class Shell:
     received: dict[PeerId, deque[dict[str, Any]]] = field(factory=dict, init=False)
     lines: dict[PeerId, list[bytes]] = field(factory=dict, init=False)
     closed: set[PeerId] = field(factory=set, init=False)
+    answers: Answers = field(init=False)
     out: Append | None = field(default=None, init=False)
     asked: deque[Ask] = field(factory=deque, init=False)
     holds: bool = False
     tokens: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self.answers = Answers(self.log, lambda _: Ready(None))
 
     def connect(self, origin: str = "", **more: Any) -> PeerId:
         self.tokens += 1
@@ -171,20 +180,7 @@ class Shell:
             self.received[peer].append(json.loads(line))
 
     def _read(self, effect: Read | ReadGroups | Resend) -> bytes:
-        room = self.limits.max_page_bytes
-        match effect:
-            case Read(key=key, kinds=kinds, after=after, before=before, limit=limit):
-                page = at_once(self.log.read(key, kinds, after=after, before=before, limit=limit, max_bytes=room))
-                if page.first is not None and page.first < effect.since:
-                    page = since(page, effect.since)
-                ends = {"more": page.more, "first": page.first, "last": page.last, "begins": page.begins}
-                return codec.encode_page(effect.action, effect.group, page.lines, **ends, id=effect.id)  # type: ignore[arg-type]
-            case ReadGroups(reply=reply):
-                names = at_once(self.log.public_groups(after=effect.after, limit=1000, max_bytes=room))
-                return codec.encode(fill(reply, names.names, names.more, self.limits))
-            case Resend(key=key, seq=seq):
-                page = at_once(self.log.read(key, PageKind.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room))
-                return page.lines[0]
+        return result_of(reading(effect, self.log, self.limits)()).removesuffix(CRLF)
 
     def _answer(self, ask: Ask) -> None:
         self.hub.answered(ask, self.answer_to(ask.question), self.now)
@@ -192,22 +188,14 @@ class Shell:
     def answer_to(self, question: Question) -> Answer:
         """Answer as the storage is now."""
         match question:
-            case LoadGroup(key=key):
-                return at_once(self.log.load(key))
-            case LoadUser(key=user):
-                return at_once(self.log.load_user(user))
-            case FindUser(key=user):
-                return at_once(self.log.find_user(user))
-            case FindRetry(key=user, id=id):
-                return at_once(self.log.find_retry(user, id))
-            case SaveUser(key=user, name=name, password_hash=hashed):
-                return at_once(self.log.save_user(user, name, hashed))
-            case NumberGuest():
-                return at_once(self.log.number_guest())
             case HashPassword(password=password):
                 return f"hash of {password}"
             case CheckPassword(password=password, password_hash=hash):
                 return hash == f"hash of {password}"
+            case CheckRequest():
+                return None
+            case _:
+                return at_once(self.answers.answer(question))
 
     def _stays_out(self) -> bool:
         if self.delay is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from socket import socket
@@ -34,7 +35,7 @@ def join_and_go(field: Field, numbers: range) -> None:
             client.until("join")
 
 
-def line(message: dict[str, object]) -> bytes:
+def line(message: Mapping[str, object]) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
@@ -60,13 +61,13 @@ def flood(data: list[tuple[socket, bytes]], seconds: float) -> None:
             selector.register(sock, EVENT_READ | EVENT_WRITE, [text, 0])
         while time.monotonic() < until:
             for key, ready in selector.select(0.1):
-                sock, state = key.fileobj, key.data
-                assert isinstance(sock, socket)
+                client, state = key.fileobj, key.data
+                assert isinstance(client, socket)
                 if ready & EVENT_READ:
-                    assert sock.recv(1 << 18), "the connection was closed"
+                    assert client.recv(1 << 18), "the connection was closed"
                 if ready & EVENT_WRITE:
                     text, at = state
-                    state[1] = (at + sock.send(text[at:])) % len(text)
+                    state[1] = (at + client.send(text[at:])) % len(text)
 
 
 ATTACKS = (

@@ -91,8 +91,8 @@ async def live(port: int, number: int, clients: int, story: Story, choose: rando
             sock = writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         heard.cancel()
-        token = (await asyncio.gather(heard, return_exceptions=True))[0] or token
-        token = token if isinstance(token, str) else ""
+        (given,) = await asyncio.gather(heard, return_exceptions=True)
+        token = (given or token) if isinstance(given, str) else ""
         writer.transport.abort() if ending == "reset" else writer.close()
 
 
