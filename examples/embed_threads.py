@@ -16,9 +16,11 @@ from libtchat import (
     CheckPassword,
     Close,
     Effect,
+    FindUser,
     HashPassword,
     Hub,
     Key,
+    Known,
     Loaded,
     LoadGroup,
     LoadUser,
@@ -86,6 +88,8 @@ class Chat:
                 return Loaded()  # what is not loaded was never created: nothing outlives this process
             case LoadUser():
                 return StoredUser()
+            case FindUser():
+                return Known()  # who is not here is not known
             case HashPassword() | SaveUser() | CheckPassword():
                 return None  # no passwords here: `unavailable`
             case NumberGuest():
