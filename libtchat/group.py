@@ -13,7 +13,7 @@ from typing import assert_never
 from attrs import field
 
 from libtchat.direct import NO_BOXES, Box, boxes_after
-from libtchat.message.direct import KeptEvent, Received, Sent
+from libtchat.message.direct import Received, Sent
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, LogEvent, Said, Unbanned
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
@@ -221,7 +221,7 @@ def evolve(group: Group | None, event: LogEvent) -> Group:
     if group is not None and isinstance(event, Said):
         it = group
         return Group(it.name, it.private, event.seq, event.ts, it.owner, it.members, it.invited, it.banned)
-    if isinstance(event, KeptEvent):
+    if isinstance(event, (Sent, Received)):
         boxes = boxes_after(NO_BOXES if group is None else group.boxes, event)
         return Group(event.group, True, event.seq, event.ts, None, {}, {}, {}, boxes=boxes)
     if isinstance(event, Created):
@@ -288,7 +288,7 @@ def outsiders(before: Group | None, event: LogEvent, after: Group) -> tuple[User
     That is its sender and its target, if they are not members: whoever left, declined, was kicked, invited or
     unbanned; and whoever was banned, if that user was member or invited before. Of a text between two users both are.
     """
-    if isinstance(event, KeptEvent):
+    if isinstance(event, (Sent, Received)):
         return tuple({user_key(event.to): None, user_key(event.sender): None})
     changed = subject(event)
     if changed is None or (user := user_key(changed)) in after.members:

@@ -151,10 +151,11 @@ class MemoryLog:
         others: list[LogEvent] = []
         lines.extend(part.lines)
         for event in part.events:
-            if isinstance(event, Said | Sent):
+            if isinstance(event, Said):
                 messages.append(event.seq)
-                if isinstance(event, Sent) and event.kept:
-                    others.append(event)
+            elif isinstance(event, Sent):
+                messages.append(event.seq)
+                others += [event] * event.kept
             else:  # a copy has the right size: what an encoder returns may sit in 4 KiB of memory
                 lines[event.seq - 1] = b"%b" % lines[event.seq - 1]
                 log.states.append(event.seq)

@@ -47,6 +47,7 @@ SELECT max(CAST(substr(user, 7) AS INTEGER)) FROM
     (SELECT user FROM standings UNION ALL SELECT creator FROM groups) WHERE user GLOB 'guest-[0-9]*'"""
 _SET_NEXT_GUEST = "INSERT OR REPLACE INTO guests VALUES (1, ?)"
 
+_TEXTS = (Said, Sent)
 (_MESSAGES,), (_OTHERS,) = KIND_NUMBERS[PageKind.MESSAGES], KIND_NUMBERS[PageKind.STATES]
 
 # In the order foreign keys ask for.
@@ -139,13 +140,13 @@ class RowWriter:
 
     def _stage_entries(self, part: EncodedPart, group_id: int) -> None:
         if len(part.events) == 1:  # what most parts are, at a third of the cost
-            kind, seq = _MESSAGES if isinstance(part.events[0], Said | Sent) else _OTHERS, part.events[0].seq
+            kind, seq = _MESSAGES if isinstance(part.events[0], _TEXTS) else _OTHERS, part.events[0].seq
             self._add_entry(group_id, kind, seq, f"{seq}-{seq}", part.lines[0])
             return
         messages: list[tuple[int, bytes]] = []
         others: list[tuple[int, bytes]] = []
         for event, line in zip(part.events, part.lines, strict=True):
-            (messages if isinstance(event, Said | Sent) else others).append((event.seq, line))
+            (messages if isinstance(event, _TEXTS) else others).append((event.seq, line))
         for kind, entries in ((_MESSAGES, messages), (_OTHERS, others)):
             for row in _cut_rows(entries) if entries else ():
                 seqs, row_lines = zip(*row, strict=True)
