@@ -164,6 +164,8 @@ async def ping(link: Link, output: Output) -> None:
 class Script(Watcher):
     """What a script's link tells: the token is kept, raw messages are traced, nothing is printed by itself."""
 
+    takes_kept = False
+
     def __init__(self, state: State, tracer: Callable[[str, str], None] | None) -> None:
         self._state = state
         self._tracer = tracer

@@ -94,6 +94,10 @@ ENGLISH: Mapping[str, str] = {
     "error.target-banned": "{dest} is banned from {group}",
     "error.not-banned": "{dest} is not banned from {group}",
     "error.limit-reached": "a limit of the server is reached: {limit}",
+    "error.limit-reached.client-send": "too much waits for {dest} already: at most {limit}",
+    "error.user-not-found.client-send": "{dest} is not here, and nothing waits for a name without a password",
+    "error.auth-required.msgs": "only names with a password may read this: register; gives {name} one",
+    "error.auth-required.states": "only names with a password may read this: register; gives {name} one",
     "error.unavailable": "the server cannot do this now: try again later",
     "error.internal": "the server made a mistake: try again",
     # the connection

@@ -59,9 +59,11 @@ class Watcher:
 
     Attributes:
         traces: whether `trace` is to be called.
+        takes_kept: whether texts that wait for the user are wanted: what takes them shows them.
     """
 
     traces: bool = False
+    takes_kept: bool = True
 
     def heard(self, notices: Sequence[Notice]) -> None:
         """Take in what is to be shown."""

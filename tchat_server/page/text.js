@@ -75,6 +75,7 @@ export const mentions = (text, me) =>
 /** Say what an event is, to *mirror*'s user. */
 export function told(event, mirror) {
   const { action, sender, dest, group, reason, owner } = event;
+  if (action === "server-received") return say(action, { sender });
   const variant = mirror.isMe(sender) ? ".you" : mirror.isMe(dest) ? ".me" : "";
   let text = say(action + variant, { sender, dest, group });
   if (reason) text += `: ${clean(reason)}`;
