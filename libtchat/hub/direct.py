@@ -59,14 +59,17 @@ class Direct:
         if name is None or not (hearing or protected):
             raise Refused(ErrorCode.USER_NOT_FOUND, f"{request.to} is not connected")
         if not hearing:
-            self._check_room(name, boxes.get(key), request, known)
+            self._check_room(user, name, boxes.get(key), request, known)
         owners = {user.name: user.password_hash is not None, name: protected}
         readers = [owner for owner, is_reader in owners.items() if is_reader]
         reader = None if len(readers) == len(owners) else readers[0]
         return Sent(user.name, name, request.msg, ts, request.id, seq, not hearing, reader)
 
-    def _check_room(self, name: str, box: Box | None, request: Tell, known: Known | None) -> None:
-        """Check that one more text may wait for the user *name*."""
+    def _check_room(self, user: OnlineUser, name: str, box: Box | None, request: Tell, known: Known | None) -> None:
+        """Check that one more text of *user* may wait for the user *name*.
+
+        Names without a password cost nothing: they take half of the room at most.
+        """
         limits = self.limits
         waiting, size = (len(box.waiting), box.size) if box is not None else (0, 0)
         if waiting >= limits.max_kept_texts:
@@ -75,8 +78,8 @@ class Direct:
         if size + len(request.msg.encode()) > limits.max_kept_bytes:
             limit = limits.max_kept_bytes
             raise Refused(ErrorCode.LIMIT_REACHED, f"too much of yours waits for {name} already", limit=limit)
-        if not waiting and known is not None and known.senders >= limits.max_kept_senders:
-            limit = limits.max_kept_senders
+        limit = limits.max_kept_senders if user.password_hash is not None else (limits.max_kept_senders + 1) // 2
+        if not waiting and known is not None and known.senders >= limit:
             raise Refused(ErrorCode.LIMIT_REACHED, f"texts of {limit} users wait for {name} already", limit=limit)
 
 

@@ -214,10 +214,13 @@ def test_so_much_waits_and_no_more(limits: dict[str, Any], sent: list[str], code
 
 
 def test_so_many_users_texts_wait_and_no_more() -> None:
-    shell = Shell(hub=Hub("test", evolve(UNLIMITED, max_kept_senders=2)))
+    shell = Shell(hub=Hub("test", evolve(UNLIMITED, max_kept_senders=4)))
     away(shell, "bob")
-    assert [code(shell, enter(shell, name), Tell("bob", "hi")) for name in ("a", "b", "c")] == ["", "", "limit-reached"]
-    assert code(shell, enter(shell, "a2"), Tell("bob", "hi")) == "limit-reached"
+    strangers = [enter(shell, name) for name in ("a", "b", "c")]
+    assert [code(shell, peer, Tell("bob", "hi")) for peer in strangers] == ["", "", "limit-reached"]
+    assert code(shell, strangers[0], Tell("bob", "hi")) == "", "who has a text there may add to it"
+    known = [registered(shell, name) for name in ("d", "e", "f")]
+    assert [code(shell, peer, Tell("bob", "hi")) for peer in known] == ["", "", "limit-reached"]
 
 
 def test_much_that_waits_comes_in_portions() -> None:
