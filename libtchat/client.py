@@ -54,6 +54,11 @@ class ClientConnection:
     _state: _State = field(default=_State.CLOSED, init=False)
 
     @property
+    def is_open(self) -> bool:
+        """Requests can be sent: hello was said on this connection, and one has not quit."""
+        return self._state is _State.OPEN
+
+    @property
     def broken(self) -> bool:
         """What came was no message, and nothing more can be read: close the connection."""
         return self._end.broken
@@ -86,11 +91,13 @@ class ClientConnection:
             quiet: nobody asked for it; its answer is marked so, and no `NoAnswer` tells of its loss.
         Raises:
             RuntimeError: nobody has said hello yet, or one has quit.
+            TypeError: a field holds what JSON cannot say.
         """
         request = self.complete(request)
         self._proceed_to(request)
+        data = self._end.send(request)
         self.mirror.sent(request, quiet=quiet)
-        return self._end.send(request)
+        return data
 
     def _proceed_to(self, request: Request) -> None:
         if isinstance(request, Hello) and self._state is _State.CLOSED:
@@ -133,7 +140,7 @@ class ClientConnection:
 
         Call it after each `receive`. While the server refuses, as `rate-limited` does, wait before the next call.
         """
-        if self._state is not _State.OPEN:
+        if not self.is_open:
             return b""
         return b"".join(self.send(request, quiet=True) for request in self.mirror.wanted())
 

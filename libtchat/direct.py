@@ -42,7 +42,8 @@ NO_BOXES: Mapping[UserKey, Box] = {}
 def boxes_after(boxes: Mapping[UserKey, Box], event: KeptEvent) -> Mapping[UserKey, Box]:
     """Return the boxes after *event*. Who is no reader of it has none any more: the name may be somebody else's."""
     if not isinstance(event, Sent):
-        return {**boxes, user_key(event.sender): _emptied(boxes[user_key(event.sender)], event.last)}
+        box = boxes.get(user_key(event.sender))
+        return boxes if box is None else {**boxes, user_key(event.sender): _emptied(box, event.last)}
     found: dict[UserKey, Box] = {}
     for name, other in ((event.sender, event.to), (event.to, event.sender)):
         key = user_key(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal, NewType
 
+from libtchat.cluster import Clustered, Relay, Seat
 from libtchat.direct import Box
 from libtchat.group import Group, Standing
 from libtchat.message.errors import ErrorCode, Refused, Violation
@@ -73,12 +74,14 @@ class PageKind(StrEnum):
 class Send:
     """Write *message* to each of *peers*; the same tuple object while an audience is unchanged.
 
-    *source* is the peer that said it, if somebody did: what it costs to carry is its cost.
+    *source* is the peer that said it, if somebody did: what it costs to carry is its cost. *line*: its bytes, without
+    a line end, if they came from another node; they are passed on.
     """
 
     peers: tuple[PeerId, ...]
     message: Message
     source: PeerId | None = None
+    line: bytes | None = None
 
 
 @frozen
@@ -225,12 +228,12 @@ class CheckRequest:
 
 _Stored = LoadGroup | LoadUser | FindUser | FindRetry | SaveUser | NumberGuest
 
-Question = _Stored | HashPassword | CheckPassword | CheckRequest
+Question = _Stored | HashPassword | CheckPassword | CheckRequest | Clustered
 
 
 @frozen
 class Ask:
-    """Answer *question* with `Hub.answered`, also when the peer is gone meanwhile.
+    """Answer *question* with `Hub.answered`, also when the peer is gone meanwhile; peer 0: the hub asks for itself.
 
     The peer's later requests wait for it, nobody else's. A `SaveUser` that is out may be asked again for another peer,
     who waits for the same outcome: it is stored once, and its answer is everybody's.
@@ -315,7 +318,7 @@ class StoredUser:
     has_retries: bool = False
 
 
-Answer = Loaded | StoredUser | Known | Retried | Refused | str | bool | int | None
+Answer = Loaded | StoredUser | Known | Retried | Seat | Refused | str | bool | int | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
-Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close
+Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close | Relay

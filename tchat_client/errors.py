@@ -80,10 +80,10 @@ class NoAnswer(LinkError):
     R-retry-reconnect).
 
     Attributes:
-        request: the request, with its `id`; None where the connection went that nothing was asked on.
+        request: the request, with its `id`.
     """
 
-    request: Request | None = None
+    request: Request
 
 
 class Lost(NoAnswer):

@@ -16,10 +16,10 @@ from libtchat.message.names import group_key, user_key
 from libtchat.message.reply import Error
 from libtchat.message.request import ListMessages, Say
 from libtchat.mirror import Gone, Heard, Missing, Notice
-from tchat_client.errors import Lost, NoReply, Refused
+from tchat_client.errors import NoAnswer, Refused
 from tchat_client.link import Link, Offline, Online, Status
-from tchat_client.patience import MAX_TRIES, patience
-from tchat_client.script import Output, Script, ask
+from tchat_client.patience import MAX_TRIES, patiently
+from tchat_client.script import Output, Script
 from tchat_client.settings import State
 
 __all__ = ["Lasting", "Tail", "last", "say_each", "tail"]
@@ -149,12 +149,10 @@ async def _say(link: Link, output: Output, request: Say) -> None:
         await link.opened.wait()
         knows_ids = link.is_ours
         try:
-            await ask(link, output, request, prints=output.is_json)
+            answer = await patiently(link.ask, request, passes=_PASSES)
+            if output.is_json:
+                output.message(answer)
             return
-        except Refused as refusal:
-            if refusal.error.code not in _PASSES or tries == MAX_TRIES:
-                raise
-            await asyncio.sleep(patience(refusal.error.retry_after))
-        except (Lost, NoReply):
+        except NoAnswer:
             if not knows_ids or tries == MAX_TRIES:
                 raise  # another kind of server might do it twice

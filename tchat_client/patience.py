@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from itertools import count
 
 from attrs import define, field
 
-from tchat_client.errors import NotTchat
+from libtchat.message.reply import Error, Foreign, Message
+from libtchat.message.request import Request
+from tchat_client.errors import NotTchat, Refused
 
-__all__ = ["MAX_TRIES", "Bound", "patience"]
+__all__ = ["MAX_TRIES", "Bound", "patience", "patiently"]
+
+Ask = Callable[[Request], Awaitable[Message | Foreign]]
 
 MAX_TRIES = 30
 """How often something is tried again for a server that asks for patience."""
@@ -23,6 +29,26 @@ def patience(asked: float | None) -> float:
     if asked is None or not asked > 0:
         return _USUAL_SECONDS
     return min(max(asked, _LEAST_SECONDS), _MOST_SECONDS)
+
+
+async def patiently(
+    ask: Ask, request: Request, *, passes: tuple[str, ...] = ("rate-limited",), tries: int = MAX_TRIES
+) -> Message | Foreign:
+    """Return the answer to *request*; where the server asks for patience, have it, so many *tries*.
+
+    Args:
+        passes: codes of refusals that the same request may not meet again.
+    Raises:
+        Refused: by another code, or at the last try.
+    """
+    for number in count(1):
+        answer = await ask(request)
+        if not isinstance(answer, Error):
+            break
+        if answer.code not in passes or number == tries:
+            raise Refused(answer, request)
+        await asyncio.sleep(patience(answer.retry_after))
+    return answer
 
 
 @define

@@ -5,21 +5,18 @@ With `--json` every line of standard output is one JSON object: a message, as a 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from itertools import count
 
 from attrs import define, evolve
 
 from libtchat.message.event import LogEvent
 from libtchat.message.names import user_key
-from libtchat.message.reply import Error, Foreign, Groups, Members, Message, Messages, Pong, States
+from libtchat.message.reply import Foreign, Groups, Members, Message, Messages, Pong, States
 from libtchat.message.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
 from libtchat.mirror import Heard
-from tchat_client.errors import Refused
 from tchat_client.link import Link, Watcher
-from tchat_client.patience import MAX_TRIES, Bound, patience
+from tchat_client.patience import Bound, patiently
 from tchat_client.render import Renderer
 from tchat_client.sanitise import clean, json_line
 from tchat_client.settings import State
@@ -69,9 +66,7 @@ async def ask(link: Link, output: Output, request: Request, *, prints: bool = Tr
     Raises:
         Refused: the server refused.
     """
-    answer = await link.ask(request)
-    if isinstance(answer, Error):
-        raise Refused(answer, request)
+    answer = await patiently(link.ask, request, tries=1)
     if prints:
         output.message(answer, request)
     return answer
@@ -79,14 +74,9 @@ async def ask(link: Link, output: Output, request: Request, *, prints: bool = Tr
 
 async def say(link: Link, output: Output, group: str, text: str) -> None:
     """Send *text* to *group*; where the server asks for patience, have it."""
-    for tries in count(1):
-        try:
-            await ask(link, output, Say(group, text), prints=output.is_json)
-            return
-        except Refused as refusal:
-            if refusal.error.code != "rate-limited" or tries == MAX_TRIES:
-                raise
-            await asyncio.sleep(patience(refusal.error.retry_after))
+    answer = await patiently(link.ask, Say(group, text))
+    if output.is_json:
+        output.message(answer)
 
 
 async def list_groups(link: Link, output: Output) -> None:

@@ -7,7 +7,6 @@ import gc
 import logging
 import os
 import signal
-import ssl
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -19,10 +18,11 @@ from typing import Any
 import attrs
 import click
 
-from libtchat.hub.hub import Hub
 from libtchat.message.limits import ServerLimits
-from tchat_server.failures import Failed, InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
+from tchat_server.chat import Chat
+from tchat_server.failures import InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
+from tchat_server.misuse import ChatFailed
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
@@ -30,10 +30,9 @@ from tchat_server.ops import descriptor, logs
 from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
 from tchat_server.server import Server
-from tchat_server.settings import MEMORY, Settings, server_options, settings_from
+from tchat_server.settings import Settings, server_options, settings_from
 from tchat_server.store.event_log import EventLog
-from tchat_server.store.memory import MemoryLog
-from tchat_server.watchdog import Watchdog
+from tchat_server.store.memory import MEMORY
 
 __all__ = ["main"]
 
@@ -101,18 +100,6 @@ def own(db: Path, group: str, name: str) -> None:
     click.echo(f"{name} owns {event.group} (event {event.seq})")
 
 
-def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]:
-    if settings.dialects is None:
-        return PeerProtocol
-    from libtchat.dialect.dialect import DialectError
-    from tchat_server.foreign import ForeignPeer, read_dialects
-
-    try:
-        return partial(ForeignPeer, read_dialects(settings.dialects))
-    except (DialectError, OSError) as error:
-        raise click.UsageError(str(error)) from None
-
-
 async def serve(settings: Settings, outlet: Outlet) -> None:
     """Serve until SIGINT or SIGTERM, or until the terminal one was started on is closed.
 
@@ -123,44 +110,43 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
         Failed: an address can't be bound, a TLS file is no good, or the port file can't be written.
         LogUnusable: the storage can't be used.
     """
-    loop = asyncio.get_running_loop()
-    name = f"tchat-server {version('libtchat')}"
     certificate = _certificate(settings)
-    tls = None if certificate is None else certificate.context
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
-    log = _open_log(settings)
-    hub = Hub(name, settings.limits, settings.presence, settings.require_auth)
-    trace = logs.tracer(outlet) if settings.trace else None
-    server = Server(hub, log, limits=settings.limits, trace=trace, site=_site(settings), make_peer=_make_peer(settings))
-    watchdog = Watchdog(server)
-    loop.set_exception_handler(server.supervisor.handle)
+    chat = Chat(
+        _log(settings),
+        limits=settings.limits,
+        name=f"tchat-server {version('libtchat')}",
+        presence=settings.presence,
+        require_auth=settings.require_auth,
+        grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
+        shell=_shell(settings, outlet),
+    )
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop_or_exit, stop)
     loop.add_signal_handler(signal.SIGHUP, hang_up, certificate, stop, os.isatty(0))
-    admin = None
+    admin, end = None, None
     try:
-        bound = [await _listen(server, host, port, None) for host, port in settings.listen]
-        bound += [await _listen(server, host, port, tls) for host, port in settings.tls_listen]
-        if settings.admin_listen is not None:
-            with bind_failures(*settings.admin_listen):
-                admin = Admin(*settings.admin_listen, Probe(watchdog.is_alive, server.serves, server.measured))
-        _announce(name, bound, settings, admin)
-    except Failed:
-        await log.close()
-        raise
-    endings: list[asyncio.Future[Any]] = [loop.create_task(stop.wait()), loop.create_task(watchdog.run())]
-    await asyncio.wait([*endings, server.supervisor.failed], return_when=asyncio.FIRST_COMPLETED)
-    for ending in endings:
-        ending.cancel()
-    end = end_after(settings.grace, outlet, StorageFailed.exit_code)
-    await server.stop(max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)))
-    end.cancel()
-    if admin is not None:
-        admin.close()
-    if server.supervisor.failed.done():
-        logger.error("internal error", exc_info=server.supervisor.failed.exception())
-        raise InternalFailed("the server failed: its log says where")
+        async with chat:
+            bound = [await _listen(chat, address, None) for address in settings.listen]
+            bound += [await _listen(chat, address, certificate) for address in settings.tls_listen]
+            if settings.admin_listen is not None:
+                with bind_failures(*settings.admin_listen):
+                    admin = Admin(*settings.admin_listen, Probe(chat.is_alive, chat.is_ready, chat.metrics))
+            _announce(chat.name, bound, settings, admin)
+            try:
+                await stop.wait()
+            finally:
+                end = end_after(settings.grace, outlet, StorageFailed.exit_code)
+    except ChatFailed as failure:
+        logger.error("internal error", exc_info=failure.__cause__)
+        raise InternalFailed("the server failed: its log says where") from None
+    finally:
+        if end is not None:
+            end.cancel()
+        if admin is not None:
+            admin.close()
 
 
 def main() -> None:
@@ -182,13 +168,38 @@ def _site(settings: Settings) -> Site | None:
     return packaged_site(hosts, settings.allow_host, settings.allow_origin) if settings.web else None
 
 
-def _open_log(settings: Settings) -> EventLog:
+def _log(settings: Settings) -> str | Callable[[], EventLog]:
     if settings.db == MEMORY:
-        return MemoryLog(limits=settings.limits)
+        return MEMORY
     from tchat_server.store.sqlite.log import SqliteLog
 
     path = Path(os.path.expanduser(settings.db))
-    return SqliteLog.open(path, durability=settings.durability, limits=settings.limits)
+    return partial(SqliteLog.open, path, durability=settings.durability, limits=settings.limits)
+
+
+def _shell(settings: Settings, outlet: Outlet) -> Callable[..., Server]:
+    """Return what makes the server: it serves a page and other dialects too, and any fault in this process ends it."""
+    trace = logs.tracer(outlet) if settings.trace else None
+    site, make_peer = _site(settings), _make_peer(settings)
+
+    def shell(*parts: Any, **options: Any) -> Server:
+        server = Server(*parts, **options, trace=trace, site=site, make_peer=make_peer)
+        asyncio.get_running_loop().set_exception_handler(server.supervisor.handle)
+        return server
+
+    return shell
+
+
+def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]:
+    if settings.dialects is None:
+        return PeerProtocol
+    from libtchat.dialect.dialect import DialectError
+    from tchat_server.foreign import ForeignPeer, read_dialects
+
+    try:
+        return partial(ForeignPeer, read_dialects(settings.dialects))
+    except (DialectError, OSError) as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _fitting(limits: ServerLimits) -> ServerLimits:
@@ -214,9 +225,9 @@ def _certificate(settings: Settings) -> Certificate | None:
         raise UsageFailed(str(error.strerror)) from None
 
 
-async def _listen(server: Server, host: str, port: int, tls: ssl.SSLContext | None) -> tuple[str, int]:
-    with bind_failures(host, port):
-        return await server.listen(host, port, tls)
+async def _listen(chat: Chat, address: tuple[str, int], certificate: Certificate | None) -> tuple[str, int]:
+    with bind_failures(*address):
+        return await chat.listen(*address, tls=None if certificate is None else certificate.context)
 
 
 def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin: Admin | None) -> None:

@@ -20,6 +20,7 @@ from tchat_server.net.flow import Hold
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.work import Job
 from tchat_server.ops.metrics import Metrics
+from tchat_server.roster.port import Roster, RosterUnavailable
 from tchat_server.store.answers import Answers
 from tchat_server.store.event_log import EncodedPart, EventLog, LogUnavailable, Ready, encode_part
 from tchat_server.store.lines import Lines, encode_line
@@ -57,7 +58,7 @@ class Sender(Protocol):
 
 
 class Errands:
-    """The errands of one server. *hooks*: what the program around is asked and told.
+    """The errands of one server. *hooks*: what the program around is asked and told; *roster*: see `Server`.
 
     Attributes:
         is_appending: an append is out.
@@ -65,9 +66,9 @@ class Errands:
         taken_bytes: what was taken from sockets since.
     """
 
-    def __init__(self, sender: Sender, log: EventLog, hooks: Hooks) -> None:
+    def __init__(self, sender: Sender, log: EventLog, hooks: Hooks, roster: Roster | None = None) -> None:
         self._sender, self._log, self._hooks = sender, log, hooks
-        self._answers = Answers(log, hooks.check)
+        self._answers = Answers(log, hooks.check, roster)
         self.is_appending = False
         self.appending_since = 0.0
         self.taken_bytes = 0
@@ -146,7 +147,7 @@ class Errands:
     async def _answer_later(self, ask: Ask, found: Awaitable[Answer]) -> None:
         try:
             known = await found
-        except LogUnavailable as error:
+        except (LogUnavailable, RosterUnavailable) as error:
             logger.warning("storage: %s", error)
             known = None
         self._answered(ask, known)

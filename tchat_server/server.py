@@ -11,24 +11,32 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import assert_never
 
+from attrs import evolve
+
+from libtchat.cluster import Relay
 from libtchat.effect import Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
-from libtchat.message.errors import ErrorCode
+from libtchat.hub.node import Node
+from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.reply import Error, Goodbye, Message
 from libtchat.message.request import Say
+from libtchat.wire.connection import CRLF
 from tchat_server.clock import time_of_day
 from tchat_server.errands import Errands
 from tchat_server.hooks import Hooks
-from tchat_server.net.admission import Admission, origin_of
+from tchat_server.neighbours import Neighbours
+from tchat_server.net.admission import INSIDE, Admission, origin_of
 from tchat_server.net.delivery import Delivery
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold, Rota
+from tchat_server.net.insider import Insider
 from tchat_server.net.listener import Listener, bind
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site
 from tchat_server.net.web import Web
 from tchat_server.ops.metrics import Metrics
+from tchat_server.roster.port import Roster
 from tchat_server.store.event_log import EventLog
 from tchat_server.store.lines import encode_line
 from tchat_server.supervisor import Supervisor
@@ -48,6 +56,7 @@ _REQUEST_BYTES = 2048
 
 _SLOW_LOG_SECONDS = 5.0
 _FAILED_GRACE_SECONDS = 0.5
+_FULL = "too many connections: try later"
 
 
 class Server:
@@ -56,6 +65,7 @@ class Server:
     Args:
         hub: the brain.
         log: where events are kept.
+        roster: who is connected where, if *hub* is one of several nodes.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
         site: what is served to who speaks HTTP, if anything.
         make_peer: makes the end of a connection of this server, its host and its address.
@@ -67,6 +77,7 @@ class Server:
         hub: Hub,
         log: EventLog,
         *,
+        roster: Roster | None = None,
         limits: ServerLimits = DEFAULT_LIMITS,
         trace: Callable[[str, str, bytes], None] | None = None,
         site: Site | None = None,
@@ -88,7 +99,11 @@ class Server:
         self.is_stopping = False
         self._listeners: list[Listener] = []
         self.supervisor = Supervisor()
-        self._errands = Errands(self, log, hooks or Hooks())
+        self._errands = Errands(self, log, hooks or Hooks(), roster)
+        self.neighbours: Neighbours | None = None
+        if roster is not None:
+            assert isinstance(hub, Node), "a hub among several is a node"
+            self.neighbours = Neighbours(self, hub, log, roster)
 
     # --- life ---
 
@@ -104,6 +119,20 @@ class Server:
         self._listeners.append(Listener(sock, tls, self._admission, partial(self._make_peer, self), self._refusal))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
+
+    def let_in(self, user: str | None, origin: str, *, on_behalf: bool = False) -> Insider:
+        """Take in a connection that the program around carries itself; see `Insider`.
+
+        Raises:
+            Refused: limit-reached.
+        """
+        host = origin or INSIDE
+        limit = self._admission.enter(host, host)
+        if limit is not None:
+            raise Refused(ErrorCode.LIMIT_REACHED, _FULL, limit=limit)
+        peer = Insider(self, user, host, on_behalf=on_behalf)
+        peer.connection_made(peer.channel)
+        return peer
 
     async def stop(self, grace_seconds: float) -> None:
         """Stop accepting, finish what was accepted, tell the clients, close (R-op-shutdown)."""
@@ -134,7 +163,7 @@ class Server:
             await asyncio.sleep(0.01)
 
     def _refusal(self, limit: int) -> bytes:
-        return encode_line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg="too many connections: try later"))
+        return encode_line(Error(ErrorCode.LIMIT_REACHED, limit=limit, msg=_FULL))
 
     def now(self) -> float:
         """Return the time of the log's clock, and let the hub know how far the time of day is from it."""
@@ -146,13 +175,16 @@ class Server:
 
     def connected(self, peer: PeerProtocol) -> PeerId:
         """Take a connection in."""
-        id = self.hub.connect(self.now(), token=secrets.token_urlsafe(16), origin=origin_of(peer.host))
+        token, origin = secrets.token_urlsafe(16), origin_of(peer.host)
+        id = self.hub.connect(self.now(), token=token, origin=origin, user=peer.user, on_behalf=peer.on_behalf)
         self._peers[id] = peer
         self.metrics.connections_total += 1
         return id
 
     def received(self, peer: PeerProtocol, items: Sequence[Item], size: int) -> None:
         """Pass what a peer sent, in *size* bytes, to the hub."""
+        if not self._may_go_on():
+            return
         self.metrics.frames_in_total += len(items)
         if self._errands.is_appending:
             self._errands.taken_bytes += size + _REQUEST_BYTES * sum(type(item) is not Say for item in items)
@@ -228,7 +260,12 @@ class Server:
             self.supervisor.fail(error)
             raise
 
+    def _may_go_on(self) -> bool:
+        return self.neighbours is None or self.neighbours.may_go_on()
+
     def _take_turn(self) -> None:
+        if not self._may_go_on():
+            return
         while effects := self.hub.drain():
             self.carry_out(effects)
         self._delivery.flush()
@@ -252,6 +289,9 @@ class Server:
                         peer.guard(peer.outbox.work, self._errands.job(peer, effect))
                 case Ask():
                     self._errands.ask(effect)
+                case Relay():
+                    assert self.neighbours is not None, "nobody is elsewhere"
+                    self.neighbours.relay(evolve(effect, line=encode(effect.message).removesuffix(CRLF)))
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
                         ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT

@@ -16,10 +16,10 @@ from libtchat.effect import PresenceScope
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.value import frozen
 from tchat_server.ops.logs import LogFormat
+from tchat_server.store.memory import MEMORY
 
-__all__ = ["MEMORY", "Settings", "server_options", "settings_from"]
+__all__ = ["Settings", "server_options", "settings_from"]
 
-MEMORY = ":memory:"
 Durability = Literal["full", "normal"]
 _Address = tuple[str, int]
 _F = TypeVar("_F", bound=Callable[..., Any])

@@ -6,8 +6,6 @@ again in place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 from attrs import define
 
 from libtchat.effect import Loaded, LoadGroup, Part, PeerId, Resend, Retry, Send
@@ -15,6 +13,7 @@ from libtchat.group import Group, Standing, decide, fold, say, subject
 from libtchat.hub.clock import Clock
 from libtchat.hub.direct import Direct
 from libtchat.hub.entry import AnyEntry, Decision, Receive, Run, Told
+from libtchat.hub.interest import Interest
 from libtchat.hub.ledger import Ledger, Slot
 from libtchat.hub.line import Line
 from libtchat.hub.lookup import Lookup
@@ -38,7 +37,7 @@ __all__ = ["Decider"]
 
 @define
 class Decider:
-    """Decides for one hub."""
+    """Decides for one hub. *interest*: what is told that users here are to groups, if there are other nodes."""
 
     limits: ServerLimits
     _clock: Clock
@@ -49,6 +48,7 @@ class Decider:
     _quota: Quota
     _lookup: Lookup
     _direct: Direct
+    interest: Interest | None = None
 
     # --- requests ---
 
@@ -88,7 +88,7 @@ class Decider:
             earlier = yield from self._lookup.earlier(user, request)
             # While an answer was on its way the group may have been dropped and loaded anew, or an id used and moved
             # to the log: then what was found is of before, and is looked for again.
-            if (self._ledger.slot(key) or slot) is slot and moved == retries.moved:
+            if self._ledger.is_current(key, slot) and moved == retries.moved:
                 break
         self.put(slot, Decision(peer, user, request, key, self._presence.arrivals, known, earlier))
 
@@ -103,10 +103,14 @@ class Decider:
         loaded = yield from ask(LoadGroup(key), Loaded)
         if (slot := self._ledger.slot(key)) is not None:
             return slot  # somebody else was quicker, and the group may have gone on
+        return self.take_in(key, loaded)
+
+    def take_in(self, key: Key, loaded: Loaded) -> Slot:
+        """Keep a group that was loaded now."""
         group = fold(loaded.tail, loaded.snapshot)
         slot = Slot(group, group)
+        self._ledger.hold(key, slot)
         if group is not None:
-            self._ledger.hold(key, slot)
             self._let_lost_guests_go(key, group)
         return slot
 
@@ -140,13 +144,13 @@ class Decider:
 
     def put(self, slot: Slot, decision: Decision) -> None:
         """Decide, on the newest state in *slot*, and put the decision in the line."""
-        self._decide(slot, decision)
+        self.decide(slot, decision)
         self._ledger.hold(decision.key, slot)
         self._line.put(decision)
 
     # --- deciding ---
 
-    def _decide(self, slot: Slot, decision: Decision) -> None:
+    def decide(self, slot: Slot, decision: Decision) -> None:
         """Decide on the group's newest state: *decision* gets an event, or effects."""
         user, request, before = decision.user, decision.request, slot.newest
         try:
@@ -221,6 +225,8 @@ class Decider:
         if changed is not None and (user := self._presence.user(user_key(changed))) is not None:
             user.learn(part, now)
             self._forget_group_left(user, part.key)
+            if self.interest is not None:
+                self.interest.changed(user, part.key)
 
     def _forget_group_left(self, user: OnlineUser, key: Key) -> None:
         """Drop a group the user is neither in nor invited to, nor about to enter: anybody may ban anybody anywhere."""
@@ -228,51 +234,3 @@ class Decider:
         is_coming = slot is not None and slot.newest is not None and user.key in slot.newest.members
         if user.memberships[key].standing not in inside and not is_coming:
             del user.memberships[key]
-
-    # --- when parts of an append failed ---
-
-    def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]]) -> None:
-        """Decide again, in place, what stands in the line for the *failed* groups (see `Hub.rejected`).
-
-        Raises:
-            RuntimeError, ValueError: see `libtchat.hub.line.Line.check`.
-        """
-        self._line.check(failed)
-        told: dict[Key, list[Told]] = {}
-
-        def again(entry: AnyEntry, lost: bool) -> Iterator[AnyEntry]:
-            if not isinstance(entry, Decision | Run):
-                yield entry
-                return
-            for foreign in told.pop(entry.key, ()):
-                foreign.audience = self._presence.earlier(foreign.audience, entry.arrivals)
-                yield foreign
-            for decision in entry.apart() if isinstance(entry, Run) else (entry,):
-                if lost and not failed[entry.key]:
-                    decision.refuse(Refused(ErrorCode.UNAVAILABLE))
-                else:
-                    self._decide(slots[entry.key], decision)
-                yield decision
-
-        self._ledger.rewind(failed, [part for _, part in self._line.durable()])
-        slots = {key: slot for key in failed if (slot := self._ledger.slot(key)) is not None}
-        for entry in self._line.revisable():
-            if entry.key in failed and isinstance(entry, Decision):
-                self._undo(entry)
-        for key, events in failed.items():
-            told[key] = [self._told(key, slots[key], event) for event in events]
-        self._line.rejected(failed, again)
-
-    def _undo(self, decision: Decision) -> None:
-        if decision.part is not None:
-            self._quota.count(decision.part.events[-1], -1)
-            decision.user.undo(decision.part)
-        decision.part, decision.effects = None, ()
-        earlier = decision.earlier
-        slot = self._ledger.slot(earlier.key) if earlier is not None else None
-        if earlier is not None and slot is not None and (slot.newest is None or earlier.seq > slot.newest.seq):
-            decision.earlier = None  # it failed as well
-
-    def _told(self, key: Key, slot: Slot, event: LogEvent) -> Told:
-        after, audience = self._ledger.extend(slot, event)
-        return Told(Part(key, event.seq - 1, (event,), after, ("",)), audience)

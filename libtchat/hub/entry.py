@@ -81,6 +81,10 @@ class Decision(Entry):
     audience: tuple[PeerId, ...] = field(default=(), init=False)
     effects: tuple[Effect, ...] = field(default=(), init=False)
 
+    def rests(self) -> bool:
+        """Tell that what is refused may be in order by now."""
+        return True
+
     def refuse(self, refusal: Refused) -> None:
         """Make it a refusal, told to the peer that asked."""
         self.part = None
@@ -110,10 +114,11 @@ class Run(Entry):
 
 @define(eq=False)
 class Told(Entry):
-    """An event that another server appended: our members hear it too."""
+    """An event that another server appended: our members hear it too. *line*: its bytes, if they are known."""
 
     part: Part
     audience: tuple[PeerId, ...]
+    line: bytes | None = None
     durable: bool = field(default=True, init=False)
 
 
@@ -130,6 +135,10 @@ class Query(Entry):
     arrivals: int
     part: None = field(default=None, init=False)
 
+    def rests(self) -> bool:
+        """Tell whether the answer is made of what is known of groups and users."""
+        return isinstance(self.item, _LISTS)
+
 
 @define(eq=False)
 class Notice(Entry):
@@ -138,5 +147,7 @@ class Notice(Entry):
     effects: tuple[Effect, ...]
     part: None = field(default=None, init=False)
 
+
+_LISTS = Hello | Tell | ListUsers | ListGroups | GroupQuery
 
 AnyEntry = Decision | Run | Told | Query | Notice

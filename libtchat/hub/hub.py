@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import define, field
 
-from libtchat.effect import Answer, Ask, Effect, Item, PeerId, PresenceScope, SaveUser, Send
+from libtchat.effect import Answer, Ask, Effect, Item, PeerId, PresenceScope, Question, SaveUser, Send
 from libtchat.group import Group
 from libtchat.hub.clock import Clock
 from libtchat.hub.courier import Courier
@@ -30,6 +30,7 @@ from libtchat.hub.presence import Presence
 from libtchat.hub.query import Replies
 from libtchat.hub.quota import Quota
 from libtchat.hub.refusal import too_fast
+from libtchat.hub.revision import Revision
 from libtchat.hub.router import Router
 from libtchat.hub.texts import Texts, together
 from libtchat.hub.work import Work
@@ -73,7 +74,9 @@ class Hub:
     _newcomers: Newcomers = field(init=False)
     _identity: Identity = field(init=False)
     _login: Login = field(init=False)
+    _lookup: Lookup = field(init=False)
     _decider: Decider = field(init=False)
+    _revision: Revision = field(init=False)
     _router: Router = field(init=False)
     _replies: Replies = field(init=False)
 
@@ -86,10 +89,11 @@ class Hub:
         self._login = Login(
             limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity, gate
         )
-        lookup, direct = Lookup(limits, clock, presence), Direct(limits, clock, presence)
-        self._decider = decider = Decider(
-            limits, clock, line, presence, ledger, newcomers, Quota(limits, ledger), lookup, direct
-        )
+        quota = Quota(limits, ledger)
+        self._lookup = lookup = Lookup(limits, clock, presence)
+        direct = Direct(limits, clock, presence)
+        self._decider = decider = Decider(limits, clock, line, presence, ledger, newcomers, quota, lookup, direct)
+        self._revision = Revision(clock, line, presence, ledger, quota, decider)
         courier = Courier(line, presence, ledger, lookup, direct, decider)
         self._router = Router(clock, line, presence, self._identity, self._login, decider, courier, gate)
         self._replies = Replies(self.server, limits, clock, presence, ledger)
@@ -188,8 +192,7 @@ class Hub:
 
     def drain(self) -> list[Effect]:
         """Return what is to be done now; call it once per tick."""
-        effects, self._asks = self._asks, []
-        self._leave(effects)
+        effects = self._leave(self._take_asks())
         if (append := self._line.append()) is not None:
             effects.append(append)
         if not len(self._line):
@@ -218,7 +221,7 @@ class Hub:
             ValueError: one of the keys is of no group in it.
         """
         self._clock.now = now
-        self._decider.rejected(failed)
+        self._revision.rejected(failed, {})
         return self._leave([])
 
     # --- what comes from a peer ---
@@ -241,7 +244,14 @@ class Hub:
         except StopIteration:
             return
         peer.work, peer.awaited = work, question
-        self._asks.append(Ask(peer.id, question))
+        self._ask(peer.id, question)
+
+    def _ask(self, peer: PeerId, question: Question) -> None:
+        self._asks.append(Ask(peer, question))
+
+    def _take_asks(self) -> list[Effect]:
+        asks, self._asks = self._asks, []
+        return asks
 
     # --- what leaves ---
 
@@ -255,7 +265,10 @@ class Hub:
             elif (part := entry.part) is not None:
                 self._decider.keep(entry, part)
                 audience = entry.audience
-                source = None if isinstance(entry, Told) or entry.peer is None else entry.peer.id
+                if isinstance(entry, Told):
+                    effects.append(Send(audience, part.events[0], None, entry.line))
+                    continue
+                source = None if entry.peer is None else entry.peer.id
                 for event in part.events:
                     effects.append(Send(audience, event, source))
             elif isinstance(entry, Decision):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from attrs import Factory, define
 
@@ -46,9 +46,16 @@ class Slot:
 
 @define
 class Ledger:
-    """All loaded groups of one hub."""
+    """All loaded groups of one hub.
+
+    *keeps_empty*: also names never used are loaded until the next sweep, because another node may use them. *pinned*:
+    groups that are not swept.
+
+    """
 
     _presence: Presence
+    keeps_empty: bool = False
+    pinned: Container[Key] = ()
     _slots: dict[Key, Slot] = Factory(dict)
     _sweep_at: int = _MANY
 
@@ -57,11 +64,16 @@ class Ledger:
         return self._slots.get(key)
 
     def hold(self, key: Key, slot: Slot) -> None:
-        """Keep the slot of a group as long as there is something in it: a name never used is not kept."""
-        if slot.newest is not None:
+        """Keep the slot of a group as long as there is something in it, or always if empty ones are kept."""
+        if slot.newest is not None or self.keeps_empty:
             self._slots[key] = slot
         else:
             self._slots.pop(key, None)
+
+    def is_current(self, key: Key, slot: Slot) -> bool:
+        """Tell whether *slot* is still what is known of a group, or of a name never used."""
+        found = self._slots.get(key)
+        return found is slot or (found is None and not self.keeps_empty)
 
     def durable(self, key: Key) -> Group | None:
         """Return a loaded group as of everything that was told, None if it is not loaded or does not exist."""
@@ -70,7 +82,8 @@ class Ledger:
 
     def tell(self, part: Part) -> None:
         """Let queries that leave from now on see the events of *part*."""
-        self._slots[part.key].durable = part.after
+        if (slot := self._slots.get(part.key)) is not None:  # what others append is told of any group
+            slot.durable = part.after
 
     def sweep(self) -> None:
         """Drop groups none of whose members is online, once there are many; they are loaded again when asked for."""
@@ -80,7 +93,7 @@ class Ledger:
         self._slots = {
             key: slot
             for key, slot in self._slots.items()
-            if slot.durable and any(online(user) is not None for user in slot.durable.members)
+            if key in self.pinned or (slot.durable and any(online(user) is not None for user in slot.durable.members))
         }
         self._sweep_at = max(_MANY, 2 * len(self._slots))
 

@@ -11,6 +11,7 @@ from libtchat.group import Standing
 from libtchat.hub.entry import AnyEntry, Notice
 from libtchat.hub.gate import Gate
 from libtchat.hub.identity import Identity
+from libtchat.hub.interest import Interest
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
 from libtchat.hub.newcomer import Newcomers
@@ -34,6 +35,7 @@ class Login:
     Args:
         scope: who hears that a user came or went.
         require_auth: a user without a password may do nothing but `register`.
+        interest: told of who comes and goes, if there are other nodes.
     """
 
     limits: ServerLimits
@@ -45,6 +47,7 @@ class Login:
     _newcomers: Newcomers
     _identity: Identity
     _gate: Gate
+    interest: Interest | None = None
 
     def may_ask(self, peer: Peer, user: OnlineUser) -> bool:
         """Tell whether *user* may ask for anything here, by *peer*."""
@@ -94,6 +97,8 @@ class Login:
             self._newcomers.end(key)
         came = self._presence.attach(peer, user)
         self._ledger.came(peer.id, user)
+        if self.interest is not None:
+            self.interest.came(user)
         if came:
             self._notice(user, "connect")
         return user
@@ -104,6 +109,8 @@ class Login:
         self._ledger.went(peer.id, user)
         if is_last:
             self._identity.leave(user)
+            if self.interest is not None:
+                self.interest.went(user)
         return is_last
 
     def gone(self, peer: Peer, user: OnlineUser) -> None:

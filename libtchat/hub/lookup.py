@@ -20,17 +20,21 @@ __all__ = ["Lookup"]
 
 @define
 class Lookup:
-    """Looks up at hand, and in the log what is not at hand."""
+    """Looks up at hand, and in the log what is not at hand.
+
+    *at_once*: targets are looked up though the request is not in order now; another node's event may change that.
+    """
 
     limits: ServerLimits
     _clock: Clock
     _presence: Presence
+    at_once: bool = False
 
     def target(self, user: OnlineUser, group: Group | None, request: GroupRequest | Tell) -> Work[Known | None]:
         """Return the target's name as displayed and how many invitations wait for its answer.
 
-        The log is asked only when all else is in order, else the result is None: should the request be decided again
-        and then be in order, the peer is told to ask again.
+        The log is asked only when all else is in order (unless `at_once`), else the result is None: should the request
+        be decided again and then be in order, the peer is told to ask again.
 
         Raises:
             Refused: unavailable.
@@ -42,13 +46,17 @@ class Lookup:
         target = user_key(request.dest)
         if (known := self._online(target)) is not None:
             return known
+        if not (self.at_once or self._lacks_target_only(group, request, user)):
+            return None
+        known = yield from ask(FindUser(target), Known)
+        return self._online(target) or known  # it may have come online meanwhile
+
+    def _lacks_target_only(self, group: Group | None, request: Invite | Ban, user: OnlineUser) -> bool:
         try:
             decide(group, request, user.name, ts=self._clock.ts, limits=self.limits)
         except Refused as refusal:
-            if refusal.code is ErrorCode.USER_NOT_FOUND:
-                known = yield from ask(FindUser(target), Known)
-                return self._online(target) or known  # it may have come online meanwhile
-        return None
+            return refusal.code is ErrorCode.USER_NOT_FOUND
+        return False
 
     def addressee(self, request: Tell) -> Work[Known]:
         """Return what is known of the user a text is for.

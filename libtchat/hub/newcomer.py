@@ -6,15 +6,15 @@ was read, and one still in the line is not: the newcomer is told of both here.
 
 from __future__ import annotations
 
-from attrs import Factory, define
+from attrs import Factory, define, evolve
 
 from libtchat.effect import Part
 from libtchat.group import subject
 from libtchat.hub.clock import Clock
-from libtchat.hub.entry import AnyEntry, Decision, Run
+from libtchat.hub.entry import AnyEntry, Decision, Run, Told
 from libtchat.hub.line import Line
 from libtchat.hub.user import OnlineUser
-from libtchat.message.names import UserKey, user_key
+from libtchat.message.names import Key, UserKey, user_key
 
 __all__ = ["Newcomers", "News"]
 
@@ -41,6 +41,14 @@ class Newcomers:
     _line: Line[AnyEntry]
     _clock: Clock
     _news: dict[UserKey, News] = Factory(dict)
+    _passed: dict[Key, int] = Factory(dict)
+
+    def __len__(self) -> int:
+        return len(self._news)
+
+    def __contains__(self, user: UserKey) -> bool:
+        """Tell whether a hello of *user* waits."""
+        return user in self._news
 
     def begin(self, user: UserKey) -> News:
         """Gather the news of *user* from now on, for one more hello."""
@@ -54,6 +62,13 @@ class Newcomers:
         news.hellos -= 1
         if not news.hellos:
             del self._news[user]
+        if not self._news:
+            self._passed.clear()
+
+    def pass_by(self, key: Key, seq: int) -> None:
+        """Take note that a group went on which nobody here has to do with, as far as is known."""
+        if self._news:
+            self._passed[key] = seq
 
     def note(self, part: Part) -> None:
         """Keep an event that just became durable for those it is about."""
@@ -74,6 +89,9 @@ class Newcomers:
         """
         for part in news.events:
             user.learn(part, self._clock.now)
+        for key in user.memberships.keys() & self._passed.keys():
+            if (membership := user.memberships[key]).seq < self._passed[key]:
+                user.memberships[key] = evolve(membership, seq=self._passed[key])
         self._adopt(user)
 
     def _adopt(self, user: OnlineUser) -> None:
@@ -86,3 +104,5 @@ class Newcomers:
         for entry, part in self._line.durable():
             if isinstance(entry, Decision | Run) and entry.user.key == user.key:
                 user.expect_id(part, self._clock.now)
+            elif isinstance(entry, Told) and user_key(part.events[-1].sender) == user.key:
+                user.expect(part, self._clock.now)

@@ -106,6 +106,8 @@ class Router:
                 return
             case Hello() if peer.user is None:
                 yield from login.enter(peer, item)
+                self._line.put(Query(peer, item, self._presence.arrivals - 1))  # what is told before it is in it
+                return
             case Hello():
                 yield from login.who(peer, item.sender)
             case Broadcast():

@@ -53,7 +53,7 @@ class OnlineUser:
 
     def expect_id(self, part: Part, now: float) -> None:
         """Note the id of an event that the user asked for and was not told."""
-        if (retry := _retry(part, now)) is not None:
+        if (retry := _retry(part, now)) is not None and retry.digest:
             self.retries.expect(retry)
 
     def undo(self, part: Part) -> None:

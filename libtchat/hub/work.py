@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeAlias, TypeVar
 
-from libtchat.effect import Answer, Question
+from libtchat.effect import Answer, PeerId, Question
 from libtchat.message.errors import ErrorCode, Refused
 
-__all__ = ["Work", "ask"]
+__all__ = ["NOBODY", "Work", "ask"]
+
+NOBODY = PeerId(0)
+"""Who asks when the hub asks for itself."""
 
 T = TypeVar("T")
 

@@ -165,7 +165,8 @@ class Mirror(Names):
         view = self._view(group_key(name), name)
         if event.seq <= view.seq:
             if event.ts <= view.ts or not view.ts:
-                return [Heard(event, request, mine=self._is_mine(event))] if request is not None else []
+                heard = Heard(event, request, mine=self._is_mine(event), repeated=True)
+                return [heard] if request is not None else []
             view.begin_anew()
         if not view.is_member:
             # a membership begins a new stretch; an outsider hears only what ends or names that user

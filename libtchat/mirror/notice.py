@@ -21,6 +21,7 @@ class Heard:
         missed: it happened while one was away, or was lost on the way, and was fetched.
         quiet: it answers a question the mirror itself wanted asked; only what it teaches is of interest.
         mine: an event or a text of one's own, by this connection or another of the same user.
+        repeated: an event that was shown before; it answers a request that was made a second time.
     """
 
     message: Message | Foreign
@@ -28,6 +29,7 @@ class Heard:
     missed: bool = False
     quiet: bool = False
     mine: bool = False
+    repeated: bool = False
 
 
 class _NoMessage:

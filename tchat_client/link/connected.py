@@ -13,7 +13,7 @@ from libtchat.message.reply import Error, Foreign, Message, Pong
 from libtchat.message.request import ListStates, Ping, Quit, Request
 from libtchat.mirror import Heard, Notice
 from tchat_client.address import Address
-from tchat_client.errors import LinkError, Lost, NoAnswer, NoReply, NotOpen
+from tchat_client.errors import LinkError, Lost, Misused, NoAnswer, NoReply, NotOpen
 from tchat_client.link.answers import Answers
 from tchat_client.link.opening import no_tchat
 from tchat_client.link.outgoing import Outgoing
@@ -83,6 +83,8 @@ class Connected:
             data = self.client.send(request, quiet=quiet)
         except RuntimeError as error:  # one has quit
             raise NotOpen("cause.other", detail=error) from None
+        except (TypeError, ValueError) as error:
+            raise Misused("cause.other", detail=f"{request.action} cannot be written: {error}") from None
         self._outgoing.put(data, request.id, quiet=quiet, is_ping=isinstance(request, Ping))
         if not quiet:
             asyncio.get_running_loop().call_later(self.times.unconfirmed_seconds, self._check_answered, request)
@@ -111,7 +113,8 @@ class Connected:
 
     def pump(self) -> None:
         """Ask what the mirror wants to know; one that does not follow wants the events it missed only."""
-        if not self.opened.is_set() or asyncio.get_running_loop().time() < self._resting_until:
+        is_resting = asyncio.get_running_loop().time() < self._resting_until
+        if is_resting or not (self.opened.is_set() and self.client.is_open and self.watcher.has_room):
             return
         for request in self.client.mirror.wanted():
             if self.follows or isinstance(request, ListStates):
@@ -237,6 +240,8 @@ class Connected:
             self.send(Ping(), quiet=True)
         while self.client.is_ours:
             await asyncio.sleep(max(0.0, self._heard_at + times.idle_seconds - loop.time()))
+            if not self.client.is_open:
+                return
             if loop.time() - self._heard_at < times.idle_seconds:
                 continue
             asked_at = loop.time()

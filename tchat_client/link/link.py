@@ -156,6 +156,11 @@ class Link:
         """
         return await self._now().ask(request, quiet=quiet, seconds=seconds)
 
+    def pump(self) -> None:
+        """Ask for what was missed, if there is a connection and anything is missing."""
+        if self._connected is not None:
+            self._connected.pump()
+
     async def closed(self) -> None:
         """Wait until the connection has gone.
 

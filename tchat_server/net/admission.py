@@ -15,11 +15,14 @@ from libtchat.message.limits import ServerLimits
 from tchat_server.net.ending import CloseReason
 from tchat_server.ops.metrics import Metrics
 
-__all__ = ["Admission", "origin_of"]
+__all__ = ["INSIDE", "Admission", "origin_of"]
 
 logger = logging.getLogger("tchat_server")
 
-_LOOPBACK = ("127.0.0.1", "::1")
+INSIDE = "inside"
+"""The host of a connection that comes from no address."""
+
+_EXEMPT = ("127.0.0.1", "::1", INSIDE)
 
 
 @define
@@ -42,7 +45,7 @@ class Admission:
         """
         for count, limit in (
             (self.size, self.limits.max_peers),
-            (0 if host in _LOOPBACK else self._per_host[host], self.limits.max_peers_per_address),
+            (0 if host in _EXEMPT else self._per_host[host], self.limits.max_peers_per_address),
         ):
             if count >= limit:
                 self.metrics.closed[CloseReason.NO_ROOM] += 1
@@ -62,7 +65,8 @@ class Admission:
 
 def origin_of(host: str) -> str:
     """Return where passwords from *host* count as from: itself or, in IPv6, the network of 2^64 one line is given."""
-    if ":" not in host:
+    try:
+        address = IPv6Address(host)
+    except ValueError:
         return host
-    address = IPv6Address(host)
     return host if address.is_link_local else str(IPv6Address(int(address) >> 64 << 64))

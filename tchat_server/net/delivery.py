@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from attrs import define, field
 
+from libtchat.cluster import Relay
 from libtchat.effect import Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send
 from libtchat.message.errors import ErrorCode
 from libtchat.message.reply import Error, Message, PresenceNotice
+from libtchat.wire.connection import CRLF
 from tchat_server.net.flow import Hold
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.spacing import Outgoing
@@ -39,7 +41,7 @@ class Delivery:
 
     def send(
         self, effects: Iterable[Effect], encode: Callable[[Message], bytes]
-    ) -> Iterator[Append | Ask | Read | ReadGroups | Resend | Close]:
+    ) -> Iterator[Append | Ask | Read | ReadGroups | Resend | Close | Relay]:
         """Put the messages among *effects* to their audiences; yield the others, each in its place.
 
         A run of messages to one audience is joined once and shared. *encode* makes a line of a message.
@@ -60,7 +62,7 @@ class Delivery:
                     self._put(audience, run)
                 audience, run = effect.peers, []
             message = effect.message
-            line = encode(message)
+            line = encode(message) if effect.line is None else effect.line + CRLF
             run.append((message, line))
             source = effect.source
             if source is None and len(audience) == 1:

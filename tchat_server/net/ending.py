@@ -7,7 +7,7 @@ from enum import StrEnum
 from libtchat.message.errors import ErrorCode
 from libtchat.message.value import frozen
 
-__all__ = ["CloseReason", "Ending"]
+__all__ = ["CloseReason", "Ending", "close_code"]
 
 
 class CloseReason(StrEnum):
@@ -24,6 +24,21 @@ class CloseReason(StrEnum):
     UNREAD = "does not read"
     FAULT = "internal error"
     STOP = "the server stops"
+    FENCED = "the lease of this node is over"
+
+
+_CLOSE_CODES: dict[str, int] = {
+    CloseReason.QUIT: 1000,
+    CloseReason.CLOSED: 1000,
+    CloseReason.STOP: 1001,
+    CloseReason.FAULT: 1011,
+}
+_LIMIT_PASSED = 1008
+
+
+def close_code(cause: str) -> int:
+    """Return the WebSocket close code for a cause as `str` of an ending gives it (RFC 6455, 7.4.1)."""
+    return _CLOSE_CODES.get(cause, _LIMIT_PASSED)
 
 
 @frozen

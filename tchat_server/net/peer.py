@@ -59,6 +59,8 @@ class PeerProtocol(Accepted):
         outbox: what waits to be written to it.
         ending: why it ends, None while it does not.
         turns: when it is read.
+        user: who it is, if the program around the server vouches for that.
+        on_behalf: that program itself asks, on behalf of *user*.
         toll: what it pays for bytes.
         since: when it connected, its unfinished frame began, or it began to close; the event loop's time.
     """
@@ -86,6 +88,8 @@ class PeerProtocol(Accepted):
     turns: Turns
     toll: Toll
     id: PeerId
+    user: str | None = None
+    on_behalf = False
 
     def __init__(self, owner: Owner, host: str, address: str) -> None:
         self._owner, self.host, self.address = owner, host, address

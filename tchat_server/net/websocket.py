@@ -19,6 +19,7 @@ from libtchat.message.limits import MAX_FRAME_BYTES, ServerLimits
 from libtchat.message.request import Request
 from libtchat.rate import Bucket
 from libtchat.wire.connection import ServerEnd
+from tchat_server.net.ending import CloseReason, close_code
 from tchat_server.net.frames import MASKED, is_between_frames, is_utf8, kept_frames, plain_texts, text_frames
 from tchat_server.net.linger import Lingering
 
@@ -28,12 +29,6 @@ SILENT = logging.Logger("websockets", logging.CRITICAL + 1)
 """What the package would log is the peer's doing, and told by the cause of its end."""
 
 _BAD_DATA, _TOO_BIG, _BINARY, _BROKEN = 1007, 1009, 1003, 1002
-_CLOSE_CODES = {
-    **dict.fromkeys(("quit", "closed by the peer"), 1000),
-    "the server stops": 1001,
-    "internal error": 1011,
-}
-_LIMIT_PASSED = 1008
 
 _MID_FRAME_BYTES = 1024
 _KEPT_BYTES = 256 * 1024
@@ -116,7 +111,7 @@ class WebSocketConnection(ServerEnd):
     def close(self, cause: str) -> bytes:
         """Return the close frame to send for this cause, empty if it was sent already."""
         if self._protocol.state is OPEN:
-            self._protocol.send_close(_CLOSE_CODES.get(cause, _LIMIT_PASSED), "" if cause == "quit" else cause[:60])
+            self._protocol.send_close(close_code(cause), "" if cause == CloseReason.QUIT else cause[:60])
             self.closing = b"".join(self._protocol.data_to_send())
         closing, self.closing = self.closing, b""
         return closing

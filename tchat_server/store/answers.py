@@ -1,4 +1,4 @@
-"""The questions of the hub, and what answers them: the log, or a slow function."""
+"""The questions of the hub, and what answers them: the log, the roster, or a slow function."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import assert_never
 
+from libtchat.cluster import Clustered, FindSeat, Prove, ReleaseSeat, TakeSeat
 from libtchat.effect import (
     Answer,
     CheckPassword,
@@ -19,26 +20,30 @@ from libtchat.effect import (
     Question,
     SaveUser,
 )
+from libtchat.message.names import UserKey
 from tchat_server.password import Passwords
+from tchat_server.roster.port import Roster
 from tchat_server.store.event_log import EventLog, Ready
 
 __all__ = ["Answers"]
 
 
 class Answers:
-    """Answers the hub's questions from the log, by deriving hashes, and by asking the program around.
+    """Answers the hub's questions from the log and the roster, by deriving hashes, and by asking the program around.
 
     Args:
         check: tells whether a request may be decided; it raises nothing.
     """
 
-    def __init__(self, log: EventLog, check: Callable[[CheckRequest], Awaitable[Answer]]) -> None:
-        self._log, self._check = log, check
+    def __init__(
+        self, log: EventLog, check: Callable[[CheckRequest], Awaitable[Answer]], roster: Roster | None = None
+    ) -> None:
+        self._log, self._check, self._roster = log, check, roster
         self._passwords = Passwords()
         self._saves: dict[SaveUser, Awaitable[bool]] = {}
 
     def answer(self, question: Question) -> Awaitable[Answer]:
-        """Answer a question; awaiting it raises LogUnavailable if the storage can't be used now."""
+        """Answer a question; awaiting it raises LogUnavailable or RosterUnavailable if it can't be answered now."""
         match question:
             case LoadGroup(key=group):
                 return self._log.load(group)
@@ -58,6 +63,22 @@ class Answers:
                 return self._log.number_guest()
             case CheckRequest():
                 return self._check(question)
+            case Prove() | FindSeat() | TakeSeat() | ReleaseSeat():
+                assert self._roster is not None, "a hub that is a node needs a roster"
+                return self._of_roster(self._roster, question)
+            case _:
+                assert_never(question)
+
+    def _of_roster(self, roster: Roster, question: Clustered) -> Awaitable[Answer]:
+        match question:
+            case Prove():
+                return _proof(self._log, roster)
+            case FindSeat(key=user):
+                return roster.find(user)
+            case TakeSeat(seat=seat):
+                return roster.take(seat)
+            case ReleaseSeat(key=user):
+                return _released(roster, user)
             case _:
                 assert_never(question)
 
@@ -78,3 +99,15 @@ class Answers:
         if not isinstance(saved, Ready):
             saved = self._saves[save] = asyncio.ensure_future(saved)
         return saved
+
+
+async def _proof(log: EventLog, roster: Roster) -> bool:
+    """Wait for both at once, so that neither is of before the question."""
+    reached = [asyncio.ensure_future(it.reached()) for it in (log, roster)]
+    await asyncio.gather(*reached)
+    return True
+
+
+async def _released(roster: Roster, user: UserKey) -> bool:
+    await roster.release(user)
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+from libtchat.cluster import Record
 from libtchat.effect import Known, Loaded, PageKind, Part, Retried, StoredUser
 from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
@@ -128,6 +129,13 @@ class EventLog(Protocol):
 
     What a call raises, it raises when it is awaited. One that returns `Ready` is done when it returns; what it answers
     is as of then.
+
+    Several servers may append to one log, each through an EventLog of its own (a *node*). Then:
+    - What was appended by others is told (see `follow`), and what `append` wrote here is not.
+    - What is read by `load`, `load_user`, `find_retry`, `read` and `public_groups` has in it all that was told, and all
+      that `append` had reported, before the call. `load` has nothing in it that was neither told nor reported when its
+      answer arrives. The password in `load_user`, and all of `find_user`, are of what any node was acknowledged before
+      the call.
     """
 
     @property
@@ -139,7 +147,8 @@ class EventLog(Protocol):
 
         Returns:
             The failed parts: newer events of somebody else's (a conflict), or () when the storage is unavailable.
-            Empty when all are durable. The adapter reads back until it is certain; it never guesses.
+            Empty when all are durable. The adapter reads back until it is certain; it never guesses. Among several
+            nodes the newer events were told before.
         Raises:
             LogUnavailable: the log was closed before anything certain could be learnt. Tell nobody anything.
         """
@@ -172,6 +181,20 @@ class EventLog(Protocol):
 
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
         """List the public groups that have members, by key. Raises LogUnavailable."""
+
+    def follow(self, told: Callable[[Sequence[Record]], None]) -> None:
+        """Have *told* called, on the event loop, with what other nodes append. Called once, before anything is asked.
+
+        Records are durable on a majority. Those of one group, and what `append` wrote here, make its log without a
+        gap, in order; a record follows in it all that was told or reported before. Nothing of before the first call of
+        any other method needs to be told. Where nobody else appends, *told* is never called.
+        """
+
+    def reached(self) -> Awaitable[None]:
+        """Wait until all is told that any node's `append` had reported before the call. Raises LogUnavailable.
+
+        Calls may overlap; one that is answered answers all those before it.
+        """
 
     async def close(self) -> None:
         """Finish what was begun and release the storage."""

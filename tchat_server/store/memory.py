@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 
+from libtchat.cluster import Record
 from libtchat.effect import Known, Loaded, Membership, PageKind, Retried, Retry, StoredUser
 from libtchat.group import Group, Standing
 from libtchat.message.direct import Sent
@@ -18,7 +19,10 @@ from tchat_server.clock import Clock, guest_floor
 from tchat_server.store.change import changed_users, displayed_name, new_retries
 from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
 
-__all__ = ["MemoryLog"]
+__all__ = ["MEMORY", "MemoryLog"]
+
+MEMORY = ":memory:"
+"""In place of the path of a file."""
 
 _INSIDE = (Standing.MEMBER, Standing.INVITED, Standing.WAITING)
 
@@ -139,6 +143,13 @@ class MemoryLog:
         start = 0 if after is None else bisect_right(self._public, after)
         names = (self._logs[self._public[i]].group.name for i in range(start, len(self._public)))
         return Ready(NamePage.cut(names, limit=limit, max_bytes=max_bytes))
+
+    def follow(self, told: Callable[[Sequence[Record]], None]) -> None:
+        """Do nothing: nobody else appends."""
+
+    def reached(self) -> Ready[None]:
+        """Wait for nothing: nobody else appends."""
+        return Ready(None)
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""

@@ -40,7 +40,7 @@ from libtchat.group import Group, decide, fold
 from libtchat.hub import ledger as ledger_module
 from libtchat.hub import retries
 from libtchat.hub.decider import Decider
-from libtchat.hub.entry import AnyEntry, Decision, Notice, Query, Told
+from libtchat.hub.entry import AnyEntry, Decision, Notice, Query
 from libtchat.hub.hub import Hub
 from libtchat.hub.ledger import Ledger, Slot
 from libtchat.hub.line import Line
@@ -48,6 +48,7 @@ from libtchat.hub.lookup import Lookup
 from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.presence import Presence
 from libtchat.hub.query import Replies
+from libtchat.hub.revision import Revision
 from libtchat.message import reply
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Event, Invited, Joined, Kicked, Left, Said
@@ -636,7 +637,7 @@ def a_second_append_goes_out(patch: Patch) -> None:
 
 
 def a_failure_is_taken_for_a_commit(patch: Patch) -> None:
-    patch.setattr(Decider, "rejected", lambda decider, failed: decider._line.committed())
+    patch.setattr(Revision, "rejected", lambda revision, failed, told: revision._line.committed())
 
 
 def what_fails_goes_to_the_end(patch: Patch) -> None:
@@ -662,12 +663,12 @@ def only_what_was_lost_is_decided_again(patch: Patch) -> None:
 
 
 def a_refusal_stands_whatever_fails(patch: Patch) -> None:
-    undo, rejected = Decider._undo, Line.rejected
+    undo, rejected = Revision._undo, Line.rejected
 
     def stubborn(line: Line[AnyEntry], failed: Any, again: Any) -> None:
         rejected(line, failed, lambda entry, lost: iter((entry,)) if is_refusal(entry) else again(entry, lost))
 
-    patch.setattr(Decider, "_undo", lambda decider, it: None if is_refusal(it) else undo(decider, it))
+    patch.setattr(Revision, "_undo", lambda revision, it: None if is_refusal(it) else undo(revision, it))
     patch.setattr(Line, "rejected", stubborn)
 
 
@@ -682,12 +683,8 @@ def unavailable_is_told_to_nobody(patch: Patch) -> None:
 
 
 def a_foreign_event_is_not_told(patch: Patch) -> None:
-    rejected = Line.rejected
-
-    def deaf(line: Line[AnyEntry], failed: Any, again: Any) -> None:
-        rejected(line, failed, lambda e, lost: (new for new in again(e, lost) if not isinstance(new, Told)))
-
-    patch.setattr(Line, "rejected", deaf)
+    place = Line.place
+    patch.setattr(Line, "place", lambda line, key, tell, again: place(line, key, lambda _: list(tell(_))[:0], again))
 
 
 def a_failed_fold_is_kept(patch: Patch) -> None:
@@ -773,7 +770,7 @@ def the_invited_hear_everything(patch: Patch) -> None:
 
 
 def a_failed_retry_id_is_kept(patch: Patch) -> None:
-    patch.setattr(Decider, "_undo", lambda decider, decision: None)
+    patch.setattr(Revision, "_undo", lambda revision, entry: None)
 
 
 def retry_ids_are_not_kept(patch: Patch) -> None:

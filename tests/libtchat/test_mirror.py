@@ -209,7 +209,7 @@ def test_the_answer_to_a_retry_is_shown_to_who_asked_but_counts_once() -> None:
     mirror.apply(event)
     request = Invite("wob", "zoe", sender="alice", id="r2")
     mirror.sent(request)
-    assert mirror.apply(changed(event, id="r2")) == [Heard(changed(event, id="r2"), request, mine=True)]
+    assert mirror.apply(changed(event, id="r2")) == [Heard(changed(event, id="r2"), request, mine=True, repeated=True)]
     assert mirror.groups[group_key("wob")].seq == 5
 
 

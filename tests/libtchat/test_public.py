@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import pydoc
 import re
 import subprocess
@@ -11,33 +10,13 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from public import documented, stub_names
 
 import libtchat
 from libtchat.message.errors import TchatError
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = set(libtchat.__all__)
-DOCUMENT = (ROOT / "docs" / "public.md").read_text("utf-8")
-
-
-def stub_names() -> list[str]:
-    """Return what a type checker sees."""
-    names: list[str] = []
-    for node in ast.parse((ROOT / "libtchat" / "__init__.pyi").read_text("utf-8")).body:
-        match node:
-            case ast.ImportFrom(module=str(found), names=[ast.alias(name="*")]):
-                names += import_module(found).__all__
-            case ast.ImportFrom(names=aliases):
-                names += [alias.asname or "private" for alias in aliases]
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                names.append(name)
-    return names
-
-
-def documented() -> list[str]:
-    """Return the names in the second column of the tables of docs/public.md."""
-    cells = re.findall(r"^\| [^|]+ \| (`[^|]+) \|$", DOCUMENT, re.MULTILINE)
-    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
 def test_each_name_is_there_once_and_not_hidden_by_a_module() -> None:
@@ -65,12 +44,12 @@ def test_dir_and_help_show_it() -> None:
 
 
 def test_type_checkers_see_the_same_names() -> None:
-    names = stub_names()
+    names = stub_names("libtchat")
     assert sorted(names) == sorted(PUBLIC)
 
 
 def test_the_document_names_them_all_and_nothing_else() -> None:
-    names = documented()
+    names = documented("libtchat")
     assert sorted(names) == sorted(PUBLIC)
 
 
@@ -84,9 +63,9 @@ def test_the_errors_that_are_raised_are_public() -> None:
 
 
 def test_examples_and_readme_import_nothing_of_the_library_that_is_not_public() -> None:
-    texts = [(ROOT / "README.md").read_text("utf-8"), *(it.read_text("utf-8") for it in ROOT.glob("examples/*.py"))]
+    texts = [(ROOT / "README.md").read_text("utf-8"), *(it.read_text("utf-8") for it in ROOT.glob("examples/**/*.py"))]
     assert sum("from libtchat import " in text for text in texts) > 3
-    assert [text for text in texts if re.search(r"(from|import) libtchat\.", text)] == []
+    assert [text for text in texts if re.search(r"(from|import) (libtchat|tchat_client)\.", text)] == []
 
 
 def test_importing_it_imports_nothing_of_it() -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from libtchat.cluster import Record
 from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
 from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
@@ -156,6 +157,13 @@ class SqliteLog:
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
         """List the public groups that have members, by key."""
         return self._ask(partial(reader.public_groups, after=after, limit=limit, max_bytes=max_bytes))
+
+    def follow(self, told: Callable[[Sequence[Record]], None]) -> None:
+        """Do nothing: the file is held, so nobody else appends."""
+
+    def reached(self) -> Ready[None]:
+        """Wait for nothing: the file is held, so nobody else appends."""
+        return Ready(None)
 
     async def close(self) -> None:
         """Write what waits, close the file and let others have it."""

@@ -1,0 +1,14 @@
+from tchat_client.client import Client as Client
+from tchat_client.errors import CannotConnect as CannotConnect
+from tchat_client.errors import HelloRefused as HelloRefused
+from tchat_client.errors import LinkError as LinkError
+from tchat_client.errors import Lost as Lost
+from tchat_client.errors import Misused as Misused
+from tchat_client.errors import NoAnswer as NoAnswer
+from tchat_client.errors import NoReply as NoReply
+from tchat_client.errors import NotOpen as NotOpen
+from tchat_client.errors import NotTchat as NotTchat
+from tchat_client.errors import OddAnswer as OddAnswer
+from tchat_client.errors import Refused as Refused
+from tchat_client.errors import Unprotected as Unprotected
+from tchat_client.link import Times as Times

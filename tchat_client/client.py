@@ -1,0 +1,302 @@
+"""A client for programs: connected inside `async with`, heard by `async for`, one method for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from itertools import count
+from types import TracebackType
+
+from attrs import evolve
+
+from libtchat.message.names import group_key
+from libtchat.message.reply import Foreign, Message, Registered
+from libtchat.message.request import Broadcast, Hello, Join, Quit, Register, ReportError, Request, Tell
+from libtchat.mirror import Mirror, Notice
+from tchat_client import arguments
+from tchat_client.address import parse_address
+from tchat_client.errors import LinkError, Lost, Misused, NoAnswer, NotOpen, Refused
+from tchat_client.inbox import Inbox
+from tchat_client.link import Link, Times
+from tchat_client.patience import MAX_TRIES, patiently
+from tchat_client.requesting import Requesting
+
+__all__ = ["Client"]
+
+logger = logging.getLogger("tchat_client")
+
+
+class Client(Requesting):
+    """A user of a chat server, for a program.
+
+        async with Client("127.0.0.1:8080", "robot", groups=["wob"]) as chat:
+            async for heard in chat:
+                match heard.message:
+                    case Said(sender=who, group=group) if not heard.mine and not heard.missed:
+                        await chat.say(group, f"hello {who}")
+
+    Inside `async with` it is connected. When the connection goes it comes back, and what was missed meanwhile is heard
+    in order, each event once. `async for` yields notices: `Heard` with a `message`, and `CaughtUp`, `Missing` and
+    `Gone`, whose `message` is None. Answers to one's own questions are not heard: the method that asked returns them.
+    An exception in the block comes out of it, after the connection was closed.
+
+    Several tasks may send; one at a time may hear. A client is used once: make another one to connect again.
+
+    Args:
+        address: `HOST:PORT`; the port is 8080 if it is left out.
+        name: who to be; None for a guest, whom the server gives a name.
+        groups: to be in these: whoever is no member yet joins when it connects. The groups must exist.
+        resume: where an earlier run of the program ended: for each group the `seq` of the last event it dealt with,
+            or better `(seq, ts)`, which also tells when the server has begun the group anew. What happened in these
+            groups since then is heard first, with `missed`. 0 is the group's beginning.
+        password: if the name has one.
+        token: what `Client.token` was at the end of an earlier run: it proves that one is the same user while the
+            server still holds that run's connection.
+        tls: True to encrypt and check the server by the certificates of this machine, or a context of your own.
+        retry: what was in flight when the connection went is asked again on the next one, and the server does it once.
+            `NoAnswer` is left for what no connection came for, and for `tell`, `broadcast` and `register`, which a
+            server may do twice.
+        times: how long to wait for what, before a connection is tried again too.
+        most_waiting: how many notices may wait to be heard before the server is not read from. A program that sends
+            and never hears is not held up by it: ten times as many are kept for it, then the oldest are dropped, and
+            `Missing` says how many.
+
+    Raises:
+        Misused: an argument makes no sense; the sentence names it.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        name: str | None = None,
+        *,
+        groups: Collection[str] = (),
+        resume: Mapping[str, int | tuple[int, str]] | None = None,
+        password: str | None = None,
+        token: str | None = None,
+        tls: bool | ssl.SSLContext = False,
+        retry: bool = False,
+        times: Times | None = None,
+        most_waiting: int = 1000,
+    ) -> None:
+        self._groups = arguments.groups(groups)
+        self._inbox = Inbox(arguments.at_least_one("most_waiting", most_waiting), self._more, self._came_back)
+        self._link = Link(
+            parse_address(address),
+            arguments.name(name, password),
+            ssl.create_default_context() if tls is True else tls or None,
+            token,
+            password,
+            self._inbox,
+            times or Times(),
+            follows=True,
+        )
+        arguments.resume(self.mirror, resume or {})
+        self._retry = retry
+        self._running: asyncio.Task[None] | None = None
+        self._joining: set[asyncio.Task[None]] = set()
+        self._is_closed = self._is_heard = self._was_told = False
+
+    # -- who and what
+
+    @property
+    def name(self) -> str:
+        """One's name as the server shows it; that of a guest is known once one is connected."""
+        return self.mirror.name or self._link.name or ""
+
+    @property
+    def token(self) -> str | None:
+        """What proves to the server that one is the same user; it changes with the connections. Keep it secret."""
+        return self._link.token
+
+    @property
+    def mirror(self) -> Mirror:
+        """What is known of the groups and their members: to be read only."""
+        return self._link.mirror
+
+    @property
+    def is_online(self) -> bool:
+        """Whether there is a connection now. Who asks while there is none waits for the next one."""
+        return self._link.is_open
+
+    # -- its life
+
+    async def __aenter__(self) -> Client:
+        """Connect, say hello, join the groups.
+
+        Raises:
+            CannotConnect: nobody answers at the address, or not in time.
+            NotTchat: what answers is no tchat server.
+            HelloRefused: the server does not accept the name, the password or the token.
+            Unprotected: a password was given for a name that has none.
+            Refused: a group of `groups` cannot be joined.
+        """
+        if self._running is not None:
+            raise NotOpen("cause.other", detail="a client is used once: make another Client(...)")
+        self._running = asyncio.create_task(self._link.run())
+        self._running.add_done_callback(lambda _: self._inbox.close())
+        try:
+            await self._opened()
+            await self._join()
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Say goodbye and close. Raises why the server let one in no more, if the block has not been told."""
+        await self._close()
+        if problem is None and not self._was_told and (failure := self._failure()) is not None:
+            raise failure
+
+    async def quit(self) -> None:
+        """Say goodbye and close: what was heard before can still be taken, then `async for` ends."""
+        if self._running is None:
+            raise NotOpen("cause.other", detail=_NOT_YET)
+        await self._close()
+
+    async def _close(self) -> None:
+        self._is_closed = True
+        tasks = [task for task in (self._running, *self._joining) if task is not None]
+        for task in tasks:
+            task.cancel()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            await self._link.quit()
+
+    def _failure(self) -> BaseException | None:
+        """Return why one is not connected any more, and will not be; None if there is no such reason."""
+        task = self._running
+        return task.exception() if task is not None and task.done() and not task.cancelled() else None
+
+    # -- hearing
+
+    def __aiter__(self) -> Client:
+        """Hear what happens, until one quits."""
+        return self
+
+    async def __anext__(self) -> Notice:
+        """Return what was heard next.
+
+        Raises:
+            NotOpen: outside of `async with`.
+            Misused: another task hears already.
+            HelloRefused: after a lost connection the server did not let one in again.
+        """
+        if self._running is None:
+            raise NotOpen("cause.other", detail=_NOT_YET)
+        if self._is_heard:
+            raise Misused("cause.other", detail="another task iterates over this client already: let one task hear")
+        self._is_heard = True
+        try:
+            notice = await self._inbox.get()
+        finally:
+            self._is_heard = False
+        if notice is not None:
+            return notice
+        self._tell_failure()
+        raise StopAsyncIteration
+
+    def _tell_failure(self) -> None:
+        if (failure := self._failure()) is not None:
+            self._was_told = True
+            raise failure
+
+    # -- asking
+
+    async def ask(self, request: Request) -> Message | Foreign:
+        """Send any request of `libtchat` and return what answers it.
+
+        Without a connection it waits for the next one. A request that is refused with `rate-limited` is made again
+        after the time that the server names.
+
+            answer = await chat.ask(ListMembers("wob"))
+
+        Raises:
+            Refused: the server refused; nothing has changed.
+            NoAnswer: the connection went, or no answer came in time: it may or may not have been done. `request` is
+                what was asked: asked again it is the same request, which a server of this protocol does once.
+            NotOpen: outside of `async with`, or after one has quit.
+            Misused: a field is no text or number, or it is a request that the client makes itself.
+        """
+        if isinstance(request, Hello | Quit | ReportError):
+            raise Misused("cause.other", detail=f"{request.action}: `async with` says hello, and `quit` goodbye")
+        answer = await patiently(self._asked, evolve(request, id=request.id or self._link.client.new_id()))
+        if isinstance(request, Register) and isinstance(answer, Registered):
+            self._link.password = request.password
+        return answer
+
+    async def _asked(self, request: Request) -> Message | Foreign:
+        for number in count(1):
+            if not self._link.is_open or self._is_closed:
+                await self._until_open(request)
+            try:
+                with self._inbox.awaiting():
+                    return await self._link.ask(request)
+            except Lost as lost:
+                lost.request = request
+                is_done_once = self._link.is_ours and not isinstance(request, Tell | Broadcast | Register)
+                if not (self._retry and is_done_once) or number == MAX_TRIES:
+                    raise
+        raise AssertionError("count ends never")
+
+    async def _until_open(self, request: Request) -> None:
+        """Wait until *request* can be sent, as long as for an answer."""
+        seconds = self._link.times.answer_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                while not await self._opened():
+                    pass
+        except TimeoutError:
+            problem = NoAnswer("cause.other", detail=f"no connection in {seconds:g} s: nothing was sent")
+            problem.request = request
+            raise problem from None
+
+    async def _opened(self) -> bool:
+        """Wait until there is a connection; it may have gone again."""
+        if self._running is None or self._is_closed:
+            raise NotOpen("cause.other", detail=_NOT_YET if self._running is None else _NO_MORE)
+        opened = asyncio.ensure_future(self._link.opened.wait())
+        try:
+            await asyncio.wait({opened, self._running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            opened.cancel()
+        self._tell_failure()
+        return self._link.is_open
+
+    # -- the groups one wants to be in
+
+    async def _join(self) -> None:
+        for group in self._groups:
+            view = self.mirror.groups.get(group_key(group))
+            if view is None or not view.is_member:
+                try:
+                    await self.ask(Join(group))
+                except Refused as refused:
+                    if refused.code != "already-member":
+                        raise
+
+    async def _join_again(self) -> None:
+        with suppress(LinkError):  # another connection joins
+            try:
+                await self._join()
+            except Refused as refused:
+                logger.warning("%s", refused)
+
+    def _more(self) -> None:
+        self._link.pump()
+
+    def _came_back(self) -> None:
+        task = asyncio.create_task(self._join_again())
+        self._joining.add(task)
+        task.add_done_callback(self._joining.discard)
+
+
+_NOT_YET = "there is no connection yet: use the client inside `async with Client(...) as chat:`"
+_NO_MORE = "this client was closed: nothing can be asked any more"

@@ -1,0 +1,278 @@
+"""A chat server inside somebody's asyncio program: it starts and stops with it, and serves its users."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar, cast
+
+from libtchat.effect import PresenceScope
+from libtchat.group import fold
+from libtchat.hub.hub import Hub
+from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.event import Said
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
+from libtchat.message.names import check_user_name, group_key
+from libtchat.message.reply import Error, Message
+from libtchat.message.request import Join, Request, Say
+from libtchat.wire import codec
+from tchat_server.hooks import Hooks, MayHandler, OnEventHandler
+from tchat_server.misuse import Misused, NotRunning
+from tchat_server.net.insider import Insider
+from tchat_server.peer import Peer, ask, refusal_of
+from tchat_server.running import Running
+from tchat_server.server import Server
+from tchat_server.store.event_log import EventLog
+from tchat_server.store.memory import MEMORY, MemoryLog
+
+__all__ = ["Chat"]
+
+_May = TypeVar("_May", bound=MayHandler)
+_OnEvent = TypeVar("_OnEvent", bound=OnEventHandler)
+
+
+class Chat:
+    """One chat server, for `async with`: groups, users and their history, without a process of its own.
+
+    It may be entered again after it ended; two of them know nothing of each other. All methods are for the event loop
+    it was entered on, but for `is_alive`, `is_ready` and `metrics`.
+
+    Args:
+        log: where everything is kept: the path of an SQLite file, ":memory:", an `EventLog` of your own, or a
+            function that opens one each time the chat starts. The chat closes it.
+        limits: what one user, one connection and the whole may have.
+        name: of the server, for people.
+        presence: who hears that a user came or went.
+        require_auth: names that nobody vouches for need a password.
+        grace_seconds: how long its end may take: what was accepted is stored and told, and clients are told goodbye.
+        shell: makes the server; for `tchat-server`, which serves a page and other dialects too.
+    """
+
+    def __init__(
+        self,
+        log: str | Path | EventLog | Callable[[], EventLog] = MEMORY,
+        *,
+        limits: ServerLimits = DEFAULT_LIMITS,
+        name: str = "tchat",
+        presence: PresenceScope = "auto",
+        require_auth: bool = False,
+        grace_seconds: float = 5.0,
+        shell: Callable[..., Server] = Server,
+    ) -> None:
+        self.name = name
+        self._log, self._limits = log, limits
+        self._presence, self._require_auth = presence, require_auth
+        self._grace_seconds, self._shell = grace_seconds, shell
+        self._may: list[MayHandler] = []
+        self._on_event: list[OnEventHandler] = []
+        self._run: Running | None = None
+
+    # --- what the program around says in advance ---
+
+    def may(self, handler: _May) -> _May:
+        """Have *handler* asked, before it is decided, whether a user may ask for something; use it as a decorator.
+
+        It is called with the user's name and the request (`libtchat.Say`, `Join`...) and returns True or False, or
+        raises the `libtchat.Refused` that the user is to read. It may be a coroutine function: only that user waits
+        for it, at most ten seconds. If it fails, the request is refused with `internal`.
+
+        A `Hello` comes here from who is not vouched for; the user is then who he claims to be, "" for a guest. What
+        the program itself asks (`say_as`, `ask_as`) does not come here.
+
+        Raises:
+            Misused: the chat runs already.
+        """
+        self._check_stopped("say @chat.may before the chat is started")
+        self._may.append(handler)
+        return handler
+
+    def on_event(self, handler: _OnEvent) -> _OnEvent:
+        """Have *handler* called with each event, after it is durable and told; use it as a decorator.
+
+        It may be a coroutine function. What it raises is logged and costs nobody a line; if it does not return, later
+        events wait for it, at most 10 000 of them, and nobody else does.
+
+        Raises:
+            Misused: the chat runs already.
+        """
+        self._check_stopped("say @chat.on_event before the chat is started")
+        self._on_event.append(handler)
+        return handler
+
+    # --- life ---
+
+    async def __aenter__(self) -> Chat:
+        """Start.
+
+        Raises:
+            Misused: it runs already, or *log* is none.
+            LogUnusable: the storage can't be used as it is.
+        """
+        self._check_stopped("it is started once: a chat is shared by all who use it")
+        log = self._open()
+        hub = Hub(self.name, self._limits, self._presence, self._require_auth, bool(self._may))
+        server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
+        self._run = Running(server)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop.
+
+        Raises:
+            ChatFailed: it ended by a fault.
+        """
+        assert self._run is not None
+        try:
+            await self._run.stop(self._grace_seconds, error)
+        finally:
+            self._run = None
+
+    async def listen(
+        self, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None
+    ) -> tuple[str, int]:
+        """Serve TCP too, until the end.
+
+        Args:
+            port: 0 takes a free one.
+            tls: with a certificate, to speak TLS only.
+
+        Returns:
+            The host and port bound.
+        Raises:
+            OSError: the address can't be bound.
+            NotRunning, ChatFailed: see `ChatError`.
+        """
+        return await self._running().server.listen(host, port, tls)
+
+    # --- users of the program around ---
+
+    def peer(self, user: str | None = None, *, origin: str = "") -> Peer:
+        """Return a new connection of *user*, for `async with`: the program around vouches for who it is.
+
+        Args:
+            user: the name; None: the client says it itself, as over TCP.
+            origin: the address it comes from, if connections and wrong passwords from one address are to be limited.
+
+        Raises:
+            Refused: bad-name.
+            NotRunning, ChatFailed: see `ChatError`.
+        """
+        run = self._running()
+        if user is not None:
+            check_user_name(user)
+        return Peer(lambda: self._running().server.let_in(user, origin), run.raise_fault, user)
+
+    async def ask_as(self, user: str, request: Request) -> Message:
+        """Ask for something on behalf of *user*, who need not be online: nobody is told that he came or went.
+
+        If it is cancelled, what was asked may be done all the same.
+
+        Returns:
+            What answers it, from `libtchat`: the event, or the reply.
+        Raises:
+            Refused: it is refused, with the code a client would be told.
+            NotRunning, ChatFailed: see `ChatError`.
+        """
+        run = self._running()
+        insider = run.server.let_in(check_user_name(user), "", on_behalf=True)
+        try:
+            answer = await ask(insider, request)
+        finally:
+            insider.channel.lose()
+        await insider.channel.over()
+        if answer is None:
+            run.raise_fault()
+            raise _last_refusal(insider)
+        if isinstance(answer, Error):
+            raise refusal_of(answer)
+        return cast(Message, answer)
+
+    async def say_as(self, user: str, group: str, msg: str) -> Said:
+        """Say *msg* in *group* as *user*, who becomes a member first if need be.
+
+        Raises:
+            Refused: group-not-found, invite-required, banned, too-large...
+            NotRunning, ChatFailed: see `ChatError`.
+        """
+        try:
+            said = await self.ask_as(user, Say(group, msg))
+        except Refused as refusal:
+            if refusal.code is not ErrorCode.NOT_MEMBER:
+                raise
+            await self.ask_as(user, Join(group))
+            said = await self.ask_as(user, Say(group, msg))
+        return cast(Said, said)
+
+    # --- what there is ---
+
+    def online(self) -> tuple[str, ...]:
+        """Return the names of all users who are connected."""
+        return self._running().server.hub.online()
+
+    async def members(self, group: str) -> tuple[str, ...]:
+        """Return the names of a group's members.
+
+        Raises:
+            Refused: group-not-found.
+            LogUnavailable: the storage can't tell now.
+            NotRunning, ChatFailed: see `ChatError`.
+        """
+        server = self._running().server
+        found = server.hub.group(group)
+        if found is None:
+            loaded = await server.log.load(group_key(group))
+            found = fold(loaded.tail, loaded.snapshot)
+        if found is None:
+            raise Refused(ErrorCode.GROUP_NOT_FOUND, f"there is no group {group}")
+        return tuple(name for _, name in sorted(found.members.items()))
+
+    def is_alive(self) -> bool:
+        """Tell whether it runs and its event loop turns; may be called from another thread."""
+        return self._run is not None and self._run.watchdog.is_alive()
+
+    def is_ready(self) -> bool:
+        """Tell whether it takes clients in and its storage answers; may be called from another thread."""
+        run = self._run
+        return run is not None and not run.server.supervisor.failed.done() and run.server.serves()
+
+    def metrics(self) -> str:
+        """Return what there is to measure, as Prometheus reads it; may be called from another thread."""
+        return "" if self._run is None else self._run.server.measured()
+
+    # --- inside ---
+
+    def _open(self) -> EventLog:
+        log = self._log
+        if log == MEMORY:
+            return MemoryLog(limits=self._limits)
+        if isinstance(log, str | Path):
+            from tchat_server.store.sqlite.log import SqliteLog
+
+            return SqliteLog.open(Path(log).expanduser(), limits=self._limits)
+        opened = log() if callable(log) else log
+        if not hasattr(opened, "append"):
+            raise Misused(f"log is a path, {MEMORY!r}, an EventLog or what opens one, not {opened!r}")
+        return opened
+
+    def _check_stopped(self, advice: str) -> None:
+        if self._run is not None:
+            raise Misused(f"the chat runs already: {advice}")
+
+    def _running(self) -> Running:
+        if self._run is None:
+            raise NotRunning("the chat does not run: `async with chat:` starts it, and stops it at its end")
+        self._run.check()
+        return self._run
+
+
+def _last_refusal(insider: Insider) -> Refused:
+    """Return why *insider*, whose connection ended, was not answered."""
+    for line in reversed(insider.channel.waiting()):
+        message = codec.read_message(line)
+        if isinstance(message, Error):
+            return refusal_of(message)
+    return Refused(ErrorCode.UNAVAILABLE, "the chat ends")

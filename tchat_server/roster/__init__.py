@@ -1,0 +1,1 @@
+"""Who is connected where, among several servers that are one: the Roster port and its adapters."""
