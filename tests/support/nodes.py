@@ -39,7 +39,7 @@ from libtchat.effect import (
 )
 from libtchat.group import Group, fold
 from libtchat.hub.node import Node
-from libtchat.message.event import EVENTS, LogEvent
+from libtchat.message.event import EVENTS, Event, LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.request import Request
 from libtchat.paging import fill
@@ -135,8 +135,10 @@ class World:
     def lengths(self) -> dict[Key, int]:
         return {key: self.length(key) for key in self.records}
 
-    def events(self, key: Key) -> list[LogEvent]:
-        return [event for record, _, _ in self.records.get(key, ()) for event in record.events]
+    def events(self, key: Key) -> list[Event]:
+        """Return the events of a group."""
+        found = [event for record, _, _ in self.records.get(key, ()) for event in record.events]
+        return [event for event in found if isinstance(event, Event)]
 
     def lines(self, key: Key) -> list[bytes]:
         return [line for record, _, _ in self.records.get(key, ()) for line in record.lines]
