@@ -107,6 +107,7 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.missed": ("came while you were away", "venu pendant votre absence"),
     "p.unread": ("{count} unread", "{count} non lus"),
     "p.unread.one": ("1 unread", "1 non lu"),
+    "p.removed": ("What was before is removed by the server", "Ce qui précédait est supprimé par le serveur"),
     "p.begin": ("The beginning of {to}", "Le début de {to}"),
     "p.down": ("To the newest", "Aux plus récents"),
     "p.nothing": ("Nothing here yet.", "Rien ici pour l'instant."),

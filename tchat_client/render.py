@@ -238,6 +238,8 @@ class Renderer(Sentences):
 
     def _page(self, page: Messages | States, request: Request | None, now: datetime) -> list[str]:
         lines = [self._event(event, self._stamp(_parse(event.ts), now)) for event in page.list]
+        if page.begins is not None and not page.more and getattr(request, "after", None) is None:
+            lines.insert(0, self._in_group(now, page.group, "--", self.say("removed")))
         if not lines:
             return [self._in_group(now, page.group, "--", self.say(f"{page.action}.none", group=page.group))]
         is_typed = isinstance(request, ListMessages | ListStates) and request.after is None

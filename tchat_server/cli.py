@@ -118,6 +118,8 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
         name=f"tchat-server {version('libtchat')}",
         presence=settings.presence,
         require_auth=settings.require_auth,
+        keep_days=settings.keep_days,
+        keep_messages=settings.keep_messages,
         grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
         shell=_shell(settings, outlet),
     )

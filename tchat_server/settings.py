@@ -72,6 +72,8 @@ class Settings:
     port_file: Path | None
     presence: PresenceScope
     require_auth: bool
+    keep_days: float | None
+    keep_messages: int | None
     grace: float
     log_level: str
     log_format: LogFormat
@@ -171,6 +173,18 @@ _OPTIONS = [
         help="Who is told that a user came or went; auto: everybody up to 200 users online, then who shares a group.",
     ),
     click.option("--require-auth", is_flag=True, help="Serve names with a password only."),
+    click.option(
+        "--keep-days",
+        type=click.FloatRange(0, min_open=True),
+        show_default="all are kept",
+        help="Remove what is older; members, bans and invitations stay, and what waits for a user.",
+    ),
+    click.option(
+        "--keep-messages",
+        type=click.IntRange(1),
+        show_default="all are kept",
+        help="Remove what is before the last so many texts of a group, in the same way.",
+    ),
     click.option("--grace", type=click.FloatRange(0), default=10.0, help="Seconds to finish in when stopped."),
     click.option(
         "--web/--no-web", default=True, help="Serve the page and WebSocket to who speaks HTTP on the same port."

@@ -62,6 +62,7 @@ ENGLISH: Mapping[str, str] = {
     "msgs.none": "no texts in {group}",
     "states.none": "nothing happened in {group}",
     "more": "there is more: {form}",
+    "removed": "what was before is removed by the server",
     "list.more": "and more",
     "register": "the name {name} is protected by your password now",
     "ping": "round trip {milliseconds} ms, {server}, protocol {version}",

@@ -125,6 +125,7 @@ FRENCH: Mapping[str, str] = {
     "groups.mine": "les vôtres : {names}",
     "msgs.none": "aucun texte dans {group}",
     "states.none": "rien ne s'est passé dans {group}",
+    "removed": "ce qui précédait est supprimé par le serveur",
     "more": "il y en a d'autres : {form}",
     "list.more": "et d'autres",
     "register": "le nom {name} est maintenant protégé par votre mot de passe",

@@ -142,9 +142,9 @@ export class Talk {
     it.isLoading = Boolean(asked);
   }
 
-  #came(it, { list, more }, before) {
+  #came(it, { list, more, begins }, before) {
     const wasLoaded = it.isLoaded;
-    Object.assign(it, { isLoaded: true, hasOlder: more });
+    Object.assign(it, { isLoaded: true, hasOlder: more, isCut: begins !== undefined });
     this.log.prepend(it, list.map((event) => entryOf(event, this.mirror)));
     const isSought = it.marker > 0 && it === this.chat && it.entries.length <= MOST_LOADED;
     if (isSought && it.first > it.marker) this.older(it);

@@ -185,6 +185,7 @@ export const WORDS = {
 "p.missed":"came while you were away",
 "p.unread":"{count} unread",
 "p.unread.one":"1 unread",
+"p.removed":"What was before is removed by the server",
 "p.begin":"The beginning of {to}",
 "p.down":"To the newest",
 "p.nothing":"Nothing here yet.",

@@ -185,6 +185,7 @@ export const WORDS = {
 "p.missed":"venu pendant votre absence",
 "p.unread":"{count} non lus",
 "p.unread.one":"1 non lu",
+"p.removed":"Ce qui précédait est supprimé par le serveur",
 "p.begin":"Le début de {to}",
 "p.down":"Aux plus récents",
 "p.nothing":"Rien ici pour l'instant.",

@@ -13,7 +13,7 @@ from libtchat.group import Group, Standing, subject
 from libtchat.message.event import LogEvent
 from libtchat.message.names import UserKey, user_key
 
-__all__ = ["changed_users", "displayed_name", "new_retries"]
+__all__ = ["changed_users", "displayed_name", "first_waiting", "new_retries"]
 
 
 def changed_users(events: Iterable[LogEvent]) -> tuple[UserKey, ...]:
@@ -36,6 +36,11 @@ def displayed_name(group: Group, user: UserKey) -> str | None:
             return None
         case standing:
             assert_never(standing)
+
+
+def first_waiting(group: Group) -> int:
+    """Return the seq of the first text that waits for somebody, or that of the next event: what is below may go."""
+    return min((seq for box in group.boxes.values() for seq in box.waiting), default=group.seq + 1)
 
 
 def new_retries(part: Part, now: float) -> Iterator[tuple[UserKey, Retry]]:

@@ -20,6 +20,7 @@ __all__ = [
     "NamePage",
     "Page",
     "Ready",
+    "Removed",
     "encode_part",
 ]
 
@@ -69,7 +70,9 @@ class Page:
     begins: int | None = None
 
     @staticmethod
-    def cut(nearest: Iterable[tuple[int, bytes]], *, ascending: bool, limit: int, max_bytes: int) -> Page:
+    def cut(
+        nearest: Iterable[tuple[int, bytes]], *, ascending: bool, limit: int, max_bytes: int, begins: int | None = None
+    ) -> Page:
         """Make a page of (seq, line) pairs, those nearest the cursor first; no more of them are drawn than needed.
 
         A line counts with one byte more, for what separates it from the next.
@@ -83,10 +86,10 @@ class Page:
                 break
             taken.append(entry)
         if not taken:
-            return Page()
+            return Page(begins=begins)
         if not ascending:
             taken.reverse()
-        return Page(tuple(line for _, line in taken), more, taken[0][0], taken[-1][0])
+        return Page(tuple(line for _, line in taken), more, taken[0][0], taken[-1][0], begins)
 
 
 @frozen
@@ -107,6 +110,19 @@ class NamePage:
                 return NamePage(tuple(taken), more=True)
             taken.append(name)
         return NamePage(tuple(taken))
+
+
+@frozen
+class Removed:
+    """What a step of removing old events did.
+
+    Attributes:
+        events: how many it removed.
+        after: the key of a group to go on after; None: all were looked at.
+    """
+
+    events: int
+    after: Key | None
 
 
 class Ready(Generic[_T]):
@@ -194,6 +210,15 @@ class EventLog(Protocol):
         """Wait until all is told that any node's `append` had reported before the call. Raises LogUnavailable.
 
         Calls may overlap; one that is answered answers all those before it.
+        """
+
+    def remove_old(self, *, before: str, messages: int | None, after: Key) -> Awaitable[Removed]:
+        """Remove old events from the beginning of each log, in steps; what they led to stays. Raises LogUnavailable.
+
+        Args:
+            before: what has a lower `ts` goes; "": nothing for that reason.
+            messages: what is before the last so many texts of a log goes; None: nothing for that reason.
+            after: groups with a key above this one are looked at: all, for "".
         """
 
     async def close(self) -> None:

@@ -16,8 +16,8 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
-from tchat_server.store.change import changed_users, displayed_name, new_retries
-from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
+from tchat_server.store.change import changed_users, displayed_name, first_waiting, new_retries
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, Removed
 
 __all__ = ["MEMORY", "MemoryLog"]
 
@@ -35,12 +35,13 @@ class _Log:
     lines: list[bytes] = field(factory=list)
     messages: list[int] = field(factory=list)
     states: list[int] = field(factory=list)
+    begins: int = 1
 
     def seqs(self, kinds: PageKind) -> Sequence[int]:
         return {
             PageKind.MESSAGES: self.messages,
             PageKind.STATES: self.states,
-            PageKind.ALL: range(1, len(self.lines) + 1),
+            PageKind.ALL: range(self.begins, len(self.lines) + 1),
         }[kinds]
 
 
@@ -136,7 +137,8 @@ class MemoryLog:
         end = bisect_left(seqs, before)
         indices = range(end - 1, -1, -1) if after is None else range(bisect_right(seqs, after), end)
         nearest = ((seqs[i], log.lines[seqs[i] - 1]) for i in indices)
-        return Ready(Page.cut(nearest, ascending=after is not None, limit=limit, max_bytes=max_bytes))
+        begins = log.begins if log.begins > 1 else None
+        return Ready(Page.cut(nearest, ascending=after is not None, limit=limit, max_bytes=max_bytes, begins=begins))
 
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Ready[NamePage]:
         """List the public groups that have members, by key (R-groups)."""
@@ -150,6 +152,23 @@ class MemoryLog:
     def reached(self) -> Ready[None]:
         """Wait for nothing: nobody else appends."""
         return Ready(None)
+
+    def remove_old(self, *, before: str, messages: int | None, after: Key) -> Ready[Removed]:
+        """Remove old events, all in one step; see EventLog."""
+        return Ready(Removed(sum(self._remove(log, before, messages) for log in self._logs.values()), None))
+
+    def _remove(self, log: _Log, before: str, messages: int | None) -> int:
+        first = end = log.begins
+        while end <= len(log.lines) and codec.decode_event(log.lines[end - 1]).ts < before:
+            end += 1
+        if messages is not None and len(log.messages) > messages:
+            end = max(end, log.messages[-messages - 1] + 1)
+        end = max(first, min(end, first_waiting(log.group)))
+        log.lines[first - 1 : end - 1] = [b""] * (end - first)
+        for seqs in (log.messages, log.states):
+            del seqs[: bisect_left(seqs, end)]
+        log.begins = end
+        return end - first
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""

@@ -80,7 +80,11 @@ def since(page: Page, first: int) -> Page:
     """Return of *page* what begins at *first*: what is below is not for who asks (R-kept-alone)."""
     found = [(codec.decode_event(line).seq, line) for line in page.lines]
     return Page.cut(
-        [entry for entry in found if entry[0] >= first], ascending=True, limit=len(found), max_bytes=MAX_INTEGER
+        [entry for entry in found if entry[0] >= first],
+        ascending=True,
+        limit=len(found),
+        max_bytes=MAX_INTEGER,
+        begins=page.begins,
     )
 
 

@@ -37,7 +37,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_server": (
         *("clock misuse password ops roster supervisor", "net store", "failures hooks lifetime peer settings"),
-        *("errands foreign neighbours", "server", "watchdog", "running", "chat", "__init__ cli"),
+        *("errands foreign neighbours retention", "server", "watchdog", "running", "chat", "__init__ cli"),
         "__main__",
     ),
     "tchat_client": (
@@ -105,7 +105,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers pages"),
     "tchat_server.store.sqlite": (
-        *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "writer"),
+        *("checksum lock worker", "entry inspection", "schema copier reader watch", "removal rows users", "writer"),
         *("log", "maintenance"),
     ),
 }

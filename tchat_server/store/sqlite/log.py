@@ -20,7 +20,7 @@ from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
 from tchat_server.clock import Clock, guest_floor
-from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, Removed
 from tchat_server.store.sqlite import reader, users
 from tchat_server.store.sqlite.copier import Copier
 from tchat_server.store.sqlite.inspection import refusals
@@ -28,7 +28,7 @@ from tchat_server.store.sqlite.lock import Durability, Lock
 from tchat_server.store.sqlite.reader import Query, Reader
 from tchat_server.store.sqlite.schema import MAX_WAL_BYTES, connect, open_file
 from tchat_server.store.sqlite.watch import Watch
-from tchat_server.store.sqlite.writer import AppendParts, NumberGuests, SavePassword, Writer
+from tchat_server.store.sqlite.writer import AppendParts, NumberGuests, RemoveOld, SavePassword, Writer
 
 __all__ = ["SqliteLog"]
 
@@ -164,6 +164,12 @@ class SqliteLog:
     def reached(self) -> Ready[None]:
         """Wait for nothing: the file is held, so nobody else appends."""
         return Ready(None)
+
+    async def remove_old(self, *, before: str, messages: int | None, after: Key) -> Removed:
+        """Do a step of removing old events; see EventLog."""
+        job = RemoveOld(asyncio.get_running_loop().create_future(), before, messages, after)
+        self._writer.submit(job)
+        return await job.future
 
     async def close(self) -> None:
         """Write what waits, close the file and let others have it."""

@@ -31,6 +31,7 @@ from tchat_server.store.sqlite.entry import lines
 from tchat_server.store.sqlite.inspection import has_checksums, open_for_reading, refusals, refused_by_server
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.reader import creator as creator_of
+from tchat_server.store.sqlite.removal import begin_of
 
 __all__ = ["Report", "backup", "check", "own"]
 
@@ -191,6 +192,21 @@ def _about(standing: str, stored: bytes) -> LogEvent | Box:
     return decode_box(stored) if standing == Standing.WAITING else codec.decode_event(stored)
 
 
+def _events(connection: sqlite3.Connection, group_id: int, begin: int, last: int, report: Report) -> Iterator[LogEvent]:
+    """Go through the events of a group from *begin* on, and count them. Raises ValueError where one is missing."""
+    before = begin - 1
+    for seq, line in lines(connection, group_id, PageKind.ALL, after=before, before=last + 2):
+        event = codec.decode_event(line)
+        if event.seq != seq:
+            raise ValueError(f"the event stored as {seq} says {event.seq}")
+        if seq != before + 1:
+            raise ValueError(f"event {seq} does not follow {before}")
+        before = seq
+        report.events += 1
+        report.messages += isinstance(event, Said | Sent)
+        yield event
+
+
 def _check_group(
     connection: sqlite3.Connection, row: tuple[int, str, str, int, str, int], report: Report
 ) -> Iterator[str]:
@@ -199,26 +215,30 @@ def _check_group(
     saved = connection.execute("SELECT seq, state FROM snapshots WHERE group_id = ?", (group_id,)).fetchone()
     state: Group | None = None
     first: LogEvent | None = None
-    seq = 0
+    reached = 0
     try:
-        for seq, line in lines(connection, group_id, PageKind.ALL, after=0, before=last + 2):
-            event = codec.decode_event(line)
-            if event.seq != seq:
-                yield f"the event stored as {seq} says {event.seq}"
+        begin = begin_of(connection, group_id)
+        if begin > 1:  # what was removed is known by what it led to
+            state = None if saved is None else decode_group(saved[1])
+            if state is None or state.seq < begin - 1:
+                yield f"begins with event {begin}, and has no snapshot of what was before"
                 return
-            first = first or event
-            state = evolve(state, event)
-            report.events += 1
-            report.messages += isinstance(event, Said | Sent)
-            if saved is not None and seq == saved[0] and decode_group(saved[1]) != state:
-                yield f"the snapshot at {seq} is not the fold of its events"
+        for event in _events(connection, group_id, begin, last, report):
+            if state is None or event.seq > state.seq:
+                state = evolve(state, event)
+            first, reached = first or event, event.seq
+            if saved is not None and begin == 1 and event.seq == saved[0] and decode_group(saved[1]) != state:
+                yield f"the snapshot at {event.seq} is not the fold of its events"
     except (TchatError, ValueError) as error:
         yield f"after event {0 if state is None else state.seq}: {error}"
         return
-    if state is None or first is None:
+    if state is None:
         yield "has no events"
         return
-    if (state.seq, state.name, state.private, creator_of(first)) != (last, name, bool(private), creator):
+    if 1 < begin <= last != reached:
+        yield f"its events end with {reached}, and the table of groups says {last}"
+    made_by = creator if first is None or begin > 1 else creator_of(first)
+    if (state.seq, state.name, state.private, made_by) != (last, name, bool(private), creator):
         yield f"its {state.seq} events do not agree with the table of groups, which says {last}"
     if saved is not None and saved[0] > state.seq:
         yield f"the snapshot at {saved[0]} is beyond the last event, {state.seq}"

@@ -18,6 +18,7 @@ from tchat_server.store.change import changed_users, displayed_name, new_retries
 from tchat_server.store.event_log import EncodedPart
 from tchat_server.store.sqlite.checksum import Damaged, begun, checksum, complete
 from tchat_server.store.sqlite.entry import KIND_NUMBERS, lines, pack_seqs
+from tchat_server.store.sqlite.inspection import last_entry
 from tchat_server.store.sqlite.reader import creator, find_group
 
 __all__ = ["RowWriter"]
@@ -70,7 +71,7 @@ class RowWriter:
         self._heads: dict[Key, tuple[int, int, int]] = {}
         self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _ROW_WRITES}
         ((self._last_group,),) = connection.execute("SELECT coalesce(max(id), 0) FROM groups")
-        ((self.last_entry,),) = connection.execute("SELECT coalesce(max(id), 0) FROM entries")
+        _, self.last_entry = last_entry(connection)
 
     def append(self, parts: Sequence[EncodedPart]) -> dict[Key, tuple[LogEvent, ...]]:
         """Write the parts that follow their groups' logs; return the newer events of the others."""
