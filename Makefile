@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto
 QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
   tests/project/test_architecture.py
 
-.PHONY: serve test check quick versions fuzz soak hostile lint bench page clean
+.PHONY: serve test check quick versions fuzz soak hostile lint types bench page clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
@@ -48,6 +48,14 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cd spec/conformance && $(CURDIR)/$(BIN)/mypy --strict .
+
+types:  ## whether every public name has its type, as pyright sees the installed packages
+	$(PYTHON) -m venv .venv-types
+	.venv-types/bin/python -m pip install --quiet --disable-pip-version-check basedpyright .
+	@cd .venv-types && for package in libtchat tchat_client; do \
+	  PATH="$$PWD/bin:$$PATH" basedpyright --verifytypes $$package --ignoreexternal > $$package.txt; \
+	  grep -H "error:\|completeness" $$package.txt; grep -q "completeness score: 100%" $$package.txt || exit 1; \
+	done
 
 bench: $(STAMP)  ## how fast it is, beside other servers: tests/bench/README.md
 	$(BIN)/python tests/bench $(ARGS)

@@ -26,7 +26,7 @@ from tchat_client.requesting import Requesting
 
 __all__ = ["Client"]
 
-logger = logging.getLogger("tchat_client")
+_logger = logging.getLogger("tchat_client")
 
 
 class Client(Requesting):
@@ -287,7 +287,7 @@ class Client(Requesting):
             try:
                 await self._join()
             except Refused as refused:
-                logger.warning("%s", refused)
+                _logger.warning("%s", refused)
 
     def _more(self) -> None:
         self._link.pump()

@@ -82,6 +82,7 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.invites": ("Invitation", "Invitation"),
     "p.leave": ("Leave", "Quitter"),
     "p.invite": ("Invite", "Inviter"),
+    "p.invite-to": ("Invite to {group}", "Inviter dans {group}"),
     "p.more": ("and {count} more", "et {count} de plus"),
     "p.whom": ("Who", "Qui"),
     "p.kick": ("Kick", "Exclure"),
@@ -228,5 +229,5 @@ def _limits() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    for name, text in files().items():
-        Path(sys.argv[1], name).write_text(text, "utf-8")
+    for _name, _text in files().items():
+        Path(sys.argv[1], _name).write_text(_text, "utf-8")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, cast
@@ -42,7 +43,7 @@ class Chat:
 
     Args:
         log: where everything is kept: the path of an SQLite file, ":memory:", an `EventLog` of your own, or a
-            function that opens one each time the chat starts. The chat closes it.
+            function, perhaps a coroutine function, that opens one each time the chat starts. The chat closes it.
         limits: what one user, one connection and the whole may have.
         name: of the server, for people.
         presence: who hears that a user came or went.
@@ -55,7 +56,7 @@ class Chat:
 
     def __init__(
         self,
-        log: str | Path | EventLog | Callable[[], EventLog] = MEMORY,
+        log: str | Path | EventLog | Callable[[], EventLog | Awaitable[EventLog]] = MEMORY,
         *,
         limits: ServerLimits = DEFAULT_LIMITS,
         name: str = "tchat",
@@ -109,34 +110,44 @@ class Chat:
 
     # --- life ---
 
-    async def __aenter__(self) -> Chat:
-        """Start.
+    async def start(self) -> None:
+        """Start, as `async with` does; for programs with hooks for their beginning and their end.
 
         Raises:
             Misused: it runs already, or *log* is none.
             LogUnusable: the storage can't be used as it is.
         """
         self._check_stopped("it is started once: a chat is shared by all who use it")
-        log = self._open()
+        log = await self._open()
         hub = Hub(self.name, self._limits, self._presence, self._require_auth, bool(self._may))
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
         self._run = Running(server)
         server.supervisor.start(self._retention.keep(log))
+
+    async def stop(self, error: BaseException | None = None) -> None:
+        """Stop, as the end of `async with` does; if it does not run, nothing happens.
+
+        Args:
+            error: what the program around ends with, if it fails.
+
+        Raises:
+            ChatFailed: the chat ended by a fault.
+        """
+        if self._run is None:
+            return
+        try:
+            await self._run.stop(self._grace_seconds, error)
+        finally:
+            self._run = None
+
+    async def __aenter__(self) -> Chat:
+        await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop.
-
-        Raises:
-            ChatFailed: it ended by a fault.
-        """
-        assert self._run is not None
-        try:
-            await self._run.stop(self._grace_seconds, error)
-        finally:
-            self._run = None
+        await self.stop(error)
 
     async def listen(
         self, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None
@@ -153,7 +164,7 @@ class Chat:
             OSError: the address can't be bound.
             NotRunning, ChatFailed: see `ChatError`.
         """
-        return await self._running().server.listen(host, port, tls)
+        return await self.server.listen(host, port, tls)
 
     # --- users of the program around ---
 
@@ -171,7 +182,7 @@ class Chat:
         run = self._running()
         if user is not None:
             check_user_name(user)
-        return Peer(lambda: self._running().server.let_in(user, origin), run.raise_fault, user)
+        return Peer(lambda: self.server.let_in(user, origin), run.raise_fault, user)
 
     async def ask_as(self, user: str, request: Request) -> Message:
         """Ask for something on behalf of *user*, who need not be online: nobody is told that he came or went.
@@ -218,7 +229,7 @@ class Chat:
 
     def online(self) -> tuple[str, ...]:
         """Return the names of all users who are connected."""
-        return self._running().server.hub.online()
+        return self.server.hub.online()
 
     async def members(self, group: str) -> tuple[str, ...]:
         """Return the names of a group's members.
@@ -228,7 +239,7 @@ class Chat:
             LogUnavailable: the storage can't tell now.
             NotRunning, ChatFailed: see `ChatError`.
         """
-        server = self._running().server
+        server = self.server
         found = server.hub.group(group)
         if found is None:
             loaded = await server.log.load(group_key(group))
@@ -252,7 +263,12 @@ class Chat:
 
     # --- inside ---
 
-    def _open(self) -> EventLog:
+    @property
+    def server(self) -> Server:
+        """The server that runs; for what is in this package only."""
+        return self._running().server
+
+    async def _open(self) -> EventLog:
         log = self._log
         if log == MEMORY:
             return MemoryLog(limits=self._limits)
@@ -261,6 +277,8 @@ class Chat:
 
             return SqliteLog.open(Path(log).expanduser(), limits=self._limits)
         opened = log() if callable(log) else log
+        if isawaitable(opened):
+            opened = await opened
         if not hasattr(opened, "append"):
             raise Misused(f"log is a path, {MEMORY!r}, an EventLog or what opens one, not {opened!r}")
         return opened

@@ -6,8 +6,11 @@ again in place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define
 
+from libtchat.cluster import Relay
 from libtchat.effect import Loaded, LoadGroup, Part, PeerId, Resend, Retry, Send
 from libtchat.group import Group, Standing, decide, fold, say, subject
 from libtchat.hub.clock import Clock
@@ -28,7 +31,7 @@ from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Invited, LogEvent
 from libtchat.message.limits import ServerLimits
-from libtchat.message.names import Key, group_key, is_guest, user_key
+from libtchat.message.names import Key, UserKey, group_key, is_guest, user_key
 from libtchat.message.request import Create, GroupRequest, Join, Leave, Say, Tell
 from libtchat.rate import Bucket
 
@@ -37,7 +40,11 @@ __all__ = ["Decider"]
 
 @define
 class Decider:
-    """Decides for one hub. *interest*: what is told that users here are to groups, if there are other nodes."""
+    """Decides for one hub.
+
+    Among several nodes *interest* is told what users here are to groups, and *seek* finds out whether a guest is gone
+    (see `end_guest`).
+    """
 
     limits: ServerLimits
     _clock: Clock
@@ -49,6 +56,7 @@ class Decider:
     _lookup: Lookup
     _direct: Direct
     interest: Interest | None = None
+    seek: Callable[[UserKey], None] | None = None
 
     # --- requests ---
 
@@ -115,16 +123,36 @@ class Decider:
         return slot
 
     def end_memberships(self, guest: OnlineUser) -> None:
-        """Let a guest who went leave its groups."""
-        for key, membership in guest.memberships.items():
+        """Let a guest who went leave its groups, and those it may enter yet by what stands in the line."""
+        mine = [it for it in self._line.revisable() if isinstance(it, Decision) and it.user is guest]
+        names = {it.key: it.request.group for it in mine}
+        names |= {key: membership.name for key, membership in guest.memberships.items()}
+        for key, name in names.items():
             if (slot := self._ledger.slot(key)) is not None:
-                self._let_go(guest, key, slot, membership.name)
+                self._let_go(guest, key, slot, name)
 
     def _let_lost_guests_go(self, key: Key, group: Group) -> None:
         """Let guests leave whose connections ended with the server, without their leave (R-guest-leave)."""
         names = {**group.members, **{user: event.dest for user, event in group.invited.items()}}
         for user, name in names.items():
             if is_guest(user) and self._presence.user(user) is None and (slot := self._ledger.slot(key)) is not None:
+                if self.seek is None:
+                    self._let_go(OnlineUser(user, name, "", Bucket(0, 0)), key, slot, group.name)
+                else:
+                    self._seek(user, group)
+
+    def _seek(self, user: UserKey, group: Group) -> None:
+        """Find out whether a guest in *group* is anywhere, of whom nothing is known; if not, `end_guest` is called."""
+        is_inside = is_guest(user) and group.standing(user) in (Standing.MEMBER, Standing.INVITED)
+        if self.seek is not None and is_inside and self._presence.elsewhere(user) is None:
+            self.seek(user)
+
+    def end_guest(self, user: UserKey) -> None:
+        """Let a guest leave the groups that are loaded: its connections ended with another node."""
+        for key, slot in self._ledger.loaded():
+            group = slot.newest
+            if group is not None and group.standing(user) in (Standing.MEMBER, Standing.INVITED):
+                name = group.members.get(user) or group.invited[user].dest
                 self._let_go(OnlineUser(user, name, "", Bucket(0, 0)), key, slot, group.name)
 
     def _let_go(self, guest: OnlineUser, key: Key, slot: Slot, name: str) -> None:
@@ -165,7 +193,7 @@ class Decider:
             decision.refuse(Refused(ErrorCode.UNAVAILABLE) if is_unsure else refusal)
             return
         if before is not None and event.seq <= before.seq:
-            decision.effects = (Send(self._hear_again(decision, event), event),)
+            decision.effects = (Send(self._hear_again(decision, event), event), *self._relayed(event))
             return
         after, audience = self._ledger.extend(slot, event)
         decision.audience = self._presence.earlier(audience, decision.arrivals)
@@ -208,6 +236,11 @@ class Decider:
         invited = self._presence.peers((user_key(event.dest),)) if isinstance(event, Invited) else ()
         return self._presence.earlier(tuple(dict.fromkeys((*me, *invited))), decision.arrivals)
 
+    def _relayed(self, event: LogEvent) -> tuple[Relay, ...]:
+        """Return what tells an invitation that stands already to who is invited and connected elsewhere."""
+        key = user_key(event.dest) if isinstance(event, Invited) else None
+        return (Relay(event, (key,)),) if key is not None and self._presence.elsewhere(key) is not None else ()
+
     # --- what became durable ---
 
     def keep(self, entry: Decision | Run | Told, part: Part) -> None:
@@ -227,6 +260,8 @@ class Decider:
             self._forget_group_left(user, part.key)
             if self.interest is not None:
                 self.interest.changed(user, part.key)
+        elif changed is not None and isinstance(entry, Told):
+            self._seek(user_key(changed), part.after)
 
     def _forget_group_left(self, user: OnlineUser, key: Key) -> None:
         """Drop a group the user is neither in nor invited to, nor about to enter: anybody may ban anybody anywhere."""

@@ -33,8 +33,9 @@ class Direct:
 
     def keeps(self, user: OnlineUser, request: Tell, known: Known) -> bool:
         """Tell whether a text of *user* is kept: one of the two has a password, and who is away is that one."""
-        online = self._presence.user(user_key(request.to))
-        if online is None or not online.shown:
+        key = user_key(request.to)
+        online = self._presence.user(key)
+        if (online is None or not online.shown) and self._presence.elsewhere(key) is None:
             return known.is_protected
         return known.is_protected or user.password_hash is not None
 
@@ -52,10 +53,11 @@ class Direct:
                 raise Refused(ErrorCode.INTERNAL, "nothing waits any more")
             return Received(user.name, request.to, request.last, seq, ts)
         key = user_key(request.to)
-        online, known = self._presence.user(key), decision.known
-        name = online.name if online is not None else known.name if known is not None else None
+        online, elsewhere, known = self._presence.user(key), self._presence.elsewhere(key), decision.known
+        name = online.name if online is not None else elsewhere or (known.name if known is not None else None)
         protected = online.password_hash is not None if online is not None else bool(known and known.is_protected)
-        hearing = online is not None and online.shown and self._presence.earlier(online.peers, decision.arrivals)
+        here = () if online is None or not online.shown else self._presence.earlier(online.peers, decision.arrivals)
+        hearing = bool(here) or elsewhere is not None
         if name is None or not (hearing or protected):
             raise Refused(ErrorCode.USER_NOT_FOUND, f"{request.to} is not connected")
         if not hearing:

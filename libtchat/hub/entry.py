@@ -78,6 +78,7 @@ class Decision(Entry):
     arrivals: int
     known: Known | None = None
     earlier: Retry | None = None
+    part: Part | None = field(default=None, init=False)
     audience: tuple[PeerId, ...] = field(default=(), init=False)
     effects: tuple[Effect, ...] = field(default=(), init=False)
 

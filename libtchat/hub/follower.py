@@ -90,7 +90,8 @@ class Follower:
     def _take(self, record: Record) -> None:
         key = record.key
         if (held := self._held.get(key)) is not None:
-            held.append(record)
+            if record.expected == held[-1].events[-1].seq:  # else it is known
+                held.append(record)
         elif self._line.is_out(key):
             self._held[key] = [record]
         elif self._ledger.slot(key) is not None:

@@ -9,6 +9,7 @@ from hmac import compare_digest
 
 from attrs import Factory, define
 
+from libtchat.cluster import FindSeat, NodeId, Seat, TakeSeat
 from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, SaveUser, StoredUser
 from libtchat.hub.clock import Clock
 from libtchat.hub.newcomer import Newcomers, News
@@ -30,14 +31,28 @@ _MAX_TOKENS = 100_000
 """Tokens of users who went: names cost nothing, so somebody may come and go under a thousand of them a second."""
 
 
+@define(eq=False)
+class _Found:
+    """What is known of a name: as stored, as in the roster, and the hash that the hello's password is right for."""
+
+    name: str
+    stored: StoredUser | None = None
+    seat: Seat | None = None
+    right: str | None = None
+
+
 @define
 class Identity:
-    """The tokens given, the passwords on their way to the log and those tried."""
+    """The tokens given, the passwords on their way to the log and those tried.
+
+    *node*: among several nodes, this one; then a roster has the names and their tokens.
+    """
 
     limits: ServerLimits
     _clock: Clock
     _presence: Presence
     _newcomers: Newcomers
+    node: NodeId | None = None
     _tokens: dict[UserKey, tuple[str, float]] = Factory(dict)
     _saving: dict[UserKey, SaveUser] = Factory(dict)
     _throttle: Throttle = Factory(lambda self: Throttle(self.limits), takes_self=True)
@@ -52,35 +67,81 @@ class Identity:
             Refused: bad-name, auth-required, auth-failed, name-in-use, limit-reached, rate-limited, unavailable.
         """
         if hello.sender is None:
-            guest = f"{GUEST_PREFIX}{yield from ask(NumberGuest(), int)}"
-            return self._new_user(user_key(guest), guest, peer.token, StoredUser(), None)
-        name = check_user_name(hello.sender)
-        stored: StoredUser | None = None
-        right: str | None = None
+            return (yield from self._enter_as_guest(peer))
+        found = _Found(check_user_name(hello.sender))
         # Each turn looks at the present state: while an answer was on its way, the user may have come or gone, and
         # the name may have got a password. What was read before that, or checked against less, lets nobody in.
         while True:
             online = self._presence.user(key)
-            if online is None and stored is None:
-                stored = yield from ask(LoadUser(key), StoredUser)
-                continue
-            if peer.is_vouched or self._has_token(hello, key, online):
-                break
-            if (save := self._saving.get(key)) is not None:
-                yield save
-                continue
-            password_hash = _password_hash(online, stored, news)
-            if hello.password is None:
-                _check_free(hello, password_hash, is_held=online is not None and online.shown > 0)
-                break
-            if right is not None and right == password_hash:
-                break
-            right = yield from self._check_password(peer, key, CheckPassword(hello.password, password_hash))
+            if found.seat is None and self.node is not None:
+                found.seat, found.stored = (yield from ask(FindSeat(key), Seat)), None
+            elif found.stored is None and (online is None or self.node is not None):
+                found.stored = yield from ask(LoadUser(key), StoredUser)  # who sets a password has a seat
+            elif (yield from self._may_enter(peer, hello, key, online, found, news)):
+                if found.seat is None or (yield from self._take(peer, hello, found, found.seat)):
+                    break
+                found.seat = None  # somebody changed it meanwhile
+        if self.node is not None:
+            online = self._presence.user(key)
         if online is None:
-            return self._come_online(peer, hello, key, name, stored or StoredUser(), news)
-        if online.shown >= self.limits.max_peers_per_user and not peer.on_behalf:
+            return self._come_online(peer, hello, key, found, news)
+        if found.seat is not None:
+            online.token = found.seat.token or online.token
+            online.password_hash = _password_hash(online, found.stored, news)
+        elif online.shown >= self.limits.max_peers_per_user and not peer.on_behalf:
             raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
         return online
+
+    def _enter_as_guest(self, peer: Peer) -> Work[OnlineUser]:
+        while True:
+            guest = f"{GUEST_PREFIX}{yield from ask(NumberGuest(), int)}"
+            found, key = _Found(guest), user_key(guest)
+            if self.node is None or (yield from self._take(peer, Hello(), found, Seat(key, guest, ""))):
+                return self._new_user(key, guest, peer.token, StoredUser(), None)
+
+    def _may_enter(
+        self, peer: Peer, hello: Hello, key: UserKey, online: OnlineUser | None, found: _Found, news: News
+    ) -> Work[bool]:
+        """Tell whether *peer* may be this user; False: the present state must be looked at again.
+
+        Raises:
+            Refused: see `enter`.
+        """
+        seat = found.seat
+        if peer.is_vouched or _has_token(hello, self._current_token(key, online, seat)):
+            return True
+        if (save := self._saving.get(key)) is not None:
+            yield save
+            return False
+        password_hash = _password_hash(online, found.stored, news)
+        if hello.password is None:
+            is_held = bool(seat.nodes) if seat is not None else online is not None and online.shown > 0
+            _check_free(hello, password_hash, is_held=is_held)
+            return True
+        if found.right is not None and found.right == password_hash:
+            return True
+        found.right = yield from self._check_password(peer, key, CheckPassword(hello.password, password_hash))
+        return False
+
+    def _take(self, peer: Peer, hello: Hello, found: _Found, seat: Seat) -> Work[bool]:
+        """Have the roster count *peer* on that *seat*; False: it is another one by now.
+
+        Raises:
+            Refused: limit-reached; unavailable.
+        """
+        if peer.on_behalf or self.node is None:
+            return True
+        if sum(seat.nodes.values()) >= self.limits.max_peers_per_user:
+            raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
+        name, token = found.name, peer.token
+        if seat.nodes:
+            name, token = seat.name, seat.token
+        elif seat.token and (peer.is_vouched or _has_token(hello, seat.token)):
+            token = seat.token  # else it is somebody else, for all we know: the old token ends here
+        nodes = {**seat.nodes, self.node: seat.nodes.get(self.node, 0) + 1}
+        found.seat = taken = Seat(seat.key, name, token, nodes, seat.revision)
+        peer.is_seated = (yield from ask(TakeSeat(taken), int)) > 0
+        return peer.is_seated
 
     def leave(self, user: OnlineUser) -> None:
         """Let the token of a user who went expire after `token_seconds`."""
@@ -88,7 +149,7 @@ class Identity:
         self._tokens.pop(user.key, None)
         while self._tokens and (oldest := next(iter(self._tokens.items())))[1][1] <= now:
             del self._tokens[oldest[0]]
-        if not is_guest(user.key):
+        if not is_guest(user.key) and self.node is None:
             if len(self._tokens) >= _MAX_TOKENS:
                 del self._tokens[next(iter(self._tokens))]
             self._tokens[user.key] = (user.token, now + self.limits.token_seconds)
@@ -126,9 +187,10 @@ class Identity:
                 user.password_hash = save.password_hash
             self._newcomers.protect(save.key, save.password_hash)
 
-    def _has_token(self, hello: Hello, key: UserKey, online: OnlineUser | None) -> bool:
-        current = online.token if online is not None else self._token(key)
-        return hello.token is not None and current is not None and _same(hello.token, current)
+    def _current_token(self, key: UserKey, online: OnlineUser | None, seat: Seat | None) -> str | None:
+        if seat is not None:
+            return seat.token or None
+        return online.token if online is not None else self._token(key)
 
     def _token(self, key: UserKey) -> str | None:
         token, expires = self._tokens.get(key, ("", 0.0))
@@ -147,14 +209,14 @@ class Identity:
         while (save := self._saving.get(key)) is not None:
             yield save
 
-    def _come_online(
-        self, peer: Peer, hello: Hello, key: UserKey, name: str, stored: StoredUser, news: News
-    ) -> OnlineUser:
-        token = peer.token
-        if peer.is_vouched:
+    def _come_online(self, peer: Peer, hello: Hello, key: UserKey, found: _Found, news: News) -> OnlineUser:
+        name, token, stored = found.name, peer.token, found.stored or StoredUser()
+        if found.seat is not None:
+            name, token = found.seat.name or name, found.seat.token or token
+        elif peer.is_vouched:
             token = self._token(key) or token  # it is not told: who has the old one keeps it
-        elif hello.token is not None and self._has_token(hello, key, None):
-            token = hello.token  # else it is somebody else, for all we know: the old token ends here
+        elif _has_token(hello, self._token(key)):
+            token = hello.token or token  # else it is somebody else, for all we know: the old token ends here
         return self._new_user(key, name, token, stored, _password_hash(None, stored, news))
 
     def _new_user(
@@ -174,10 +236,14 @@ class Identity:
 
 
 def _password_hash(online: OnlineUser | None, stored: StoredUser | None, news: News) -> str | None:
-    """Return what protects the name now, None if nothing does."""
-    if online is not None:
+    """Return what protects the name now, None if nothing does; it is set once, wherever that was."""
+    if online is not None and online.password_hash is not None:
         return online.password_hash
     return news.password_hash or (stored.password_hash if stored is not None else None)
+
+
+def _has_token(hello: Hello, current: str | None) -> bool:
+    return hello.token is not None and current is not None and _same(hello.token, current)
 
 
 def _check_free(hello: Hello, password_hash: str | None, *, is_held: bool) -> None:

@@ -70,6 +70,10 @@ class Ledger:
         else:
             self._slots.pop(key, None)
 
+    def loaded(self) -> list[tuple[Key, Slot]]:
+        """Return all groups that are loaded."""
+        return list(self._slots.items())
+
     def is_current(self, key: Key, slot: Slot) -> bool:
         """Tell whether *slot* is still what is known of a group, or of a name never used."""
         found = self._slots.get(key)

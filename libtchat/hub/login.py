@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import chain
 
 from attrs import define
@@ -21,7 +22,7 @@ from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import ServerLimits
-from libtchat.message.names import user_key
+from libtchat.message.names import Key, UserKey, user_key
 from libtchat.message.reply import PresenceNotice
 from libtchat.message.request import Hello
 
@@ -36,6 +37,7 @@ class Login:
         scope: who hears that a user came or went.
         require_auth: a user without a password may do nothing but `register`.
         interest: told of who comes and goes, if there are other nodes.
+        release: has the roster count one connection of a user less.
     """
 
     limits: ServerLimits
@@ -48,6 +50,7 @@ class Login:
     _identity: Identity
     _gate: Gate
     interest: Interest | None = None
+    release: Callable[[UserKey], None] | None = None
 
     def may_ask(self, peer: Peer, user: OnlineUser) -> bool:
         """Tell whether *user* may ask for anything here, by *peer*."""
@@ -100,13 +103,15 @@ class Login:
         if self.interest is not None:
             self.interest.came(user)
         if came:
-            self._notice(user, "connect")
+            self.notice(user, "connect")
         return user
 
     def end(self, peer: Peer, user: OnlineUser) -> bool:
         """Take *peer*, which is gone, from its *user*; tell whether it was the last, so that the user went."""
         is_last = self._presence.detach(peer, user)
         self._ledger.went(peer.id, user)
+        if self.release is not None and peer.is_seated:
+            self.release(user.key)
         if is_last:
             self._identity.leave(user)
             if self.interest is not None:
@@ -115,22 +120,34 @@ class Login:
 
     def gone(self, peer: Peer, user: OnlineUser) -> None:
         """Tell others that *user* went, if *peer* was the last by which they saw it."""
-        if not user.shown and not peer.on_behalf:
-            self._notice(user, "disconnect")
+        if not user.shown and not peer.on_behalf and self._presence.elsewhere(user.key) is None:
+            self.notice(user, "disconnect")
 
-    def _notice(self, user: OnlineUser, event: str) -> None:
+    @property
+    def tells_groups_only(self) -> bool:
+        """Tell whether only those hear that a user came or went who share a group."""
+        is_crowded = len(self._presence) > self.limits.max_presence_users
+        return self.scope == "groups" or (self.scope == "auto" and is_crowded)
+
+    def notice(self, user: OnlineUser, event: str) -> None:
+        """Tell others that *user* came ("connect") or went ("disconnect"), here or elsewhere."""
         if others := self._watchers(user):
             self._line.put(Notice((Send(others, PresenceNotice("server", event, user.name)),)))
 
     def _watchers(self, user: OnlineUser) -> tuple[PeerId, ...]:
-        scope, presence, ledger = self.scope, self._presence, self._ledger
-        if scope == "auto":
-            scope = "all" if len(presence) <= self.limits.max_presence_users else "groups"
-        if scope == "all":
-            audience = presence.everybody()
-        elif scope == "groups" and user.memberships:
-            groups = [ledger.audience(membership.key) for membership in user.groups(Standing.MEMBER)]
+        if self.scope == "none":
+            return ()
+        if not self.tells_groups_only:
+            audience = self._presence.everybody()
+        elif user.memberships:
+            groups = [self._audience(membership.key) for membership in user.groups(Standing.MEMBER)]
             audience = tuple(dict.fromkeys(chain.from_iterable(groups)))
         else:
             return ()
         return tuple([peer for peer in audience if peer not in user.peers])
+
+    def _audience(self, key: Key) -> tuple[PeerId, ...]:
+        if self.interest is None or self._ledger.slot(key) is not None:
+            return self._ledger.audience(key)
+        found = self.interest.users(key)
+        return self._presence.peers([it.key for it in found if it.memberships[key].standing is Standing.MEMBER])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
+from libtchat.cluster import FindSeat, Seat
 from libtchat.effect import FindRetry, FindUser, Known, Retried, Retry
 from libtchat.group import Group, Standing, decide
 from libtchat.hub.clock import Clock
@@ -49,6 +50,9 @@ class Lookup:
         if not (self.at_once or self._lacks_target_only(group, request, user)):
             return None
         known = yield from ask(FindUser(target), Known)
+        if known.name is None and self.at_once:
+            seat = yield from ask(FindSeat(target), Seat)
+            known = Known(seat.name if seat.nodes else None)
         return self._online(target) or known  # it may have come online meanwhile
 
     def _lacks_target_only(self, group: Group | None, request: Invite | Ban, user: OnlineUser) -> bool:

@@ -7,8 +7,9 @@ from functools import partial
 
 from attrs import define, field
 
-from libtchat.cluster import NodeId, Record, Relay, Seat
+from libtchat.cluster import FindSeat, NodeId, Record, Relay, ReleaseSeat, Seat
 from libtchat.effect import Answer, Ask, Effect, PeerId, Question
+from libtchat.hub.elsewhere import Elsewhere
 from libtchat.hub.follower import Follower
 from libtchat.hub.hub import Hub
 from libtchat.hub.interest import Interest
@@ -31,6 +32,7 @@ class Node(Hub):
 
     node: NodeId
     _follower: Follower = field(init=False)
+    _elsewhere: Elsewhere = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -47,6 +49,12 @@ class Node(Hub):
             partial(self._ask, NOBODY),
         )
         self._ledger.pinned = follower.loads
+        self._identity.node = self.node
+        self._elsewhere = Elsewhere(
+            self.node, self._line, self._presence, self._login, self._decider, partial(self._ask, NOBODY)
+        )
+        self._login.release = lambda key: self._ask(NOBODY, ReleaseSeat(key))
+        self._decider.seek = lambda key: self._ask(NOBODY, FindSeat(key))
 
     # --- what the shell calls ---
 
@@ -62,19 +70,25 @@ class Node(Hub):
     def seated(self, seats: Iterable[Seat], now: float) -> None:
         """Take what became of names, here or elsewhere: of one name the revisions in order."""
         self._clock.now = now
+        self._elsewhere.seated(seats)
 
     def lost(self, node: NodeId, now: float) -> None:
         """Take note that another node is gone for good, and with it its connections."""
         self._clock.now = now
+        self._elsewhere.lost(node)
 
     def relayed(self, relay: Relay, now: float) -> None:
         """Take a text for connections to this node."""
         self._clock.now = now
+        self._elsewhere.relayed(relay)
 
     def answered(self, ask: Ask, answer: Answer, now: float) -> None:
         """Take the answer to an `Ask`; see `Hub.answered`."""
         self._clock.now = now
         self._follower.answered(ask.question, answer)
+        peer = self._peers.get(ask.peer)
+        is_awaited = peer is not None and peer.work is not None and peer.awaited == ask.question
+        self._elsewhere.answered(ask.question, answer, is_awaited=is_awaited)
         super().answered(ask, answer, now)
 
     def drain(self) -> list[Effect]:

@@ -35,6 +35,7 @@ class Peer:
         is_vouched: the shell said who it is, so its user proves nothing and is given no token.
         on_behalf: the shell itself asks, on behalf of that user: nobody is told that the user came or went because of
             it, and what is asked is not asked about.
+        is_seated: the roster counts it.
     """
 
     id: PeerId
@@ -50,3 +51,4 @@ class Peer:
     owes_sign: bool = False
     is_vouched: bool = False
     on_behalf: bool = False
+    is_seated: bool = False

@@ -21,20 +21,43 @@ __all__ = ["Presence"]
 
 @define
 class Presence:
-    """All named peers, by user. *arrivals*: how many peers were named so far."""
+    """All named peers, by user, and the users who are connected to other nodes.
+
+    *arrivals*: how many peers were named so far.
+    """
 
     _users: dict[UserKey, OnlineUser] = Factory(dict)
+    _elsewhere: dict[UserKey, str] = Factory(dict)
     _order: list[UserKey] = Factory(list)
     _everybody: tuple[PeerId, ...] | None = ()
     _arrived: dict[PeerId, int] = Factory(dict)
     arrivals: int = 0
 
     def __len__(self) -> int:
-        return len(self._users)
+        return len(self._order)
 
     def user(self, key: UserKey) -> OnlineUser | None:
         """Return the user with this key, None if that one is not online."""
         return self._users.get(key)
+
+    def elsewhere(self, key: UserKey) -> str | None:
+        """Return the name of a user who is connected to another node, None if nobody has that key there."""
+        return self._elsewhere.get(key)
+
+    @property
+    def has_elsewhere(self) -> bool:
+        """Tell whether anybody is connected to another node."""
+        return bool(self._elsewhere)
+
+    def set_elsewhere(self, key: UserKey, name: str | None) -> bool:
+        """Take note that a user is connected to another node, or is no more; tell whether who is online changed."""
+        was_online = self._is_shown(key)
+        if name is not None:
+            self._list(key)
+            self._elsewhere[key] = name
+        elif self._elsewhere.pop(key, None) is not None:
+            self._unlist(key)
+        return self._is_shown(key) is not was_online
 
     def attach(self, peer: Peer, user: OnlineUser) -> bool:
         """Make *peer* one of the user's; tell whether it is the first of its own, so that the user came online."""
@@ -44,10 +67,10 @@ class Presence:
         user.peers = (*user.peers, peer.id)
         self._everybody = None
         if len(user.peers) == 1:
+            self._list(user.key)
             self._users[user.key] = user
-            insort(self._order, user.key)
         user.shown += not peer.on_behalf
-        return user.shown == 1 and not peer.on_behalf
+        return user.shown == 1 and not peer.on_behalf and user.key not in self._elsewhere
 
     def detach(self, peer: Peer, user: OnlineUser) -> bool:
         """Take *peer* from its user; tell whether it was the last, so that the user went."""
@@ -58,7 +81,7 @@ class Presence:
         if user.peers:
             return False
         del self._users[user.key]
-        del self._order[bisect_left(self._order, user.key)]
+        self._unlist(user.key)
         return True
 
     def everybody(self) -> tuple[PeerId, ...]:
@@ -74,7 +97,7 @@ class Presence:
 
     def among(self, users: Iterable[UserKey]) -> list[UserKey]:
         """Return those of *users* who are online."""
-        return [user for user in users if user in self._users]
+        return [user for user in users if user in self._users or user in self._elsewhere]
 
     def earlier(self, peers: tuple[PeerId, ...], arrivals: int) -> tuple[PeerId, ...]:
         """Return those of *peers* who were named when there had been so many *arrivals*."""
@@ -83,5 +106,21 @@ class Presence:
     def online(self, after: UserKey | None = None) -> Iterable[tuple[UserKey, str]]:
         """Go through the online users with a key above *after*, by key: key and name."""
         start = 0 if after is None else bisect_right(self._order, after)
-        users = self._users
-        return ((key, users[key].name) for key in self._order[start:] if users[key].shown)
+        users, elsewhere = self._users, self._elsewhere
+        return (
+            (key, users[key].name if key in users else elsewhere[key])
+            for key in self._order[start:]
+            if key in elsewhere or users[key].shown
+        )
+
+    def _is_shown(self, key: UserKey) -> bool:
+        user = self._users.get(key)
+        return key in self._elsewhere or (user is not None and user.shown > 0)
+
+    def _list(self, key: UserKey) -> None:
+        if key not in self._users and key not in self._elsewhere:
+            insort(self._order, key)
+
+    def _unlist(self, key: UserKey) -> None:
+        if key not in self._users and key not in self._elsewhere:
+            del self._order[bisect_left(self._order, key)]

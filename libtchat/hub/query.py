@@ -11,6 +11,7 @@ from typing import assert_never
 
 from attrs import define
 
+from libtchat.cluster import Relay
 from libtchat.effect import Close, Effect, PageKind, Read, ReadGroups, Send
 from libtchat.group import Group, GroupQuery, Standing, admit
 from libtchat.hub.clock import Clock
@@ -92,14 +93,23 @@ class Replies:
                 if item.kept:
                     yield from deliver(peer, user, self.limits.max_kept_bytes)
             case Tell(to=to, msg=msg, id=id):
-                target = self._presence.user(user_key(to))
-                if target is None:
+                key = user_key(to)
+                target = self._presence.user(key)
+                name = target.name if target is not None else self._presence.elsewhere(key)
+                if name is None:
                     raise Refused(ErrorCode.USER_NOT_FOUND, f"{to} is not connected")
-                audience = self._presence.earlier(tuple(dict.fromkeys((*target.peers, *user.peers))), arrivals)
-                yield Send(audience, reply.DirectMessage(user.name, target.name, msg, self._clock.ts, id), peer.id)
+                both = (key, user.key) if key != user.key else (key,)
+                audience = self._presence.earlier(self._presence.peers(both), arrivals)
+                text = reply.DirectMessage(user.name, name, msg, self._clock.ts, id)
+                yield Send(audience, text, peer.id)
+                if any(self._presence.elsewhere(it) is not None for it in both):
+                    yield Relay(text, both)
             case Broadcast(msg=msg, id=id):
                 audience = self._presence.earlier(self._presence.everybody(), arrivals)
-                yield Send(audience, reply.PublicMessage(user.name, msg, self._clock.ts, id), peer.id)
+                message = reply.PublicMessage(user.name, msg, self._clock.ts, id)
+                yield Send(audience, message, peer.id)
+                if self._presence.has_elsewhere:
+                    yield Relay(message)
             case Register(id=id):
                 yield Send(me, reply.Registered(user.name, id))
             case ListUsers(after=after, id=id):

@@ -161,11 +161,20 @@ function row(entry, isFirst) {
   const flags = ["mine", "mention", "missed"].filter((flag) => entry[flag]).join(" ");
   const time = make("time", { dateTime: ts, title: missed ? say("p.missed") : format(ts, WHOLE) }, format(ts, HOUR));
   const made = (more, ...children) => make("div", { className: `line ${kind} ${flags} ${more}` }, ...children);
-  if (kind !== "text") return made(text.includes("\n") ? "list" : "", time, make("span", {}, text));
+  if (kind !== "text") return text.includes("\n") ? made("list", time, table(text)) : made("", time, make("span", {}, text));
   const isDoing = text.startsWith("/me ");
   const said = make("span", { className: `said ${isDoing ? "doing" : ""}`, dir: "auto" }, spoken(isDoing ? `${who} ${text.slice(4)}` : text));
   if (isFirst) return made("first", face(who), nick(who), time, said);
   return made("", time, make("span", { className: "off-screen" }, `${clean(who)}: `), said);
+}
+
+/** Lines, some of them with a tab between what is typed and what it does. */
+function table(text) {
+  const cells = text.split("\n").flatMap((line) => {
+    const [typed, does] = line.split("\t");
+    return does ? [make("code", {}, typed), make("span", {}, does)] : [make("span", { className: "wide" }, typed)];
+  });
+  return make("div", {}, ...cells);
 }
 
 /** Marks what holds a text among the entries that are loaded; `hits` are in order, the newest first. */

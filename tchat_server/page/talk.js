@@ -26,6 +26,10 @@ export class Talk {
     return [...this.chats.values()].filter(isListed).sort((a, b) => (a.kind + key(a.name) < b.kind + key(b.name) ? -1 : 1));
   }
 
+  get invitations() {
+    return [...this.mirror.groups.values()].filter((view) => view.isInvited && !view.isMember);
+  }
+
   get total() {
     return this.listed.reduce((sum, it) => sum + it.unread, 0);
   }

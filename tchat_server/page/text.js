@@ -5,6 +5,7 @@ import { LANGUAGES } from "./words.js";
 
 const LINK = /https?:\/\/(?:[^\s<>"'`()]|\([^\s<>"'`()]*\))*(?:[^\s<>"'`().,;:!?\]}]|\([^\s<>"'`()]*\))/gi;
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+const AGAIN_MS = 1000;
 let { LANGUAGE, WORDS } = { LANGUAGE: LANGUAGES[0], WORDS: {} };
 
 export const language = () => LANGUAGE;
@@ -16,7 +17,9 @@ export const locale = () => navigator.languages.find((each) => each.startsWith(L
 export async function choose(code) {
   try {
     ({ LANGUAGE, WORDS } = await import(`./words.${LANGUAGES.includes(code) ? code : LANGUAGES[0]}.js`));
-  } catch {}
+  } catch {
+    if (!WORDS.online) return void setTimeout(choose, AGAIN_MS, code);
+  }
   document.documentElement.lang = LANGUAGE;
   for (const it of document.querySelectorAll("select.language")) it.value = LANGUAGE;
   for (const it of document.querySelectorAll("[data-w]")) it.textContent = say(it.dataset.w);
@@ -53,7 +56,7 @@ export function spoken(text) {
   return found;
 }
 
-const HUES = 10;
+const HUES = 24;
 
 /** What gives an element the colour of a name. */
 function own(name, className = "") {

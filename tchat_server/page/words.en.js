@@ -166,6 +166,7 @@ export const WORDS = {
 "p.invites":"Invitation",
 "p.leave":"Leave",
 "p.invite":"Invite",
+"p.invite-to":"Invite to {group}",
 "p.more":"and {count} more",
 "p.whom":"Who",
 "p.kick":"Kick",

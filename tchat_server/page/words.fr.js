@@ -166,6 +166,7 @@ export const WORDS = {
 "p.invites":"Invitation",
 "p.leave":"Quitter",
 "p.invite":"Inviter",
+"p.invite-to":"Inviter dans {group}",
 "p.more":"et {count} de plus",
 "p.whom":"Qui",
 "p.kick":"Exclure",

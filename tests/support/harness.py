@@ -91,14 +91,14 @@ class Shell:
     received: dict[PeerId, deque[dict[str, Any]]] = field(factory=dict, init=False)
     lines: dict[PeerId, list[bytes]] = field(factory=dict, init=False)
     closed: set[PeerId] = field(factory=set, init=False)
-    answers: Answers = field(init=False)
+    storage: Answers = field(init=False)
     out: Append | None = field(default=None, init=False)
     asked: deque[Ask] = field(factory=deque, init=False)
     holds: bool = False
     tokens: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self.answers = Answers(self.log, lambda _: Ready(None))
+        self.storage = Answers(self.log, lambda _: Ready(None))
 
     def connect(self, origin: str = "", **more: Any) -> PeerId:
         self.tokens += 1
@@ -195,7 +195,7 @@ class Shell:
             case CheckRequest():
                 return None
             case _:
-                return at_once(self.answers.answer(question))
+                return at_once(self.storage.answer(question))
 
     def _stays_out(self) -> bool:
         if self.delay is None:

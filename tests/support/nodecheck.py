@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,7 +20,9 @@ from libtchat.message.request import (
     ListMembers,
     ListMessages,
     ListStates,
+    ListUsers,
     Request,
+    Tell,
 )
 
 __all__ = ["check"]
@@ -34,6 +37,10 @@ def check(world: World) -> None:
     for connection in world.connections:
         _check_answers(world, connection)
         _check_events(world, connection)
+        _check_texts(connection)
+        _check_notices(world, connection)
+    _check_roster(world)
+    _check_guests(world)
 
 
 def _check_log(world: World, key: Key) -> None:
@@ -71,7 +78,7 @@ def _check_answers(world: World, connection: Connection) -> None:
         assert found == 0, f"{waiting[0][0]} is overtaken by the answer {message}"
         request, before = waiting.pop(0)
         if is_named or isinstance(request, Hello):
-            _check_answer(world, connection.name, request, message, before, lengths)
+            _check_answer(world, connection, request, message, before, lengths)
         else:
             assert message["code"] == "bad-request", "it did not say hello with success"
     waiting = [it for it in waiting if not is_standing(it[0])]
@@ -85,11 +92,20 @@ def _asked_again(world: World, connection: Connection) -> set[str | None]:
 
 
 def _check_answer(
-    world: World, user: str, request: Request, message: Any, before: dict[Key, int], lengths: dict[Key, int]
+    world: World,
+    connection: Connection,
+    request: Request,
+    message: Any,
+    before: dict[Key, int],
+    lengths: dict[Key, int],
 ) -> None:
-    code = message.get("code")
+    code, user = message.get("code"), connection.name
     if code in ("unavailable", "name-in-use", "auth-failed", "limit-reached"):
         assert code != "unavailable" or world.faults, f"{request} is unavailable without a fault"
+        return
+    if isinstance(request, Tell) and code is not None:
+        there = connection.present[request.id].get(request.to)
+        assert there is None or not there.is_open, f"{request} is refused, and {request.to} is there"
         return
     key = group_key(getattr(request, "group", None) or "")
     logs = _logs(world, key, before, lengths)
@@ -100,6 +116,9 @@ def _check_answer(
     elif isinstance(request, Hello):
         for group, seq in message["seqs"].items():
             assert before.get(Key(group), 0) <= seq <= lengths[Key(group)], f"the welcome is of before, {group} {seq}"
+    elif isinstance(request, ListUsers):
+        here = {name for name, it in connection.present[request.id].items() if it.is_open}
+        assert here <= set(message["list"]), f"{message['list']} is without some of {here}"
     elif isinstance(request, ListGroups):
         for group in world.records:
             member = {user in model.replay(log).members for log in _logs(world, group, before, lengths)}
@@ -167,10 +186,12 @@ def _check_group(
 ) -> None:
     user, events = connection.name, world.events(key)
     again = _asked_again(world, connection)
+    invited = {request.dest for request, _ in connection.sent if isinstance(request, Invite)}
     repeated = {
         event.seq  # told once more, or not, to who asked again
         for event in events
-        if (isinstance(event, Invited) and event.dest == user) or (event.sender == user and event.id in again)
+        if (isinstance(event, Invited) and (event.dest == user or event.dest in invited))
+        or (event.sender == user and event.id in again)
     }
     heard = [seq for seq in heard if seq not in repeated]
     due = [n for n, event in enumerate(events, 1) if user in model.told(events[: n - 1], event)]
@@ -183,3 +204,58 @@ def _check_group(
     raise AssertionError(
         f"{user} on {connection.node} heard {heard} of {due} in {key}, welcomed at {told} ({list(starts)})"
     )
+
+
+# --- who is online ---
+
+
+def _present(world: World) -> list[Connection]:
+    return [it for it in world.connections if it.is_open and it.token is not None]
+
+
+def _check_roster(world: World) -> None:
+    tokens: dict[str, set[str | None]] = {}
+    counts: dict[str, Counter[str]] = {}
+    for it in _present(world):
+        tokens.setdefault(it.name, set()).add(it.token)
+        counts.setdefault(it.name, Counter())[world.machines[it.node].node] += 1
+    shared = {name: found for name, found in tokens.items() if len(found) > 1}
+    assert not shared, f"one name is two users: {shared}"
+    seats = {key: Counter(seat.nodes) for key in world.seats if (seat := world.seat(key)).nodes}
+    assert seats == counts, f"the roster has {seats}, there are {counts}"
+    for machine in world.machines:
+        assert list(machine.hub.online()) == sorted(counts), f"{machine.node} knows {machine.hub.online()}"
+
+
+def _check_notices(world: World, connection: Connection) -> None:
+    last: dict[str, str] = {}
+    for line, _ in connection.heard:
+        message = json.loads(line)
+        if "event" in message:
+            assert last.get(message["name"]) != message["event"], f"{message} comes twice in a row"
+            last[message["name"]] = message["event"]
+    online = {it.name for it in _present(world)}
+    if connection.is_open:
+        assert all((event == "connect") is (name in online) for name, event in last.items()), f"{last}, not {online}"
+
+
+def _check_texts(connection: Connection) -> None:
+    texts = [json.loads(line) for line, _ in connection.heard]
+    ids = [text["id"] for text in texts if text["action"] in ("server-send", "server-broadcast") and "id" in text]
+    assert all("to" in text for text in texts if text["action"] == "server-send")
+    assert len(set(ids)) == len(ids), f"a text comes twice: {ids}"
+    for text in texts:
+        if text["action"] == "server-send":
+            assert connection.name in (text["sender"], text["to"]), f"{text} is for somebody else"
+
+
+def _check_guests(world: World) -> None:
+    present = {it.name for it in _present(world)}
+    for key in world.records:
+        events = world.events(key)
+        for event in events:
+            if event.action == "leave" and event.id is None:
+                assert event.sender not in present, f"{event.sender} is made to leave {key}, and is here"
+        if any(machine.hub.group(key) is not None for machine in world.machines):
+            lost = {name for name in model.replay(events).members if name.startswith("guest-")} - present
+            assert not lost, f"{lost} are gone, and in {key}"

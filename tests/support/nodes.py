@@ -6,6 +6,7 @@ hears is kept with what was acknowledged when, so that `nodecheck` can judge the
 
 from __future__ import annotations
 
+import json
 import random
 from collections import deque
 from collections.abc import Iterable
@@ -57,6 +58,8 @@ class Connection:
 
     Attributes:
         sent: what it asked, in order, each with what was acknowledged by any node then: per group, the last seq.
+        token: what the welcome told, None before.
+        present: per request, who was welcomed before it was asked, and not gone.
         heard: the lines it got, each with how long each group's log was then.
     """
 
@@ -66,6 +69,8 @@ class Connection:
     sent: list[tuple[Request, dict[Key, int]]] = field(factory=list)
     heard: list[tuple[bytes, dict[Key, int]]] = field(factory=list)
     is_open: bool = True
+    token: str | None = None
+    present: dict[str | None, dict[str, Connection]] = field(factory=dict)
 
 
 @define(eq=False)
@@ -115,6 +120,7 @@ class World:
     accounts: dict[UserKey, tuple[str, str]] = Factory(dict)
     seats: dict[UserKey, Seat] = Factory(dict)
     leases: deque[NodeId] = Factory(deque)
+    gone: set[NodeId] = Factory(set)
     faults: int = 0
     revision: int = 0
     guests: int = 0
@@ -156,6 +162,7 @@ class World:
     def send(self, connection: Connection, request: Request) -> None:
         machine = self.machines[connection.node]
         connection.sent.append((request, dict(self.acknowledged)))
+        connection.present[request.id] = {it.name: it for it in self.connections if it.is_open and it.token}
         machine.hub.handle(connection.peer, [request], self.now)
         self.tick(machine)
 
@@ -235,10 +242,7 @@ class World:
         """Let the lease of a node that died end."""
         if self.leases:
             gone = self.leases.popleft()
-            for key, seat in list(self.seats.items()):
-                if gone in seat.nodes:
-                    others = {node: count for node, count in seat.nodes.items() if node != gone}
-                    self.seats[key] = evolve(seat, nodes=others)  # as it is found from now on; it is the same revision
+            self.gone.add(gone)
             for machine in self.machines:
                 machine.news.append(gone)
 
@@ -290,8 +294,8 @@ class World:
         self.runs += 1
         node = NodeId(f"node-{number}.{self.runs}")
         machine = Machine(number, node, Node("test", self.limits, node=node), cache, position=dict(position))
-        for seat in self.seats.values():
-            self._hear(machine, seat)
+        for key in self.seats:
+            self._hear(machine, self.seat(key))
         return machine
 
     def _advance(self, machine: Machine, key: Key, seq: int) -> None:
@@ -362,6 +366,9 @@ class World:
     def _write(self, machine: Machine, peer: PeerId, line: bytes) -> None:
         if (connection := machine.connections.get(peer)) is not None:
             connection.heard.append((line, self.lengths()))
+            if b'"server-hello"' in line:
+                welcome = json.loads(line)
+                connection.name, connection.token = welcome["sender"], welcome["token"]
 
     def _read(self, machine: Machine, effect: Read | ReadGroups | Resend) -> bytes:
         room = self.limits.max_page_bytes
@@ -407,7 +414,7 @@ class World:
             case Prove():
                 return True
             case FindSeat(key=key):
-                return self.seats.get(key) or Seat(key, "", "")
+                return self.seat(key)
             case TakeSeat(seat=seat):
                 before = self.seats.get(seat.key)
                 if (before.revision if before else 0) != seat.revision:
@@ -421,12 +428,17 @@ class World:
                 return True
         raise AssertionError(f"{question} is asked")
 
+    def seat(self, key: UserKey) -> Seat:
+        """Return a seat as it is found: without nodes whose lease ended, whatever is stored."""
+        seat = self.seats.get(key) or Seat(key, "", "")
+        return evolve(seat, nodes={node: count for node, count in seat.nodes.items() if node not in self.gone})
+
     def _seat(self, seat: Seat, by: Machine | None) -> int:
         self.revision += 1
-        self.seats[seat.key] = new = evolve(seat, revision=self.revision)
+        self.seats[seat.key] = evolve(seat, revision=self.revision)
         for machine in self.machines:
             if machine is not by:
-                machine.news.append(new)
+                machine.news.append(self.seat(seat.key))
         return self.revision
 
     def _hear(self, machine: Machine, news: Seat | NodeId) -> None:
