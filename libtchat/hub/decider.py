@@ -125,7 +125,7 @@ class Decider:
     def end_memberships(self, guest: OnlineUser) -> None:
         """Let a guest who went leave its groups, and those it may enter yet by what stands in the line."""
         mine = [it for it in self._line.revisable() if isinstance(it, Decision) and it.user is guest]
-        names = {it.key: it.request.group for it in mine}
+        names = {it.key: it.request.group for it in mine if not isinstance(it.request, (Tell, Receive))}
         names |= {key: membership.name for key, membership in guest.memberships.items()}
         for key, name in names.items():
             if (slot := self._ledger.slot(key)) is not None:
