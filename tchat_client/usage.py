@@ -75,7 +75,8 @@ FRENCH: Mapping[str, str] = {
     "Show what happens in GROUP as it happens.": "Afficher ce qui se passe dans GROUPE à mesure.",
     "Measure the round trip; for health checks.": "Mesurer l'aller-retour, pour la surveillance.",
     # ours: options
-    "Where the server is.": "Où est le serveur.",
+    "Where the server is; commas between several that are one.": "Où est le serveur ; des virgules entre plusieurs qui "
+    "n'en font qu'un.",
     "Your name.": "Votre nom.",
     "The language of what is shown.": "La langue de ce qui est affiché.",
     "Encrypt, and check the server.": "Chiffrer, et vérifier le serveur.",

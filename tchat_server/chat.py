@@ -51,6 +51,7 @@ class Chat:
         keep_days: events of a group that are older are removed, texts and all else; None: all are kept.
         keep_messages: what is before the last so many texts of a group is removed; None: all are kept.
         grace_seconds: how long its end may take: what was accepted is stored and told, and clients are told goodbye.
+        hub: makes the brain; for `tchat-server` as one of several.
         shell: makes the server; for `tchat-server`, which serves a page and other dialects too.
     """
 
@@ -65,13 +66,14 @@ class Chat:
         keep_days: float | None = None,
         keep_messages: int | None = None,
         grace_seconds: float = 5.0,
+        hub: Callable[..., Hub] = Hub,
         shell: Callable[..., Server] = Server,
     ) -> None:
         self.name = name
         self._log, self._limits = log, limits
         self._presence, self._require_auth = presence, require_auth
         self._retention = Retention(keep_days, keep_messages)
-        self._grace_seconds, self._shell = grace_seconds, shell
+        self._grace_seconds, self._make_hub, self._shell = grace_seconds, hub, shell
         self._may: list[MayHandler] = []
         self._on_event: list[OnEventHandler] = []
         self._run: Running | None = None
@@ -119,7 +121,7 @@ class Chat:
         """
         self._check_stopped("it is started once: a chat is shared by all who use it")
         log = await self._open()
-        hub = Hub(self.name, self._limits, self._presence, self._require_auth, bool(self._may))
+        hub = self._make_hub(self.name, self._limits, self._presence, self._require_auth, bool(self._may))
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
         self._run = Running(server)
         server.supervisor.start(self._retention.keep(log))

@@ -31,12 +31,24 @@ from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
 from tchat_server.server import Server
 from tchat_server.settings import Settings, server_options, settings_from
-from tchat_server.store.event_log import EventLog
-from tchat_server.store.memory import MEMORY
+from tchat_server.storage import ENGINE, Storage, check_database, maintenance_of, open_storage, reopen_storage, shown
 
 __all__ = ["main"]
 
-_DATABASE = click.argument("db", type=click.Path(dir_okay=False, path_type=Path))
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class _DatabaseType(click.ParamType[Path | str]):
+    """A file, or the URL of a chat in an engine."""
+
+    name = "PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        text = str(value)
+        return text if text.startswith(ENGINE) else Path(_FILE.convert(text, param, ctx))
+
+
+_DATABASE = click.argument("db", type=_DatabaseType())
 
 logger = logging.getLogger("tchat_server")
 
@@ -53,6 +65,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     if ctx.invoked_subcommand is not None:
         return
     settings = settings_from(options)
+    check_database(settings.db, settings.cache)
     outlet = Outlet(sys.stderr.fileno())
     ctx.call_on_close(outlet.close)
     logs.set_up_logging(settings.log_level, settings.log_format, outlet)
@@ -62,28 +75,24 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 
 @cli.command()
 @_DATABASE
-def check(db: Path) -> None:
+def check(db: Path | str) -> None:
     """Verify a database: no gap in any group, and all tables agree with the events."""
-    from tchat_server.store.sqlite import maintenance
-
     with storage_failures():
-        report = maintenance.check(db)
+        report = maintenance_of(db).check(db)
     for fault in report.faults:
         click.echo(fault)
     click.echo(f"{report.groups} groups, {report.events} events, {report.messages} of them messages")
     if report.faults:
-        raise StorageFailed(f"{db}: {len(report.faults)} faults; restore a backup")
+        raise StorageFailed(f"{shown(str(db))}: {len(report.faults)} faults; restore a backup")
 
 
 @cli.command()
 @_DATABASE
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-def backup(db: Path, out: Path) -> None:
+@click.argument("out", type=_FILE)
+def backup(db: Path | str, out: Path) -> None:
     """Copy a database to OUT, also while a server uses it."""
-    from tchat_server.store.sqlite import maintenance
-
     with storage_failures():
-        maintenance.backup(db, out)
+        maintenance_of(db).backup(db, out)
     click.echo(f"{db} is copied to {out}")
 
 
@@ -91,12 +100,10 @@ def backup(db: Path, out: Path) -> None:
 @_DATABASE
 @click.argument("group")
 @click.argument("name")
-def own(db: Path, group: str, name: str) -> None:
+def own(db: Path | str, group: str, name: str) -> None:
     """Give a GROUP whose owner is gone to its member NAME, while no server uses the database."""
-    from tchat_server.store.sqlite import maintenance
-
     with storage_failures():
-        event = maintenance.own(db, group, name)
+        event = maintenance_of(db).own(db, group, name)
     click.echo(f"{name} owns {event.group} (event {event.seq})")
 
 
@@ -112,8 +119,25 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     """
     certificate = _certificate(settings)
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop_or_exit, stop)
+    loop.add_signal_handler(signal.SIGHUP, hang_up, certificate, stop, os.isatty(0))
+    storage: Storage | None = await open_storage(settings)
+    while storage is not None:
+        bound = await _serve(settings, outlet, certificate, storage, stop)
+        listen, tls_listen = bound[: len(settings.listen)], bound[len(settings.listen) :]
+        settings = attrs.evolve(settings, listen=tuple(listen), tls_listen=tuple(tls_listen))
+        storage = None if stop.is_set() else await reopen_storage(settings, stop)
+
+
+async def _serve(
+    settings: Settings, outlet: Outlet, certificate: Certificate | None, storage: Storage, stop: asyncio.Event
+) -> list[tuple[str, int]]:
+    """Serve until *stop*, or until a node must begin anew; return the addresses that were bound."""
     chat = Chat(
-        _log(settings),
+        storage.log,
         limits=settings.limits,
         name=f"tchat-server {version('libtchat')}",
         presence=settings.presence,
@@ -121,24 +145,25 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
         keep_days=settings.keep_days,
         keep_messages=settings.keep_messages,
         grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
-        shell=_shell(settings, outlet),
+        hub=storage.make_hub(),
+        shell=_shell(settings, outlet, storage),
     )
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop_or_exit, stop)
-    loop.add_signal_handler(signal.SIGHUP, hang_up, certificate, stop, os.isatty(0))
     admin, end = None, None
     try:
         async with chat:
             bound = [await _listen(chat, address, None) for address in settings.listen]
             bound += [await _listen(chat, address, certificate) for address in settings.tls_listen]
             if settings.admin_listen is not None:
+                probe = Probe(
+                    chat.is_alive,
+                    lambda: chat.is_ready() and storage.is_ready(),
+                    lambda: chat.metrics() + storage.measured(),
+                )
                 with bind_failures(*settings.admin_listen):
-                    admin = Admin(*settings.admin_listen, Probe(chat.is_alive, chat.is_ready, chat.metrics))
+                    admin = Admin(*settings.admin_listen, probe)
             _announce(chat.name, bound, settings, admin)
             try:
-                await stop.wait()
+                await storage.over_or(stop)
             finally:
                 end = end_after(settings.grace, outlet, StorageFailed.exit_code)
     except ChatFailed as failure:
@@ -149,6 +174,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
             end.cancel()
         if admin is not None:
             admin.close()
+    return bound
 
 
 def main() -> None:
@@ -170,22 +196,13 @@ def _site(settings: Settings) -> Site | None:
     return packaged_site(hosts, settings.allow_host, settings.allow_origin) if settings.web else None
 
 
-def _log(settings: Settings) -> str | Callable[[], EventLog]:
-    if settings.db == MEMORY:
-        return MEMORY
-    from tchat_server.store.sqlite.log import SqliteLog
-
-    path = Path(os.path.expanduser(settings.db))
-    return partial(SqliteLog.open, path, durability=settings.durability, limits=settings.limits)
-
-
-def _shell(settings: Settings, outlet: Outlet) -> Callable[..., Server]:
+def _shell(settings: Settings, outlet: Outlet, storage: Storage) -> Callable[..., Server]:
     """Return what makes the server: it serves a page and other dialects too, and any fault in this process ends it."""
     trace = logs.tracer(outlet) if settings.trace else None
     site, make_peer = _site(settings), _make_peer(settings)
 
     def shell(*parts: Any, **options: Any) -> Server:
-        server = Server(*parts, **options, trace=trace, site=site, make_peer=make_peer)
+        server = Server(*parts, **options, roster=storage.roster, trace=trace, site=site, make_peer=make_peer)
         asyncio.get_running_loop().set_exception_handler(server.supervisor.handle)
         return server
 
@@ -241,7 +258,7 @@ def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin
         except OSError as error:
             raise UsageFailed(f"{settings.port_file} cannot be written: {error.strerror}") from None
     places = ", ".join(f"{host}:{port}" for host, port in bound)
-    click.echo(f"{name} on {places}, data in {settings.db}. Try: tchat --name alice")
+    click.echo(f"{name} on {places}, data in {shown(settings.db)}. Try: tchat --name alice")
     if settings.web:
         click.echo(f"in a browser: {_url(bound[0], is_secure=not settings.listen)}")
     if all(host in ("127.0.0.1", "::1") for host, _ in bound):

@@ -68,7 +68,7 @@ class Errands:
 
     def __init__(self, sender: Sender, log: EventLog, hooks: Hooks, roster: Roster | None = None) -> None:
         self._sender, self._log, self._hooks = sender, log, hooks
-        self._answers = Answers(log, hooks.check, roster)
+        self._answers, self._roster = Answers(log, hooks.check, roster), roster
         self.is_appending = False
         self.appending_since = 0.0
         self.taken_bytes = 0
@@ -112,6 +112,8 @@ class Errands:
     async def close(self) -> None:
         """Finish what was begun and release the storage."""
         try:
+            if self._roster is not None:
+                await self._roster.close()
             await self._log.close()
         finally:
             self._answers.close()

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from libtchat.message.names import Key
 from tchat_server.clock import time_of_day
-from tchat_server.store.event_log import EventLog, LogUnavailable
+from tchat_server.store.event_log import EventLog, LogUnavailable, RemovesOld
 
 __all__ = ["Retention"]
 
@@ -35,9 +35,14 @@ class Retention:
     days: float | None = None
     messages: int | None = None
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether nothing is ever old."""
+        return self.days is None and self.messages is None
+
     async def keep(self, log: EventLog) -> None:
-        """Remove what is old, again and again, until cancelled."""
-        while self.days is not None or self.messages is not None:
+        """Remove what is old, again and again, until cancelled. *log* is one that can."""
+        while not self.keeps_all and isinstance(log, RemovesOld):
             try:
                 if count := await self.remove(log):
                     logger.info("%d old events were removed", count)
@@ -45,7 +50,7 @@ class Retention:
                 logger.warning("storage: %s", error)
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def remove(self, log: EventLog) -> int:
+    async def remove(self, log: RemovesOld) -> int:
         """Remove what is old now; return how many events. Raises LogUnavailable."""
         before = "" if self.days is None else _ts(time_of_day() - self.days * _DAY_SECONDS)
         count, after = 0, Key("")

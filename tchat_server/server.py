@@ -137,7 +137,7 @@ class Server:
     async def stop(self, grace_seconds: float) -> None:
         """Stop accepting, finish what was accepted, tell the clients, close (R-op-shutdown)."""
         self.is_stopping = True
-        if self.supervisor.failed.done():  # what waits may wait for ever
+        if self.supervisor.failed.done() or not self._may_go_on():  # what waits may wait for ever
             grace_seconds = min(grace_seconds, _FAILED_GRACE_SECONDS)
         for listener in self._listeners:
             listener.close()

@@ -82,6 +82,7 @@ class Settings:
     allow_host: tuple[str, ...]
     allow_origin: tuple[str, ...]
     dialects: Path | None = None
+    cache: Path | None = None
 
 
 class AddressType(click.ParamType[_Address]):
@@ -142,7 +143,13 @@ _OPTIONS = [
         metavar="PATH",
         default=str(user_state_path("tchat") / "tchat.db"),
         show_default="tchat.db in the state directory",
-        help=f"SQLite file to keep everything in, or {MEMORY} to keep nothing.",
+        help=f"SQLite file to keep everything in, {MEMORY} to keep nothing, or a nats:// URL: one of several servers.",
+    ),
+    click.option(
+        "--cache",
+        type=_File,
+        show_default="NAME.node.db in the state directory",
+        help="With a nats:// URL: SQLite file for this server's own copy.",
     ),
     click.option(
         "--durability",

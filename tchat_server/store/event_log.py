@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from libtchat.cluster import Record
 from libtchat.effect import Known, Loaded, PageKind, Part, Retried, StoredUser
@@ -21,6 +21,7 @@ __all__ = [
     "Page",
     "Ready",
     "Removed",
+    "RemovesOld",
     "encode_part",
 ]
 
@@ -212,6 +213,14 @@ class EventLog(Protocol):
         Calls may overlap; one that is answered answers all those before it.
         """
 
+    async def close(self) -> None:
+        """Finish what was begun and release the storage."""
+
+
+@runtime_checkable
+class RemovesOld(Protocol):
+    """What a log may do besides: remove old events."""
+
     def remove_old(self, *, before: str, messages: int | None, after: Key) -> Awaitable[Removed]:
         """Remove old events from the beginning of each log, in steps; what they led to stays. Raises LogUnavailable.
 
@@ -220,6 +229,3 @@ class EventLog(Protocol):
             messages: what is before the last so many texts of a log goes; None: nothing for that reason.
             after: groups with a key above this one are looked at: all, for "".
         """
-
-    async def close(self) -> None:
-        """Finish what was begun and release the storage."""

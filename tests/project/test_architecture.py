@@ -37,7 +37,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_server": (
         *("clock misuse password ops roster supervisor", "net store", "failures hooks lifetime peer settings"),
-        *("errands foreign neighbours retention", "server", "watchdog", "running", "chat", "__init__ cli"),
+        *("errands foreign neighbours retention storage", "server", "watchdog", "running", "chat", "__init__ cli"),
         *("__main__ testing",),
     ),
     "tchat_client": (
@@ -99,10 +99,20 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
     "tchat_server.testing": ("book", "contract live", "plugin"),
     "tchat_server.testing.contract": ("place", "appending kept pages removal users"),
-    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers pages"),
+    "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
+    "tchat_server.store.nats": (
+        *("record subject url", "connection", "fetch stream", "follower intake lease", "publisher seats", "proof"),
+        *("log maintenance roster syncing", "node"),
+    ),
     "tchat_server.store.sqlite": (
-        *("checksum lock worker", "entry inspection", "schema copier reader watch", "removal rows users", "writer"),
-        *("log", "maintenance"),
+        *(
+            "checksum lock worker",
+            "entry inspection",
+            "schema copier reader watch",
+            "removal rows users",
+            "cache_file writer",
+        ),
+        *("log", "cache maintenance"),
     ),
 }
 STOREY = {
@@ -145,6 +155,8 @@ OUTSIDE = {
     "tchat_server.net": {"attrs", "websockets"},
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
     "tchat_server.testing.plugin": {"pytest"},
+    "tchat_server.storage": {"attrs", "platformdirs"},
+    "tchat_server.store.nats": {"attrs", "nats"},
     "tchat_client": {"attrs"},
     "tchat_client.cli": {"attrs", "click", "uvloop"},
     "tchat_client.history": {"attrs", "prompt_toolkit"},

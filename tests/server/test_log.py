@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
 from pathlib import Path
 
 import pytest
+from engine import opening, shared_engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import BIG, Clock
@@ -18,10 +20,13 @@ from tchat_server.store.memory import MemoryLog
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.testing import LogContract
 from tchat_server.testing.contract.pages import Query, check_pages, parts_of
+from tchat_server.testing.contract.removal import RemovalContract
 from tchat_server.testing.contract.users import USERS, check_history
 
+_numbers = itertools.count(1)
 
-class TestMemory(LogContract):
+
+class TestMemory(LogContract, RemovalContract):
     kept: MemoryLog | None = None
 
     def open(self, directory: Path, clock: Clock) -> EventLog:
@@ -29,12 +34,20 @@ class TestMemory(LogContract):
         return self.kept
 
 
-class TestSqlite(LogContract):
+class TestSqlite(LogContract, RemovalContract):
     def open(self, directory: Path, clock: Clock) -> EventLog:
         return SqliteLog.open(directory / "state" / "tchat.db", clock=clock)
 
 
-ADAPTERS: list[type[LogContract]] = [TestMemory, TestSqlite]
+class TestNats(LogContract):
+    name: str | None = None
+
+    def open(self, directory: Path, clock: Clock) -> EventLog:
+        self.name = self.name or f"chat-{next(_numbers)}"
+        return opening(shared_engine().url(self.name), directory / "state" / "tchat.db", clock)
+
+
+ADAPTERS: list[type[LogContract]] = [TestMemory, TestSqlite, TestNats]
 
 GROUPS = st.sampled_from(("wob", "dev"))
 REQUESTS = st.one_of(

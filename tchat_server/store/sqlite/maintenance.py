@@ -33,7 +33,7 @@ from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.reader import creator as creator_of
 from tchat_server.store.sqlite.removal import begin_of
 
-__all__ = ["Report", "backup", "check", "own"]
+__all__ = ["Report", "backup", "check", "own", "succession"]
 
 _MAX_FAULTS = 100
 
@@ -143,7 +143,7 @@ async def _own(path: Path, key: Key, shown: str, name: str, clock: Callable[[], 
         state = fold(loaded.tail, loaded.snapshot)
         if state is None:
             raise LogUnusable(f"there is no group {shown}: `tchat groups` lists them")
-        event = _succession(state, name, clock())
+        event = succession(state, name, clock())
         part = Part(key, state.seq, (event,), evolve(state, event), ("",))
         if await log.append([encode_part(part)]):
             raise LogUnusable(f"{path} cannot be written now, nothing has changed: try again")
@@ -154,7 +154,8 @@ async def _own(path: Path, key: Key, shown: str, name: str, clock: Callable[[], 
         await log.close()
 
 
-def _succession(group: Group, name: str, now: float) -> Event:
+def succession(group: Group, name: str, now: float) -> Event:
+    """Return the event that makes *name* the owner. Raises LogUnusable if nothing can."""
     ts = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     seq, ts, user = group.seq + 1, max(ts, group.ts), user_key(name)
     if group.owner_name is None:

@@ -73,10 +73,10 @@ class RowWriter:
         ((self._last_group,),) = connection.execute("SELECT coalesce(max(id), 0) FROM groups")
         _, self.last_entry = last_entry(connection)
 
-    def append(self, parts: Sequence[EncodedPart]) -> dict[Key, tuple[LogEvent, ...]]:
-        """Write the parts that follow their groups' logs; return the newer events of the others."""
+    def append(self, parts: Sequence[EncodedPart], now: float | None = None) -> dict[Key, tuple[LogEvent, ...]]:
+        """Write the parts that follow their groups' logs, as of *now*; return the newer events of the others."""
         failed = {}
-        now = self._now()
+        now = self._now() if now is None else now
         for part in parts:
             try:
                 newer = self._stage(part, now)

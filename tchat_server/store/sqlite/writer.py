@@ -12,6 +12,7 @@ import sqlite3
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
+from typing import Protocol
 
 from attrs import define, field
 
@@ -19,6 +20,7 @@ from libtchat.message.errors import TchatError
 from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, Removed
+from tchat_server.store.sqlite import worker
 from tchat_server.store.sqlite.lock import Lock
 from tchat_server.store.sqlite.reader import find_group
 from tchat_server.store.sqlite.removal import remove_old
@@ -27,7 +29,7 @@ from tchat_server.store.sqlite.schema import fence
 from tchat_server.store.sqlite.watch import Watch
 from tchat_server.store.sqlite.worker import Worker, fail, succeed
 
-__all__ = ["AppendParts", "NumberGuests", "RemoveOld", "SavePassword", "Writer"]
+__all__ = ["AppendParts", "Job", "NumberGuests", "RemoveOld", "SavePassword", "Writer"]
 
 _log = logging.getLogger(__name__)
 
@@ -148,7 +150,14 @@ class RemoveOld:
         self.future.set_exception(LogUnavailable("no old events were removed"))
 
 
-Job = AppendParts | SavePassword | NumberGuests | RemoveOld
+class Job(worker.Job, Protocol):
+    """What is to be written, with others in one transaction."""
+
+    def write(self, rows: RowWriter) -> None:
+        """Write in the open transaction."""
+
+    def is_stored(self, connection: sqlite3.Connection) -> bool:
+        """Tell, on another connection, whether the transaction was committed. True if there was nothing to commit."""
 
 
 class Writer(Worker[Job]):

@@ -1,4 +1,4 @@
-"""The contract of a log: old events are removed from its beginning, and what they led to stays."""
+"""The contract of a log that can remove old events: from its beginning on, and what they led to stays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from libtchat.message.direct import Received, Sent
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Invite, Join
 from libtchat.wire import codec
-from tchat_server.store.event_log import EventLog, Page
+from tchat_server.store.event_log import EventLog, Page, RemovesOld
 from tchat_server.testing.book import TS, Book, create, kept, on_loop, page, say, state_of
 from tchat_server.testing.contract.place import Opening
 
@@ -18,6 +18,7 @@ __all__ = ["RemovalContract"]
 
 async def remove_all(log: EventLog, *, before: str = "", messages: int | None = None) -> int:
     """Remove old events, in as many steps as that takes; return how many there were."""
+    assert isinstance(log, RemovesOld)
     count, after = 0, Key("")
     while True:
         removed = await log.remove_old(before=before, messages=messages, after=after)
