@@ -23,7 +23,7 @@ from tchat_server.hooks import Hooks, MayHandler, OnEventHandler
 from tchat_server.misuse import Misused, NotRunning
 from tchat_server.net.insider import Insider
 from tchat_server.peer import Peer, ask, refusal_of
-from tchat_server.retention import Retention
+from tchat_server.retention import ALL, Retention
 from tchat_server.running import Running
 from tchat_server.server import Server
 from tchat_server.store.event_log import EventLog
@@ -44,12 +44,10 @@ class Chat:
     Args:
         log: where everything is kept: the path of an SQLite file, ":memory:", an `EventLog` of your own, or a
             function, perhaps a coroutine function, that opens one each time the chat starts. The chat closes it.
-        limits: what one user, one connection and the whole may have.
+        limits, keep: what one user, one connection and the whole may have; how much of each group's history is kept.
         name: of the server, for people.
         presence: who hears that a user came or went.
         require_auth: names that nobody vouches for need a password.
-        keep_days: events of a group that are older are removed, texts and all else; None: all are kept.
-        keep_messages: what is before the last so many texts of a group is removed; None: all are kept.
         grace_seconds: how long its end may take: what was accepted is stored and told, and clients are told goodbye.
         hub: makes the brain; for `tchat-server` as one of several.
         shell: makes the server; for `tchat-server`, which serves a page and other dialects too.
@@ -63,16 +61,14 @@ class Chat:
         name: str = "tchat",
         presence: PresenceScope = "auto",
         require_auth: bool = False,
-        keep_days: float | None = None,
-        keep_messages: int | None = None,
+        keep: Retention = ALL,
         grace_seconds: float = 5.0,
         hub: Callable[..., Hub] = Hub,
         shell: Callable[..., Server] = Server,
     ) -> None:
         self.name = name
         self._log, self._limits = log, limits
-        self._presence, self._require_auth = presence, require_auth
-        self._retention = Retention(keep_days, keep_messages)
+        self._presence, self._require_auth, self._keep = presence, require_auth, keep
         self._grace_seconds, self._make_hub, self._shell = grace_seconds, hub, shell
         self._may: list[MayHandler] = []
         self._on_event: list[OnEventHandler] = []
@@ -123,8 +119,7 @@ class Chat:
         log = await self._open()
         hub = self._make_hub(self.name, self._limits, self._presence, self._require_auth, bool(self._may))
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
-        self._run = Running(server)
-        server.supervisor.start(self._retention.keep(log))
+        self._run = Running(server, self._keep)
 
     async def stop(self, error: BaseException | None = None) -> None:
         """Stop, as the end of `async with` does; if it does not run, nothing happens.

@@ -12,7 +12,7 @@ from libtchat.message.names import Key
 from tchat_server.clock import time_of_day
 from tchat_server.store.event_log import EventLog, LogUnavailable, RemovesOld
 
-__all__ = ["Retention"]
+__all__ = ["ALL", "Retention"]
 
 logger = logging.getLogger("tchat_server")
 
@@ -41,7 +41,9 @@ class Retention:
         return self.days is None and self.messages is None
 
     async def keep(self, log: EventLog) -> None:
-        """Remove what is old, again and again, until cancelled. *log* is one that can."""
+        """Remove what is old, again and again, until cancelled. Raises TypeError if *log* can't, and something is."""
+        if not self.keeps_all and not isinstance(log, RemovesOld):
+            raise TypeError(f"a {type(log).__name__} removes nothing: keep all")
         while not self.keeps_all and isinstance(log, RemovesOld):
             try:
                 if count := await self.remove(log):
@@ -61,6 +63,9 @@ class Retention:
                 return count
             after = removed.after
             await asyncio.sleep(_STEP_SECONDS)
+
+
+ALL = Retention()
 
 
 def _ts(seconds: float) -> str:

@@ -16,6 +16,7 @@ from libtchat.effect import PresenceScope
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.value import frozen
 from tchat_server.ops.logs import LogFormat
+from tchat_server.retention import Retention
 from tchat_server.store.memory import MEMORY
 
 __all__ = ["Settings", "server_options", "settings_from"]
@@ -72,8 +73,7 @@ class Settings:
     port_file: Path | None
     presence: PresenceScope
     require_auth: bool
-    keep_days: float | None
-    keep_messages: int | None
+    keep: Retention
     grace: float
     log_level: str
     log_format: LogFormat
@@ -229,6 +229,7 @@ def settings_from(options: dict[str, Any]) -> Settings:
     """
     limits = {name: options.pop(name) for name in _LIMITS}
     options["limits"] = attrs.evolve(DEFAULT_LIMITS, requests_per_second=options.pop("rate"), **limits)
+    options["keep"] = Retention(options.pop("keep_days"), options.pop("keep_messages"))
     if (options["tls_cert"] is None) != (options["tls_key"] is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
     if options["tls_listen"] and options["tls_cert"] is None:

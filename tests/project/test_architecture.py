@@ -36,8 +36,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "__init__",
     ),
     "tchat_server": (
-        *("clock misuse password ops roster supervisor", "net store", "failures hooks lifetime peer settings"),
-        *("errands foreign neighbours retention storage", "server", "watchdog", "running", "chat", "__init__ cli"),
+        *("clock misuse password ops roster supervisor", "net store"),
+        *("failures hooks lifetime peer retention", "settings"),
+        *("errands foreign neighbours storage", "server", "watchdog", "running", "chat", "__init__ cli"),
         *("__main__ testing",),
     ),
     "tchat_client": (
