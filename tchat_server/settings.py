@@ -12,11 +12,12 @@ import attrs
 import click
 from platformdirs import user_state_path
 
-from libtchat.effect import PresenceScope
+from libtchat.effect import PresenceScope, Registration
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.value import frozen
 from tchat_server.ops.logs import LogFormat
 from tchat_server.retention import Retention
+from tchat_server.sentences import say
 from tchat_server.store.memory import MEMORY
 
 __all__ = ["Settings", "server_options", "settings_from"]
@@ -74,6 +75,7 @@ class Settings:
     presence: PresenceScope
     require_auth: bool
     keep: Retention
+    registration: Registration
     grace: float
     log_level: str
     log_format: LogFormat
@@ -96,7 +98,7 @@ class AddressType(click.ParamType[_Address]):
             return value[0], int(value[1])
         host, _, port = str(value).rpartition(":")
         if not port.isdecimal() or int(port) > 65535:
-            self.fail(f"{value!r} is not HOST:PORT, for example 127.0.0.1:8080", param, ctx)
+            self.fail(say("bad-address", value=value), param, ctx)
         return host.strip("[]") or "127.0.0.1", int(port)
 
 
@@ -141,7 +143,7 @@ _OPTIONS = [
     click.option(
         "--db",
         metavar="PATH",
-        default=str(user_state_path("tchat") / "tchat.db"),
+        default=lambda: str(_state_directory() / "tchat.db"),
         show_default="tchat.db in the state directory",
         help=f"SQLite file to keep everything in, {MEMORY} to keep nothing, or a nats:// URL: one of several servers.",
     ),
@@ -192,6 +194,12 @@ _OPTIONS = [
         show_default="all are kept",
         help="Remove what is before the last so many texts of a group, in the same way.",
     ),
+    click.option(
+        "--registration",
+        type=_choice(Registration),
+        default="open",
+        help="Who may give a name its first password; invite: who has a code of tchat-server invite-code.",
+    ),
     click.option("--grace", type=click.FloatRange(0), default=10.0, help="Seconds to finish in when stopped."),
     click.option(
         "--web/--no-web", default=True, help="Serve the page and WebSocket to who speaks HTTP on the same port."
@@ -214,6 +222,12 @@ _OPTIONS = [
 ]
 
 
+def _state_directory() -> Path:
+    """Return where what is kept goes: systemd's StateDirectory= if it gave one, else the user's."""
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given) if given else Path(user_state_path("tchat"))
+
+
 def server_options(command: _F) -> _F:
     """Give a click command the options of the server."""
     for option in reversed(_OPTIONS):
@@ -231,9 +245,9 @@ def settings_from(options: dict[str, Any]) -> Settings:
     options["limits"] = attrs.evolve(DEFAULT_LIMITS, requests_per_second=options.pop("rate"), **limits)
     options["keep"] = Retention(options.pop("keep_days"), options.pop("keep_messages"))
     if (options["tls_cert"] is None) != (options["tls_key"] is None):
-        raise click.UsageError("--tls-cert and --tls-key go together")
+        raise click.UsageError(say("tls-pair"))
     if options["tls_listen"] and options["tls_cert"] is None:
-        raise click.UsageError("--tls-listen needs --tls-cert and --tls-key")
+        raise click.UsageError(say("tls-listen"))
     if not options["listen"] and not options["tls_listen"]:
         options["listen"] = (_address_of_environment(),)
     if options["tls_cert"] is not None and not options["tls_listen"]:
@@ -244,5 +258,5 @@ def settings_from(options: dict[str, Any]) -> Settings:
 def _address_of_environment() -> _Address:
     port = os.environ.get("PORT", "8080")
     if not port.isdecimal() or int(port) > 65535:
-        raise click.UsageError(f"PORT={port!r} in the environment is not a port number")
+        raise click.UsageError(say("bad-port", port=port))
     return os.environ.get("HOST", "127.0.0.1"), int(port)

@@ -90,6 +90,8 @@ def deliver(peer: Peer, user: OnlineUser, most_bytes: int) -> Iterator[Resend]:
 
     The rest follows when the peer has shown, by asking something, that it is there.
     """
+    if user.password_hash is None:
+        return  # the name was taken from who had it: nothing waits for whoever has it now
     size = 0
     for membership in user.groups(Standing.WAITING):
         if (box := membership.box) is None or not box.waiting:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from attrs import define, field
 
-from libtchat.effect import Effect, Known, Part, PeerId, Retry, Send
+from libtchat.effect import Effect, Known, Part, PeerId, Retry, Send, Settled
 from libtchat.group import GroupQuery
 from libtchat.hub.line import Entry
 from libtchat.hub.peer import Peer
@@ -32,6 +32,7 @@ from libtchat.message.request import (
     Tell,
 )
 from libtchat.message.value import frozen
+from libtchat.ruling import Ruling
 
 __all__ = ["AnyEntry", "Asked", "Decision", "Deliver", "Notice", "Query", "Receive", "Run", "Told", "UserQuery"]
 
@@ -64,7 +65,7 @@ class Decision(Entry):
     Accepted, it has a `part` of one event for an `audience`; or else it has `effects`.
 
     Attributes:
-        peer: who asked; None: nobody hears a refusal.
+        peer: who asked; None: nobody hears a refusal, but the operator, if there is a *ticket*.
         arrivals: how many peers had been named before it. Later ones do not hear it, however late it is decided
             again: it stands before their own first answer.
         known: what the log knew of its target, None if it was not asked.
@@ -73,11 +74,12 @@ class Decision(Entry):
 
     peer: Peer | None
     user: OnlineUser
-    request: GroupRequest | Tell | Receive
+    request: GroupRequest | Tell | Receive | Ruling
     key: Key
     arrivals: int
     known: Known | None = None
     earlier: Retry | None = None
+    ticket: int | None = None
     part: Part | None = field(default=None, init=False)
     audience: tuple[PeerId, ...] = field(default=(), init=False)
     effects: tuple[Effect, ...] = field(default=(), init=False)
@@ -87,13 +89,14 @@ class Decision(Entry):
         return True
 
     def refuse(self, refusal: Refused) -> None:
-        """Make it a refusal, told to the peer that asked."""
-        self.part = None
-        peer, request = self.peer, self.request
-        if peer is not None and not isinstance(request, Receive):
-            self.effects = (Send((peer.id,), error_for(request, refusal)),)
-        else:
-            self.effects = ()
+        """Make it a refusal, told to who asked."""
+        self.part, self.effects = None, ()
+        if isinstance(self.request, Receive):
+            return  # nobody asked
+        if self.peer is not None:
+            self.effects = (Send((self.peer.id,), error_for(self.request, refusal)),)
+        elif self.ticket is not None:
+            self.effects = (Settled(self.ticket, error_for(self.request, refusal)),)
 
 
 @define(eq=False)

@@ -15,7 +15,9 @@ from libtchat.message.value import frozen
 
 __all__ = [
     "EVENTS",
+    "OPERATOR",
     "Banned",
+    "Closed",
     "Created",
     "Event",
     "Invited",
@@ -23,9 +25,13 @@ __all__ = [
     "Kicked",
     "Left",
     "LogEvent",
+    "Redacted",
     "Said",
     "Unbanned",
 ]
+
+OPERATOR = "server"
+"""Who did what an operator did: a name no user can have (R-name-reserved)."""
 
 
 @frozen
@@ -124,7 +130,7 @@ class Unbanned:
 
 @frozen
 class Said:
-    """*sender* sent a text to the group."""
+    """*sender* sent a text to the group. *redacted*: an operator removed it, and *msg* says so (R-op-redact)."""
 
     action: ClassVar[str] = "gbroadcast"
     sender: str
@@ -133,14 +139,42 @@ class Said:
     seq: int
     ts: str
     id: str | None = None
+    redacted: bool = False
 
 
-Event = Created | Joined | Left | Invited | Kicked | Banned | Unbanned | Said
+@frozen
+class Closed:
+    """An operator closed the group, which takes no more texts; *undone*: it takes them again (R-op-close)."""
+
+    action: ClassVar[str] = "close"
+    sender: str
+    group: str
+    seq: int
+    ts: str
+    undone: bool = False
+    id: str | None = None
+
+
+@frozen
+class Redacted:
+    """An operator removed the text *redacts* of *author*, which is a tombstone from now on (R-op-redact)."""
+
+    action: ClassVar[str] = "redact"
+    sender: str
+    group: str
+    redacts: int
+    author: str
+    seq: int
+    ts: str
+    id: str | None = None
+
+
+Event = Created | Joined | Left | Invited | Kicked | Banned | Unbanned | Said | Closed | Redacted
 
 LogEvent = Event | KeptEvent
 """What a log holds: that of a group, or of the texts between two users."""
 
 EVENTS: Mapping[str, type[Event]] = {
-    kind.action: kind for kind in (Created, Joined, Left, Invited, Kicked, Banned, Unbanned, Said)
+    kind.action: kind for kind in (Created, Joined, Left, Invited, Kicked, Banned, Unbanned, Said, Closed, Redacted)
 }
 """The wire's action -> the class."""

@@ -201,7 +201,8 @@ class Mirror(Names):
             self._meet(name)
         if isinstance(event, Sent) and event.kept and self._is_me(event.to):
             self._owes_sign = True
-        if isinstance(event, Said) and not mine and group_key(event.group) != self.current:
+        is_news = isinstance(event, Said) and not event.redacted and not mine
+        if is_news and group_key(event.group) != self.current:
             view.unread += 1
         return Heard(event, request, missed, mine=mine)
 
