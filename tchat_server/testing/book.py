@@ -9,6 +9,7 @@ from typing import Any
 
 from libtchat.effect import PageKind, Part
 from libtchat.group import Group, decide, evolve, fold
+from libtchat.message.direct import KeptEvent
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import Create, GroupRequest, Say
 from tchat_server.store.event_log import EncodedPart, EventLog, Page, encode_part
@@ -90,3 +91,11 @@ async def page(
 ) -> Page:
     """Read a page of a group; all of it unless limited."""
     return await log.read(group_key(group), kinds, after=after, before=before, limit=limit, max_bytes=max_bytes)
+
+
+def kept(before: Group | None, *events: KeptEvent) -> EncodedPart:
+    """Make the part of these events of the log of two users, whose state is *before*."""
+    after = fold(events, before)
+    assert after is not None
+    digests = tuple(f"digest of {event.id}" if event.id else "" for event in events)
+    return encode_part(Part(events[0].group, 0 if before is None else before.seq, tuple(events), after, digests))
