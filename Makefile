@@ -8,10 +8,13 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto
 QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
   tests/project/test_architecture.py
 
-.PHONY: serve test check quick versions fuzz soak hostile lint bench page clean
+.PHONY: serve cluster test check quick versions fuzz soak hostile lint types bench page manuals clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
+
+cluster: $(STAMP)  ## three servers of an engine and two nodes of one chat to play with, on 127.0.0.1:8080 and 8081
+	$(BIN)/python examples/cluster.py $(PORTS)
 
 test: $(STAMP) lint  ## everything CI checks; what measures time runs last and alone
 	$(PYTEST) -m "not nightly and not alone"
@@ -49,11 +52,22 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	cd spec/conformance && $(CURDIR)/$(BIN)/mypy --strict .
 
+types:  ## whether every public name has its type, as pyright sees the installed packages
+	$(PYTHON) -m venv .venv-types
+	.venv-types/bin/python -m pip install --quiet --disable-pip-version-check basedpyright .
+	@cd .venv-types && for package in libtchat tchat_client; do \
+	  PATH="$$PWD/bin:$$PATH" basedpyright --verifytypes $$package --ignoreexternal > $$package.txt; \
+	  grep -H "error:\|completeness" $$package.txt; grep -q "completeness score: 100%" $$package.txt || exit 1; \
+	done
+
 bench: $(STAMP)  ## how fast it is, beside other servers: tests/bench/README.md
 	$(BIN)/python tests/bench $(ARGS)
 
 page: $(STAMP)  ## write the words of `tchat` again for the page in the browser
 	$(BIN)/python -m tchat_client.page_words tchat_server/page
+
+manuals: $(STAMP)  ## write the manual pages and completions again, from the commands
+	PYTHONPATH=. $(BIN)/python contrib/manuals.py
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,6 +1,13 @@
-"""A whole chat server on threads and blocking sockets: one hub behind a lock, events kept in a dictionary."""
+"""A whole chat server on threads and blocking sockets: one hub behind a lock, events kept in a dictionary.
+
+Of what SECURITY.md promises it keeps what the library does: the limits of users and groups, names, rates, frames of any
+bytes; and who does not read costs 1 MiB and then his connection, and delays nobody. It does not keep what needs more of
+a shell: nothing is stored, there are no passwords, all memory is taken by what was ever said, the number of connections
+and the bytes they send are not limited, and silent ones stay.
+"""
 
 import itertools
+import queue
 import secrets
 import socketserver
 import sys
@@ -38,6 +45,8 @@ from libtchat import (
     encode_page,
     fill,
 )
+
+MAX_WAITING_BYTES = 1024 * 1024
 
 
 class Chat:
@@ -118,6 +127,9 @@ class Handler(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         chat, self.connection = self.server.chat, ServerEnd()
+        self.lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.waiting = 0
+        threading.Thread(target=self.send, daemon=True).start()
         with chat.lock:
             peer = chat.hub.connect(time.time(), token=secrets.token_urlsafe(16), origin=self.client_address[0])
             chat.peers[peer] = self
@@ -132,14 +144,30 @@ class Handler(socketserver.BaseRequestHandler):
             del chat.peers[peer]
             chat.hub.disconnected(peer, time.time())
             chat.tick()
-
-    def write(self, line: bytes) -> None:
-        try:
-            self.request.sendall(self.connection.write(line))
-        except OSError:
             self.end()
 
+    def write(self, line: bytes) -> None:
+        """Keep a line until it is sent, in another thread: one who does not read holds nobody up."""
+        data = self.connection.write(line)
+        self.waiting += len(data)
+        if self.waiting > MAX_WAITING_BYTES:
+            self.cut()
+        self.lines.put(data)
+
+    def send(self) -> None:
+        while data := self.lines.get():
+            try:
+                self.request.sendall(data)
+            except OSError:
+                return
+            with self.server.chat.lock:
+                self.waiting -= len(data)
+        self.cut()  # all is sent
+
     def end(self) -> None:
+        self.lines.put(b"")
+
+    def cut(self) -> None:
         with suppress(OSError):  # it may be closed already
             self.request.shutdown(2)
 

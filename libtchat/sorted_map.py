@@ -31,8 +31,8 @@ class _Rows:
     __slots__ = ("chunks", "lasts")
 
     def __init__(self, chunks: tuple[tuple[Row, ...], ...]) -> None:
-        self.chunks = chunks
-        self.lasts = tuple([chunk[-1] for chunk in chunks])
+        self.chunks: tuple[tuple[Row, ...], ...] = chunks
+        self.lasts: tuple[Row, ...] = tuple([chunk[-1] for chunk in chunks])
 
     @classmethod
     def of(cls, rows: list[Row]) -> _Rows:

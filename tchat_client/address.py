@@ -6,7 +6,7 @@ from attrs import frozen
 
 from tchat_client.errors import Misused
 
-__all__ = ["DEFAULT_PORT", "Address", "parse_address"]
+__all__ = ["DEFAULT_PORT", "Address", "parse_address", "parse_addresses"]
 
 DEFAULT_PORT = 8080
 
@@ -38,3 +38,12 @@ def parse_address(text: str) -> Address:
     if not is_port or (":" in host and not is_v6) or any(c.isspace() or not c.isprintable() or c == "/" for c in host):
         raise Misused("bad-address", value=text)
     return Address(host or "127.0.0.1", int(port))
+
+
+def parse_addresses(text: str) -> tuple[Address, ...]:
+    """Return the addresses of a server, or of several that are one: `HOST:PORT,HOST:PORT`.
+
+    Raises:
+        Misused: one is none.
+    """
+    return tuple(map(parse_address, text.split(",")))

@@ -17,7 +17,7 @@ from tchat_client.link import Offline, Online, Status, Watcher
 
 __all__ = ["Inbox"]
 
-logger = logging.getLogger("tchat_client")
+_logger = logging.getLogger("tchat_client")
 
 _TIMES_MOST = 10
 """How many times more may wait while an answer is awaited than otherwise: beyond, the oldest are dropped."""
@@ -99,16 +99,16 @@ class Inbox(Watcher):
         """Log whether there is a connection."""
         match status:
             case Online(is_back=True):
-                logger.info("connected again")
+                _logger.info("connected again")
                 self.came_back()
             case Offline(seconds=seconds, cause=cause):
-                logger.warning("no connection: %s; trying again in %.1f s", cause, seconds)
+                _logger.warning("no connection: %s; trying again in %.1f s", cause, seconds)
             case _:
                 pass
 
     def _drop(self, notice: Notice) -> None:
         if not self._dropped:
-            logger.warning("nobody hears: %d notices wait already, and the oldest are dropped", len(self._notices) + 1)
+            _logger.warning("nobody hears: %d notices wait already, and the oldest are dropped", len(self._notices) + 1)
         if isinstance(notice.message, Event):
             group = notice.message.group
             self._dropped[group] = self._dropped.get(group, 0) + 1

@@ -39,10 +39,10 @@ class Typing:
     """
 
     def __init__(self, warn: Callable[[], None]) -> None:
-        self.is_pasted = False
+        self.is_pasted: bool = False
         self._warn = warn
         self._again_at = 0.0
-        self.bindings = KeyBindings()
+        self.bindings: KeyBindings = KeyBindings()
         self.bindings.add("escape", "enter")(self._new_line)
         self.bindings.add(Keys.BracketedPaste)(self._paste)
         self.bindings.add("c-c")(self._interrupt)

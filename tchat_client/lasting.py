@@ -80,9 +80,10 @@ class Lasting(Script):
 class Tail(Lasting):
     """Prints a group's events, each once, until there were enough of them, or one is out of the group."""
 
-    group = ""
+    group: str = ""
+    done: asyncio.Event
     count: int | None = None
-    is_out = False
+    is_out: bool = False
 
     def follow(self, group: str, count: int | None) -> None:
         """Print what happens in *group*; *count*: how many events are enough."""

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from libtchat.message.errors import Refused
 from libtchat.message.names import check_user_name
-from tchat_client.address import Address, parse_address
+from tchat_client.address import Address, parse_addresses
 from tchat_client.errors import Misused
 from tchat_client.language import Language, choose
 from tchat_client.settings import parse_duration, read_config
@@ -22,7 +22,12 @@ __all__ = ["Options", "read_options"]
 
 @frozen
 class Options:
-    """What every command takes, the config file read in."""
+    """What every command takes, the config file read in.
+
+    Attributes:
+        address: where the server is, and under which name what is kept of it is found.
+        others: where it is too, if it is several.
+    """
 
     address: Address
     name: str | None
@@ -38,6 +43,7 @@ class Options:
     notify: str | None
     joins: tuple[str, ...]
     dialect: str | None = None
+    others: tuple[Address, ...] = ()
 
 
 def read_options(
@@ -65,12 +71,14 @@ def read_options(
     where = host or server or _of_course(environ) or found.get("server") or ""
     ca = ca or found.get("ca")
     chosen = name if name is not None else found.get("name")
+    address, *others = parse_addresses(where or "127.0.0.1")
     try:
         shown = _login() if chosen is None else check_user_name(chosen)
     except Refused:
         raise Misused("bad-name", value=chosen) from None
     return Options(
-        address=parse_address(where) if where else parse_address("127.0.0.1"),
+        address=address,
+        others=tuple(others),
         name=shown,
         language=choose(lang or found.get("lang"), environ),
         password=_password(password_file or found.get("password_file"), environ),

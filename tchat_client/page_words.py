@@ -26,6 +26,9 @@ _SHARED = (
     *("groups", "groups.one", "groups.none", "groups.mine", "server-list-clients", "server-list-clients.one"),
     *(f"{action}{variant}" for action in EVENTS for variant in ("", ".you", ".me")),
     *(
+        "close.undone",
+        "redacted",
+        "announce",
         "msgs.none",
         "states.none",
         "online",
@@ -81,6 +84,7 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.invites": ("Invitation", "Invitation"),
     "p.leave": ("Leave", "Quitter"),
     "p.invite": ("Invite", "Inviter"),
+    "p.invite-to": ("Invite to {group}", "Inviter dans {group}"),
     "p.more": ("and {count} more", "et {count} de plus"),
     "p.whom": ("Who", "Qui"),
     "p.kick": ("Kick", "Exclure"),
@@ -226,5 +230,5 @@ def _limits() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    for name, text in files().items():
-        Path(sys.argv[1], name).write_text(text, "utf-8")
+    for _name, _text in files().items():
+        Path(sys.argv[1], _name).write_text(_text, "utf-8")

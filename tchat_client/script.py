@@ -157,7 +157,7 @@ class Script(Watcher):
     def __init__(self, state: State, tracer: Callable[[str, str], None] | None) -> None:
         self._state = state
         self._tracer = tracer
-        self.traces = tracer is not None
+        self.traces: bool = tracer is not None
         self.link: Link | None = None
 
     def trace(self, direction: str, text: str) -> None:

@@ -21,22 +21,37 @@ import click
 from libtchat.message.limits import ServerLimits
 from tchat_server.chat import Chat
 from tchat_server.failures import InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
+from tchat_server.greeting import Greeting
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
 from tchat_server.misuse import ChatFailed
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
+from tchat_server.operator.command import database, operator_commands
 from tchat_server.ops import descriptor, logs
 from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
+from tchat_server.sentences import language, say
 from tchat_server.server import Server
 from tchat_server.settings import Settings, server_options, settings_from
-from tchat_server.store.event_log import EventLog
-from tchat_server.store.memory import MEMORY
+from tchat_server.storage import ENGINE, Storage, check_database, maintenance_of, open_storage, reopen_storage, shown
 
 __all__ = ["main"]
 
-_DATABASE = click.argument("db", type=click.Path(dir_okay=False, path_type=Path))
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class _DatabaseType(click.ParamType[Path | str]):
+    """A file, or the URL of a chat in an engine."""
+
+    name = "PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        text = str(value)
+        return text if text.startswith(ENGINE) else Path(_FILE.convert(text, param, ctx))
+
+
+_DATABASE = click.argument("db", type=_DatabaseType())
 
 logger = logging.getLogger("tchat_server")
 
@@ -48,11 +63,13 @@ logger = logging.getLogger("tchat_server")
 def cli(ctx: click.Context, /, **options: Any) -> None:
     """Serve the tchat protocol.
 
-    Exit codes: 0 stopped in good order, 2 wrong options, 3 can't listen, 4 storage, 70 a fault of the server's.
+    Exit codes: 0 done, or stopped in good order, 1 refused, 2 wrong options, 3 can't listen, 4 storage, 70 a fault of
+    the server's.
     """
     if ctx.invoked_subcommand is not None:
         return
     settings = settings_from(options)
+    check_database(settings.db, settings.cache)
     outlet = Outlet(sys.stderr.fileno())
     ctx.call_on_close(outlet.close)
     logs.set_up_logging(settings.log_level, settings.log_format, outlet)
@@ -61,43 +78,35 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 
 
 @cli.command()
-@_DATABASE
-def check(db: Path) -> None:
+@click.argument("db", type=_DatabaseType(), required=False)
+@click.pass_context
+def check(ctx: click.Context, db: Path | str | None) -> None:
     """Verify a database: no gap in any group, and all tables agree with the events."""
-    from tchat_server.store.sqlite import maintenance
-
+    place = database(ctx, None if db is None else str(db))
     with storage_failures():
-        report = maintenance.check(db)
+        report = maintenance_of(place).check(place)
     for fault in report.faults:
         click.echo(fault)
-    click.echo(f"{report.groups} groups, {report.events} events, {report.messages} of them messages")
+    counted = say("checked", groups=report.groups, events=report.events, messages=report.messages)
+    if report.redacted or report.closed:
+        counted += "; " + say("checked.operator", redacted=report.redacted, closed=report.closed)
+    click.echo(counted)
     if report.faults:
-        raise StorageFailed(f"{db}: {len(report.faults)} faults; restore a backup")
+        raise StorageFailed(say("faults", db=shown(str(place)), count=len(report.faults)))
 
 
 @cli.command()
 @_DATABASE
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-def backup(db: Path, out: Path) -> None:
+@click.argument("out", type=_FILE)
+def backup(db: Path | str, out: Path) -> None:
     """Copy a database to OUT, also while a server uses it."""
-    from tchat_server.store.sqlite import maintenance
-
     with storage_failures():
-        maintenance.backup(db, out)
-    click.echo(f"{db} is copied to {out}")
+        maintenance_of(db).backup(db, out)
+    click.echo(say("copied", db=shown(str(db)), out=out))
 
 
-@cli.command()
-@_DATABASE
-@click.argument("group")
-@click.argument("name")
-def own(db: Path, group: str, name: str) -> None:
-    """Give a GROUP whose owner is gone to its member NAME, while no server uses the database."""
-    from tchat_server.store.sqlite import maintenance
-
-    with storage_failures():
-        event = maintenance.own(db, group, name)
-    click.echo(f"{name} owns {event.group} (event {event.seq})")
+for _command in operator_commands():
+    cli.add_command(_command)
 
 
 async def serve(settings: Settings, outlet: Outlet) -> None:
@@ -112,47 +121,80 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
     """
     certificate = _certificate(settings)
     settings = attrs.evolve(settings, limits=_fitting(settings.limits))
-    chat = Chat(
-        _log(settings),
-        limits=settings.limits,
-        name=f"tchat-server {version('libtchat')}",
-        presence=settings.presence,
-        require_auth=settings.require_auth,
-        grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
-        shell=_shell(settings, outlet),
-    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop_or_exit, stop)
     loop.add_signal_handler(signal.SIGHUP, hang_up, certificate, stop, os.isatty(0))
+    storage: Storage | None = await open_storage(settings)
+    while storage is not None:
+        bound = await _serve(settings, outlet, certificate, storage, stop)
+        listen, tls_listen = bound[: len(settings.listen)], bound[len(settings.listen) :]
+        settings = attrs.evolve(settings, listen=tuple(listen), tls_listen=tuple(tls_listen))
+        storage = None if stop.is_set() else await reopen_storage(settings, stop)
+
+
+async def _serve(
+    settings: Settings, outlet: Outlet, certificate: Certificate | None, storage: Storage, stop: asyncio.Event
+) -> list[tuple[str, int]]:
+    """Serve until *stop*, or until a node must begin anew; return the addresses that were bound."""
+    chat = Chat(
+        storage.log,
+        limits=settings.limits,
+        name=f"tchat-server {version('libtchat')}",
+        presence=settings.presence,
+        require_auth=settings.require_auth,
+        registration=settings.registration,
+        grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
+        hub=storage.make_hub(),
+        shell=_shell(settings, outlet, storage),
+    )
     admin, end = None, None
     try:
         async with chat:
-            bound = [await _listen(chat, address, None) for address in settings.listen]
-            bound += [await _listen(chat, address, certificate) for address in settings.tls_listen]
+            plain = [await _listen(chat, address, None) for address in settings.listen]
+            secure = [await _listen(chat, address, certificate) for address in settings.tls_listen]
             if settings.admin_listen is not None:
+                probe = Probe(
+                    chat.is_alive,
+                    lambda: chat.is_ready() and storage.is_ready(),
+                    lambda: chat.metrics() + storage.measured(),
+                )
                 with bind_failures(*settings.admin_listen):
-                    admin = Admin(*settings.admin_listen, Probe(chat.is_alive, chat.is_ready, chat.metrics))
-            _announce(chat.name, bound, settings, admin)
+                    admin = Admin(*settings.admin_listen, probe)
+            greeting = Greeting(
+                name=chat.name,
+                plain=tuple(plain),
+                secure=tuple(secure),
+                data=shown(settings.db),
+                has_page=settings.web,
+                admin_port=None if admin is None else admin.port,
+                needs_password=settings.require_auth,
+            )
+            _announce(greeting, settings)
             try:
-                await stop.wait()
+                await storage.over_or(stop)
             finally:
                 end = end_after(settings.grace, outlet, StorageFailed.exit_code)
     except ChatFailed as failure:
         logger.error("internal error", exc_info=failure.__cause__)
-        raise InternalFailed("the server failed: its log says where") from None
+        raise InternalFailed(say("internal")) from None
     finally:
         if end is not None:
             end.cancel()
         if admin is not None:
             admin.close()
+    return plain + secure
 
 
 def main() -> None:
     """Run the command and exit; what goes wrong is one line on standard error."""
+    if language() == "fr":
+        from tchat_server.usage import speak_french
+
+        speak_french(cli)
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="tchat-server", standalone_mode=False)
     except click.ClickException as problem:
         outlet = Outlet(sys.stderr.fileno())  # also if nobody reads it
         outlet.write(" ".join(problem.format_message().split()) + "\n")
@@ -168,22 +210,13 @@ def _site(settings: Settings) -> Site | None:
     return packaged_site(hosts, settings.allow_host, settings.allow_origin) if settings.web else None
 
 
-def _log(settings: Settings) -> str | Callable[[], EventLog]:
-    if settings.db == MEMORY:
-        return MEMORY
-    from tchat_server.store.sqlite.log import SqliteLog
-
-    path = Path(os.path.expanduser(settings.db))
-    return partial(SqliteLog.open, path, durability=settings.durability, limits=settings.limits)
-
-
-def _shell(settings: Settings, outlet: Outlet) -> Callable[..., Server]:
+def _shell(settings: Settings, outlet: Outlet, storage: Storage) -> Callable[..., Server]:
     """Return what makes the server: it serves a page and other dialects too, and any fault in this process ends it."""
     trace = logs.tracer(outlet) if settings.trace else None
     site, make_peer = _site(settings), _make_peer(settings)
 
     def shell(*parts: Any, **options: Any) -> Server:
-        server = Server(*parts, **options, trace=trace, site=site, make_peer=make_peer)
+        server = Server(*parts, **options, roster=storage.roster, trace=trace, site=site, make_peer=make_peer)
         asyncio.get_running_loop().set_exception_handler(server.supervisor.handle)
         return server
 
@@ -230,29 +263,16 @@ async def _listen(chat: Chat, address: tuple[str, int], certificate: Certificate
         return await chat.listen(*address, tls=None if certificate is None else certificate.context)
 
 
-def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin: Admin | None) -> None:
+def _announce(greeting: Greeting, settings: Settings) -> None:
     if settings.port_file is not None:
         beside = settings.port_file.with_name(settings.port_file.name + ".new")
         try:
-            beside.write_text("".join(f"{port}\n" for _, port in bound))
+            beside.write_text("".join(f"{port}\n" for _, port in (*greeting.plain, *greeting.secure)))
             beside.replace(settings.port_file)  # in one step: a reader never sees half of it
         except OSError as error:
-            raise UsageFailed(f"{settings.port_file} cannot be written: {error.strerror}") from None
-    places = ", ".join(f"{host}:{port}" for host, port in bound)
-    click.echo(f"{name} on {places}, data in {settings.db}. Try: tchat --name alice")
-    if settings.web:
-        click.echo(f"in a browser: {_url(bound[0], is_secure=not settings.listen)}")
-    if all(host in ("127.0.0.1", "::1") for host, _ in bound):
-        click.echo(f"loopback only; --listen 0.0.0.0:{bound[0][1]} accepts other machines")
-    if admin is not None:
-        click.echo(f"/healthz, /readyz and /metrics on port {admin.port}")
-
-
-def _url(address: tuple[str, int], *, is_secure: bool) -> str:
-    """Return what to type into the browser of this machine."""
-    host, port = address
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"{'https' if is_secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
+            raise UsageFailed(say("cannot-write", path=settings.port_file, detail=error.strerror)) from None
+    for line in (greeting.json(),) if settings.log_format == "json" else greeting.lines():
+        click.echo(line)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

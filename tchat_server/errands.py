@@ -39,6 +39,7 @@ class Sender(Protocol):
     limits: ServerLimits
     metrics: Metrics
     supervisor: Supervisor
+    trace: Callable[[str, str, bytes], None] | None
     is_stopping: bool
 
     def peer(self, id: PeerId) -> PeerProtocol | None:
@@ -68,7 +69,7 @@ class Errands:
 
     def __init__(self, sender: Sender, log: EventLog, hooks: Hooks, roster: Roster | None = None) -> None:
         self._sender, self._log, self._hooks = sender, log, hooks
-        self._answers = Answers(log, hooks.check, roster)
+        self._answers, self._roster = Answers(log, hooks.check, roster), roster
         self.is_appending = False
         self.appending_since = 0.0
         self.taken_bytes = 0
@@ -105,6 +106,8 @@ class Errands:
                 peer.finish(CloseReason.FAULT)
                 return encode_line(Error(ErrorCode.INTERNAL))
             peer.toll.carried(len(line))
+            if self._sender.trace is not None:
+                self._sender.trace(peer.address, ">", line)
             return line
 
         return job
@@ -112,6 +115,8 @@ class Errands:
     async def close(self) -> None:
         """Finish what was begun and release the storage."""
         try:
+            if self._roster is not None:
+                await self._roster.close()
             await self._log.close()
         finally:
             self._answers.close()

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.reply import Error, Foreign, Message
+from libtchat.message.reply import Error, Message
 from libtchat.message.request import Ping, Request
 from libtchat.wire import codec, strict_json
 from tchat_server.misuse import Misused
@@ -20,9 +20,13 @@ from tchat_server.net.channel import line_of
 from tchat_server.net.ending import close_code
 from tchat_server.net.insider import Insider
 
-__all__ = ["Peer", "ask", "refusal_of"]
+__all__ = ["Peer", "ask"]
 
 logger = logging.getLogger("tchat_server")
+
+Receive = AsyncIterable[str | bytes]
+Send = Callable[[str], Awaitable[object]]
+Close = Callable[[int], Awaitable[object]]
 
 _LEAVING_SECONDS = 1.0
 """How long to wait for the other side of a connection when one side failed, or is told to end."""
@@ -38,7 +42,7 @@ class Peer:
     """
 
     def __init__(self, connect: Callable[[], Insider], check: Callable[[], None], user: str | None) -> None:
-        self.user = user
+        self.user: str | None = user
         self._connect, self._check = connect, check
         self._insider: Insider | None = None
         self._refusal: Refused | None = None
@@ -67,7 +71,9 @@ class Peer:
             return self
         if self.user is not None:
             try:
-                await ask(self._insider, Ping())  # it is answered once the user is online, or never
+                await ask(self._insider, Ping())  # it is answered once the user is online
+            except Refused:
+                pass  # `pump` tells the client
             except BaseException:
                 self._insider.channel.lose()
                 raise
@@ -80,7 +86,7 @@ class Peer:
             self._insider.channel.lose()
             await self._insider.channel.over()
 
-    async def pump(self, receive: AsyncIterable[str | bytes], send: Callable[[str], Awaitable[object]]) -> None:
+    async def pump(self, receive: Receive, send: Send, close: Close | None = None) -> None:
         """Carry messages both ways until either side ends; call it once, within the block.
 
         It reads no faster than the limits allow, and keeps `max_out_bytes` for a client that does not read, as over
@@ -90,11 +96,12 @@ class Peer:
         Args:
             receive: what comes from the client, one message each, as `websocket.iter_text()` is.
             send: called with one message, without line end, and awaited before the next one.
+            close: called with `close_code` when the client is still there at the end, as `websocket.close` is.
 
         Raises:
             Misused: it was called before, or outside the block.
             ChatFailed: the chat failed meanwhile.
-            Exception: what *receive* or *send* raised.
+            Exception: what *receive*, *send* or *close* raised.
         """
         if self._was_pumped:
             raise Misused("pump() was called already: a peer is one connection, ask chat.peer(...) for another one")
@@ -102,48 +109,55 @@ class Peer:
         if self._refusal is not None:
             error = Error(self._refusal.code, limit=self._refusal.limit, msg=str(self._refusal))
             await send(codec.encode(error).decode())
+            if close is not None:
+                await close(self.close_code)
             return
         if self._insider is None or self._insider.channel.is_lost:
             raise Misused("pump() works inside `async with chat.peer(...) as peer:`")
-        await _carry(self._insider, receive, send)
+        await _carry(self._insider, receive, send, close)
         self._check()
 
 
-async def ask(insider: Insider, request: Request) -> Message | Foreign | None:
-    """Have *insider* ask for something; return what answers it, None if its connection is ended instead."""
+async def ask(insider: Insider, request: Request) -> Message:
+    """Have *insider* ask for something, and return what answers it.
+
+    Raises:
+        Refused: it is refused, or the connection is ended before it is answered.
+    """
     if request.id is None:
         request = attrs.evolve(request, id=secrets.token_hex(8))
-    answer = insider.channel.want(strict_json.dumps({"id": request.id})[1:-1])
+    wanted = insider.channel.want(strict_json.dumps({"id": request.id})[1:-1])
     insider.data_received(line_of(codec.encode_request(request)))
-    waiting: list[asyncio.Future[Any]] = [answer, insider.channel.ending]
+    waiting: list[asyncio.Future[Any]] = [wanted, insider.channel.ending]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    return codec.read_message(answer.result()) if answer.done() else None
+    lines = [wanted.result()] if wanted.done() else reversed(insider.channel.waiting())
+    for answer in map(codec.decode_message, lines):
+        if isinstance(answer, Error):
+            code, retry_after = ErrorCode(answer.code), answer.retry_after
+            raise Refused(code, answer.msg, field=answer.field, limit=answer.limit, retry_after=retry_after)
+        if wanted.done():
+            return answer
+    raise Refused(ErrorCode.UNAVAILABLE, "the chat ends")
 
 
-def refusal_of(error: Error) -> Refused:
-    """Return an error as what it is raised as."""
-    code, retry_after = ErrorCode(error.code), error.retry_after
-    return Refused(code, error.msg, field=error.field, limit=error.limit, retry_after=retry_after)
-
-
-async def _carry(
-    insider: Insider, receive: AsyncIterable[str | bytes], send: Callable[[str], Awaitable[object]]
-) -> None:
-    channel = insider.channel
+async def _carry(insider: Insider, receive: Receive, send: Send, close: Close | None) -> None:
+    gone = insider.channel.gone
     reading = asyncio.create_task(_read(insider, receive))
     writing = asyncio.create_task(_write(insider, send))
-    error: BaseException | None = None
     try:
-        await asyncio.wait([reading, writing, channel.gone], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([reading, writing, gone], return_when=asyncio.FIRST_COMPLETED)
         if _has_ended(reading):
-            await asyncio.wait([writing, channel.gone], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([writing, gone], return_when=asyncio.FIRST_COMPLETED)
         error = _error_of(reading) or _error_of(writing)
+        if error is None and close is not None and not reading.done():
+            writing = await _replace(writing, close(close_code(str(insider.ending and insider.ending.reason))))
+            error = _error_of(writing)
         if error is not None and not isinstance(error, OSError) and not reading.done():
             await asyncio.wait([reading], timeout=_LEAVING_SECONDS)
         if isinstance(error, OSError) or _has_ended(reading):
             error = None  # the client is gone, that is all
     finally:
-        channel.lose()
+        insider.channel.lose()
         for task in (reading, writing):
             task.cancel()
         await asyncio.wait([reading, writing], timeout=_LEAVING_SECONDS)
@@ -151,7 +165,20 @@ async def _carry(
         raise error
 
 
-async def _read(insider: Insider, receive: AsyncIterable[str | bytes]) -> None:
+async def _replace(writing: asyncio.Task[None], closing: Awaitable[object]) -> asyncio.Task[None]:
+    """Have *closing* done in place of *writing*, which has ended or does not get on."""
+
+    async def close() -> None:
+        await closing
+
+    writing.cancel()
+    await asyncio.wait([writing], timeout=_LEAVING_SECONDS)
+    task = asyncio.create_task(close())
+    await asyncio.wait([task], timeout=_LEAVING_SECONDS)
+    return task
+
+
+async def _read(insider: Insider, receive: Receive) -> None:
     async for text in receive:
         if not isinstance(text, str | bytes):
             raise Misused(f"what is received is a message of type str or bytes each, not {type(text).__name__}")
@@ -161,7 +188,7 @@ async def _read(insider: Insider, receive: AsyncIterable[str | bytes]) -> None:
     insider.eof_received()
 
 
-async def _write(insider: Insider, send: Callable[[str], Awaitable[object]]) -> None:
+async def _write(insider: Insider, send: Send) -> None:
     while (line := await insider.channel.next()) is not None:
         await send(line.decode())
         insider.channel.sent()

@@ -44,7 +44,7 @@ class Mistyped(CommandError):
     def __init__(self, problem: str, **values: object) -> None:
         code, sentence = PROBLEMS[problem]
         self.problem = problem
-        self.values = {key: _clip(str(value)) for key, value in values.items()}
+        self.values: dict[str, str] = {key: _clip(str(value)) for key, value in values.items()}
         super().__init__(code, sentence.format_map(self.values))
 
 

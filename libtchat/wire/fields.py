@@ -152,14 +152,16 @@ class Shape:
         names = [attribute.name for attribute in self._attributes]
         self._texts = [a.name for a in self._attributes if str in (a.type, *get_args(a.type))]
         self._structure = make_dict_structure_fn(kind, _converter, _cattrs_detailed_validation=False)
-        self.has_sender = "sender" in names
-        self.has_text = "msg" in names and kind is not Error
+        self.has_sender: bool = "sender" in names
+        self.has_text: bool = "msg" in names and kind is not Error
         # fields where null means absent but is no value of the type
-        self.has_options = any(a.default is not NOTHING and a.type != str | None for a in self._attributes)
-        self.is_page = kind in (ListMessages, ListStates)
-        self.spelled = tuple(name for name in FIELDS if name in names)
-        self.spellings = tuple((name, others) for name, others in FIELDS.items() if name in names)
-        self.sizes = tuple(size for size in _SIZES if size[0] in names)
+        self.has_options: bool = any(a.default is not NOTHING and a.type != str | None for a in self._attributes)
+        self.is_page: bool = kind in (ListMessages, ListStates)
+        self.spelled: tuple[str, ...] = tuple(name for name in FIELDS if name in names)
+        self.spellings: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
+            (name, others) for name, others in FIELDS.items() if name in names
+        )
+        self.sizes: tuple[tuple[str, int, ErrorCode], ...] = tuple(size for size in _SIZES if size[0] in names)
         overrides: dict[str, Any] = {name: override(omit_if_default=False) for name in _ALWAYS.get(kind, ())}
         if self.has_sender and kind not in REQUESTS.values():
             overrides["sender"] = override(omit=True)

@@ -49,7 +49,7 @@ class Framer:
     """
 
     def __init__(self, max_bytes: int = MAX_FRAME_BYTES, max_garbage_runs: int = MAX_GARBAGE_RUNS) -> None:
-        self.ends_with_newline = False
+        self.ends_with_newline: bool = False
         self._max_bytes = max_bytes
         self._runs_left = max_garbage_runs
         self._started = False  # the first bytes are known not to be another protocol's

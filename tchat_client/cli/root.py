@@ -85,7 +85,12 @@ def with_options(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[.
 
 
 _COMMON: Mapping[str, Callable[[Callable[..., int]], Callable[..., int]]] = {
-    "server": click.option("--server", metavar="HOST:PORT", envvar="TCHAT_SERVER", help="Where the server is."),
+    "server": click.option(
+        "--server",
+        metavar="HOST:PORT",
+        envvar="TCHAT_SERVER",
+        help="Where the server is; commas between several that are one.",
+    ),
     "name": click.option("--name", metavar="NAME", envvar="TCHAT_NAME", help="Your name."),
     "lang": click.option("--lang", metavar="en|fr", envvar="TCHAT_LANG", help="The language of what is shown."),
     "tls": click.option("--tls/--no-tls", default=None, envvar="TCHAT_TLS", help="Encrypt, and check the server."),

@@ -111,4 +111,14 @@ def make_link(options: Options, state: State, watcher: Watcher | None = None) ->
         from tchat_client.bridge.serve import read_dialect
 
         dialect = read_dialect(Path(options.dialect), "server")
-    return Link(options.address, options.name, tls, token, options.password, watcher or Watcher(), times, dialect)
+    return Link(
+        options.address,
+        options.name,
+        tls,
+        token,
+        options.password,
+        watcher or Watcher(),
+        times,
+        dialect,
+        others=options.others,
+    )

@@ -38,7 +38,8 @@ class ClientLab:
     """Runs of one client, one after the other; use as a context manager."""
 
     def __init__(self, setup: Setup, name: str, stop: Callable[[], bool] = lambda: False) -> None:
-        self.setup, self.name = setup, name
+        self.setup: Setup = setup
+        self.name: str = name
         self._should_stop = stop
         self._listener = self._listen(setup.port)
         self._listener.setblocking(False)
@@ -51,8 +52,8 @@ class ClientLab:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._wrote_at = 0.0
         self._dialogue: list[tuple[str, str]] = []
-        self.starts = 0
-        self.probes = 0
+        self.starts: int = 0
+        self.probes: int = 0
 
     @staticmethod
     def _listen(port: int) -> socket.socket:

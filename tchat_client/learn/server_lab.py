@@ -41,13 +41,15 @@ class ServerLab:
     """A server, started as often as it dies, or one that runs already at *address*; use as a context manager."""
 
     def __init__(self, setup: Setup | None, address: tuple[str, int] | None, stop: Callable[[], bool]) -> None:
-        self.setup, self.address = setup, address
+        self.setup: Setup | None = setup
+        self.address: tuple[str, int] | None = address
         self._is_fixed = address is not None
         self._should_stop = stop
         self._selector = selectors.DefaultSelector()
         self._program: Program | None = None
         self._peers: dict[str, _Peer] = {}
-        self.starts = self.probes = 0
+        self.starts: int = 0
+        self.probes: int = 0
 
     def __enter__(self) -> ServerLab:
         return self

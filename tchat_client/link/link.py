@@ -16,7 +16,7 @@ from libtchat.message.reply import Foreign, Message, Welcome
 from libtchat.message.request import Request
 from libtchat.mirror import Mirror
 from tchat_client.address import Address
-from tchat_client.errors import HelloRefused, LinkError, Lost, NoReply, NotOpen
+from tchat_client.errors import CannotConnect, HelloRefused, LinkError, Lost, NoReply, NotOpen
 from tchat_client.introduction import Introduction
 from tchat_client.link.connected import Connected
 from tchat_client.link.opening import cannot_connect, no_tchat, open_streams
@@ -42,6 +42,7 @@ class Link:
         follows: keep the mirror complete, members and all, and the connection alive.
         opened: set while there is a connection whose hello was said.
         client: the messages and the view, over all connections.
+        others: where the server is too, if it is several that are one: each connection is to the next of them.
     """
 
     address: Address
@@ -54,7 +55,9 @@ class Link:
     dialect: Dialect | None = None
     follows: bool = False
     opened: asyncio.Event = field(factory=asyncio.Event)
+    others: tuple[Address, ...] = ()
     client: ClientConnection = field(init=False)
+    _next_place: int = field(default=0, init=False)
     _connected: Connected | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -88,7 +91,7 @@ class Link:
             NotTchat: what answers is no tchat server.
             HelloRefused: the server does not accept the name.
         """
-        streams = await open_streams(self.address, self.tls, self.dialect, self.times.connect_seconds)
+        streams = await self._open_streams()
         connected = Connected(self.address, self.client, self.watcher, self.times, self.opened, self.follows)
         self._connected = connected
         connected.start(*streams)
@@ -98,6 +101,19 @@ class Link:
             await connected.drop()
             raise
         connected.welcome()
+
+    async def _open_streams(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to where it is next, or where it is after that; raises CannotConnect if it is nowhere."""
+        places = (self.address, *self.others)
+        for left in reversed(range(len(places))):
+            place = places[self._next_place % len(places)]
+            self._next_place += 1
+            try:
+                return await open_streams(place, self.tls, self.dialect, self.times.connect_seconds)
+            except CannotConnect:
+                if not left:
+                    raise
+        raise AssertionError("there is a place")
 
     async def run(self) -> None:
         """Stay connected until cancelled, or until one has quit.

@@ -31,6 +31,9 @@ SILENT = logging.Logger("websockets", logging.CRITICAL + 1)
 _BAD_DATA, _TOO_BIG, _BINARY, _BROKEN = 1007, 1009, 1003, 1002
 
 _MID_FRAME_BYTES = 1024
+_MOST_FRAGMENTS = 256
+"""Of one message: fragments of nothing would else never pass its size (R-ws-fragments)."""
+
 _KEPT_BYTES = 256 * 1024
 """More than is told to many in one tick; it bounds what is kept."""
 
@@ -146,6 +149,10 @@ class WebSocketConnection(ServerEnd):
                     self._read_texts((text,), items)
                     return
                 self._count()
+                if len(self._parts) > _MOST_FRAGMENTS:
+                    self._fail(
+                        items, _TOO_BIG, f"a message has at most {_MOST_FRAGMENTS} fragments", ErrorCode.TOO_LARGE
+                    )
             case _:
                 self._count()
 
@@ -165,13 +172,16 @@ class WebSocketConnection(ServerEnd):
         if self._bucket.take(now):
             self._hurry()
 
-    def _fail(self, items: list[Request | Violation], code: int, detail: str) -> None:
+    def _fail(
+        self, items: list[Request | Violation], code: int, detail: str, error: ErrorCode = ErrorCode.BAD_JSON
+    ) -> None:
         """End it: what came behind is not read."""
         self._failed = True
+        self._parts = []
         if self._protocol.state is OPEN:
             self._protocol.fail(code, detail)
             self.closing = b"".join(self._protocol.data_to_send())
-        items.append(Violation(ErrorCode.BAD_JSON, True, detail))
+        items.append(Violation(error, True, detail))
 
     def _end(self, items: list[Request | Violation]) -> None:
         """Keep the close frame until what was asked is answered, and say why it comes."""

@@ -51,7 +51,8 @@ function keep(token) {
 }
 
 function refused(error) {
-  store.set("name", "");
+  if (error.code === "name-in-use") store.set("name", "");
+  $("name").value = link.name;
   const code = error.code === "auth-failed" && !$("password").value ? "auth-required" : error.code; // it was the token
   $("refused").textContent =
     code === "name-in-use" ? say("p.in-use", { name: link.name }) : refusal({ ...error, code }, null, link.name);
@@ -124,7 +125,7 @@ function changed() {
     const isAlone = talk.chat.kind === "user";
     $("chat").classList.toggle("alone", isAlone);
     $("show-people").hidden = isAlone;
-    const elsewhere = talk.total - talk.chat.unread;
+    const elsewhere = talk.total - talk.chat.unread + talk.invitations.length;
     $("menu").classList.toggle("unread", elsewhere > 0);
     $("menu").ariaLabel = say("p.menu") + (elsewhere ? `, ${say("p.unread", { count: elsewhere })}` : "");
   }, REDRAW_MS);
@@ -153,7 +154,7 @@ const doing = {
   direct: (name) => talk.open(talk.direct(name)),
   send: (action, fields) => link.send(action, fields) || talk.problem(say("p.not-sent")),
   async ask(action, word, fields, more) {
-    const title = `${say(word)} ${clean(fields.dest ?? fields.group ?? "")}`;
+    const title = action === "invite" ? say("p.invite-to", fields) : `${say(word)} ${clean(fields.dest ?? fields.group ?? "")}`;
     const found = await ask(action, title, say(word), more);
     if (found) doing.send(action, { ...fields, ...found });
   },

@@ -66,7 +66,7 @@ export class Composer {
   }
 
   #help({ command: name }) {
-    const row = (each) => `${words(each.form).padEnd(30)} ${say(`help.${each.name}`)}`;
+    const row = (each) => `${words(each.form)}\t${say(`help.${each.name}`)}`;
     const command = name && find(name);
     this.talk().note(command ? `${row(command)}\n${command.example}` : [...COMMANDS.map(row), say("p.keys")].join("\n"));
     return true;

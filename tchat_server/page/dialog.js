@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 
 $("dialog-cancel").onclick = () => $("dialog").close("");
 
-/** Ask for *fields* of the request *action*, [name, word, type] each; null if the person cancels. */
+/** Ask for *fields* of the request *action*, [name, word, type, proposals?] each; null if the person cancels. */
 export function ask(action, title, ok, fields) {
   $("dialog-title").textContent = title;
   $("dialog-ok").textContent = ok;
@@ -23,7 +23,7 @@ export function ask(action, title, ok, fields) {
 }
 
 /** A field with its name; the browser does not let go what the command would refuse. */
-function label(action, name, word, type) {
+function label(action, name, word, type, proposals = []) {
   if (type === "checkbox") return make("label", {}, make("input", { name, type }), say(word));
   const command = COMMANDS.find((each) => each.action === action);
   const field = command.fields.find(([each]) => each === name);
@@ -32,5 +32,6 @@ function label(action, name, word, type) {
     const problem = input.value && wrongIn(command, field, input.value);
     input.setCustomValidity(problem ? mistyped(problem) : "");
   };
-  return make("label", {}, say(word), input);
+  input.setAttribute("list", "proposals");
+  return make("label", {}, say(word), input, make("datalist", { id: "proposals" }, ...proposals.map((value) => make("option", { value }))));
 }

@@ -95,6 +95,7 @@ export class Link {
     const notices = attempt(() => this.mirror.apply(message)) ?? [];
     this.#tell("wire", "in", text, { message, asked, waited, notices });
     if (asked?.request.action === "client-hello") this.#greeted(message);
+    if (message.action === "register" && asked) this.password = asked.request.password; // for the next server, which knows no token
     if (message.action === "server-quit" && !this.isOver) this.failures = Math.max(this.failures, 1);
     if (notices.length) this.#tell("heard", notices, waited);
     for (const { quiet, message: each } of notices) if (quiet && each.action === "error") this.#rest(each.retry_after ?? 1);
@@ -103,7 +104,7 @@ export class Link {
 
   #greeted(message) {
     if (message.action === "server-hello") {
-      Object.assign(this, { isOpen: true, openedAt: Date.now(), token: message.token, password: "" });
+      Object.assign(this, { isOpen: true, openedAt: Date.now(), token: message.token });
       this.name = /^guest-\d+$/.test(message.from) ? "" : message.from;
       this.#tell("token", message.token);
       this.#tell("status", "online");

@@ -85,6 +85,14 @@ export class Log {
     this.box.scrollTop = this.box.scrollHeight - fromEnd;
   }
 
+  /** Show *chat* anew: something in its middle is another one. */
+  changed(chat) {
+    if (chat !== this.chat) return;
+    this.fresh = [];
+    this.#rebuild();
+    if (this.isFollowing) this.toEnd();
+  }
+
   /** What was said before, or is too much at once, is not read out. */
   #hush() {
     this.box.ariaLive = "off";
@@ -161,11 +169,20 @@ function row(entry, isFirst) {
   const flags = ["mine", "mention", "missed"].filter((flag) => entry[flag]).join(" ");
   const time = make("time", { dateTime: ts, title: missed ? say("p.missed") : format(ts, WHOLE) }, format(ts, HOUR));
   const made = (more, ...children) => make("div", { className: `line ${kind} ${flags} ${more}` }, ...children);
-  if (kind !== "text") return made(text.includes("\n") ? "list" : "", time, make("span", {}, text));
+  if (kind !== "text") return text.includes("\n") ? made("list", time, table(text)) : made("", time, make("span", {}, text));
   const isDoing = text.startsWith("/me ");
   const said = make("span", { className: `said ${isDoing ? "doing" : ""}`, dir: "auto" }, spoken(isDoing ? `${who} ${text.slice(4)}` : text));
   if (isFirst) return made("first", face(who), nick(who), time, said);
   return made("", time, make("span", { className: "off-screen" }, `${clean(who)}: `), said);
+}
+
+/** Lines, some of them with a tab between what is typed and what it does. */
+function table(text) {
+  const cells = text.split("\n").flatMap((line) => {
+    const [typed, does] = line.split("\t");
+    return does ? [make("code", {}, typed), make("span", {}, does)] : [make("span", { className: "wide" }, typed)];
+  });
+  return make("div", {}, ...cells);
 }
 
 /** Marks what holds a text among the entries that are loaded; `hits` are in order, the newest first. */

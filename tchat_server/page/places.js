@@ -20,14 +20,15 @@ function fill(box, ...children) {
   if (made.innerHTML === box.innerHTML) return;
   const at = [...box.querySelectorAll("button")].indexOf(document.activeElement);
   box.replaceChildren(...made.childNodes);
-  if (at >= 0) (box.querySelectorAll("button")[at] ?? $("text")).focus();
+  if (at < 0) return;
+  const instead = matchMedia("(hover: hover)").matches ? $("text") : null; // elsewhere a keyboard would come up
+  (box.querySelectorAll("button")[at] ?? instead)?.focus();
 }
 
-export function showPlaces({ mirror, listed, chat }, doing) {
-  const views = [...mirror.groups.values()];
+export function showPlaces({ mirror, listed, chat, invitations }, doing) {
   const of = (kind) => listed.filter((it) => it.kind === kind).map((it) => place(it, chat, doing));
   const title = (word) => make("li", {}, make("h2", {}, say(word)));
-  const invited = views.filter((view) => view.isInvited && !view.isMember).sort(by);
+  const invited = invitations.sort(by);
   const direct = of("user");
   fill($("me"), face(mirror.name), nick(mirror.name));
   fill(
@@ -99,10 +100,11 @@ function peopleOf({ name: group, group: { owner, ...lists } }, mirror, doing) {
   };
   const list = (kind) => some([...lists[kind]].sort(([a], [b]) => order(a, b, mirror, kind)), ([it, name]) =>
     person(name, { isOn: mirror.online.has(it), isMe: it === me, isOwner: it === owner, hasDot: kind === "members" }, acts[kind](it, name)));
+  const others = [...mirror.users].filter(([it]) => !lists.members.has(it)).map(([, name]) => name);
   const more = (kind, word) => (lists[kind].size ? [make("h2", {}, say(word)), list(kind)] : []);
   return [
     make("h2", {}, `${say("p.members")} (${lists.members.size})`,
-      button("p.invite", () => doing.ask("invite", "p.invite", { group }, [["dest", "p.whom", "text"]]))),
+      button("p.invite", () => doing.ask("invite", "p.invite", { group }, [["dest", "p.whom", "text", others]]))),
     list("members"), ...more("invited", "p.invited"), ...more("banned", "p.banned"),
     button("p.leave", () => doing.ask("leave", "p.leave", { group }, [])),
   ];

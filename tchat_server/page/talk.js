@@ -26,6 +26,10 @@ export class Talk {
     return [...this.chats.values()].filter(isListed).sort((a, b) => (a.kind + key(a.name) < b.kind + key(b.name) ? -1 : 1));
   }
 
+  get invitations() {
+    return [...this.mirror.groups.values()].filter((view) => view.isInvited && !view.isMember);
+  }
+
   get total() {
     return this.listed.reduce((sum, it) => sum + it.unread, 0);
   }
@@ -215,11 +219,17 @@ export class Talk {
     const { isMember } = mirror.view(event.group);
     const isMine = mirror.isMe(event.sender);
     if (event.action === "cgroupe" || (event.action === "join" && isMine)) it.hasOlder = event.seq > 1;
+    if (event.action === "redact") this.#redacted(it, event);
     const entry = entryOf(event, mirror, missed);
     if (mirror.isMe(event.dest) && !isMember && it !== this.chat) this.note(entry.text, this.chat);
     this.#spoke(it, entry);
     if (request && ["cgroupe", "join"].includes(event.action) && it !== this.chat) this.open(it, true);
     if (!isMember && event.action === "leave" && isMine) this.close(it);
+  }
+
+  #redacted(it, { redacts, author, group }) {
+    const gone = { action: "gbroadcast", redacted: true, sender: author, group, seq: redacts, msg: "" };
+    if (it.redact(redacts, entryOf(gone, this.mirror))) this.log.changed(it);
   }
 
   /** The server keeps no texts between two users, nor those to everybody: this tab does, until it is closed. */

@@ -5,6 +5,7 @@ import { LANGUAGES } from "./words.js";
 
 const LINK = /https?:\/\/(?:[^\s<>"'`()]|\([^\s<>"'`()]*\))*(?:[^\s<>"'`().,;:!?\]}]|\([^\s<>"'`()]*\))/gi;
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+const AGAIN_MS = 1000;
 let { LANGUAGE, WORDS } = { LANGUAGE: LANGUAGES[0], WORDS: {} };
 
 export const language = () => LANGUAGE;
@@ -16,7 +17,9 @@ export const locale = () => navigator.languages.find((each) => each.startsWith(L
 export async function choose(code) {
   try {
     ({ LANGUAGE, WORDS } = await import(`./words.${LANGUAGES.includes(code) ? code : LANGUAGES[0]}.js`));
-  } catch {}
+  } catch {
+    if (!WORDS.online) return void setTimeout(choose, AGAIN_MS, code);
+  }
   document.documentElement.lang = LANGUAGE;
   for (const it of document.querySelectorAll("select.language")) it.value = LANGUAGE;
   for (const it of document.querySelectorAll("[data-w]")) it.textContent = say(it.dataset.w);
@@ -53,7 +56,7 @@ export function spoken(text) {
   return found;
 }
 
-const HUES = 10;
+const HUES = 24;
 
 /** What gives an element the colour of a name. */
 function own(name, className = "") {
@@ -74,7 +77,9 @@ export const mentions = (text, me) =>
 
 /** Say what an event is, to *mirror*'s user. */
 export function told(event, mirror) {
-  const { action, sender, dest, group, reason, owner } = event;
+  const { action, sender, dest, group, reason, owner, author } = event;
+  if (action === "gbroadcast") return say("redacted", { sender });
+  if (action === "close" || action === "redact") return say(event.undone ? "close.undone" : action, { group, author });
   const variant = mirror.isMe(sender) ? ".you" : mirror.isMe(dest) ? ".me" : "";
   let text = say(action + variant, { sender, dest, group });
   if (reason) text += `: ${clean(reason)}`;
@@ -85,7 +90,7 @@ export function told(event, mirror) {
 /** Say why a request was refused. */
 export function refusal(error, asked, me) {
   const values = { name: me, group: asked?.group, dest: asked?.dest ?? asked?.to, ...error };
-  const variants = asked && asked.action !== "client-hello" ? [`.${asked.action}`, ".asked", ""] : [""];
+  const variants = asked && asked.action !== "client-hello" ? [`.${asked.action}.${error.field}`, `.${asked.action}`, ".asked", ""] : [""];
   const name = variants.map((variant) => `error.${error.code}${variant}`).find((each) => WORDS[each]);
   const isWhole = name && [...WORDS[name].matchAll(/\{(\w+)\}/g)].every(([, word]) => values[word] !== undefined);
   return `${isWhole ? say(name, values) : clean(error.msg ?? "")} (${clean(error.code)})`;

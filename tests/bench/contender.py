@@ -59,7 +59,7 @@ class Running:
         return " ".join(self.log.read_text("utf-8", "replace").split())[-300:]
 
 
-# --- tchat, four ways ---
+# --- tchat, five ways ---
 
 _FAST = "import sys; sys.argv[0] = 'tchat-server'; from tchat_server.cli import main; main()"
 _PLAIN = f"import sys; sys.modules['orjson'] = sys.modules['uvloop'] = None; {_FAST}"
@@ -82,9 +82,14 @@ def _tchat(name: str, code: str, db: str | None, missing: str = "", protocol: Pr
     return Contender(name, protocol, command, missing)
 
 
-# --- what others would use for web pages ---
-
 _HERE = Path(__file__).parent
+
+
+def _embedded(directory: Path, port: int) -> Sequence[str]:
+    return [sys.executable, str(_HERE / "embedded.py"), str(directory / "port")]
+
+
+# --- what others would use for web pages ---
 
 
 def _node(file: str) -> Callable[[Path, int], Sequence[str]]:
@@ -173,6 +178,7 @@ CONTENDERS = {
     for contender in (
         _tchat("tchat", _FAST, ":memory:", _NO_FAST),
         _tchat("tchat durable", _FAST, None, _NO_FAST),
+        Contender("tchat embedded", "tchat", _embedded, _NO_FAST),
         _tchat("tchat plain", _PLAIN, ":memory:"),
         _tchat("tchat plain durable", _PLAIN, None),
         Contender("ngircd", "irc", _ngircd, _missing("ngircd"), concurrency=8),

@@ -49,8 +49,8 @@ _ALL = (*TCHAT, *PLAIN, *OTHERS)
 _FEW = (*TCHAT, *OTHERS)
 
 ROWS = (
-    Row("fan-10", "Group of 10, 4 x 64 messages in flight", "saturate", _ALL, {"members": 10}),
-    Row("fan-100", "Group of 100, 4 x 64 messages in flight", "saturate", _ALL, {"members": 100}),
+    Row("fan-10", "Group of 10, 4 x 64 messages in flight", "saturate", (*_ALL, "tchat embedded"), {"members": 10}),
+    Row("fan-100", "Group of 100, 4 x 64 messages in flight", "saturate", (*_ALL, "tchat embedded"), {"members": 100}),
     Row("fan-1000", "Group of 1000, 4 x 64 messages in flight", "saturate", _ALL, {"members": 1000}),
     Row("few-100", "Group of 100, 4 x 4 messages in flight", "saturate", _FEW, {"members": 100, "window": 4}),
     Row("stalled-100", "Group of 100, 5 of them never read", "saturate", _FEW, {"members": 100, "stalled": 5}),

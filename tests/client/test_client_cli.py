@@ -21,7 +21,7 @@ import pytest
 from cable import Cable
 from serving import ROOT, SECONDS, Server, environment, serving
 
-from tchat_client.address import Address, parse_address
+from tchat_client.address import Address, parse_address, parse_addresses
 from tchat_client.cli import main
 from tchat_client.errors import Misused
 from tchat_client.settings import State, parse_duration, read_config
@@ -627,6 +627,20 @@ ADDRESSES = [
 def test_an_address_is_read(text: str, address: Address) -> None:
     assert parse_address(text) == address
     assert parse_address(str(address)) == address
+
+
+def test_several_addresses_are_joined_with_commas() -> None:
+    assert parse_addresses("a, b:9,[::1]") == (Address("a", 8080), Address("b", 9), Address("::1", 8080))
+    with pytest.raises(Misused):
+        parse_addresses("a,b:x")
+
+
+def test_of_several_servers_the_first_that_answers_is_used(tchat: Client) -> None:
+    gone = "127.0.0.1:1"
+    out, _ = tchat("ping", TCHAT_SERVER=f"{gone},{tchat.server.address}")
+    assert out
+    out, err = tchat("ping", TCHAT_SERVER=f"{gone},127.0.0.1:2", code=3)
+    assert "127.0.0.1:2" in err
 
 
 @pytest.mark.parametrize("text", ["a:", "a:0", "a:x", "a:65536", "::1", "a b:1", "http://a:1", "a\x1b:1", "a:²"])

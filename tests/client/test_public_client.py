@@ -66,10 +66,15 @@ def test_importing_it_needs_nothing_of_the_terminal() -> None:
         assert not is_light or not modules & {"asyncio", "attr", "libtchat"}
 
 
+def import_seconds(code: str) -> float:
+    """Return how long the process itself took; the best of some tries, for a machine may be busy."""
+    code = f"import time; t = time.process_time(); {code}; print(time.process_time() - t)"
+    command = [sys.executable, "-c", code]
+    tries = [subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60) for _ in range(5)]
+    return min(float(each.stdout) for each in tries)
+
+
 @pytest.mark.alone
 def test_it_is_imported_in_a_moment() -> None:
-    """With asyncio and all; the best of some tries, for a machine may be busy."""
-    code = "import time; t = time.perf_counter(); from tchat_client import Client; print(time.perf_counter() - t)"
-    command = [sys.executable, "-c", code]
-    seconds = [float(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout) for _ in range(7)]
-    assert min(seconds) < 0.12, seconds
+    """With asyncio and all; on a slow machine in what asyncio takes some times."""
+    assert import_seconds("from tchat_client import Client") < max(0.12, 4 * import_seconds("import asyncio"))

@@ -246,6 +246,30 @@ def test_a_killed_server_costs_nothing(browser: Browser, tmp_path: Path) -> None
             assert bob.until("gbroadcast")[-1]["msg"] == "while it is away"
 
 
+def test_a_protected_name_comes_back_by_itself_and_a_new_tab_asks_for_the_password(
+    browser: Browser, tmp_path: Path
+) -> None:
+    database = ("--db", str(tmp_path / "tchat.db"))
+    with serving(tmp_path, *database) as before, people(browser, before, "ada") as (person,):
+        person.type("cg;wob")
+        person.type("register;correct horse")
+        person.sees("is protected by your password")
+        before.kill()
+        with serving(tmp_path, *database, "--listen", f"127.0.0.1:{before.port}") as after:
+            expect(person.page.locator("#status")).to_have_text("online", timeout=40_000)
+            person.type("still here")
+            person.sees("still here")
+            after.kill()
+        with serving(tmp_path, *database, "--listen", f"127.0.0.1:{before.port}"):
+            person.page.reload()
+            expect(person.page.locator("#refused")).to_contain_text("the name ada is protected by a password")
+            expect(person.page.locator("#name")).to_have_value("ada")
+            expect(person.page.locator("#password")).to_be_focused()
+            person.page.keyboard.type("correct horse")
+            person.page.keyboard.press("Enter")
+            person.sees("still here")
+
+
 def test_a_tab_that_sleeps_costs_its_buffer_and_comes_back(browser: Browser, tmp_path: Path) -> None:
     with (
         launched(browser.browser_type) as own,  # all its pages are stopped
@@ -372,6 +396,7 @@ def test_a_mention_is_notified_when_nobody_looks(browser: Browser, server: Serve
 def test_a_server_that_is_away_is_waited_for_at_the_door(browser: Browser, tmp_path: Path) -> None:
     with serving(tmp_path) as first:
         person = Person(browser, first)
+        expect(person.page.locator("#guest")).to_have_text("As a guest")
         first.kill()
         for name in ("ada", "eve"):
             person.page.fill("#name", name)
@@ -381,6 +406,14 @@ def test_a_server_that_is_away_is_waited_for_at_the_door(browser: Browser, tmp_p
             expect(person.page.locator("#chat")).to_be_visible(timeout=40_000)
             assert bob.ask(action="client-list-clients")["list"] == ["bob", "eve"]
         person.close()
+
+
+def test_sentences_that_did_not_come_are_asked_for_again(browser: Browser, server: Server) -> None:
+    person = Person(browser, server)
+    person.page.route("**/words.en.js", lambda route: route.abort("connectionrefused"), times=1)
+    person.page.reload()
+    expect(person.page.locator("#guest")).to_have_text("As a guest")
+    person.close()
 
 
 def test_a_browser_that_keeps_nothing_is_enough(browser: Browser, server: Server) -> None:
@@ -606,6 +639,8 @@ def test_what_is_asked_is_checked_before_it_is_sent(browser: Browser, server: Se
             ("#people h2 button", "dest", bob.name, "'a b' cannot be a user name: 1 to 32 letters"),
         ):
             person.page.click(opens)
+            proposed = person.page.locator("#proposals option").evaluate_all("(all) => all.map((it) => it.value)")
+            assert (bob.name in proposed) == (field == "dest")
             asked = person.page.locator(f"dialog input[name={field}]")
             asked.fill("a b")
             person.page.keyboard.press("Enter")
@@ -690,6 +725,8 @@ def test_a_phone_shows_that_something_came_elsewhere(browser: Browser, server: S
         expect(menu).to_have_class(re.compile("unread"))
         person.opens(bob.name)
         expect(menu).not_to_have_class(re.compile("unread"))
+        bob.ask(action="invite", group=group_of(bob), dest=name)
+        expect(menu).to_have_class(re.compile("unread"))
 
 
 def test_days_are_written_as_the_person_s_region_does(browser: Browser, server: Server) -> None:
@@ -975,7 +1012,7 @@ def test_it_is_usable_within_a_second_and_small(browser: Browser, server: Server
     assert not {*paths} & others
     assert max(ends) < 1.0
     assert sum(sent) < 54_000  # a twelfth of it are the heads
-    assert sum(unpacked) < 129_000
+    assert sum(unpacked) < 131_000
     person.close()
 
 

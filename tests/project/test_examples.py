@@ -7,9 +7,11 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from live import Client
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -56,5 +58,29 @@ def test_an_embedded_server_holds_a_conversation(example: str, args: list[str]) 
         "error",
     ]
     assert answers[3]["list"] == [answers[2]]
-    assert answers[4]["list"] == ["wob"]
+    assert "wob" in answers[4]["list"]
     assert answers[5]["code"] == "target-not-member"
+
+
+def test_who_does_not_read_holds_nobody_up_on_threads() -> None:
+    command = [sys.executable, "-u", EXAMPLES / "embed_threads.py", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            port = int(server.stdout.readline().rpartition(":")[2])
+            with Client(port) as bob, Client(port) as slow:
+                bob.hello("bob")
+                slow.hello("slow")
+                bob.ask(action="cgroupe", group="wob")
+                for _ in range(30):
+                    bob.ask(action="gbroadcast", group="wob", msg="x" * 8000)
+                slow.send(action="join", group="wob")
+                for _ in range(90):
+                    slow.send(action="msgs", group="wob", limit=1000)
+                assert bob.get()["action"] == "join"
+                deadline = time.monotonic() + 20
+                while bob.ask(action="members", group="wob")["online"] != ["bob"]:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+        finally:
+            server.terminate()

@@ -133,7 +133,7 @@ async def test_the_ninth_tab_is_told_so_and_the_others_go_on() -> None:
         error = await ninth.get()
         assert (error["code"], error["limit"]) == ("limit-reached", 8)
         await ninth.ended()
-        assert (ninth.peer.reason, ninth.peer.close_code) == ("limit-reached", 1008)
+        assert (ninth.peer.reason, ninth.closed) == ("limit-reached", [1008])
         assert (await first.ask(action="ping"))["action"] == "ping"
         await chat.ask_as("alice", Create("wob"))
         assert (await first.get())["action"] == "cgroupe"
@@ -149,6 +149,7 @@ async def test_when_the_house_is_full_a_browser_is_told_so() -> None:
     async with Chat(limits=limits) as chat, Tab(chat, "alice"), Tab(chat, "bob") as bob:
         assert (await bob.get())["code"] == "limit-reached"
         await bob.ended()
+        assert bob.closed == [1008]
         with pytest.raises(Refused) as refused:
             await chat.ask_as("carol", Create("wob"))
         assert (refused.value.code, refused.value.limit) == (ErrorCode.LIMIT_REACHED, 1)
@@ -242,7 +243,7 @@ async def test_each_text_is_a_message_of_its_own_whatever_it_is() -> None:
         alice.write('{"action":"ping","id":"' + "x" * 70_000 + '"}')
         assert (await alice.get())["code"] == "too-large"
         await alice.ended()
-        assert (alice.peer.reason, alice.peer.close_code) == ("too-large", 1008)
+        assert (alice.peer.reason, alice.peer.close_code, alice.closed) == ("too-large", 1008, [1008])
 
 
 @on_loop
@@ -252,7 +253,7 @@ async def test_who_goes_away_is_answered_first_and_gone_then() -> None:
         alice.write(None)
         await alice.ended()
         assert (await alice.get())["id"] == "last"
-        assert (alice.peer.reason, alice.peer.close_code) == ("closed by the peer", 1000)
+        assert (alice.peer.reason, alice.peer.close_code, alice.closed) == ("closed by the peer", 1000, [])
         assert chat.online() == ()
 
 
@@ -281,13 +282,16 @@ async def test_a_flood_is_read_at_the_pace_of_the_limits_and_leaves_the_others_t
 @on_loop
 async def test_a_member_who_does_not_read_costs_his_buffer_and_then_his_connection() -> None:
     limits = ServerLimits(max_out_bytes=100_000, requests_per_second=0.0)
-    never = asyncio.Event()
+    never, closed = asyncio.Event(), []
 
     async def send(text: str) -> None:
         await never.wait()
 
+    async def close(code: int) -> None:
+        closed.append(code)
+
     async with Chat(limits=limits) as chat, Tab(chat, "bob") as bob, chat.peer("slow") as slow:
-        pumping = asyncio.create_task(slow.pump(Tab(chat, "x").receive(), send))
+        pumping = asyncio.create_task(slow.pump(Tab(chat, "x").receive(), send, close))
         await bob.ask(action="cgroupe", group="wob")
         await chat.ask_as("slow", Join("wob"))
         assert (await bob.get())["action"] == "join"
@@ -295,7 +299,7 @@ async def test_a_member_who_does_not_read_costs_his_buffer_and_then_his_connecti
             heard = await bob.ask(action="gbroadcast", group="wob", msg="x" * 8000)
             assert heard["seq"] == number + 3
         await asyncio.wait_for(pumping, SECONDS)
-        assert (slow.reason, slow.close_code) == ("does not read", 1008)
+        assert (slow.reason, closed) == ("does not read", [1008])
         assert chat.online() == ("bob",)
 
 
@@ -633,12 +637,41 @@ async def test_who_is_there_at_the_end_is_told_goodbye() -> None:
         assert "tchat_peers 2" in chat.metrics()
     assert (await bob.get())["action"] == (await alice.get())["action"] == "server-quit"
     await alice.ended()
-    assert (alice.peer.reason, alice.peer.close_code) == ("the server stops", 1001)
+    assert (alice.peer.reason, alice.closed) == ("the server stops", [1001])
     assert (chat.is_alive(), chat.is_ready(), chat.metrics()) == (False, False, "")
     await bob.close()
     with pytest.raises(OSError, match="onnect"):
         await TcpClient.connect(address)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@on_loop
+async def test_a_program_with_hooks_starts_and_stops_it_by_name() -> None:
+    chat = Chat()
+    await chat.stop()
+    await chat.start()
+    await chat.ask_as("alice", Create("wob"))
+    await chat.stop()
+    await chat.stop()
+    assert not chat.is_ready()
+
+
+@on_loop
+async def test_a_client_that_goes_while_it_is_closed_is_no_error() -> None:
+    async with Chat() as chat, chat.peer("alice") as alice:
+        left = asyncio.Event()
+
+        async def receive() -> AsyncIterator[str]:
+            yield '{"action":"client-quit"}'
+            await left.wait()
+
+        async def send(text: str) -> None: ...
+        async def close(code: int) -> None:
+            left.set()
+            raise RuntimeError("it is closed already")
+
+        await asyncio.wait_for(alice.pump(receive(), send, close), SECONDS)
+        assert alice.reason == "quit"
 
 
 class CancelledAt:

@@ -346,6 +346,7 @@ ENDS = {
     "one byte too many": (masked("81ff0000000000010001"), 1009, "too-large"),
     "100 MB announced": (masked("81ff0000000006400000"), 1009, "too-large"),
     "2^63 announced": (masked("81ff8000000000000000"), 1009, "too-large"),
+    "fragments of nothing": (masked("0180") + masked("0080") * 256, 1009, "too-large"),
     "too large in fragments": (masked("01fe8000", b" " * 0x8000) + masked("80fe8001"), 1009, "too-large"),
     "not masked": (bytes.fromhex("81027b7d"), 1002, "bad-json"),
     "compressed": (masked("c182", b"{}"), 1002, "bad-json"),
@@ -372,6 +373,16 @@ def test_a_frame_that_may_not_be_ends_it_with_the_reason(server: Server, data: b
 def test_a_frame_of_64_kib_is_read(server: Server) -> None:
     with Frames(server) as frames:
         frames.send(Opcode.TEXT, b'{"action":"ping"}'.ljust(65536))
+        assert frames.get()["action"] == "ping"
+
+
+@pytest.mark.parametrize("size", [1, 256])
+def test_a_message_in_256_fragments_is_read(server: Server, size: int) -> None:
+    text = b'{"action":"ping"}'.ljust(256 * size)
+    with Frames(server) as frames:
+        for at in range(0, len(text), size):
+            opcode = Opcode.CONT if at else Opcode.TEXT
+            frames.send(opcode, text[at : at + size], fin=at + size == len(text))
         assert frames.get()["action"] == "ping"
 
 

@@ -61,7 +61,7 @@ FAULTS = {
         "o = w.ServerProtocol; w.ServerProtocol = lambda **k: o(**{**k, 'max_size': 1 << 20})",
         {"too-large", "too-large-in-fragments"},
     ),
-    "a quit is a limit passed": ("websocket", "w._CLOSE_CODES.clear()", {"quit"}),
+    "a quit is a limit passed": ("ending", "w._CLOSE_CODES.clear()", {"quit"}),
     "pongs are forgotten": (
         "websocket",
         "i = w.WebSocketConnection.__init__\n"

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 def stub_names(package: str) -> list[str]:
     """Return what a type checker sees."""
     names: list[str] = []
-    for node in ast.parse((ROOT / package / "__init__.pyi").read_text("utf-8")).body:
+    for node in ast.parse(ROOT.joinpath(*package.split("."), "__init__.pyi").read_text("utf-8")).body:
         match node:
             case ast.ImportFrom(module=str(found), names=[ast.alias(name="*")]):
                 names += import_module(found).__all__

@@ -21,10 +21,11 @@ class Tab:
         self.out: asyncio.Queue[str] = asyncio.Queue()
         self._in: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self.pumping: asyncio.Task[None] | None = None
+        self.closed: list[int] = []
 
     async def __aenter__(self) -> Tab:
         await self.peer.__aenter__()
-        self.pumping = asyncio.create_task(self.peer.pump(self.receive(), self.send_text))
+        self.pumping = asyncio.create_task(self.peer.pump(self.receive(), self.send_text, self.close))
         return self
 
     async def __aexit__(
@@ -42,6 +43,9 @@ class Tab:
 
     async def send_text(self, text: str) -> None:
         self.out.put_nowait(text)
+
+    async def close(self, code: int) -> None:
+        self.closed.append(code)
 
     # --- what the test does ---
 

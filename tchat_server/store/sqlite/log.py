@@ -20,15 +20,16 @@ from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
 from tchat_server.clock import Clock, guest_floor
-from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
-from tchat_server.store.sqlite import reader, users
-from tchat_server.store.sqlite.copier import Copier
+from tchat_server.ops.control import Control
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, UserRow
+from tchat_server.store.sqlite import accounts, reader, users
+from tchat_server.store.sqlite.copier import COPY, Copier, socket_path
 from tchat_server.store.sqlite.inspection import refusals
 from tchat_server.store.sqlite.lock import Durability, Lock
 from tchat_server.store.sqlite.reader import Query, Reader
 from tchat_server.store.sqlite.schema import MAX_WAL_BYTES, connect, open_file
 from tchat_server.store.sqlite.watch import Watch
-from tchat_server.store.sqlite.writer import AppendParts, NumberGuests, SavePassword, Writer
+from tchat_server.store.sqlite.writer import AppendParts, Job, NumberGuests, Save, Writer
 
 __all__ = ["SqliteLog"]
 
@@ -49,6 +50,7 @@ class SqliteLog:
         *,
         clock: Callable[[], float],
         limits: ServerLimits,
+        is_cache: bool = False,
     ) -> None:
         self._lock = lock
         self._clock = clock
@@ -57,8 +59,9 @@ class SqliteLog:
         self._is_closed = False
         keeper = connect()  # as long as it is open, the -wal file stays; and what somebody removes can still be copied
         keeper.execute("SELECT count(*) FROM sqlite_master")
-        self._watch = Watch(path, max_wal_bytes=MAX_WAL_BYTES)
+        self._watch = Watch(path, max_wal_bytes=MAX_WAL_BYTES, is_cache=is_cache)
         self._copier = Copier(path, keeper)
+        self.control: Control | None = Control(socket_path(path), {COPY: self._copier.act})
         connect = partial(_connect_if_right, self._watch, connect)
         self._writer = Writer(connect, lock, self._watch, clock=clock, retry_seconds=limits.retry_seconds)
         self._reader = Reader(connect)
@@ -72,6 +75,7 @@ class SqliteLog:
         clock: Callable[[], float] | None = None,
         limits: ServerLimits = DEFAULT_LIMITS,
         factory: type[sqlite3.Connection] = sqlite3.Connection,
+        is_cache: bool = False,
     ) -> SqliteLog:
         """Open the file, making it and its directory if need be, and hold it until `close`.
 
@@ -79,6 +83,7 @@ class SqliteLog:
             durability: "full": what was appended survives a power cut; "normal": the end of the process.
             clock: tells how old retries are; by default it goes on from the last one stored.
             factory: makes every connection.
+            is_cache: what is in the file is elsewhere too; see `cache`.
         Raises:
             LogUnusable: the file is not to be used; the message is one line.
         """
@@ -90,7 +95,7 @@ class SqliteLog:
                 if clock is None:
                     with closing(connector()) as connection:
                         clock = Clock(users.last_retry_time(connection))
-                return cls(path, lock, connector, clock=clock, limits=limits)
+                return cls(path, lock, connector, clock=clock, limits=limits, is_cache=is_cache)
         except BaseException:
             lock.release()
             raise
@@ -107,31 +112,62 @@ class SqliteLog:
             LogUnavailable: the log was closed while nothing could be learnt about the outcome.
         """
         job = AppendParts(asyncio.get_running_loop().create_future(), parts)
-        self._writer.submit(job)
+        self.submit(job)
         return await job.future
 
     def load(self, key: Key) -> Awaitable[Loaded]:
         """Load one group."""
-        return self._ask(partial(reader.load, key=key))
+        return self.ask(partial(reader.load, key=key))
 
     def load_user(self, key: UserKey) -> Awaitable[StoredUser]:
         """Load what is stored of one user."""
-        return self._ask(partial(users.load_user, key=key), is_quick=True)
+        return self.ask(partial(users.load_user, key=key), is_quick=True)
 
     def find_user(self, key: UserKey) -> Awaitable[Known]:
         """Find whether one user is known; see EventLog."""
-        return self._ask(partial(users.find_user, key=key), is_quick=True)
+        return self.ask(partial(users.find_user, key=key), is_quick=True)
 
     def find_retry(self, key: UserKey, id: str) -> Awaitable[Retried]:
         """Find what one user's request with an id made; see EventLog."""
         since = self._clock() - self._limits.retry_seconds
-        return self._ask(partial(users.find_retry, key=key, id=id, since=since), is_quick=True)
+        return self.ask(partial(users.find_retry, key=key, id=id, since=since), is_quick=True)
 
-    async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
-        """Store a password hash; False if the user has one already."""
-        job = SavePassword(asyncio.get_running_loop().create_future(), key, name, password_hash)
-        self._writer.submit(job)
-        return await job.future
+    def save_user(
+        self,
+        key: UserKey,
+        name: str,
+        password_hash: str | None,
+        *,
+        replaces: str | None = None,
+        invitation: str | None = None,
+    ) -> Awaitable[bool]:
+        """Store a password hash; see EventLog."""
+        change = partial(
+            accounts.save_account,
+            key=key,
+            name=name,
+            password_hash=password_hash,
+            replaces=replaces,
+            invitation=invitation,
+        )
+        return self._save(change, lambda connection: accounts.password_of(connection, key) == password_hash)
+
+    def invite(self, mark: str) -> Awaitable[bool]:
+        """Let an invitation code hold, once; see EventLog."""
+        return self._save(partial(accounts.save_invitation, mark=mark), partial(accounts.has_invitation, mark=mark))
+
+    def save_bar(self, key: UserKey, name: str, until: float | None) -> Awaitable[bool]:
+        """Store until when a user may not come in; see EventLog."""
+        change = partial(accounts.save_bar, key=key, name=name, until=until)
+        return self._save(change, partial(accounts.is_barred, key=key, until=until))
+
+    def barred(self) -> Awaitable[Mapping[UserKey, float]]:
+        """Find who may not come in."""
+        return self.ask(accounts.barred)
+
+    def users(self) -> Awaitable[tuple[UserRow, ...]]:
+        """List everybody who is known, by key."""
+        return self.ask(accounts.list_users)
 
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before; one in a thousand is written for."""
@@ -141,7 +177,7 @@ class SqliteLog:
     async def _number_guests(self) -> int:
         """Take more numbers, and the first of them. Who comes meanwhile takes as many; those of the last are used."""
         job = NumberGuests(asyncio.get_running_loop().create_future(), guest_floor(), _GUESTS_AT_ONCE)
-        self._writer.submit(job)
+        self.submit(job)
         first = await job.future
         self._guest_numbers = iter(range(first + 1, first + _GUESTS_AT_ONCE))
         return first
@@ -150,13 +186,13 @@ class SqliteLog:
         self, key: Key, kinds: PageKind, *, after: int | None, before: int, limit: int, max_bytes: int
     ) -> Awaitable[Page]:
         """Read a page; see EventLog."""
-        return self._ask(
+        return self.ask(
             partial(reader.read, key=key, kinds=kinds, after=after, before=before, limit=limit, max_bytes=max_bytes)
         )
 
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
         """List the public groups that have members, by key."""
-        return self._ask(partial(reader.public_groups, after=after, limit=limit, max_bytes=max_bytes))
+        return self.ask(partial(reader.public_groups, after=after, limit=limit, max_bytes=max_bytes))
 
     def follow(self, told: Callable[[Sequence[Record]], None]) -> None:
         """Do nothing: the file is held, so nobody else appends."""
@@ -172,14 +208,28 @@ class SqliteLog:
         self._is_closed = True
         await asyncio.get_running_loop().run_in_executor(None, self._stop)
 
+    def submit(self, job: Job) -> None:
+        """Have *job* written, in one transaction with all that waits."""
+        self._writer.submit(job)
+
     def _stop(self) -> None:
         self._reader.stop()
-        self._copier.stop()
+        self._copier.give_up()
+        if self.control is not None:
+            self.control.stop()
+        self._copier.close()
         self._writer.stop()
         self._watch.close()
         self._lock.release()
 
-    def _ask(self, question: Callable[[sqlite3.Connection], _T], *, is_quick: bool = False) -> asyncio.Future[_T]:
+    def _save(
+        self, change: Callable[[sqlite3.Connection], bool], is_there: Callable[[sqlite3.Connection], bool]
+    ) -> Awaitable[bool]:
+        job = Save(asyncio.get_running_loop().create_future(), change, is_there)
+        self.submit(job)
+        return job.future
+
+    def ask(self, question: Callable[[sqlite3.Connection], _T], *, is_quick: bool = False) -> asyncio.Future[_T]:
         """Have *question* answered in the reading thread, after those asked before."""
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._reader.submit(Query(future, question, is_quick))

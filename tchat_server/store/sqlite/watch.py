@@ -24,13 +24,15 @@ class Watch:
     now, under which nothing of it is lost, is seen a moment later: to find a file by its name takes the system longer.
     """
 
-    def __init__(self, path: Path, *, max_wal_bytes: int) -> None:
+    def __init__(self, path: Path, *, max_wal_bytes: int, is_cache: bool = False) -> None:
         """Begin with the files as they are now. A -wal file longer than *max_wal_bytes* may be cut to that by SQLite.
+
+        A cache may be removed: what it held is elsewhere too.
 
         Raises:
             OSError: there is no such file.
         """
-        self._names = (str(path), f"{path}-wal")
+        self._names: tuple[str, ...] = () if is_cache else (str(path), f"{path}-wal")
         self._files = [os.open(name, os.O_RDONLY) for name in self._names]
         self._found = [os.fstat(file) for file in self._files]
         self._most_bytes = (sys.maxsize, max_wal_bytes)
@@ -38,6 +40,8 @@ class Watch:
 
     def trouble(self) -> str:
         """Return what has happened to the files, "" if nothing."""
+        if not self._names:
+            return ""
         now = time.monotonic()
         if now - self._looked > _MOMENT_SECONDS:
             if trouble := self._trouble_with_names():
@@ -53,6 +57,10 @@ class Watch:
             return f"{self._names[1]} was overwritten: stop, and restore a backup"
         self._found = found
         return ""
+
+    def expect_cut(self) -> None:
+        """Take the files as they are: this server itself has just emptied the -wal file."""
+        self._found = [os.fstat(file) for file in self._files]
 
     def close(self) -> None:
         """Look no more. Only when no connection is open: to close a file gives up this process's locks on it."""

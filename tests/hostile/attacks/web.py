@@ -72,15 +72,6 @@ def get_files(field: Field, number: int, until: float) -> int:
     return done
 
 
-def burst(field: Field, number: int, until: float) -> int:
-    """Ask ten times in one write, and go: far more than anybody can read."""
-    done = 0
-    while time.monotonic() < until:
-        with suppress(OSError), dial(field, number + done, GET * 10):
-            done += 10
-    return done
-
-
 def half_requests(field: Field, number: int, until: float) -> int:
     done = 0
     kept = []
@@ -152,7 +143,6 @@ def talk_to_sleepers(field: Field, *, seconds: float) -> None:
 THREADS_QUICK, THREADS_LONG = {"threads": 16, "seconds": 3.0}, {"threads": 48, "seconds": 60.0}
 FLOODS: tuple[tuple[str, str, Doing], ...] = (
     ("files-without-end", "the page's files, each on a connection of its own, as fast as they come", get_files),
-    ("requests-in-bursts", "ten requests in a write, on a connection of its own each time, unread", burst),
     ("half-requests", "requests and handshakes that end nowhere, a hundred more each second", half_requests),
     ("smallest-frames", "pings of no bytes, as fast as they are taken", flood(frame(0x89, b"") * 4000)),
     ("smallest-texts", "texts of no bytes, as fast as they are taken", flood(frame(0x81, b"") * 4000)),

@@ -1,0 +1,258 @@
+"""The connection to the engine: made, kept, and what is wrong with it in one line.
+
+The engine's client is imported when a connection is made: it is the extra `libtchat[cluster]`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import re
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tchat_server.store.event_log import LogUnusable
+from tchat_server.store.nats.url import EngineUrl
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
+
+__all__ = ["LOWEST_VERSION", "Connection", "EngineGone", "NobodyThere", "Refused"]
+
+LOWEST_VERSION = (2, 14, 4)
+_CONNECT_SECONDS = 2
+_PROBE_SECONDS = 3.0
+_CLOSE_SECONDS = 2.0
+_RECONNECT_SECONDS = 0.25
+_PING_SECONDS = 2
+_MAX_PINGS_OUT = 2
+
+logger = logging.getLogger("tchat_server")
+
+
+class EngineGone(Exception):
+    """The engine did not answer: whether it did what was asked is not known."""
+
+
+class NobodyThere(EngineGone):
+    """Nobody in the engine takes this now: it was certainly not done. A leader is being elected, perhaps."""
+
+
+class Refused(Exception):
+    """The engine answered with an error.
+
+    Attributes:
+        code: the engine's own number of it (`err_code`).
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Connection:
+    """A connection that comes back by itself. Make it with `Connection.open`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @classmethod
+    async def open(cls, url: EngineUrl) -> Connection:
+        """Connect to the engine.
+
+        Raises:
+            LogUnusable: it can't be used; the message is one line, without a password.
+        """
+        try:
+            import nats.errors
+            from nats.aio.client import Client
+        except ImportError:
+            raise LogUnusable("--db nats:// needs the extra `cluster`: pip install 'libtchat[cluster]'") from None
+        options = _options(url)
+        reasons: dict[str, str] = {}
+        for host in url.hosts:
+            try:
+                version = await _probe(host, options)
+            except (OSError, TimeoutError, nats.errors.Error) as error:
+                reasons[host] = _reason(error)
+            else:
+                _check_version(host, version)
+        answered = [host for host in url.hosts if host not in reasons]
+        if not answered:
+            raise LogUnusable(f"the engine {url} cannot be used: {_joined(reasons)}")
+        for host, reason in reasons.items():
+            logger.warning("engine: %s is not used now: %s", host, reason)
+        random.shuffle(answered)
+        client = Client()
+        await client.connect(
+            [f"nats://{host}" for host in (*answered, *reasons)],
+            dont_randomize=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]
+            disconnected_cb=partial(_tell_gone, client),
+            reconnected_cb=_tell_back,
+            ping_interval=_PING_SECONDS,
+            max_outstanding_pings=_MAX_PINGS_OUT,
+            **options,
+        )
+        return cls(client)
+
+    @property
+    def is_connected(self) -> bool:
+        """There is a connection now."""
+        return bool(self._client.is_connected)
+
+    async def ask(self, subject: str, body: Mapping[str, Any] | None = None, *, seconds: float = 5.0) -> dict[str, Any]:
+        """Ask the engine's own interface, `$JS.API.…`. Raises EngineGone, Refused."""
+        data = b"" if body is None else json.dumps(body).encode()
+        return self._answer(await self.request(f"$JS.API.{subject}", data, seconds=seconds))
+
+    async def publish(self, subject: str, data: bytes, headers: Mapping[str, str], *, seconds: float) -> int:
+        """Publish to the stream; return the record's number there. Raises EngineGone, Refused."""
+        answer = self._answer(await self.request(subject, data, headers=headers, seconds=seconds))
+        return int(answer["seq"])
+
+    async def request(
+        self, subject: str, data: bytes, *, headers: Mapping[str, str] | None = None, seconds: float
+    ) -> Msg:
+        """Send one request and return its answer. Raises EngineGone."""
+        import nats.errors
+
+        try:
+            return await self._client.request(
+                subject, data, timeout=seconds, headers=dict(headers) if headers else None
+            )
+        except nats.errors.NoRespondersError:
+            raise NobodyThere("none of its servers takes this now") from None
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise EngineGone(_reason(error)) from None
+
+    async def subscribe(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> Subscription:
+        """Have *heard* called with what comes on *subject*, however much waits. Raises EngineGone."""
+        import nats.errors
+
+        try:
+            return await self._client.subscribe(subject, cb=heard, pending_msgs_limit=0, pending_bytes_limit=0)
+        except (nats.errors.Error, OSError) as error:
+            raise EngineGone(_reason(error)) from None
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """Hear no more of it."""
+        import nats.errors
+
+        with suppress(nats.errors.Error, OSError):
+            await subscription.unsubscribe()
+
+    async def send(
+        self, subject: str, data: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send what is not waited for. Raises EngineGone."""
+        import nats.errors
+
+        try:
+            await self._client.publish(subject, data, reply=reply, headers=dict(headers) if headers else None)
+        except (nats.errors.Error, OSError) as error:
+            raise EngineGone(_reason(error)) from None
+
+    def new_inbox(self) -> str:
+        """Return a subject for answers that nobody else has."""
+        return self._client.new_inbox()
+
+    async def close(self) -> None:
+        """Close it, also when the engine does not answer."""
+        with suppress(TimeoutError, OSError, RuntimeError):  # the last is uvloop's word for a transport that is gone
+            await asyncio.wait_for(self._client.close(), _CLOSE_SECONDS)
+
+    @staticmethod
+    def _answer(message: Msg) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(message.data)
+        if (error := answer.get("error")) is not None:
+            raise Refused(int(error.get("err_code", 0)), str(error.get("description", "no reason given")))
+        return answer
+
+
+async def _probe(host: str, options: Mapping[str, Any]) -> str:
+    """Connect to one server and return its version; raises what is wrong with it."""
+    from nats.aio.client import Client
+
+    name, _, port = host.rpartition(":")
+    _, writer = await asyncio.wait_for(asyncio.open_connection(name.strip("[]"), int(port)), _CONNECT_SECONDS)
+    writer.close()
+    errors: list[Exception] = []
+
+    async def note(error: Exception) -> None:
+        errors.append(error)
+
+    client = Client()
+    connecting = client.connect(f"nats://{host}", allow_reconnect=False, **{**options, "error_cb": note})
+    try:
+        await asyncio.wait_for(connecting, _PROBE_SECONDS)
+        return str(client.connected_server_version)
+    except TimeoutError:
+        raise (errors[-1] if errors else TimeoutError()) from None
+    finally:
+        await client.close()
+
+
+def _options(url: EngineUrl) -> dict[str, Any]:
+    options: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "error_cb": _tell_error, "name": "tchat-server"}
+    if url.user:
+        options |= {"user": url.user, "password": url.password}
+    if url.ca is not None:
+        try:
+            options["tls"] = ssl.create_default_context(cafile=None if url.ca == "system" else url.ca)
+        except (OSError, ssl.SSLError) as error:
+            raise LogUnusable(f"--db: ca={url.ca} cannot be used: {error.strerror or 'no certificates'}") from None
+    return options
+
+
+def _check_version(host: str, version: object) -> None:
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", str(version))
+    if found is None or tuple(map(int, found.groups())) < LOWEST_VERSION:
+        lowest = ".".join(map(str, LOWEST_VERSION))
+        raise LogUnusable(
+            f"the engine at {host} is NATS {found[0] if found else 'of no known version'}, which may lose what it "
+            f"acknowledged: {lowest} or newer is needed"
+        )
+
+
+def _reason(error: BaseException) -> str:
+    """Say what went wrong in a few words of our own: what the engine says may hold what we sent it."""
+    text = str(error).casefold()
+    if "authorization" in text or "authentication" in text:
+        return "it does not accept this user and password"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or 'no reason given'})"
+    if "tls" in text or "secure" in text:
+        return "it asks for TLS: add ?ca=FILE to --db"
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__
+
+
+def _joined(reasons: Mapping[str, str]) -> str:
+    if len(set(reasons.values())) == 1:
+        return next(iter(reasons.values()))
+    return "; ".join(f"{host}: {reason}" for host, reason in reasons.items())
+
+
+async def _tell_error(error: Exception) -> None:
+    logger.info("engine: %s", _reason(error))
+
+
+async def _tell_gone(client: Client) -> None:
+    if not client.is_closed:
+        logger.warning("engine: the connection is lost")
+
+
+async def _tell_back() -> None:
+    logger.warning("engine: connected again")

@@ -1,0 +1,153 @@
+"""Takes in what was followed: what is damaged or does not follow costs its own subject, nothing else.
+
+Here each subject's head is known: which record is its last. Who waits for the fate of a record of its own is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from attrs import define, field
+
+from libtchat.cluster import Record
+from libtchat.message.errors import TchatError
+from libtchat.wire import codec
+from tchat_server.store.nats import record as records
+from tchat_server.store.nats.fetch import Entry
+from tchat_server.store.nats.record import Account, Damaged, Events, Guests, Mark, decode_record
+from tchat_server.store.nats.subject import Subjects
+from tchat_server.store.sqlite.cache import Cache, Followed, FollowedAccount, FollowedRecord, Head
+
+__all__ = ["Fate", "Intake", "read_events"]
+
+NOTHING = Head(0, 0)
+
+logger = logging.getLogger("tchat_server")
+
+
+@define(eq=False)
+class Fate:
+    """What became of a record of ours that may follow its subject's head.
+
+    Attributes:
+        nonce: the record's.
+        last: its last seq: when it is followed up to there, all of it is.
+        number: the result: its number when it follows, 0 when somebody else's record does.
+    """
+
+    nonce: str
+    last: int
+    number: asyncio.Future[int]
+
+    def decide(self, number: int) -> None:
+        """Say what became of it."""
+        if not self.number.done():
+            self.number.set_result(number)
+
+
+@define
+class Intake:
+    """Where each subject stands, and what is done with what comes.
+
+    Attributes:
+        told: called with what others appended to groups.
+        heads: per subject its head; nothing: it has no record.
+        damaged: subjects that are not used any more, and why.
+    """
+
+    subjects: Subjects
+    cache: Cache
+    heads: dict[str, Head]
+    damaged: dict[str, str]
+    told: Callable[[Sequence[Record]], None] | None = None
+    followed_total: int = 0
+    _fates: dict[str, Fate] = field(factory=dict)
+
+    def expect(self, subject: str, fate: Fate) -> None:
+        """Have *fate* decided by the next record on *subject*."""
+        self._fates[subject] = fate
+
+    def forget(self, subject: str) -> None:
+        """Expect nothing there any more."""
+        self._fates.pop(subject, None)
+
+    def give_up(self, error: Exception) -> None:
+        """Let all that wait fail."""
+        for fate in self._fates.values():
+            if not fate.number.done():
+                fate.number.set_exception(error)
+        self._fates.clear()
+
+    def head(self, subject: str) -> Head:
+        """Return where a subject stands."""
+        return self.heads.get(subject, NOTHING)
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Take in what follows what was taken before."""
+        followed: list[Followed] = []
+        told: list[Record] = []
+        heads: dict[str, Head] = {}
+        damaged: dict[str, str] = {}
+        fates: list[tuple[Fate, int]] = []
+        for entry in entries:
+            if entry.subject in self.damaged:
+                continue
+            try:
+                self._take(entry, followed, told, fates)
+            except Damaged as damage:
+                reason = f"record {entry.number} is damaged: {damage}"
+                logger.error("storage: %s: %s; what it is of cannot be used any more", entry.subject, reason)
+                damaged[entry.subject] = self.damaged[entry.subject] = reason
+                if (fate := self._fates.pop(entry.subject, None)) is not None:
+                    fates.append((fate, 0))
+            else:
+                if entry.subject in self.heads:
+                    heads[entry.subject] = self.heads[entry.subject]
+        self.followed_total += len(entries)
+        self.cache.put(followed, heads, damaged, entries[-1].number)
+        if told and self.told is not None:
+            self.told(told)
+        for fate, number in fates:
+            fate.decide(number)
+
+    def _take(self, entry: Entry, followed: list[Followed], told: list[Record], fates: list[tuple[Fate, int]]) -> None:
+        found = decode_record(entry.data)
+        fate = self._fates.get(entry.subject)
+        is_ours = fate is not None and fate.nonce == found.nonce
+        match found:
+            case Mark():
+                return
+            case Events():
+                if self.subjects.group(found.key) != entry.subject:
+                    raise Damaged(f"it is of {found.key!r}, which has another subject")
+                record = read_events(found, self.head(entry.subject).seq)
+                followed.append(FollowedRecord(record, found.time))
+                seq = found.last
+                if not is_ours:
+                    told.append(record)
+            case Account():
+                if self.subjects.user(found.key) != entry.subject:
+                    raise Damaged(f"it is of {found.key!r}, which has another subject")
+                followed.append(FollowedAccount(found.key, found.name, found.password_hash))
+                seq = 1
+            case Guests():
+                seq = found.next
+        self.heads[entry.subject] = Head(seq, entry.number)
+        if fate is not None and (not is_ours or seq >= fate.last):
+            fates.append((fate, entry.number if is_ours else 0))
+            self.forget(entry.subject)
+
+
+def read_events(found: records.Events, seq: int) -> Record:
+    """Read the events of a record that must follow *seq*. Raises Damaged."""
+    if found.first != seq + 1:
+        raise Damaged(f"it begins with event {found.first} and should begin with {seq + 1}")
+    try:
+        events = tuple(map(codec.decode_event, found.lines))
+    except TchatError as error:
+        raise Damaged(f"an event in it is not understood: {error}") from None
+    if [event.seq for event in events] != [*range(found.first, found.last + 1)]:
+        raise Damaged("its events have other numbers")
+    return Record(found.key, seq, events, found.digests, found.lines)

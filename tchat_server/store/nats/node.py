@@ -1,0 +1,101 @@
+"""One node of several: its log and its roster over one connection to the engine, and what an operator sees of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from libtchat.message.limits import ServerLimits
+from tchat_server.roster.port import RosterUnavailable
+from tchat_server.store.event_log import LogUnavailable, LogUnusable
+from tchat_server.store.nats.log import NatsLog
+from tchat_server.store.nats.roster import NatsRoster
+from tchat_server.store.nats.stream import open_roster_stream
+from tchat_server.store.nats.syncing import is_syncing_always
+from tchat_server.store.nats.url import EngineUrl
+
+__all__ = ["Node"]
+
+_UNREADY_SECONDS = 15.0
+
+logger = logging.getLogger("tchat_server")
+
+
+class Node:
+    """A node. Make it with `Node.open`.
+
+    Attributes:
+        syncs: the engine is known to write each record through to its disks; None: not known.
+    """
+
+    def __init__(self, log: NatsLog, roster: NatsRoster, syncs: bool | None) -> None:
+        self.log, self.roster, self.syncs = log, roster, syncs
+
+    @classmethod
+    async def open(cls, url: EngineUrl, cache: Path, limits: ServerLimits) -> Node:
+        """Connect, copy what is there, and take a lease.
+
+        Raises:
+            LogUnusable: the engine or the file is not to be used; the message is one line.
+        """
+        syncs = await asyncio.to_thread(is_syncing_always, url)
+        if not syncs:
+            logger.warning(
+                "the engine %s is not %s to sync each record (sync_interval: always): a power cut may cost "
+                "what was acknowledged%s",
+                *(url, "known" if syncs is None else "set", "; ?monitor=HOST:PORT asks it" if syncs is None else ""),
+            )
+        try:
+            log = await NatsLog.open(url, cache, limits=limits)
+        except LogUnavailable as error:
+            raise LogUnusable(f"the engine {url} cannot be used: {error}") from None
+        try:
+            subjects = await open_roster_stream(log.connection, url)
+            return cls(log, await NatsRoster.open(log.connection, subjects, ahead=log.ahead, limits=limits), syncs)
+        except RosterUnavailable as error:
+            await log.close()
+            raise LogUnusable(f"the engine {url} cannot be used: {error}") from None
+        except BaseException:
+            await log.close()
+            raise
+
+    def is_ready(self) -> bool:
+        """Tell whether the engine answered lately; may be called from another thread."""
+        return not self.roster.leases.is_fenced and self.roster.leases.age < _UNREADY_SECONDS
+
+    def measured(self) -> str:
+        """Return the metrics of now in Prometheus' text format; may be called from another thread."""
+        log, roster = self.log, self.roster
+        publishers, proofs = (log.publisher, roster.publisher), (log.proofs, roster.proofs)
+        rows = (
+            ("records_appended_total", "counter", "Records of this node.", sum(it.appended_total for it in publishers)),
+            ("records_followed_total", "counter", "Records of all nodes.", log.intake.followed_total),
+            ("records_fetched_total", "counter", "Records the engine did not tell by itself.", log.follower.fetched),
+            ("records_resent_total", "counter", "Records sent again.", sum(it.resent_total for it in publishers)),
+            ("conflicts_total", "counter", "Records refused: another node was first.", _conflicts(self)),
+            ("proofs_total", "counter", "Proofs that all was told.", sum(it.proofs_total for it in proofs)),
+            ("lag", "gauge", "Records that wait for this node's own copy.", log.backlog),
+            ("damaged", "gauge", "Groups and accounts of which a record is damaged.", len(log.intake.damaged)),
+            ("lease_age_seconds", "gauge", "Seconds since the engine took the lease.", round(roster.leases.age, 3)),
+            ("engine_connected", "gauge", "There is a connection to the engine.", int(log.connection.is_connected)),
+            ("engine_syncs", "gauge", "1: each record is on disk; 0: not; -1: not known.", _number(self.syncs)),
+        )
+        lines = []
+        for name, kind, help, value in rows:
+            name = f"tchat_cluster_{name}"
+            lines += [f"# HELP {name} {help}", f"# TYPE {name} {kind}", f"{name} {value}"]
+        return "\n".join(lines) + "\n"
+
+    async def close(self) -> None:
+        """Give up the lease, and let go of the engine and the file."""
+        await self.roster.close()
+        await self.log.close()
+
+
+def _conflicts(node: Node) -> int:
+    return node.log.publisher.conflicts_total + node.roster.publisher.conflicts_total
+
+
+def _number(known: bool | None) -> int:
+    return -1 if known is None else int(known)

@@ -1,0 +1,135 @@
+"""What stands in the stream: records, as bytes. Each says whose it is and carries a checksum.
+
+    tchat1 CHECKSUM LF header LF line LF line...
+
+CHECKSUM is the CRC-32 (8 hex digits) of all after the first LF. The header is a JSON object; the lines are a group's
+events as they are sent. A record that does not decode is never told: `Damaged` says why.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+from zlib import crc32
+
+from libtchat.message.names import Key, UserKey
+from libtchat.message.value import frozen
+
+__all__ = ["Account", "Damaged", "Events", "Guests", "Mark", "Record", "decode_record", "encode_record"]
+
+_MAGIC = b"tchat1 "
+_HEAD_BYTES = len(_MAGIC) + 9
+
+
+class Damaged(ValueError):
+    """These bytes are no record as it was written. The message says what is wrong."""
+
+
+@frozen
+class Events:
+    """Events of one group that follow its log.
+
+    Attributes:
+        first: the seq of the first; the others follow it one by one.
+        lines: as they go to members.
+        digests: per event, of the request if it bore an id, else "".
+        time: when, by the clock of the log (seconds).
+        nonce: drawn by who wrote it: tells it from every other record.
+    """
+
+    key: Key
+    first: int
+    lines: tuple[bytes, ...]
+    digests: tuple[str, ...]
+    time: float
+    nonce: str
+
+    @property
+    def last(self) -> int:
+        """The seq of the last event."""
+        return self.first + len(self.lines) - 1
+
+
+@frozen
+class Account:
+    """A user's name and password hash."""
+
+    key: UserKey
+    name: str
+    password_hash: str
+    nonce: str
+
+
+@frozen
+class Guests:
+    """Numbers below *next* were given to guests, or are about to be."""
+
+    next: int
+    nonce: str
+
+
+@frozen
+class Mark:
+    """Nothing: it comes after all that was acknowledged before it was written."""
+
+    nonce: str
+
+
+Record = Events | Account | Guests | Mark
+
+_Kind = Literal["events", "account", "guests", "mark"]
+_KINDS: dict[type[Record], _Kind] = {Events: "events", Account: "account", Guests: "guests", Mark: "mark"}
+
+
+def encode_record(record: Record) -> bytes:
+    """Encode a record."""
+    header: dict[str, Any] = {"kind": _KINDS[type(record)], "nonce": record.nonce}
+    lines: tuple[bytes, ...] = ()
+    match record:
+        case Events():
+            lines = record.lines
+            header |= {"key": record.key, "first": record.first, "count": len(lines), "time": record.time}
+            if any(record.digests):
+                header["digests"] = record.digests
+        case Account():
+            header |= {"key": record.key, "name": record.name, "password_hash": record.password_hash}
+        case Guests():
+            header["next"] = record.next
+        case Mark():
+            pass
+    body = b"\n".join((json.dumps(header, separators=(",", ":")).encode(), *lines))
+    return b"%b%08x\n%b" % (_MAGIC, crc32(body), body)
+
+
+def decode_record(data: bytes) -> Record:
+    """Decode a record. Raises Damaged."""
+    if data[: len(_MAGIC)] != _MAGIC:
+        raise Damaged("it is no record of this version of tchat")
+    body = data[_HEAD_BYTES:]
+    if data[len(_MAGIC) : _HEAD_BYTES] != b"%08x\n" % crc32(body):
+        raise Damaged("its checksum does not hold")
+    head, *lines = body.split(b"\n")
+    try:
+        return _record(json.loads(head), tuple(lines))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"its header is not understood: {error!r}") from None
+
+
+def _record(header: dict[str, Any], lines: tuple[bytes, ...]) -> Record:
+    nonce = str(header["nonce"])
+    match header["kind"]:
+        case "events":
+            if not lines or len(lines) != header["count"]:
+                raise ValueError("lines are missing")
+            digests = tuple(header["digests"]) if "digests" in header else ("",) * len(lines)
+            if len(digests) != len(lines):
+                raise ValueError("digests are missing")
+            return Events(Key(header["key"]), int(header["first"]), lines, digests, float(header["time"]), nonce)
+        case "account":
+            return Account(UserKey(header["key"]), header["name"], header["password_hash"], nonce)
+        case "guests":
+            return Guests(int(header["next"]), nonce)
+        case "mark":
+            return Mark(nonce)
+        case kind:
+            raise ValueError(f"of a kind not known, {kind!r}")

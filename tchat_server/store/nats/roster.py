@@ -1,0 +1,252 @@
+"""Who is connected where, kept in the engine: names by compare-and-set, leases, texts for other nodes.
+
+It is on disk there, as the log is: a stream costs no more for it, and nobody loses a name when the engine is restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import secrets
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from libtchat.cluster import NodeId, Relay, Seat
+from libtchat.message.errors import ProtocolError
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
+from libtchat.message.names import UserKey
+from libtchat.wire import codec
+from tchat_server.clock import Clock
+from tchat_server.roster.port import Listener, RosterUnavailable
+from tchat_server.store.event_log import LogUnavailable
+from tchat_server.store.nats.connection import Connection, EngineGone, Refused
+from tchat_server.store.nats.follower import Follower
+from tchat_server.store.nats.lease import Leases
+from tchat_server.store.nats.proof import Proofs
+from tchat_server.store.nats.publisher import Publisher
+from tchat_server.store.nats.seats import Seats, encode_seat
+from tchat_server.store.nats.subject import RosterSubjects
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+__all__ = ["NatsRoster"]
+
+_RETRY_SECONDS = 0.5
+_TIDY_SECONDS = 10.0
+_MAX_WAITING_RELAYS = 1000
+
+logger = logging.getLogger("tchat_server")
+
+
+class NatsRoster:
+    """A Roster in an engine. Make it with `NatsRoster.open`.
+
+    Attributes:
+        over: done when this node's lease is.
+    """
+
+    def __init__(self, connection: Connection, subjects: RosterSubjects, *, ahead: float, limits: ServerLimits) -> None:
+        self._connection, self._subjects = connection, subjects
+        self._node = NodeId(secrets.token_hex(6))
+        self._token_seconds = limits.token_seconds
+        self.leases = Leases(connection, subjects.lease, self._node, lost=self._lose, fenced=self._fence, ahead=ahead)
+        self.seats = Seats(
+            subjects, self.leases.is_gone, self._tell, self.leases.heard, Clock(0.0), limits.token_seconds
+        )
+        self.follower = Follower(connection, subjects, 0, self.seats.take, _no_need)
+        self.publisher = Publisher(connection, self.follower, self.seats)
+        self.proofs = Proofs(self.publisher, self.follower, subjects.mark(self._node))
+        self.over: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._listener: Listener | None = None
+        self._locks: dict[UserKey, tuple[asyncio.Lock, int]] = {}
+        self._relays: asyncio.Queue[tuple[bytes, Relay]] = asyncio.Queue(_MAX_WAITING_RELAYS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        connection: Connection,
+        subjects: RosterSubjects,
+        *,
+        ahead: float = 0.0,
+        limits: ServerLimits = DEFAULT_LIMITS,
+    ) -> NatsRoster:
+        """Take a lease, and learn every seat there is.
+
+        Args:
+            ahead: how many seconds the engine's clock is ahead of this machine's.
+        Raises:
+            RosterUnavailable: the engine does not answer.
+        """
+        roster = cls(connection, subjects, ahead=ahead, limits=limits)
+        try:
+            await roster.follower.start()
+            await roster.leases.begin()
+            await roster.reached()
+            await connection.subscribe(subjects.relay("*"), roster._relayed)
+        except (EngineGone, Refused) as error:
+            await roster.close()
+            raise RosterUnavailable(f"the engine: {error}") from None
+        return roster
+
+    @property
+    def node(self) -> NodeId:
+        """What this node's connections are counted under."""
+        return self._node
+
+    def follow(self, listener: Listener) -> None:
+        """Tell *listener* what other nodes do; see Roster."""
+        self._listener = listener
+        listener.seated(self.seats.all())
+        self.leases.start()
+        self._start(self._send_relays())
+        self._start(self._tidy())
+
+    def check(self) -> bool:
+        """Tell whether this node's lease holds, so that what is read may be decided on."""
+        return self.leases.holds()
+
+    async def reached(self) -> None:
+        """Wait until all is told that was acknowledged; see Roster."""
+        try:
+            await self.proofs.reached()
+        except LogUnavailable as error:
+            raise RosterUnavailable(str(error)) from None
+
+    async def find(self, key: UserKey) -> Seat:
+        """Find who has a name; see Roster."""
+        async with self._turn(key):
+            await self.reached()
+            return self.seats.find(key)
+
+    async def take(self, seat: Seat) -> int:
+        """Put *seat* in the place of that with its revision; see Roster."""
+        async with self._turn(seat.key):
+            known = self.seats.find(seat.key)
+            if known.revision != seat.revision or not self.check():
+                return 0
+            number = await self._store(seat, self.seats.stored(seat.key).revision)
+            if number is None:
+                raise RosterUnavailable("the engine does not take it now")
+            return number
+
+    async def release(self, key: UserKey) -> None:
+        """Count one connection of this node less for a name; see Roster."""
+        async with self._turn(key):
+            while not self._is_closed and self.check():
+                seat = self.seats.stored(key)
+                count = seat.nodes.get(self._node, 0)
+                if not count:
+                    return
+                nodes = {node: number for node, number in seat.nodes.items() if node != self._node}
+                if count > 1:
+                    nodes[self._node] = count - 1
+                number = await self._store(evolve(seat, nodes=nodes), seat.revision)
+                if number:
+                    return
+                if number is None:
+                    await asyncio.sleep(_RETRY_SECONDS)
+
+    def relay(self, relay: Relay) -> None:
+        """Send a text to all other nodes; see Roster."""
+        head = json.dumps({"users": relay.users}, separators=(",", ":")).encode()
+        if self._connection.is_connected and not self._relays.full():
+            self._relays.put_nowait((head, relay))
+
+    async def close(self) -> None:
+        """Give up the lease, and with it every connection of this node. The engine's connection stays open."""
+        self._is_closed = True
+        self._listener = None
+        self.seats.give_up(RosterUnavailable("the roster is closed"))
+        for task in self._tasks:
+            task.cancel()
+        await self.leases.close()
+        await self.proofs.close()
+        await self.follower.close()
+
+    async def _store(self, seat: Seat, after: int) -> int | None:
+        """Store a seat after the one with that revision; one that nobody is connected by vanishes in time."""
+        nonce = secrets.token_hex(8)
+        nodes = {node: count for node, count in seat.nodes.items() if not self.leases.is_gone(node)}
+        data = encode_seat(evolve(seat, nodes=nodes), nonce)
+        subject, seconds = self._subjects.seat(seat.key), None if nodes else self._token_seconds
+        return await self.publisher.append(subject, [data], nonce, after=after, seconds=seconds, may_vanish=True)
+
+    @asynccontextmanager
+    async def _turn(self, key: UserKey) -> AsyncIterator[None]:
+        """Let what concerns one name happen in the order it was asked for."""
+        lock, count = self._locks.get(key) or (asyncio.Lock(), 0)
+        self._locks[key] = lock, count + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, count = self._locks[key]
+            if count == 1:
+                del self._locks[key]
+            else:
+                self._locks[key] = lock, count - 1
+
+    def _tell(self, seats: Sequence[Seat]) -> None:
+        if self._listener is not None:
+            self._listener.seated(seats)
+
+    def _lose(self, node: NodeId) -> None:
+        if self._listener is not None:
+            self._listener.lost(node)
+
+    def _fence(self) -> None:
+        if self._listener is not None:
+            self._listener.fenced()
+        if not self.over.done():
+            self.over.set_result(None)
+
+    async def _tidy(self) -> None:
+        """Take nodes that are gone out of the seats: whoever comes first, the others find it done."""
+        while True:
+            await asyncio.sleep(random.uniform(0, _TIDY_SECONDS))
+            self.seats.prune()
+            stale = self.seats.stale()
+            random.shuffle(stale)
+            for key in stale:
+                async with self._turn(key):
+                    seat = self.seats.stored(key)
+                    if any(map(self.leases.is_gone, seat.nodes)):
+                        await self._store(seat, seat.revision)
+
+    async def _send_relays(self) -> None:
+        while True:
+            head, relay = await self._relays.get()
+            try:
+                await self._connection.send(self._subjects.relay(self._node), head + b"\n" + relay.line)
+            except EngineGone as error:
+                logger.debug("engine: a text is not passed on: %s", error)
+
+    async def _relayed(self, message: Msg) -> None:
+        if self._listener is None or message.subject == self._subjects.relay(self._node):
+            return
+        head, _, line = message.data.partition(b"\n")
+        try:
+            said: Mapping[str, Sequence[str] | None] = json.loads(head)
+            users = said["users"]
+            decoded = codec.decode_message(line)
+        except (ValueError, KeyError, ProtocolError) as error:
+            logger.warning("roster: a text of another node is not understood: %s", error)
+            return
+        self._listener.relayed(Relay(decoded, None if users is None else tuple(map(UserKey, users)), line))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _no_need() -> None:
+    """Let the follower go on: what it hands over does not pile up."""

@@ -1,0 +1,135 @@
+"""Who has which name, as far as it was followed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+
+from attrs import define, evolve, field
+
+from libtchat.cluster import NodeId, Seat
+from libtchat.message.names import UserKey
+from tchat_server.store.nats.fetch import Entry
+from tchat_server.store.nats.intake import Fate
+from tchat_server.store.nats.subject import RosterSubjects
+from tchat_server.store.sqlite.cache import Head
+
+__all__ = ["Seats", "encode_seat"]
+
+logger = logging.getLogger("tchat_server")
+
+
+def encode_seat(seat: Seat, nonce: str) -> bytes:
+    """Encode a seat, but for its revision: that is the number it gets in the stream."""
+    said = {"key": seat.key, "name": seat.name, "token": seat.token, "nodes": dict(seat.nodes), "nonce": nonce}
+    return json.dumps(said, separators=(",", ":")).encode()
+
+
+@define
+class Seats:
+    """The seats as they are stored, and who waits to hear what follows them.
+
+    Attributes:
+        is_gone: tells whether a node is.
+        seated: called with what became of names.
+        heard: called with what a node said of itself, and when.
+    """
+
+    subjects: RosterSubjects
+    is_gone: Callable[[NodeId], bool]
+    seated: Callable[[Sequence[Seat]], None]
+    heard: Callable[[bytes, str], None]
+    now: Callable[[], float]
+    token_seconds: float
+    _stored: dict[UserKey, Seat] = field(factory=dict)
+    _heads: dict[str, Head] = field(factory=dict)
+    _empty_since: dict[UserKey, float] = field(factory=dict)
+    _fates: dict[str, Fate] = field(factory=dict)
+
+    def head(self, subject: str) -> Head:
+        """Return where a subject stands."""
+        return self._heads.get(subject, Head(0, 0))
+
+    def expect(self, subject: str, fate: Fate) -> None:
+        """Have *fate* decided by the next record on *subject*."""
+        self._fates[subject] = fate
+
+    def forget(self, subject: str) -> None:
+        """Expect nothing there any more."""
+        self._fates.pop(subject, None)
+
+    def give_up(self, error: Exception) -> None:
+        """Let all that wait fail."""
+        for fate in self._fates.values():
+            if not fate.number.done():
+                fate.number.set_exception(error)
+        self._fates.clear()
+
+    def stored(self, key: UserKey) -> Seat:
+        """Return a seat as it is stored, with nodes that are gone."""
+        return self._stored.get(key) or Seat(key, key, "")
+
+    def find(self, key: UserKey) -> Seat:
+        """Return a seat without the nodes that are gone; one whose token is too old is nobody's."""
+        seat = self._without_gone(self.stored(key))
+        if seat.revision == 0 or seat.nodes:
+            self._empty_since.pop(key, None)
+            return seat
+        since = self._empty_since.setdefault(key, self.now())
+        return seat if self.now() - since < self.token_seconds else Seat(key, key, "")
+
+    def all(self) -> tuple[Seat, ...]:
+        """Return every seat, without the nodes that are gone."""
+        return tuple(map(self._without_gone, self._stored.values()))
+
+    def stale(self) -> list[UserKey]:
+        """Return the names whose seats, as they are stored, have nodes that are gone."""
+        return [key for key, seat in self._stored.items() if any(map(self.is_gone, seat.nodes))]
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Take in what follows what was taken before."""
+        changed: dict[UserKey, Seat] = {}
+        fates: list[tuple[Fate, int]] = []
+        lease, seat = self.subjects.lease(""), self.subjects.all.removesuffix(">") + "s."
+        for entry in entries:
+            if entry.subject.startswith(lease):
+                self.heard(entry.data, entry.time)
+            elif entry.subject.startswith(seat):
+                self._heads[entry.subject] = Head(0, entry.number)
+                found, nonce = self._decode(entry)
+                fate = self._fates.pop(entry.subject, None)
+                if fate is not None:
+                    fates.append((fate, entry.number if fate.nonce == nonce else 0))
+                if found is not None:
+                    self._stored[found.key] = found
+                    if found.nodes:
+                        self._empty_since.pop(found.key, None)
+                    else:
+                        self._empty_since[found.key] = self.now()
+                    changed[found.key] = found
+        if changed:
+            self.seated(tuple(map(self._without_gone, changed.values())))
+        for fate, number in fates:
+            fate.decide(number)
+
+    def prune(self) -> None:
+        """Forget the seats whose token is too old: the engine has, too."""
+        for key in [key for key in self._empty_since if self.find(key).revision == 0]:
+            del self._stored[key], self._empty_since[key]
+
+    def _without_gone(self, seat: Seat) -> Seat:
+        if not any(map(self.is_gone, seat.nodes)):
+            return seat
+        return evolve(seat, nodes={node: count for node, count in seat.nodes.items() if not self.is_gone(node)})
+
+    def _decode(self, entry: Entry) -> tuple[Seat | None, str]:
+        try:
+            said = json.loads(entry.data)
+            key, nodes = UserKey(said["key"]), {NodeId(node): int(count) for node, count in said["nodes"].items()}
+            if self.subjects.seat(key) != entry.subject:
+                raise ValueError("it has another subject")
+            return Seat(key, str(said["name"]), str(said["token"]), nodes, entry.number), str(said["nonce"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            logger.error("roster: record %d is damaged, its name is nobody's: %r", entry.number, error)
+            return None, ""

@@ -1,0 +1,77 @@
+"""What is looked at before a file is used as a node's own copy (see `cache`).
+
+One that is damaged is put aside, to be filled again; one that was filled from elsewhere, or is no copy at all, is
+refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from tchat_server.store.event_log import LogUnusable
+from tchat_server.store.sqlite.inspection import APPLICATION_ID, BUSY_SECONDS, beside, is_empty
+from tchat_server.store.sqlite.users import last_retry_time
+
+__all__ = ["look"]
+
+_MAX_CHECKED_BYTES = 16 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+def look(path: Path, identity: str) -> float:
+    """See what is at *path*, put it aside if it is damaged; return when its last retry was. Raises LogUnusable."""
+    if not path.exists() or not path.stat().st_size:
+        _put_aside(path)
+        return 0.0
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
+            ((application,),) = connection.execute("PRAGMA application_id")
+            if application == 0 and is_empty(connection):
+                return 0.0
+            if application != APPLICATION_ID:
+                raise LogUnusable(f"{path} is another program's database: name another file with --cache")
+            if _is_damaged(path, connection):
+                _put_aside(path)
+                return 0.0
+            return _whose(path, identity, connection)
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        _put_aside(path)
+        return 0.0
+
+
+def _whose(path: Path, identity: str, connection: sqlite3.Connection) -> float:
+    ((is_copy,),) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'followed'")
+    if not is_copy:
+        if connection.execute("SELECT 1 FROM groups UNION ALL SELECT 1 FROM users").fetchone():
+            raise LogUnusable(f"{path} is a database of its own, and no node's copy: name another file with --cache")
+        return 0.0
+    found = connection.execute("SELECT identity FROM followed").fetchone()
+    if found is not None and found[0] != identity:
+        raise LogUnusable(f"{path} is the copy of another chat: name another file with --cache, or delete it")
+    return last_retry_time(connection) or 0.0
+
+
+def _is_damaged(path: Path, connection: sqlite3.Connection) -> bool:
+    ((pages,),) = connection.execute("PRAGMA page_count")
+    ((page_bytes,),) = connection.execute("PRAGMA page_size")
+    size = path.stat().st_size
+    if size < pages * page_bytes and not (beside(path, "-wal").exists() and beside(path, "-wal").stat().st_size):
+        return True
+    if size > _MAX_CHECKED_BYTES:
+        return False
+    return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
+
+
+def _put_aside(path: Path) -> None:
+    """Take the file away, so that a new one is filled; what was damaged is kept once, for who wants to look at it."""
+    if path.exists() and path.stat().st_size:
+        _log.warning("%s is damaged: it is put aside, and filled again", path)
+        path.replace(beside(path, ".damaged"))
+    for suffix in ("", "-wal", "-shm"):
+        beside(path, suffix).unlink(missing_ok=True)

@@ -1,0 +1,205 @@
+"""Who is connected where, among several nodes: names, leases, texts that are passed on."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from attrs import evolve
+from engine import shared_engine
+from logs import TS, on_loop
+
+from libtchat.cluster import NodeId, Relay, Seat
+from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
+from libtchat.message.names import user_key
+from libtchat.message.reply import PublicMessage
+from libtchat.wire import codec
+from tchat_server.store.nats import lease
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.roster import NatsRoster
+from tchat_server.store.nats.stream import open_roster_stream
+from tchat_server.store.nats.url import EngineUrl, parse_url
+
+_names = itertools.count(1)
+ANN = user_key("Ann")
+
+
+class Node:
+    """A roster, and what it told."""
+
+    def __init__(self, roster: NatsRoster, connection: Connection) -> None:
+        self.roster, self.connection = roster, connection
+        self.seats: list[Seat] = []
+        self.gone: list[NodeId] = []
+        self.heard: list[Relay] = []
+        self.fences = 0
+        roster.follow(self)
+
+    def seated(self, seats: Sequence[Seat]) -> None:
+        self.seats += seats
+
+    def lost(self, node: NodeId) -> None:
+        self.gone.append(node)
+
+    def relayed(self, relay: Relay) -> None:
+        self.heard.append(relay)
+
+    def fenced(self) -> None:
+        self.fences += 1
+
+    async def close(self) -> None:
+        await self.roster.close()
+        await self.connection.close()
+
+
+async def join(url: EngineUrl, limits: ServerLimits = DEFAULT_LIMITS) -> Node:
+    connection = await Connection.open(url)
+    subjects = await open_roster_stream(connection, url)
+    return Node(await NatsRoster.open(connection, subjects, limits=limits), connection)
+
+
+@asynccontextmanager
+async def nodes(count: int = 2, limits: ServerLimits = DEFAULT_LIMITS) -> AsyncIterator[list[Node]]:
+    url = parse_url(shared_engine().url(f"roster-{next(_names)}"))
+    found = [await join(url, limits) for _ in range(count)]
+    try:
+        yield found
+    finally:
+        for node in found:
+            await node.close()
+
+
+async def until(condition: object) -> None:
+    """Poll for what can't be waited for in another way."""
+    async with asyncio.timeout(20):
+        while not condition():  # type: ignore[operator]
+            await asyncio.sleep(0.01)
+
+
+async def sit(node: Node, name: str, token: str = "t") -> int:
+    """Count one connection more, as a hub does."""
+    seat = await node.roster.find(user_key(name))
+    mine = node.roster.node
+    return await node.roster.take(
+        evolve(seat, name=name, token=token, nodes={**seat.nodes, mine: seat.nodes.get(mine, 0) + 1})
+    )
+
+
+@on_loop
+async def test_a_name_taken_here_is_taken_there() -> None:
+    async with nodes() as (here, there):
+        assert await here.roster.find(ANN) == Seat(ANN, ANN, "")
+        revision = await sit(here, "Ann")
+        seat = Seat(ANN, "Ann", "t", {here.roster.node: 1}, revision)
+        assert revision > 0
+        assert await there.roster.find(ANN) == seat
+        assert there.seats[-1:] == [seat]
+        second = await sit(there, "Ann")
+        assert second > revision
+        assert (await here.roster.find(ANN)).nodes == {here.roster.node: 1, there.roster.node: 1}
+
+
+@on_loop
+async def test_of_two_who_take_a_name_at_once_one_gets_it() -> None:
+    async with nodes() as both:
+        for number in range(20):
+            key = user_key(f"u{number}")
+            seats = [Seat(key, f"u{number}", f"t{at}", {node.roster.node: 1}) for at, node in enumerate(both)]
+            taken = await asyncio.gather(*(node.roster.take(seat) for node, seat in zip(both, seats, strict=True)))
+            assert sorted(map(bool, taken)) == [False, True]
+            (winner,) = [seat for seat, revision in zip(seats, taken, strict=True) if revision]
+            assert {(await node.roster.find(key)).token for node in both} == {winner.token}
+
+
+@on_loop
+async def test_who_leaves_keeps_the_token_for_a_time_and_then_the_name_is_free() -> None:
+    async with nodes(limits=evolve(DEFAULT_LIMITS, token_seconds=1.0)) as (here, there):
+        assert await sit(here, "Ann")
+        assert await sit(here, "Ann")
+        released, found = here.roster.release(ANN), here.roster.find(ANN)
+        _, seat = await asyncio.gather(released, found)
+        assert seat.nodes == {here.roster.node: 1}
+        await here.roster.release(ANN)
+        await here.roster.release(ANN)
+        left = await there.roster.find(ANN)
+        assert (left.nodes, left.token, left.revision > seat.revision) == ({}, "t", True)
+        await asyncio.sleep(1.1)
+        assert await there.roster.find(ANN) == Seat(ANN, ANN, "")
+        assert await sit(there, "Ann", "new")
+        await asyncio.sleep(1.1)
+        assert (await here.roster.find(ANN)).token == "new"
+
+
+@on_loop
+async def test_what_vanished_from_the_engine_is_no_obstacle() -> None:
+    async with nodes(limits=evolve(DEFAULT_LIMITS, token_seconds=1.0)) as (here, there):
+        await sit(here, "Ann")
+        await here.roster.release(ANN)
+        await asyncio.sleep(2.5)
+        assert await there.roster.take(Seat(ANN, "Ann", "x", {there.roster.node: 1}))
+        assert (await here.roster.find(ANN)).token == "x"
+
+
+@on_loop
+async def test_a_node_that_says_goodbye_is_gone_at_once() -> None:
+    async with nodes() as (here, there):
+        await sit(here, "Ann")
+        await sit(there, "Ann")
+        await here.close()
+        await until(lambda: there.gone)
+        assert there.gone == [here.roster.node]
+        assert (await there.roster.find(ANN)).nodes == {there.roster.node: 1}
+        assert there.fences == 0
+
+
+@on_loop
+async def test_a_node_that_is_cut_off_knows_it_before_the_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(lease, "FENCE_SECONDS", 1.0)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 2.0)
+    async with nodes() as (here, there):
+        await sit(here, "Ann")
+        await sit(there, "Bea")
+        await asyncio.sleep(1.2)
+        assert (here.fences, there.fences, here.gone, there.gone) == (0, 0, [], [])
+        await here.connection.close()
+        await until(lambda: here.fences or there.gone)
+        assert (here.fences, there.gone) == (1, [])
+        assert not here.roster.check()
+        await until(lambda: there.gone)
+        assert (await there.roster.find(ANN)).nodes == {}
+        assert (await there.roster.find(user_key("bea"))).nodes == {there.roster.node: 1}
+        assert there.fences == 0
+        await until(lambda: not there.roster.seats.stale())
+
+
+@on_loop
+async def test_who_starts_learns_who_is_there_and_who_is_not() -> None:
+    url = parse_url(shared_engine().url(f"roster-{next(_names)}"))
+    here, gone = await join(url), await join(url)
+    await sit(here, "Ann")
+    await sit(gone, "Bea")
+    await gone.close()
+    there = await join(url)
+    assert {seat.name: dict(seat.nodes) for seat in there.seats} == {"Ann": {here.roster.node: 1}, "Bea": {}}
+    await here.close()
+    await there.close()
+
+
+@on_loop
+async def test_a_text_reaches_the_other_nodes_in_order() -> None:
+    async with nodes(3) as (here, there, elsewhere):
+        texts = [PublicMessage("ann", f"text {number}", TS) for number in range(50)]
+        for text in texts:
+            here.roster.relay(Relay(text, None, codec.encode(text)))
+        here.roster.relay(Relay(texts[0], (ANN,), codec.encode(texts[0])))
+        for node in (there, elsewhere):
+            await until(lambda node=node: len(node.heard) == 51)
+            assert [relay.message for relay in node.heard] == [*texts, texts[0]]
+            assert {relay.users for relay in node.heard[:-1]} == {None}
+            assert node.heard[-1].users == (ANN,)
+            assert node.heard[3].line == codec.encode(texts[3])
+        assert here.heard == []
