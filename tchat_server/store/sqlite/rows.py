@@ -61,6 +61,8 @@ class RowWriter:
         last_entry: the number of the last row of `entries`.
     """
 
+    last_entry: int
+
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], float], retry_seconds: float) -> None:
         self.connection = connection
         self._now = now
