@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from libtchat.effect import PresenceScope
+from libtchat.effect import PresenceScope, Registration
 from libtchat.group import fold
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode, Refused
@@ -20,6 +20,7 @@ from libtchat.message.reply import Message
 from libtchat.message.request import Join, Request, Say
 from tchat_server.hooks import Hooks, MayHandler, OnEventHandler
 from tchat_server.misuse import Misused, NotRunning
+from tchat_server.operator.operator import Operator
 from tchat_server.peer import Peer, ask
 from tchat_server.running import Running
 from tchat_server.server import Server
@@ -45,6 +46,7 @@ class Chat:
         name: of the server, for people.
         presence: who hears that a user came or went.
         require_auth: names that nobody vouches for need a password.
+        registration: who may set a first password: everybody, who was given a code, nobody.
         grace_seconds: how long its end may take: what was accepted is stored and told, and clients are told goodbye.
         hub: makes the brain; for `tchat-server` as one of several.
         shell: makes the server; for `tchat-server`, which serves a page and other dialects too.
@@ -58,6 +60,7 @@ class Chat:
         name: str = "tchat",
         presence: PresenceScope = "auto",
         require_auth: bool = False,
+        registration: Registration = "open",
         grace_seconds: float = 5.0,
         hub: Callable[..., Hub] = Hub,
         shell: Callable[..., Any] = Server,
@@ -65,6 +68,7 @@ class Chat:
         self.name: str = name
         self._log, self._limits = log, limits
         self._presence, self._require_auth = presence, require_auth
+        self._registration = registration
         self._grace_seconds, self._make_hub, self._shell = grace_seconds, hub, shell
         self._may: list[MayHandler] = []
         self._on_event: list[OnEventHandler] = []
@@ -109,12 +113,24 @@ class Chat:
 
         Raises:
             Misused: it runs already, or *log* is none.
-            LogUnusable: the storage can't be used as it is.
+            LogUnusable, LogUnavailable: the storage can't be used as it is, or now.
         """
         self._check_stopped("it is started once: a chat is shared by all who use it")
         log = await self._open()
-        hub = self._make_hub(self.name, self._limits, self._presence, self._require_auth, bool(self._may))
+        hub = self._make_hub(
+            self.name,
+            self._limits,
+            self._presence,
+            self._require_auth,
+            bool(self._may),
+            registration=self._registration,
+        )
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
+        try:
+            await Operator(server).begin()
+        except BaseException:
+            await log.close()
+            raise
         self._run = Running(server)
 
     async def stop(self, error: BaseException | None = None) -> None:
