@@ -17,7 +17,7 @@ from crash.checker import compare
 from crash.nodes import NodeWriter
 from crash.writer import GROUPS, events_of
 from engine import Engine, engine
-from live import Server
+from live import TIMEOUT_SECONDS, Server
 
 WRITERS = 8
 _SETTLED_SECONDS = 60
@@ -177,7 +177,14 @@ def drill(
 
 
 def histories(node: Server) -> dict[str, list[bytes]]:
-    """Return what a node has of each group."""
+    """Return what a node has of each group, once it serves: it may begin anew just now."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):
+            node.client().reset()
+            break
+        assert time.monotonic() < deadline, node.log()
+        time.sleep(0.05)
     assert "Traceback" not in node.log(), node.log()
     with node.client(f"auditor{node.port}") as auditor:
         return {group: list(events_of(auditor, group)) for group in GROUPS}
