@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto
 QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
   tests/project/test_architecture.py
 
-.PHONY: serve cluster test check quick versions fuzz soak hostile lint types bench page clean
+.PHONY: serve cluster test check quick versions fuzz soak hostile lint types bench page manuals clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
@@ -43,7 +43,7 @@ fuzz: $(STAMP)  ## look for bytes that do harm, for SECONDS
 soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
 	PYTHONPATH=tests/support $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
 
-hostile: $(STAMP)  ## attacks beside honest clients, in full (20 minutes); ONLY="name name": some of them
+hostile: $(STAMP)  ## attacks beside honest clients, in full (30 minutes); ONLY="name name": some of them
 	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(ONLY)
 
 lint: $(STAMP)
@@ -65,6 +65,9 @@ bench: $(STAMP)  ## how fast it is, beside other servers: tests/bench/README.md
 
 page: $(STAMP)  ## write the words of `tchat` again for the page in the browser
 	$(BIN)/python -m tchat_client.page_words tchat_server/page
+
+manuals: $(STAMP)  ## write the manual pages and completions again, from the commands
+	PYTHONPATH=. $(BIN)/python contrib/manuals.py
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
