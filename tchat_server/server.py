@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import assert_never
 
-from attrs import evolve
-
 from libtchat.cluster import Relay
 from libtchat.effect import Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend, Settled
 from libtchat.hub.hub import Hub
@@ -21,7 +19,6 @@ from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.reply import Error, Goodbye, Message
 from libtchat.message.request import Say
-from libtchat.wire.connection import CRLF
 from tchat_server.clock import time_of_day
 from tchat_server.errands import REQUEST_BYTES, Errands
 from tchat_server.hooks import Hooks
@@ -137,12 +134,13 @@ class Server:
     async def stop(self, grace_seconds: float) -> None:
         """Stop accepting, finish what was accepted, tell the clients, close (R-op-shutdown)."""
         self.is_stopping = True
-        if self.supervisor.failed.done() or not self._may_go_on():  # what waits may wait for ever
+        if self.supervisor.failed.done():  # what waits may wait for ever
             grace_seconds = min(grace_seconds, _FAILED_GRACE_SECONDS)
         for listener in self._listeners:
             listener.close()
         try:
-            await self._finish(asyncio.get_running_loop().time() + grace_seconds)
+            if self._may_go_on():
+                await self._finish(asyncio.get_running_loop().time() + grace_seconds)
         finally:  # also if this is cancelled
             for peer in self.peers:
                 peer.abort(CloseReason.STOP)
@@ -294,7 +292,7 @@ class Server:
                     self._errands.ask(effect)
                 case Relay():
                     assert self.neighbours is not None, "nobody is elsewhere"
-                    self.neighbours.relay(evolve(effect, line=encode(effect.message).removesuffix(CRLF)))
+                    self.neighbours.relay(effect, encode)
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
                         ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT
