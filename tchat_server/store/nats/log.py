@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from libtchat.cluster import Record
-from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
+from libtchat.effect import PageKind
 from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
+from libtchat.stored import Known, Loaded, Retried, StoredUser
 from libtchat.wire import codec
 from tchat_server.clock import guest_floor, time_of_day
 from tchat_server.ops.control import Control
