@@ -69,9 +69,8 @@ class Chat:
     ) -> None:
         self.name: str = name
         self._log, self._limits = log, limits
-        self._presence, self._require_auth, self._keep = presence, require_auth, keep
-        self._registration = registration
-        self._grace_seconds, self._make_hub, self._shell = grace_seconds, hub, shell
+        self._presence, self._require_auth, self._registration = presence, require_auth, registration
+        self._keep, self._grace_seconds, self._make_hub, self._shell = keep, grace_seconds, hub, shell
         self._may: list[MayHandler] = []
         self._on_event: list[OnEventHandler] = []
         self._run: Running | None = None
@@ -120,11 +119,7 @@ class Chat:
         self._check_stopped("it is started once: a chat is shared by all who use it")
         log = await self._open()
         hub = self._make_hub(
-            self.name,
-            self._limits,
-            self._presence,
-            self._require_auth,
-            bool(self._may),
+            *(self.name, self._limits, self._presence, self._require_auth, bool(self._may)),
             registration=self._registration,
         )
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
