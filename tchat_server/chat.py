@@ -118,10 +118,8 @@ class Chat:
         """
         self._check_stopped("it is started once: a chat is shared by all who use it")
         log = await self._open()
-        hub = self._make_hub(
-            *(self.name, self._limits, self._presence, self._require_auth, bool(self._may)),
-            registration=self._registration,
-        )
+        options = (self.name, self._limits, self._presence, self._require_auth, bool(self._may))
+        hub = self._make_hub(*options, registration=self._registration)
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
         try:
             await Operator(server).begin()

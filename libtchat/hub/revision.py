@@ -9,7 +9,7 @@ from attrs import evolve as changed
 
 from libtchat.cluster import Record
 from libtchat.effect import Part, PeerId
-from libtchat.group import Group, Standing, evolve, outsiders
+from libtchat.group import Group, Standing, evolve, fold, outsiders
 from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Decision, Query, Run, Told
@@ -94,15 +94,16 @@ class Revision:
         Who hears them is worked out from what is known of the *users* here who have to do with it.
         """
         slot = self._ledger.slot(key)
-        group = slot.newest if slot is not None else None
-        known = _as_known(group, records[0], users)
+        known = _as_known(slot.newest if slot is not None else None, records[0], users)
+        group = slot.newest if slot is not None else fold((it for record in records for it in record.events), known)
+        assert group is not None, "it has events"
+        for user in users:
+            user.memberships[key] = changed(user.memberships[key], seq=group.seq)
 
-        def hear(event: LogEvent) -> Heard | None:
+        def hear(event: LogEvent) -> Heard:
             nonlocal known
             before, known = known, evolve(known, event)
-            if group is None:
-                _bring_up_to_date(users, key, event.seq)
-            return group or known, self._presence.peers((*known.members, *outsiders(before, event, known)))
+            return group, self._presence.peers((*known.members, *outsiders(before, event, known)))
 
         self._place(key, records, hear)
 
@@ -191,12 +192,6 @@ def _as_known(group: Group | None, first: Record, users: Sequence[OnlineUser]) -
     name, ts = first.events[0].group, first.events[0].ts
     private = any(it.private for _, it in mine.values()) if group is None else group.private
     return Group(name, private, first.expected, ts, None, members, invited, {})
-
-
-def _bring_up_to_date(users: Iterable[OnlineUser], key: Key, seq: int) -> None:
-    for user in users:
-        if (membership := user.memberships.get(key)) is not None:
-            user.memberships[key] = changed(membership, seq=seq)
 
 
 def _as_records(key: Key, events: tuple[LogEvent, ...]) -> Sequence[Record]:

@@ -64,6 +64,8 @@ class RowWriter:
         redacted: a stored text was taken away, and what the file may still hold of it is to be wiped.
     """
 
+    last_entry: int
+
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], float], retry_seconds: float) -> None:
         self.connection = connection
         self._now = now
