@@ -46,10 +46,7 @@ __all__ = [
     "decode_event",
     "decode_message",
     "decode_request",
-    "encode",
-    "encode_page",
-    "encode_request",
-    "read_message",
+    *("encode", "encode_page", "encode_request", "read_message"),
 ]
 
 

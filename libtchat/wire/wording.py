@@ -174,7 +174,7 @@ _WORDING: Mapping[type[Message], Callable[[Any], str]] = {
 
 
 def describe_unnumbered(message: Message) -> str | None:
-    """Return what *message* says if it is or holds an event without `seq`, as other people's servers send; else None."""
+    """Return what *message* says if it is or holds an event without `seq` (of other people), else None."""
     events: tuple[Message, ...] = message.list if isinstance(message, Messages | States) else (message,)
     if all(event.seq > 0 for event in events if isinstance(event, Event)):
         return None
