@@ -70,7 +70,7 @@ class OnlineUser:
         if changed is not None and user_key(changed) == user:
             standing, invitation = after.standing(user), after.invited.get(user)
             self.memberships[part.key] = Membership(
-                part.key, after.name, after.private, standing, after.seq, invitation
+                part.key, after.name, after.private, standing, after.seq, invitation, after.boxes.get(user)
             )
         if event.id is not None and user_key(event.sender) == user:
             self.learn_id(part, now)
