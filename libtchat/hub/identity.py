@@ -11,8 +11,8 @@ from attrs import Factory, define
 
 from libtchat.cluster import FindSeat, NodeId, Seat, TakeSeat
 from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, Registration, SaveUser
+from libtchat.hub.claim import Found, check_free, has_token, protection
 from libtchat.hub.clock import Clock
-from libtchat.hub.credentials import Found, check_free, has_token, protection
 from libtchat.hub.newcomer import Newcomers, News
 from libtchat.hub.peer import Peer
 from libtchat.hub.presence import Presence
@@ -72,10 +72,14 @@ class Identity:
                 found.seat, found.stored = (yield from ask(FindSeat(key), Seat)), None
             elif found.stored is None and (online is None or self.node is not None):
                 found.stored = yield from ask(LoadUser(key), StoredUser)  # who sets a password has a seat
-            elif (yield from self._may_enter(peer, hello, key, online, found, news)):
+            elif (question := self._doubt(peer, hello, key, online, found, news)) is None:
                 if found.seat is None or (yield from self._take(peer, hello, found, found.seat)):
                     break
                 found.seat = None  # somebody changed it meanwhile
+            elif isinstance(question, CheckPassword):
+                found.right = yield from self._check_password(peer, key, question)
+            else:
+                yield question
         self._check_bar(found.name, key)
         if self.node is not None:
             online = self._presence.user(key)
@@ -83,7 +87,7 @@ class Identity:
             return self._come_online(peer, hello, key, found, news)
         if found.seat is not None:
             online.token = found.seat.token or online.token
-            online.password_hash = protection(online, found.stored, news)
+            online.password_hash = protection(None, found.stored, news)
         elif online.shown >= self.limits.max_peers_per_user and not peer.on_behalf:
             raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
         return online
@@ -95,29 +99,26 @@ class Identity:
             if self.node is None or (yield from self._take(peer, Hello(), found, Seat(key, guest, ""))):
                 return self._new_user(key, guest, peer.token, StoredUser(), None)
 
-    def _may_enter(
+    def _doubt(
         self, peer: Peer, hello: Hello, key: UserKey, online: OnlineUser | None, found: Found, news: News
-    ) -> Work[bool]:
-        """Tell whether *peer* may be this user; False: the present state must be looked at again.
+    ) -> CheckPassword | SaveUser | None:
+        """Return what must be known before *peer* may be this user; None: it may.
 
         Raises:
             Refused: see `enter`.
         """
         seat = found.seat
         if peer.is_vouched or has_token(hello, self._current_token(key, online, seat)):
-            return True
+            return None
         if (save := self._saving.get(key)) is not None:
-            yield save
-            return False
-        password_hash = protection(online, found.stored, news)
+            return save
+        password_hash = protection(online if self.node is None else None, found.stored, news)
         if hello.password is None:
             is_held = bool(seat.nodes) if seat is not None else online is not None and online.shown > 0
             check_free(hello, password_hash, is_held=is_held)
-            return True
-        if found.right is not None and found.right == password_hash:
-            return True
-        found.right = yield from self._check_password(peer, key, CheckPassword(hello.password, password_hash))
-        return False
+            return None
+        is_right = found.right is not None and found.right == password_hash
+        return None if is_right else CheckPassword(hello.password, password_hash)
 
     def _take(self, peer: Peer, hello: Hello, found: Found, seat: Seat) -> Work[bool]:
         """Have the roster count *peer* on that *seat*; False: it is another one by now.

@@ -51,7 +51,13 @@ class Node(Hub):
         self._ledger.pinned = follower.loads
         self._identity.node = self.node
         self._elsewhere = Elsewhere(
-            self.node, self._line, self._presence, self._login, self._decider, partial(self._ask, NOBODY)
+            self.node,
+            self._line,
+            self._presence,
+            self._ledger,
+            self._login,
+            self._decider,
+            partial(self._ask, NOBODY),
         )
         self._login.release = lambda key: self._ask(NOBODY, ReleaseSeat(key))
         self._decider.seek = lambda key: self._ask(NOBODY, FindSeat(key))

@@ -1,4 +1,4 @@
-"""What proves who a peer is: passwords and tokens, compared."""
+"""What a hello claims: a name, and what is known of it while that is found out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Found:
 
 
 def protection(online: OnlineUser | None, stored: StoredUser | None, news: News) -> str | None:
-    """Return what protects the name now, None if nothing does; wherever that was set."""
+    """Return the hash that protects a name now, None if nothing does; wherever that was set."""
     if online is not None and online.password_hash is not None:
         return online.password_hash
     if news.is_protection_new:
@@ -36,17 +36,19 @@ def protection(online: OnlineUser | None, stored: StoredUser | None, news: News)
 
 
 def has_token(hello: Hello, current: str | None) -> bool:
-    """Tell whether a hello has the token that is valid now."""
-    return hello.token is not None and current is not None and _same(hello.token, current)
+    """Tell whether *hello* shows the token of who has the name."""
+    if hello.token is None or current is None:
+        return False
+    return compare_digest(hello.token.encode(), current.encode())
 
 
 def check_free(hello: Hello, password_hash: str | None, *, is_held: bool) -> None:
-    """Check that a name may be had without a password."""
+    """Check that a name may be had without a password.
+
+    Raises:
+        Refused: auth-required, auth-failed, name-in-use.
+    """
     if password_hash is not None:
         raise Refused(ErrorCode.AUTH_REQUIRED if hello.token is None else ErrorCode.AUTH_FAILED)
     if is_held:
         raise Refused(ErrorCode.NAME_IN_USE, field="sender")
-
-
-def _same(given: str, expected: str) -> bool:
-    return compare_digest(given.encode(), expected.encode())
