@@ -1,7 +1,7 @@
 """What crosses the border of the hub: what a shell hands in, what the hub tells it to do, what it answers. Values only.
 
-A shell carries the effects out in their order. `Send`, `Read`, `Resend` and `ReadGroups` to one peer keep their
-order on the wire: what comes after a read waits for it.
+A shell carries the effects out in their order. `Send`, `Read`, `Resend` and `ReadGroups` to one peer keep their order
+on the wire: what comes after a read waits for it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from libtchat.group import Group, Standing
 from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.event import Event, Invited
 from libtchat.message.names import Key, UserKey
-from libtchat.message.reply import Groups, Message
+from libtchat.message.reply import Error, Groups, Message
 from libtchat.message.request import Request
 from libtchat.message.value import frozen
 
@@ -43,11 +43,13 @@ __all__ = [
     "Question",
     "Read",
     "ReadGroups",
+    "Registration",
     "Resend",
     "Retried",
     "Retry",
     "SaveUser",
     "Send",
+    "Settled",
     "StoredUser",
 ]
 
@@ -59,6 +61,10 @@ Item = Request | Violation | None
 
 PresenceScope = Literal["auto", "all", "groups", "none"]
 """Who hears that a user came or went: everybody, those who share a group, nobody; auto: everybody while few are."""
+
+
+Registration = Literal["open", "invite", "closed"]
+"""Who may set a first password: everybody; who has a code of the operator's; nobody but the operator."""
 
 
 class PageKind(StrEnum):
@@ -154,6 +160,14 @@ class Close:
 
 
 @frozen
+class Settled:
+    """Tell the operator what became of the ruling of this *ticket*: its durable event, or why it was refused."""
+
+    ticket: int
+    outcome: Event | Error
+
+
+@frozen
 class LoadGroup:
     """Load a group. Answer: Loaded."""
 
@@ -184,11 +198,16 @@ class FindRetry:
 
 @frozen
 class SaveUser:
-    """Store a user's name and password hash, once. Answer: True if stored, False if there was a password already."""
+    """Store a user's name and password hash in place of the hash *replaces*; *invitation*: a code, which is used up.
+
+    Answer: True if stored, False if the user has another password now, or the code does not hold.
+    """
 
     key: UserKey
     name: str
     password_hash: str
+    replaces: str | None = None
+    invitation: str | None = None
 
 
 @frozen
@@ -309,4 +328,4 @@ class StoredUser:
 Answer = Loaded | StoredUser | Known | Retried | Seat | Refused | str | bool | int | None
 """What the shell answers; None: it can't be had now (the peer is told `unavailable`)."""
 
-Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close | Relay
+Effect = Send | Append | Read | Resend | ReadGroups | Ask | Close | Relay | Settled

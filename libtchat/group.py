@@ -13,7 +13,19 @@ from typing import assert_never
 from attrs import field
 
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
+from libtchat.message.event import (
+    Banned,
+    Closed,
+    Created,
+    Event,
+    Invited,
+    Joined,
+    Kicked,
+    Left,
+    Redacted,
+    Said,
+    Unbanned,
+)
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import UserKey, check_any_user_name, check_group_name, user_key
 from libtchat.message.request import (
@@ -33,7 +45,19 @@ from libtchat.message.request import (
 from libtchat.message.value import frozen
 from libtchat.sorted_map import with_entry, without
 
-__all__ = ["Group", "GroupQuery", "Standing", "admit", "decide", "evolve", "fold", "outsiders", "say", "subject"]
+__all__ = [
+    "Group",
+    "GroupQuery",
+    "Standing",
+    "admit",
+    "decide",
+    "evolve",
+    "fold",
+    "outsiders",
+    "say",
+    "subject",
+    "successor",
+]
 
 GroupQuery = ListMembers | ListMessages | ListStates
 
@@ -57,6 +81,7 @@ class Group:
         members: names as displayed, the longest-standing first. This mapping and the next two are values too: a change
             makes another one (see `libtchat.sorted_map`).
         invited: the invitation of each invited user, as it was sent.
+        closed: it takes no more texts.
     """
 
     name: str
@@ -67,6 +92,7 @@ class Group:
     members: Mapping[UserKey, str] = field(hash=False)
     invited: Mapping[UserKey, Invited] = field(hash=False)
     banned: Mapping[UserKey, str] = field(hash=False)
+    closed: bool = False
 
     def standing(self, user: UserKey) -> Standing:
         """Tell what *user* is to this group."""
@@ -123,7 +149,7 @@ def admit(group: Group | None, request: GroupRequest | GroupQuery, actor: UserKe
     Returns:
         The group.
     Raises:
-        Refused: group-not-found, banned, not-member, already-member, invite-required or forbidden.
+        Refused: group-not-found, banned, not-member, already-member, invite-required, forbidden or group-closed.
     """
     if group is None:
         raise Refused(ErrorCode.GROUP_NOT_FOUND)
@@ -132,6 +158,8 @@ def admit(group: Group | None, request: GroupRequest | GroupQuery, actor: UserKe
     code = (_ACTOR_IF_PRIVATE if group.private else _ACTOR)[kind].get(standing)
     if code is None and kind in _OWNER_ONLY and actor != group.owner:
         code = ErrorCode.FORBIDDEN
+    if code is None and group.closed and kind is Say:
+        code = ErrorCode.GROUP_CLOSED
     if code is not None:
         raise Refused(code)
     return group
@@ -179,7 +207,7 @@ def decide(
                 raise Refused(ErrorCode.LIMIT_REACHED, f"{name} is full", limit=limits.max_members)
             return Joined(actor, name, seq, ts, actor if group.owner is None else None, request.id)
         case Leave():
-            return Left(actor, name, seq, ts, _successor(group, me), request.id)
+            return Left(actor, name, seq, ts, successor(group, me), request.id)
     dest, target = _check_target(group, request, me, known_dest)
     match request:
         case Invite():
@@ -212,7 +240,7 @@ def evolve(group: Group | None, event: Event) -> Group:
         raise ValueError(f"event {event.seq} does not follow {0 if group is None else group.seq}")
     if group is not None and isinstance(event, Said):
         it = group
-        return Group(it.name, it.private, event.seq, event.ts, it.owner, it.members, it.invited, it.banned)
+        return Group(it.name, it.private, event.seq, event.ts, it.owner, it.members, it.invited, it.banned, it.closed)
     if isinstance(event, Created):
         if group is not None:
             raise ValueError(f"{event.group} was created twice")
@@ -221,7 +249,7 @@ def evolve(group: Group | None, event: Event) -> Group:
     if group is None:
         raise ValueError(f"{event.group} does not begin with its creation")
 
-    members, invited, banned = group.members, group.invited, group.banned
+    members, invited, banned, closed = group.members, group.invited, group.banned, group.closed
     match event:
         case Joined(sender=name):
             members, invited = with_entry(members, user_key(name), name), without(invited, user_key(name))
@@ -234,14 +262,16 @@ def evolve(group: Group | None, event: Event) -> Group:
             banned = with_entry(banned, user_key(name), name)
         case Unbanned(dest=name):
             banned = without(banned, user_key(name))
-        case Said():
+        case Said() | Redacted():
             pass
+        case Closed(undone=undone):
+            closed = not undone
         case _:
             assert_never(event)
     owner = group.owner if members else None
     if isinstance(event, (Joined, Left)) and event.owner is not None:
         owner = user_key(event.owner)
-    return Group(group.name, group.private, event.seq, event.ts, owner, members, invited, banned)
+    return Group(group.name, group.private, event.seq, event.ts, owner, members, invited, banned, closed)
 
 
 def say(
@@ -261,7 +291,9 @@ def say(
     ts = max(ts, it.ts)
     name, seq = it.name, it.seq
     events = tuple([Said(actor, name, text.msg, seq, ts, text.id) for seq, text in enumerate(texts, seq + 1)])
-    return events, Group(name, it.private, seq + len(events), ts, it.owner, it.members, it.invited, it.banned)
+    return events, Group(
+        name, it.private, seq + len(events), ts, it.owner, it.members, it.invited, it.banned, it.closed
+    )
 
 
 def fold(events: Iterable[Event], group: Group | None = None) -> Group | None:
@@ -286,9 +318,9 @@ def outsiders(before: Group | None, event: Event, after: Group) -> tuple[UserKey
 
 
 def subject(event: Event) -> str | None:
-    """Return the name of the user whose standing *event* changes, None for a text."""
+    """Return the name of the user whose standing *event* changes, None if it changes nobody's."""
     match event:
-        case Said():
+        case Said() | Closed() | Redacted():
             return None
         case Created(sender=name) | Joined(sender=name) | Left(sender=name):
             return name
@@ -296,6 +328,14 @@ def subject(event: Event) -> str | None:
             return name
         case _:
             assert_never(event)
+
+
+def successor(group: Group, leaver: UserKey) -> str | None:
+    """Return the longest-standing other member's name if *leaver* is the owner and there is one (R-leave-owner)."""
+    if leaver != group.owner:
+        return None
+    others = (user for user in group.members if user != leaver)
+    return next((group.members[user] for user in others), None)
 
 
 def _check_target(
@@ -324,11 +364,3 @@ def _check_room(group: Group, limits: ServerLimits) -> None:
             f"{group.name} has too many invited and banned users",
             limit=limits.max_invited_and_banned,
         )
-
-
-def _successor(group: Group, leaver: UserKey) -> str | None:
-    """Return the longest-standing other member's name if *leaver* is the owner and there is one."""
-    if leaver != group.owner:
-        return None
-    others = (user for user in group.members if user != leaver)
-    return next((group.members[user] for user in others), None)

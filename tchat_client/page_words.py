@@ -26,6 +26,9 @@ _SHARED = (
     *("groups", "groups.one", "groups.none", "groups.mine", "server-list-clients", "server-list-clients.one"),
     *(f"{action}{variant}" for action in EVENTS for variant in ("", ".you", ".me")),
     *(
+        "close.undone",
+        "redacted",
+        "announce",
         "msgs.none",
         "states.none",
         "online",

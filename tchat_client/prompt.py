@@ -155,8 +155,11 @@ class Prompt(Reader):
         if await self._ask(say("password.again")) != first:
             self.complain(say("password.differ"))
             return None
-        self.link.password = first
         return first
+
+    async def secret(self, key: str) -> str | None:
+        """Ask for what is not to be shown."""
+        return await self._ask(self.renderer.language.text(key, name=self.link.mirror.name))
 
     async def password(self, error: Error) -> str | None:
         """Ask for the password of one's name, making the prompt wait."""

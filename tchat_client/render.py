@@ -14,7 +14,7 @@ from zlib import crc32
 from attrs import define, field
 
 from libtchat.commands import LocalAction, unparse
-from libtchat.message.event import Banned, Created, Event, Joined, Kicked, Said
+from libtchat.message.event import OPERATOR, Banned, Closed, Created, Event, Joined, Kicked, Redacted, Said
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
@@ -137,13 +137,15 @@ class Renderer(Sentences):
 
     def _event(self, event: Event, time: str) -> str:
         group = clean(event.group)
-        if isinstance(event, Said):
+        if isinstance(event, Said) and not event.redacted:
             return f"{time} {group}  {self._speech(event.sender, event.msg)}"
         dest = getattr(event, "dest", "")
         about_me = self._is_me(event.sender) or self._is_me(dest)
         return f"{time} {group}  {'--' if about_me else '*'} {clean(self._what(event))}"
 
     def _what(self, event: Event) -> str:
+        if isinstance(event, Said | Closed | Redacted):
+            return self.ruled(event)
         dest = getattr(event, "dest", "")
         variant = ".you" if self._is_me(event.sender) else ".me" if dest and self._is_me(dest) else ""
         text = self.language.text(event.action + variant, sender=event.sender, group=event.group, dest=dest)
@@ -159,6 +161,8 @@ class Renderer(Sentences):
         match message:
             case DirectMessage(sender=sender, to=to, msg=msg):
                 return [f"{time} {self._speech(sender, msg, to=clean(to))}"]
+            case PublicMessage(sender=sender, msg=msg) if sender == OPERATOR:
+                return [f"{time} {self._paint('!!', _BOLD)} {self.say('announce')}: {self._paint(clean(msg), _BOLD)}"]
             case PublicMessage(sender=sender, msg=msg):
                 return [f"{time} {self._speech(sender, msg, to=self.say('everybody'))}"]
             case PresenceNotice(name=name, event=event) if event in self.language:
@@ -215,6 +219,8 @@ class Renderer(Sentences):
         for key, others in (("members.invited", message.invited), ("members.banned", message.banned)):
             if others:
                 lines.append(self.say(key, names=", ".join(others)))
+        if message.closed:
+            lines.append(self.say("members.closed"))
         return [f"{clean(message.group)}: {line}" for line in lines]
 
     def _listed(self, key: str, names: Iterable[str], more: bool) -> str:

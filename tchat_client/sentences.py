@@ -9,6 +9,7 @@ from attrs import define, field
 
 from libtchat.commands import COMMANDS, Command, Mistyped
 from libtchat.guess import nearest
+from libtchat.message.event import Closed, Redacted, Said
 from libtchat.message.reply import Error
 from libtchat.message.request import Hello, Request
 from libtchat.wire.lenient import UNSAID_CODE
@@ -60,13 +61,26 @@ class Sentences:
             for name in ("group", "dest", "field", "limit", "retry_after", "msg")
             if (value := getattr(error, name)) not in (None, "")
         }
-        variants = () if request is None or isinstance(request, Hello) else ("near", request.action, "asked")
+        variants: tuple[str, ...] = ()
+        if request is not None and not isinstance(request, Hello):
+            variants = ("near", f"{request.action}.{error.field}", request.action, "asked")
         if error.code == UNSAID_CODE and error.msg:
             return clean(error.msg)  # another server's own sentence
         for key in (*(f"error.{error.code}.{variant}" for variant in variants), f"error.{error.code}", "error"):
             if key in self.language and all(known.get(name) for name in _names_in(self.language.sentences[key])):
                 return clean(f"{self.language.text(key, **known)} ({error.code})")
         return clean(error.code)
+
+    def ruled(self, event: Said | Closed | Redacted) -> str:
+        """Return the sentence for what an operator did, or for a text that one removed."""
+        say = self.language.text
+        match event:
+            case Said(sender=sender):
+                return say("redacted", sender=sender)
+            case Redacted(author=author):
+                return say("redact", author=author)
+            case Closed(group=group, undone=undone):
+                return say("close.undone" if undone else "close", group=group)
 
     def help(self, command: Command | None) -> list[str]:
         """Return the help of one command, or a line for each."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from libtchat.commands import (
     Clear,
@@ -29,14 +29,18 @@ from libtchat.commands import (
     unparse,
 )
 from libtchat.message.names import group_key
-from libtchat.message.reply import Error
+from libtchat.message.reply import Error, Registered
 from libtchat.message.request import Join, Quit, Register, Request, Say
 from libtchat.mirror import Heard, Notice, View
+from tchat_client.errors import NoReply
 from tchat_client.link import Connecting, Link, Offline, Online, Status, Watcher
 from tchat_client.render import Renderer
 from tchat_client.settings import State
 
 __all__ = ["Session", "now"]
+
+_ASKED = {"old": "password.old", "invitation": "invitation"}
+"""What a server wants with a new password, by its field -> the question."""
 
 
 @define(eq=False)
@@ -92,17 +96,35 @@ class Session(Watcher):
 
     async def request(self, request: Request) -> None:
         """Send *request*; what comes of it is heard."""
-        if isinstance(request, Register) and not request.password:
-            password = await self.new_password()
-            if password is None:
-                return
-            request = Register(password)
-        if self.can_send():
-            self.link.send(request)
+        if not isinstance(request, Register):
+            if self.can_send():
+                self.link.send(request)
+        elif request.password:
+            await self.register(request)
+        elif (password := await self.new_password()) is not None:
+            await self.register(Register(password))
+
+    async def register(self, request: Register) -> None:
+        """Send a new password; where the server wants the old one, or an invitation code, ask for that and go on."""
+        if not self.can_send():
+            return
+        try:
+            answer = await self.link.ask(request)
+            field = answer.field if isinstance(answer, Error) else None
+            if field in _ASKED and (secret := await self.secret(_ASKED[field])):
+                answer = await self.link.ask(evolve(request, **{field: secret}))
+        except NoReply:
+            return
+        if isinstance(answer, Registered):
+            self.link.password = request.password
 
     async def new_password(self) -> str | None:
         """Ask for a new password; without a terminal there is nobody to ask."""
         self.complain(self.renderer.language.text("interactive-only", form="register;"))
+        return None
+
+    async def secret(self, key: str) -> str | None:
+        """Ask for what is not to be shown with the sentence *key*; without a terminal there is nobody to ask."""
         return None
 
     def act(self, action: LocalAction) -> None:

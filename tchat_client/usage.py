@@ -1,51 +1,18 @@
-"""The usage of the command line in French: click's own sentences and ours, by their English.
-
-click takes its sentences from `gettext`, which would want a compiled catalogue on the disk; they are taken from this
-table instead. What is not in it stays English.
-"""
+"""The usage of the command line in French: click's own sentences and ours, by their English; see `libtchat.usage`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 
 import click
 from click import core, decorators, exceptions, formatting, parser, types
 
+from libtchat.usage import CLICK_FRENCH, speak
+
 __all__ = ["FRENCH", "speak_french"]
 
 FRENCH: Mapping[str, str] = {
-    # click's
-    "Usage:": "Usage :",
-    "Usage: ": "Usage : ",
-    "Options": "Options",
-    "Commands": "Commandes",
-    "Positional arguments": "Arguments",
-    "Show this message and exit.": "Afficher ceci et s'arrêter.",
-    "Show the version and exit.": "Afficher la version et s'arrêter.",
-    "default: {default}": "défaut : {default}",
-    "required": "obligatoire",
-    "Missing argument": "il manque l'argument",
-    "Missing option": "il manque l'option",
-    "Missing parameter": "il manque le paramètre",
-    "Missing command.": "il manque une commande.",
-    "No such option {name!r}.": "il n'y a pas d'option {name!r}.",
-    "No such option: {name}": "il n'y a pas d'option {name}",
-    "No such command {name!r}.": "il n'y a pas de commande {name!r}.",
-    "Did you mean {possibility}?": "Vouliez-vous dire {possibility} ?",
-    "(Did you mean one of: {possibilities}?)": "(Vouliez-vous dire : {possibilities} ?)",
-    "(Possible options: {possibilities})": "(Vouliez-vous dire : {possibilities} ?)",
-    "Got unexpected extra argument ({args})": "un argument de trop ({args})",
-    "Got unexpected extra arguments ({args})": "des arguments de trop ({args})",
-    "Invalid value: {message}": "valeur incorrecte : {message}",
-    "Invalid value for {param_hint}: {message}": "valeur incorrecte pour {param_hint} : {message}",
-    "Option {name!r} requires an argument.": "l'option {name!r} attend une valeur.",
-    "Option {name!r} does not take a value.": "l'option {name!r} n'attend pas de valeur.",
-    "{value} is not in the range {range}.": "{value} n'est pas dans l'intervalle {range}.",
-    "{value!r} is not a valid {number_type}.": "{value!r} n'est pas un nombre ({number_type}).",
-    "{value!r} is not {choice}.": "{value!r} n'est pas {choice}.",
-    "{value!r} is not one of {choices}.": "{value!r} n'est pas parmi {choices}.",
-    "{value!r} is not a valid boolean. Recognized values: {states}": "{value!r} n'est ni oui ni non : {states}",
+    **CLICK_FRENCH,
     # ours: what stands for a value
     "GROUP": "GROUPE",
     "TEXT": "TEXTE",
@@ -138,30 +105,4 @@ FRENCH: Mapping[str, str] = {
 
 def speak_french(group: click.Group) -> None:
     """Make click, and the usage of *group* and its commands, French for the rest of this process."""
-    modules: tuple[ModuleType, ...] = (core, decorators, exceptions, formatting, parser, types)
-    for module in modules:
-        for name, function in (("_", _one), ("ngettext", _some)):
-            if hasattr(module, name):
-                setattr(module, name, function)
-    group.subcommand_metavar = _one(group.subcommand_metavar or "COMMAND [ARGS]...")
-    for command in (group, *group.commands.values()):
-        command.help, command.short_help = _maybe(command.help), _maybe(command.short_help)
-        for param in command.params:
-            if isinstance(param, click.Option):
-                param.help = _maybe(param.help)
-            shown = param.metavar or (param.name or "").upper()
-            if shown in FRENCH:
-                optional = isinstance(param, click.Argument) and not param.required and not param.metavar
-                param.metavar = f"[{FRENCH[shown]}]" if optional else FRENCH[shown]
-
-
-def _one(english: str) -> str:
-    return FRENCH.get(english, english)
-
-
-def _some(one: str, many: str, count: int) -> str:
-    return _one(one if count < 2 else many)
-
-
-def _maybe(english: str | None) -> str | None:
-    return None if english is None else _one("\n".join(line.strip() for line in english.strip().split("\n")))
+    speak(group, (core, decorators, exceptions, formatting, parser, types), FRENCH)

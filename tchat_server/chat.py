@@ -7,28 +7,27 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from libtchat.effect import PresenceScope
+from libtchat.effect import PresenceScope, Registration
 from libtchat.group import fold
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Said
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import check_user_name, group_key
-from libtchat.message.reply import Error, Message
+from libtchat.message.reply import Message
 from libtchat.message.request import Join, Request, Say
-from libtchat.wire import codec
 from tchat_server.hooks import Hooks, MayHandler, OnEventHandler
 from tchat_server.misuse import Misused, NotRunning
-from tchat_server.net.insider import Insider
-from tchat_server.peer import Peer, ask, refusal_of
+from tchat_server.operator.operator import Operator
+from tchat_server.peer import Peer, ask
 from tchat_server.running import Running
 from tchat_server.server import Server
 from tchat_server.store.event_log import EventLog
 from tchat_server.store.memory import MEMORY, MemoryLog
 
-__all__ = ["Chat"]
+__all__ = ["Chat", "server_of"]
 
 _May = TypeVar("_May", bound=MayHandler)
 _OnEvent = TypeVar("_OnEvent", bound=OnEventHandler)
@@ -47,6 +46,7 @@ class Chat:
         name: of the server, for people.
         presence: who hears that a user came or went.
         require_auth: names that nobody vouches for need a password.
+        registration: who may set a first password: everybody, who was given a code, nobody.
         grace_seconds: how long its end may take: what was accepted is stored and told, and clients are told goodbye.
         hub: makes the brain; for `tchat-server` as one of several.
         shell: makes the server; for `tchat-server`, which serves a page and other dialects too.
@@ -60,13 +60,15 @@ class Chat:
         name: str = "tchat",
         presence: PresenceScope = "auto",
         require_auth: bool = False,
+        registration: Registration = "open",
         grace_seconds: float = 5.0,
         hub: Callable[..., Hub] = Hub,
-        shell: Callable[..., Server] = Server,
+        shell: Callable[..., Any] = Server,
     ) -> None:
-        self.name = name
+        self.name: str = name
         self._log, self._limits = log, limits
         self._presence, self._require_auth = presence, require_auth
+        self._registration = registration
         self._grace_seconds, self._make_hub, self._shell = grace_seconds, hub, shell
         self._may: list[MayHandler] = []
         self._on_event: list[OnEventHandler] = []
@@ -111,12 +113,24 @@ class Chat:
 
         Raises:
             Misused: it runs already, or *log* is none.
-            LogUnusable: the storage can't be used as it is.
+            LogUnusable, LogUnavailable: the storage can't be used as it is, or now.
         """
         self._check_stopped("it is started once: a chat is shared by all who use it")
         log = await self._open()
-        hub = self._make_hub(self.name, self._limits, self._presence, self._require_auth, bool(self._may))
+        hub = self._make_hub(
+            self.name,
+            self._limits,
+            self._presence,
+            self._require_auth,
+            bool(self._may),
+            registration=self._registration,
+        )
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
+        try:
+            await Operator(server).begin()
+        except BaseException:
+            await log.close()
+            raise
         self._run = Running(server)
 
     async def stop(self, error: BaseException | None = None) -> None:
@@ -159,7 +173,7 @@ class Chat:
             OSError: the address can't be bound.
             NotRunning, ChatFailed: see `ChatError`.
         """
-        return await self.server.listen(host, port, tls)
+        return await self._server().listen(host, port, tls)
 
     # --- users of the program around ---
 
@@ -177,7 +191,7 @@ class Chat:
         run = self._running()
         if user is not None:
             check_user_name(user)
-        return Peer(lambda: self.server.let_in(user, origin), run.raise_fault, user)
+        return Peer(lambda: self._server().let_in(user, origin), run.raise_fault, user)
 
     async def ask_as(self, user: str, request: Request) -> Message:
         """Ask for something on behalf of *user*, who need not be online: nobody is told that he came or went.
@@ -193,16 +207,13 @@ class Chat:
         run = self._running()
         insider = run.server.let_in(check_user_name(user), "", on_behalf=True)
         try:
-            answer = await ask(insider, request)
+            return await ask(insider, request)
+        except Refused:
+            run.raise_fault()
+            raise
         finally:
             insider.channel.lose()
-        await insider.channel.over()
-        if answer is None:
-            run.raise_fault()
-            raise _last_refusal(insider)
-        if isinstance(answer, Error):
-            raise refusal_of(answer)
-        return cast(Message, answer)
+            await insider.channel.over()
 
     async def say_as(self, user: str, group: str, msg: str) -> Said:
         """Say *msg* in *group* as *user*, who becomes a member first if need be.
@@ -224,7 +235,7 @@ class Chat:
 
     def online(self) -> tuple[str, ...]:
         """Return the names of all users who are connected."""
-        return self.server.hub.online()
+        return self._server().hub.online()
 
     async def members(self, group: str) -> tuple[str, ...]:
         """Return the names of a group's members.
@@ -234,7 +245,7 @@ class Chat:
             LogUnavailable: the storage can't tell now.
             NotRunning, ChatFailed: see `ChatError`.
         """
-        server = self.server
+        server = self._server()
         found = server.hub.group(group)
         if found is None:
             loaded = await server.log.load(group_key(group))
@@ -258,9 +269,7 @@ class Chat:
 
     # --- inside ---
 
-    @property
-    def server(self) -> Server:
-        """The server that runs; for what is in this package only."""
+    def _server(self) -> Server:
         return self._running().server
 
     async def _open(self) -> EventLog:
@@ -289,10 +298,6 @@ class Chat:
         return self._run
 
 
-def _last_refusal(insider: Insider) -> Refused:
-    """Return why *insider*, whose connection ended, was not answered."""
-    for line in reversed(insider.channel.waiting()):
-        message = codec.read_message(line)
-        if isinstance(message, Error):
-            return refusal_of(message)
-    return Refused(ErrorCode.UNAVAILABLE, "the chat ends")
+def server_of(chat: Chat) -> Server:
+    """Return the server of a chat that runs; for what is in this package only."""
+    return chat._server()

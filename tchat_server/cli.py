@@ -21,14 +21,17 @@ import click
 from libtchat.message.limits import ServerLimits
 from tchat_server.chat import Chat
 from tchat_server.failures import InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
+from tchat_server.greeting import Greeting
 from tchat_server.lifetime import CLOSING_SECONDS, end_after, hang_up, stop_or_exit
 from tchat_server.misuse import ChatFailed
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
+from tchat_server.operator.command import database, operator_commands
 from tchat_server.ops import descriptor, logs
 from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
+from tchat_server.sentences import language, say
 from tchat_server.server import Server
 from tchat_server.settings import Settings, server_options, settings_from
 from tchat_server.storage import ENGINE, Storage, check_database, maintenance_of, open_storage, reopen_storage, shown
@@ -60,7 +63,8 @@ logger = logging.getLogger("tchat_server")
 def cli(ctx: click.Context, /, **options: Any) -> None:
     """Serve the tchat protocol.
 
-    Exit codes: 0 stopped in good order, 2 wrong options, 3 can't listen, 4 storage, 70 a fault of the server's.
+    Exit codes: 0 done, or stopped in good order, 1 refused, 2 wrong options, 3 can't listen, 4 storage, 70 a fault of
+    the server's.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -74,16 +78,21 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 
 
 @cli.command()
-@_DATABASE
-def check(db: Path | str) -> None:
+@click.argument("db", type=_DatabaseType(), required=False)
+@click.pass_context
+def check(ctx: click.Context, db: Path | str | None) -> None:
     """Verify a database: no gap in any group, and all tables agree with the events."""
+    place = database(ctx, None if db is None else str(db))
     with storage_failures():
-        report = maintenance_of(db).check(db)
+        report = maintenance_of(place).check(place)
     for fault in report.faults:
         click.echo(fault)
-    click.echo(f"{report.groups} groups, {report.events} events, {report.messages} of them messages")
+    counted = say("checked", groups=report.groups, events=report.events, messages=report.messages)
+    if report.redacted or report.closed:
+        counted += "; " + say("checked.operator", redacted=report.redacted, closed=report.closed)
+    click.echo(counted)
     if report.faults:
-        raise StorageFailed(f"{shown(str(db))}: {len(report.faults)} faults; restore a backup")
+        raise StorageFailed(say("faults", db=shown(str(place)), count=len(report.faults)))
 
 
 @cli.command()
@@ -93,18 +102,11 @@ def backup(db: Path | str, out: Path) -> None:
     """Copy a database to OUT, also while a server uses it."""
     with storage_failures():
         maintenance_of(db).backup(db, out)
-    click.echo(f"{db} is copied to {out}")
+    click.echo(say("copied", db=shown(str(db)), out=out))
 
 
-@cli.command()
-@_DATABASE
-@click.argument("group")
-@click.argument("name")
-def own(db: Path | str, group: str, name: str) -> None:
-    """Give a GROUP whose owner is gone to its member NAME, while no server uses the database."""
-    with storage_failures():
-        event = maintenance_of(db).own(db, group, name)
-    click.echo(f"{name} owns {event.group} (event {event.seq})")
+for _command in operator_commands():
+    cli.add_command(_command)
 
 
 async def serve(settings: Settings, outlet: Outlet) -> None:
@@ -142,6 +144,7 @@ async def _serve(
         name=f"tchat-server {version('libtchat')}",
         presence=settings.presence,
         require_auth=settings.require_auth,
+        registration=settings.registration,
         grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
         hub=storage.make_hub(),
         shell=_shell(settings, outlet, storage),
@@ -149,8 +152,8 @@ async def _serve(
     admin, end = None, None
     try:
         async with chat:
-            bound = [await _listen(chat, address, None) for address in settings.listen]
-            bound += [await _listen(chat, address, certificate) for address in settings.tls_listen]
+            plain = [await _listen(chat, address, None) for address in settings.listen]
+            secure = [await _listen(chat, address, certificate) for address in settings.tls_listen]
             if settings.admin_listen is not None:
                 probe = Probe(
                     chat.is_alive,
@@ -159,26 +162,39 @@ async def _serve(
                 )
                 with bind_failures(*settings.admin_listen):
                     admin = Admin(*settings.admin_listen, probe)
-            _announce(chat.name, bound, settings, admin)
+            greeting = Greeting(
+                name=chat.name,
+                plain=tuple(plain),
+                secure=tuple(secure),
+                data=shown(settings.db),
+                has_page=settings.web,
+                admin_port=None if admin is None else admin.port,
+                needs_password=settings.require_auth,
+            )
+            _announce(greeting, settings)
             try:
                 await storage.over_or(stop)
             finally:
                 end = end_after(settings.grace, outlet, StorageFailed.exit_code)
     except ChatFailed as failure:
         logger.error("internal error", exc_info=failure.__cause__)
-        raise InternalFailed("the server failed: its log says where") from None
+        raise InternalFailed(say("internal")) from None
     finally:
         if end is not None:
             end.cancel()
         if admin is not None:
             admin.close()
-    return bound
+    return plain + secure
 
 
 def main() -> None:
     """Run the command and exit; what goes wrong is one line on standard error."""
+    if language() == "fr":
+        from tchat_server.usage import speak_french
+
+        speak_french(cli)
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="tchat-server", standalone_mode=False)
     except click.ClickException as problem:
         outlet = Outlet(sys.stderr.fileno())  # also if nobody reads it
         outlet.write(" ".join(problem.format_message().split()) + "\n")
@@ -247,29 +263,16 @@ async def _listen(chat: Chat, address: tuple[str, int], certificate: Certificate
         return await chat.listen(*address, tls=None if certificate is None else certificate.context)
 
 
-def _announce(name: str, bound: list[tuple[str, int]], settings: Settings, admin: Admin | None) -> None:
+def _announce(greeting: Greeting, settings: Settings) -> None:
     if settings.port_file is not None:
         beside = settings.port_file.with_name(settings.port_file.name + ".new")
         try:
-            beside.write_text("".join(f"{port}\n" for _, port in bound))
+            beside.write_text("".join(f"{port}\n" for _, port in (*greeting.plain, *greeting.secure)))
             beside.replace(settings.port_file)  # in one step: a reader never sees half of it
         except OSError as error:
-            raise UsageFailed(f"{settings.port_file} cannot be written: {error.strerror}") from None
-    places = ", ".join(f"{host}:{port}" for host, port in bound)
-    click.echo(f"{name} on {places}, data in {shown(settings.db)}. Try: tchat --name alice")
-    if settings.web:
-        click.echo(f"in a browser: {_url(bound[0], is_secure=not settings.listen)}")
-    if all(host in ("127.0.0.1", "::1") for host, _ in bound):
-        click.echo(f"loopback only; --listen 0.0.0.0:{bound[0][1]} accepts other machines")
-    if admin is not None:
-        click.echo(f"/healthz, /readyz and /metrics on port {admin.port}")
-
-
-def _url(address: tuple[str, int], *, is_secure: bool) -> str:
-    """Return what to type into the browser of this machine."""
-    host, port = address
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"{'https' if is_secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
+            raise UsageFailed(say("cannot-write", path=settings.port_file, detail=error.strerror)) from None
+    for line in (greeting.json(),) if settings.log_format == "json" else greeting.lines():
+        click.echo(line)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -39,6 +39,7 @@ class Sender(Protocol):
     limits: ServerLimits
     metrics: Metrics
     supervisor: Supervisor
+    trace: Callable[[str, str, bytes], None] | None
     is_stopping: bool
 
     def peer(self, id: PeerId) -> PeerProtocol | None:
@@ -105,6 +106,8 @@ class Errands:
                 peer.finish(CloseReason.FAULT)
                 return encode_line(Error(ErrorCode.INTERNAL))
             peer.toll.carried(len(line))
+            if self._sender.trace is not None:
+                self._sender.trace(peer.address, ">", line)
             return line
 
         return job

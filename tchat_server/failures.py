@@ -8,23 +8,31 @@ from contextlib import contextmanager
 
 import click
 
+from tchat_server.sentences import say
 from tchat_server.store.event_log import LogUnusable
 
 __all__ = [
     "BindFailed",
     "Failed",
     "InternalFailed",
+    "Refused",
     "StorageFailed",
     "UsageFailed",
     "bind_failures",
     "storage_failures",
 ]
 
-EXIT_USAGE, EXIT_BIND, EXIT_STORAGE, EXIT_INTERNAL = 2, 3, 4, 70
+EXIT_REFUSED, EXIT_USAGE, EXIT_BIND, EXIT_STORAGE, EXIT_INTERNAL = 1, 2, 3, 4, 70
 
 
 class Failed(click.ClickException):
     """Ends the command with one line for a person and an exit code."""
+
+
+class Refused(Failed):
+    """What an operator asked was not done: there is no such user, or nothing to do."""
+
+    exit_code = EXIT_REFUSED
 
 
 class UsageFailed(Failed):
@@ -58,9 +66,9 @@ def bind_failures(host: str, port: int) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            message = f"port {port} is in use: choose --listen {host}:{port + 1}"
+            message = say("port-in-use", host=host, port=port, next=port + 1)
         else:
-            message = f"can't listen on {host}:{port}: {error.strerror or error}"
+            message = say("cannot-listen", host=host, port=port, detail=error.strerror or error)
         raise BindFailed(message) from None
 
 

@@ -16,7 +16,7 @@ from asyncio import Future, get_running_loop
 from base64 import b64decode, b64encode
 from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["Passwords", "check_password", "hash_password"]
+__all__ = ["Passwords", "check_password", "hash_password", "mark_of", "new_code"]
 
 _N, _R, _P, _SALT_BYTES = 2**14, 8, 1, 16
 
@@ -60,6 +60,21 @@ def check_password(password: str, stored: str | None) -> bool:
     _, n, r, p, salt, digest = (stored or _NOBODY).split("$")
     same = hmac.compare_digest(_scrypt(password, b64decode(salt), int(n), int(r), int(p)), b64decode(digest))
     return same and stored is not None
+
+
+_CODE_LETTERS, _CODE_PARTS, _PART_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789", 4, 5  # 98 bits, none looks like another
+
+
+def new_code() -> str:
+    """Return a new invitation code, such as `QK3NF-8ZRTA-...`."""
+    parts = ("".join(secrets.choice(_CODE_LETTERS) for _ in range(_PART_LETTERS)) for _ in range(_CODE_PARTS))
+    return "-".join(parts)
+
+
+def mark_of(code: str) -> str:
+    """Return what is stored of an invitation code: nobody can guess one, so a fast hash does."""
+    letters = "".join(code.upper().split()).replace("-", "")
+    return hashlib.sha256(letters.encode("utf-8", "replace")).hexdigest()
 
 
 def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:

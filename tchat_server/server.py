@@ -14,7 +14,7 @@ from typing import assert_never
 from attrs import evolve
 
 from libtchat.cluster import Relay
-from libtchat.effect import Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend
+from libtchat.effect import Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend, Settled
 from libtchat.hub.hub import Hub
 from libtchat.hub.node import Node
 from libtchat.message.errors import ErrorCode, Refused
@@ -99,6 +99,8 @@ class Server:
         self.is_stopping = False
         self._listeners: list[Listener] = []
         self.supervisor = Supervisor()
+        self.settled: Callable[[Settled], object] = lambda settled: None
+        """Told what became of an operator's ruling."""
         self._errands = Errands(self, log, hooks or Hooks(), roster)
         self.neighbours: Neighbours | None = None
         if roster is not None:
@@ -210,7 +212,7 @@ class Server:
         self._admission.leave(peer.host)
         assert peer.ending is not None
         self.metrics.closed[peer.ending.reason] += 1
-        logger.info("%s gone: %s (%d in, %d out)", peer.address, peer.ending, peer.frames_in, peer.outbox.count)
+        peer.ending.log(peer.address, self.hub.operator.user_of(peer.id), peer.frames_in, peer.outbox.count)
         self.hub.disconnected(peer.id, self.now())
         self.tick_soon()
 
@@ -233,6 +235,7 @@ class Server:
         metrics = self.metrics
         metrics.peers, metrics.handshakes = len(self._peers), self._admission.size - len(self._peers)
         metrics.backlog, metrics.not_read = self.hub.backlog, len(self._not_read)
+        metrics.users, metrics.groups = self.hub.operator.counts()
         return metrics.text()
 
     def wrote(self, peer: PeerProtocol) -> None:
@@ -296,5 +299,7 @@ class Server:
                     if (peer := self._peers.get(effect.peer)) is not None:
                         ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT
                         peer.guard(peer.finish, effect.code or ended)
+                case Settled():
+                    self.settled(effect)
                 case _:
                     assert_never(effect)

@@ -12,10 +12,11 @@ import attrs
 import click
 from platformdirs import user_state_path
 
-from libtchat.effect import PresenceScope
+from libtchat.effect import PresenceScope, Registration
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.value import frozen
 from tchat_server.ops.logs import LogFormat
+from tchat_server.sentences import say
 from tchat_server.store.memory import MEMORY
 
 __all__ = ["Settings", "server_options", "settings_from"]
@@ -69,6 +70,7 @@ class Settings:
     port_file: Path | None
     presence: PresenceScope
     require_auth: bool
+    registration: Registration
     grace: float
     log_level: str
     log_format: LogFormat
@@ -91,7 +93,7 @@ class AddressType(click.ParamType[_Address]):
             return value[0], int(value[1])
         host, _, port = str(value).rpartition(":")
         if not port.isdecimal() or int(port) > 65535:
-            self.fail(f"{value!r} is not HOST:PORT, for example 127.0.0.1:8080", param, ctx)
+            self.fail(say("bad-address", value=value), param, ctx)
         return host.strip("[]") or "127.0.0.1", int(port)
 
 
@@ -136,7 +138,7 @@ _OPTIONS = [
     click.option(
         "--db",
         metavar="PATH",
-        default=str(user_state_path("tchat") / "tchat.db"),
+        default=lambda: str(_state_directory() / "tchat.db"),
         show_default="tchat.db in the state directory",
         help=f"SQLite file to keep everything in, {MEMORY} to keep nothing, or a nats:// URL: one of several servers.",
     ),
@@ -175,6 +177,12 @@ _OPTIONS = [
         help="Who is told that a user came or went; auto: everybody up to 200 users online, then who shares a group.",
     ),
     click.option("--require-auth", is_flag=True, help="Serve names with a password only."),
+    click.option(
+        "--registration",
+        type=_choice(Registration),
+        default="open",
+        help="Who may give a name its first password; invite: who has a code of tchat-server invite-code.",
+    ),
     click.option("--grace", type=click.FloatRange(0), default=10.0, help="Seconds to finish in when stopped."),
     click.option(
         "--web/--no-web", default=True, help="Serve the page and WebSocket to who speaks HTTP on the same port."
@@ -197,6 +205,12 @@ _OPTIONS = [
 ]
 
 
+def _state_directory() -> Path:
+    """Return where what is kept goes: systemd's StateDirectory= if it gave one, else the user's."""
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given) if given else Path(user_state_path("tchat"))
+
+
 def server_options(command: _F) -> _F:
     """Give a click command the options of the server."""
     for option in reversed(_OPTIONS):
@@ -213,9 +227,9 @@ def settings_from(options: dict[str, Any]) -> Settings:
     limits = {name: options.pop(name) for name in _LIMITS}
     options["limits"] = attrs.evolve(DEFAULT_LIMITS, requests_per_second=options.pop("rate"), **limits)
     if (options["tls_cert"] is None) != (options["tls_key"] is None):
-        raise click.UsageError("--tls-cert and --tls-key go together")
+        raise click.UsageError(say("tls-pair"))
     if options["tls_listen"] and options["tls_cert"] is None:
-        raise click.UsageError("--tls-listen needs --tls-cert and --tls-key")
+        raise click.UsageError(say("tls-listen"))
     if not options["listen"] and not options["tls_listen"]:
         options["listen"] = (_address_of_environment(),)
     if options["tls_cert"] is not None and not options["tls_listen"]:
@@ -226,5 +240,5 @@ def settings_from(options: dict[str, Any]) -> Settings:
 def _address_of_environment() -> _Address:
     port = os.environ.get("PORT", "8080")
     if not port.isdecimal() or int(port) > 65535:
-        raise click.UsageError(f"PORT={port!r} in the environment is not a port number")
+        raise click.UsageError(say("bad-port", port=port))
     return os.environ.get("HOST", "127.0.0.1"), int(port)

@@ -28,11 +28,12 @@ from libtchat.hub.texts import Texts
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import Event, Invited
+from libtchat.message.event import OPERATOR, Event, Invited
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key, UserKey, group_key, is_guest, user_key
 from libtchat.message.request import Create, GroupRequest, Join, Leave, Say
 from libtchat.rate import Bucket
+from libtchat.ruling import CloseGroup, Expel, GiveGroup, RedactText, Ruling, rule
 
 __all__ = ["Decider"]
 
@@ -106,7 +107,16 @@ class Decider:
         """
         if (slot := self._ledger.slot(key)) is not None:
             return slot
-        loaded = yield from ask(LoadGroup(key), Loaded)
+        return self._take_in(key, (yield from ask(LoadGroup(key), Loaded)))
+
+    def rule(self, ruling: Ruling, ticket: int, loaded: Loaded) -> None:
+        """Decide what an operator does to a group, which was *loaded* as the log has it, and put it in the line."""
+        key = group_key(ruling.group)
+        operator = OnlineUser(user_key(OPERATOR), OPERATOR, "", Bucket(0, 0))
+        decision = Decision(None, operator, ruling, key, self._presence.arrivals, ticket=ticket)
+        self._put(self._take_in(key, loaded), decision)
+
+    def _take_in(self, key: Key, loaded: Loaded) -> Slot:
         if (slot := self._ledger.slot(key)) is not None:
             return slot  # somebody else was quicker, and the group may have gone on
         return self.take_in(key, loaded)
@@ -179,7 +189,7 @@ class Decider:
         """Decide on the group's newest state: *decision* gets an event, or effects."""
         user, request, before = decision.user, decision.request, slot.newest
         try:
-            mark = "" if request.id is None else digest(request)
+            mark = digest(request) if request.id is not None else ""
             if (first := self._retried(decision, mark)) is not None:
                 peer = decision.peer
                 decision.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
@@ -202,6 +212,8 @@ class Decider:
     def _event(self, decision: Decision, group: Group | None) -> Event:
         """Return what the request of *decision* makes of *group*; what one user may have counts, too."""
         user, request, known = decision.user, decision.request, decision.known
+        if isinstance(request, CloseGroup | RedactText | GiveGroup | Expel):
+            return rule(group, request, ts=self._clock.ts)
         if isinstance(request, (Create, Join)):
             self._quota.check_groups(user, request, group)
         dest, ts = known.name if known is not None else None, self._clock.ts

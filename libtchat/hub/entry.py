@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from libtchat.effect import Effect, Known, Part, PeerId, Retry, Send
+from libtchat.effect import Effect, Known, Part, PeerId, Retry, Send, Settled
 from libtchat.group import GroupQuery
 from libtchat.hub.line import Entry
 from libtchat.hub.peer import Peer
@@ -29,6 +29,7 @@ from libtchat.message.request import (
     Say,
     Tell,
 )
+from libtchat.ruling import Ruling
 
 __all__ = ["AnyEntry", "Asked", "Decision", "Notice", "Query", "Run", "Told", "UserQuery"]
 
@@ -44,7 +45,7 @@ class Decision(Entry):
     """One request to a group: accepted, then it has a `part` of one event for an `audience`; or else it has `effects`.
 
     Attributes:
-        peer: who asked; None: nobody hears a refusal.
+        peer: who asked; None: nobody hears a refusal, but the operator, if there is a *ticket*.
         arrivals: how many peers had been named before it. Later ones do not hear it, however late it is decided
             again: it stands before their own first answer.
         known: what the log knew of its target, None if it was not asked.
@@ -53,11 +54,12 @@ class Decision(Entry):
 
     peer: Peer | None
     user: OnlineUser
-    request: GroupRequest
+    request: GroupRequest | Ruling
     key: Key
     arrivals: int
     known: Known | None = None
     earlier: Retry | None = None
+    ticket: int | None = None
     part: Part | None = field(default=None, init=False)
     audience: tuple[PeerId, ...] = field(default=(), init=False)
     effects: tuple[Effect, ...] = field(default=(), init=False)
@@ -67,9 +69,12 @@ class Decision(Entry):
         return True
 
     def refuse(self, refusal: Refused) -> None:
-        """Make it a refusal, told to the peer that asked."""
-        self.part = None
-        self.effects = () if self.peer is None else (Send((self.peer.id,), error_for(self.request, refusal)),)
+        """Make it a refusal, told to who asked."""
+        self.part, self.effects = None, ()
+        if self.peer is not None:
+            self.effects = (Send((self.peer.id,), error_for(self.request, refusal)),)
+        elif self.ticket is not None:
+            self.effects = (Settled(self.ticket, error_for(self.request, refusal)),)
 
 
 @define(eq=False)

@@ -11,7 +11,19 @@ from collections.abc import Mapping, Sequence
 
 from attrs import define, field
 
-from libtchat.effect import Answer, Ask, Effect, Item, PeerId, PresenceScope, Question, SaveUser, Send
+from libtchat.effect import (
+    Answer,
+    Ask,
+    Effect,
+    Item,
+    PeerId,
+    PresenceScope,
+    Question,
+    Registration,
+    SaveUser,
+    Send,
+    Settled,
+)
 from libtchat.group import Group
 from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
@@ -23,6 +35,7 @@ from libtchat.hub.line import Line
 from libtchat.hub.login import Login
 from libtchat.hub.lookup import Lookup
 from libtchat.hub.newcomer import Newcomers
+from libtchat.hub.operator import Operator
 from libtchat.hub.peer import Peer
 from libtchat.hub.presence import Presence
 from libtchat.hub.query import Replies
@@ -55,6 +68,10 @@ class Hub:
         presence_scope: who hears that a user came or went.
         require_auth: a user without a password may do nothing but `register`; those the shell vouches for may.
         asks_first: what users ask is asked about with a `CheckRequest` before it is decided.
+        registration: who may set a first password: everybody, who was given a code, nobody.
+
+    Attributes:
+        operator: what who runs the server may do beside what clients ask.
     """
 
     server: str = "libtchat"
@@ -62,6 +79,7 @@ class Hub:
     presence_scope: PresenceScope = "auto"
     require_auth: bool = False
     asks_first: bool = False
+    registration: Registration = "open"
     _peers: dict[PeerId, Peer] = field(factory=dict, init=False)
     _last_peer: int = field(default=0, init=False)
     _asks: list[Effect] = field(factory=list, init=False)
@@ -77,13 +95,14 @@ class Hub:
     _revision: Revision = field(init=False)
     _router: Router = field(init=False)
     _replies: Replies = field(init=False)
+    operator: Operator = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         limits, clock, line, presence = self.limits, self._clock, self._line, self._presence
         gate = Gate(is_open=not self.asks_first)
         self._ledger = ledger = Ledger(presence)
         self._newcomers = newcomers = Newcomers(line, clock)
-        self._identity = Identity(limits, clock, presence, newcomers)
+        self._identity = Identity(limits, clock, presence, newcomers, registration=self.registration)
         self._login = Login(
             limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity, gate
         )
@@ -93,6 +112,7 @@ class Hub:
         self._revision = Revision(clock, line, presence, ledger, quota, self._decider)
         self._router = Router(clock, line, presence, self._identity, self._login, self._decider, gate)
         self._replies = Replies(self.server, limits, clock, presence, ledger)
+        self.operator = Operator(clock, line, presence, ledger, self._peers, self._identity, self._decider)
 
     # --- what the shell calls ---
 
@@ -267,6 +287,8 @@ class Hub:
                 source = None if entry.peer is None else entry.peer.id
                 for event in part.events:
                     effects.append(Send(audience, event, source))
+                if isinstance(entry, Decision) and entry.ticket is not None:
+                    effects.append(Settled(entry.ticket, part.events[-1]))
             elif isinstance(entry, Decision):
                 effects.extend(entry.effects)
         return effects

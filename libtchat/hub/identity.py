@@ -6,11 +6,21 @@ Nothing here hashes, stores or draws random bits: it asks (see `libtchat.hub.wor
 from __future__ import annotations
 
 from hmac import compare_digest
+from math import inf
 
 from attrs import Factory, define
 
 from libtchat.cluster import FindSeat, NodeId, Seat, TakeSeat
-from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, SaveUser, StoredUser
+from libtchat.effect import (
+    Answer,
+    CheckPassword,
+    HashPassword,
+    LoadUser,
+    NumberGuest,
+    Registration,
+    SaveUser,
+    StoredUser,
+)
 from libtchat.hub.clock import Clock
 from libtchat.hub.newcomer import Newcomers, News
 from libtchat.hub.peer import Peer
@@ -53,6 +63,8 @@ class Identity:
     _presence: Presence
     _newcomers: Newcomers
     node: NodeId | None = None
+    registration: Registration = "open"
+    _barred: dict[UserKey, float] = Factory(dict)
     _tokens: dict[UserKey, tuple[str, float]] = Factory(dict)
     _saving: dict[UserKey, SaveUser] = Factory(dict)
     _throttle: Throttle = Factory(lambda self: Throttle(self.limits), takes_self=True)
@@ -69,6 +81,7 @@ class Identity:
         if hello.sender is None:
             return (yield from self._enter_as_guest(peer))
         found = _Found(check_user_name(hello.sender))
+        self._check_bar(found.name, key)
         # Each turn looks at the present state: while an answer was on its way, the user may have come or gone, and
         # the name may have got a password. What was read before that, or checked against less, lets nobody in.
         while True:
@@ -81,6 +94,7 @@ class Identity:
                 if found.seat is None or (yield from self._take(peer, hello, found, found.seat)):
                     break
                 found.seat = None  # somebody changed it meanwhile
+        self._check_bar(found.name, key)
         if self.node is not None:
             online = self._presence.user(key)
         if online is None:
@@ -155,26 +169,35 @@ class Identity:
             self._tokens[user.key] = (user.token, now + self.limits.token_seconds)
 
     def register(self, peer: Peer, user: OnlineUser, request: Register) -> Work[None]:
-        """Protect the user's name with a password, once.
+        """Protect the user's name with a password, or with another one if the request has the old one.
 
         Raises:
-            Refused: forbidden for a guest or a name that is protected already; rate-limited; unavailable.
+            Refused: forbidden for a guest, a name that is protected already, or one that the operator did not invite;
+                auth-failed for a wrong old password; rate-limited; unavailable.
         """
         if is_guest(user.key):
-            raise Refused(ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one with a hello")
+            raise Refused(
+                ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one with a hello", field="sender"
+            )
         if not request.password:
             raise Refused(ErrorCode.BAD_REQUEST, "the password is empty", field="password")
-        password_hash = None
         yield from self._saved(user.key)
-        if user.password_hash is None:
-            self._throttle.hash(peer.origin, self._clock.now)
-            password_hash = yield from ask(HashPassword(request.password), str)
-            yield from self._saved(user.key)  # another peer of the user may have been quicker
-        if user.password_hash is None and password_hash is not None:
-            self._saving[user.key] = save = SaveUser(user.key, user.name, password_hash)
-            yield from ask(save, bool)  # False: another server was quicker
-        if password_hash is None or user.password_hash != password_hash:
-            raise Refused(ErrorCode.FORBIDDEN, f"{user.name} has a password already")
+        old, code = user.password_hash, None
+        if old is None:
+            code = self._invitation(request)
+        elif request.old is None:
+            raise Refused(ErrorCode.FORBIDDEN, f"{user.name} has a password already: give the old one", field="old")
+        else:
+            yield from self._check_password(peer, user.key, CheckPassword(request.old, old))
+        self._throttle.hash(peer.origin, self._clock.now)
+        password_hash = yield from ask(HashPassword(request.password), str)
+        yield from self._saved(user.key)  # another peer of the user may have been quicker
+        if user.password_hash == old:
+            self._saving[user.key] = save = SaveUser(user.key, user.name, password_hash, old, code)
+            if not (yield from ask(save, bool)) and code is not None:
+                raise Refused(ErrorCode.FORBIDDEN, "this invitation code does not hold", field="invitation")
+        if user.password_hash != password_hash:
+            raise Refused(ErrorCode.FORBIDDEN, f"{user.name} has another password already", field="old")
         self._throttle.live(user.key, peer.origin)
 
     def settled(self, save: SaveUser, answer: Answer) -> None:
@@ -183,9 +206,42 @@ class Identity:
             return  # known already: somebody else waited for it too
         del self._saving[save.key]
         if answer is True:
-            if (user := self._presence.user(save.key)) is not None:
-                user.password_hash = save.password_hash
-            self._newcomers.protect(save.key, save.password_hash)
+            self.protect(save.key, save.password_hash)
+
+    def bar(self, user: UserKey, until: float | None) -> None:
+        """Let nobody enter as *user* until then, seconds since the epoch; None: let anybody."""
+        if until is None:
+            self._barred.pop(user, None)
+        else:
+            self._barred[user] = until
+
+    def protect(self, user: UserKey, password_hash: str | None) -> None:
+        """Take note of what is stored as the user's password by somebody else."""
+        if (online := self._presence.user(user)) is not None:
+            online.password_hash = password_hash
+        self._newcomers.protect(user, password_hash)
+
+    def forget(self, user: UserKey, token: str) -> None:
+        """End the user's token; *token*, which nobody knows, takes its place."""
+        self._tokens.pop(user, None)
+        if (online := self._presence.user(user)) is not None:
+            online.token = token
+
+    def _check_bar(self, name: str, key: UserKey) -> None:
+        """Check that an operator did not bar this user."""
+        until = self._barred.get(key)
+        if until is not None and (wait := until - (self._clock.now + self._clock.ahead)) > 0:
+            retry_after = wait if wait < inf else None
+            raise Refused(ErrorCode.FORBIDDEN, f"{name} is banned from this server", retry_after=retry_after)
+
+    def _invitation(self, request: Register) -> str | None:
+        """Return the code that is to be used up, None if none is needed."""
+        if self.registration == "closed":
+            raise Refused(ErrorCode.FORBIDDEN, "only the operator gives names a password here", field="password")
+        if self.registration == "invite" and not request.invitation:
+            wanted = "a name gets a password here with an invitation code of the operator's"
+            raise Refused(ErrorCode.FORBIDDEN, wanted, field="invitation")
+        return request.invitation if self.registration == "invite" else None
 
     def _current_token(self, key: UserKey, online: OnlineUser | None, seat: Seat | None) -> str | None:
         if seat is not None:
@@ -236,10 +292,12 @@ class Identity:
 
 
 def _password_hash(online: OnlineUser | None, stored: StoredUser | None, news: News) -> str | None:
-    """Return what protects the name now, None if nothing does; it is set once, wherever that was."""
+    """Return what protects the name now, None if nothing does; wherever that was set."""
     if online is not None and online.password_hash is not None:
         return online.password_hash
-    return news.password_hash or (stored.password_hash if stored is not None else None)
+    if news.is_protection_new:
+        return news.password_hash
+    return stored.password_hash if stored is not None else None
 
 
 def _has_token(hello: Hello, current: str | None) -> bool:

@@ -59,6 +59,9 @@ class Ledger:
     _slots: dict[Key, Slot] = Factory(dict)
     _sweep_at: int = _MANY
 
+    def __len__(self) -> int:
+        return len(self._slots)
+
     def slot(self, key: Key) -> Slot | None:
         """Return a group's slot, None if it is not loaded."""
         return self._slots.get(key)

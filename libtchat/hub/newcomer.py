@@ -26,12 +26,13 @@ class News:
     Attributes:
         hellos: how many wait.
         events: what became durable about the user.
-        password_hash: what the name was protected with, if it was.
+        password_hash: what the name is protected with; only if it changed: *is_protection_new*.
     """
 
     hellos: int = 0
     events: list[Part] = Factory(list)
     password_hash: str | None = None
+    is_protection_new: bool = False
 
 
 @define
@@ -77,10 +78,10 @@ class Newcomers:
             for user in {user_key(event.sender), user_key(subject(event) or event.sender)} & self._news.keys():
                 self._news[user].events.append(part)
 
-    def protect(self, user: UserKey, password_hash: str) -> None:
-        """Take note that the name of *user* is protected from now on."""
+    def protect(self, user: UserKey, password_hash: str | None) -> None:
+        """Take note of what the name of *user* is protected with from now on, None: with nothing any more."""
         if (news := self._news.get(user)) is not None:
-            news.password_hash = password_hash
+            news.password_hash, news.is_protection_new = password_hash, True
 
     def bring_up_to_date(self, user: OnlineUser, news: News) -> None:
         """Tell a *user* who comes online what is not in the log as it was read.

@@ -155,6 +155,7 @@ class Replies:
             tuple([name for _, name in banned]) if is_member else None,
             more,
             request.id,
+            group.closed,
         )
 
     def _page(self, peer: Peer, user: OnlineUser, request: ListMessages | ListStates) -> Read:

@@ -9,11 +9,12 @@ from libtchat.message.errors import ErrorCode, Refused, TchatError, Violation
 from libtchat.message.names import check_any_user_name, check_group_name
 from libtchat.message.reply import Error
 from libtchat.message.request import Request
+from libtchat.ruling import Ruling
 
 __all__ = ["error_for", "too_fast"]
 
 
-def error_for(item: Request | Violation, refusal: TchatError | Violation) -> Error:
+def error_for(item: Request | Violation | Ruling, refusal: TchatError | Violation) -> Error:
     """Make the error that tells the sender of *item* why it is refused."""
     return Error(
         refusal.code,

@@ -32,6 +32,7 @@ class ErrorCode(StrEnum):
     ALREADY_MEMBER = "already-member"
     INVITE_REQUIRED = "invite-required"
     BANNED = "banned"
+    GROUP_CLOSED = "group-closed"
     USER_NOT_FOUND = "user-not-found"
     TARGET_NOT_MEMBER = "target-not-member"
     TARGET_BANNED = "target-banned"

@@ -12,7 +12,24 @@ from typing import ClassVar
 
 from libtchat.message.value import frozen
 
-__all__ = ["EVENTS", "Banned", "Created", "Event", "Invited", "Joined", "Kicked", "Left", "Said", "Unbanned"]
+__all__ = [
+    "EVENTS",
+    "OPERATOR",
+    "Banned",
+    "Closed",
+    "Created",
+    "Event",
+    "Invited",
+    "Joined",
+    "Kicked",
+    "Left",
+    "Redacted",
+    "Said",
+    "Unbanned",
+]
+
+OPERATOR = "server"
+"""Who did what an operator did: a name no user can have (R-name-reserved)."""
 
 
 @frozen
@@ -111,7 +128,7 @@ class Unbanned:
 
 @frozen
 class Said:
-    """*sender* sent a text to the group."""
+    """*sender* sent a text to the group. *redacted*: an operator removed it, and *msg* says so (R-op-redact)."""
 
     action: ClassVar[str] = "gbroadcast"
     sender: str
@@ -120,11 +137,39 @@ class Said:
     seq: int
     ts: str
     id: str | None = None
+    redacted: bool = False
 
 
-Event = Created | Joined | Left | Invited | Kicked | Banned | Unbanned | Said
+@frozen
+class Closed:
+    """An operator closed the group, which takes no more texts; *undone*: it takes them again (R-op-close)."""
+
+    action: ClassVar[str] = "close"
+    sender: str
+    group: str
+    seq: int
+    ts: str
+    undone: bool = False
+    id: str | None = None
+
+
+@frozen
+class Redacted:
+    """An operator removed the text *redacts* of *author*, which is a tombstone from now on (R-op-redact)."""
+
+    action: ClassVar[str] = "redact"
+    sender: str
+    group: str
+    redacts: int
+    author: str
+    seq: int
+    ts: str
+    id: str | None = None
+
+
+Event = Created | Joined | Left | Invited | Kicked | Banned | Unbanned | Said | Closed | Redacted
 
 EVENTS: Mapping[str, type[Event]] = {
-    kind.action: kind for kind in (Created, Joined, Left, Invited, Kicked, Banned, Unbanned, Said)
+    kind.action: kind for kind in (Created, Joined, Left, Invited, Kicked, Banned, Unbanned, Said, Closed, Redacted)
 }
 """The wire's action -> the class."""

@@ -106,7 +106,7 @@ class Goodbye:
 class Members:
     """Who is in a group, as of *seq*; *online* lists those of *list* that are connected.
 
-    Only a member is also told who is *invited* and *banned* (None for others).
+    Only a member is also told who is *invited* and *banned* (None for others). *closed*: it takes no more texts.
     """
 
     action: ClassVar[str] = "members"
@@ -119,6 +119,7 @@ class Members:
     banned: tuple[str, ...] | None = None
     more: bool = False
     id: str | None = None
+    closed: bool = False
 
 
 @frozen

@@ -241,11 +241,16 @@ class ListGroups:
 
 @frozen
 class Register:
-    """Protect one's name with a password, once."""
+    """Protect one's name with a password, or with another one: then *old* is the one it has.
+
+    *invitation* is a code of the operator's, where the server asks for one.
+    """
 
     action: ClassVar[str] = "register"
     sender: str | None = field(default=None, kw_only=True)
     password: str
+    old: str | None = None
+    invitation: str | None = None
     id: str | None = field(default=None, kw_only=True)
 
 

@@ -32,7 +32,7 @@ def take_members(view: View, page: Members, after: str | None) -> None:
     invited.update((user_key(name), _invitation(page.group, name)) for name in page.invited or ())
     banned.update((user_key(name), name) for name in page.banned or ())
     owner = None if page.owner is None else user_key(page.owner)
-    view.group = Group(page.group, False, page.seq, "", owner, members, invited, banned)
+    view.group = Group(page.group, False, page.seq, "", owner, members, invited, banned, page.closed)
     names = (*page.list, *(page.invited or ()), *(page.banned or ()))
     last = max(map(user_key, names), default="")
     count = len(members) + len(invited) + len(banned)

@@ -176,7 +176,8 @@ class Mirror(Names):
         view.caught_up += missed
         for name in (event.sender, getattr(event, "dest", "")):
             self._meet(name)
-        if isinstance(event, Said) and not mine and group_key(event.group) != self.current:
+        is_news = isinstance(event, Said) and not event.redacted and not mine
+        if is_news and group_key(event.group) != self.current:
             view.unread += 1
         return Heard(event, request, missed, mine=mine)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from libtchat.message.event import OPERATOR
 from libtchat.message.names import Key, UserKey, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
@@ -51,7 +52,7 @@ class Names:
                 pass
 
     def _meet(self, name: str, *, is_online: bool | None = None) -> None:
-        if not name:
+        if not name or name == OPERATOR:
             return
         key = user_key(name)
         self.users[key] = name

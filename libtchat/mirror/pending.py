@@ -116,5 +116,5 @@ _ANSWER: Mapping[type[Request], type[Message]] = {
     ListGroups: Groups,
     Register: Registered,
     Ping: Pong,
-    **{REQUESTS[action]: event for action, event in EVENTS.items()},
+    **{REQUESTS[action]: event for action, event in EVENTS.items() if action in REQUESTS},
 }

@@ -19,6 +19,8 @@ def encode_group(group: Group) -> bytes:
     """Write a group's state."""
     invited = {key: _invitation(event) for key, event in group.invited.items()}
     found = {"name": group.name, "private": group.private, "seq": group.seq, "ts": group.ts, "owner": group.owner}
+    if group.closed:
+        found["closed"] = True
     members, banned = dict(group.members), dict(group.banned)
     return strict_json.dumps({**found, "members": members, "invited": invited, "banned": banned})
 

@@ -10,7 +10,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from libtchat.message.errors import ErrorCode
-from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
+from libtchat.message.event import (
+    Banned,
+    Closed,
+    Created,
+    Event,
+    Invited,
+    Joined,
+    Kicked,
+    Left,
+    Redacted,
+    Said,
+    Unbanned,
+)
 from libtchat.message.limits import MAX_SUMMARY_CHARS
 from libtchat.message.reply import (
     DirectMessage,
@@ -29,7 +41,10 @@ from libtchat.message.reply import (
     Welcome,
 )
 
-__all__ = ["ERROR_SENTENCES", "describe", "describe_page", "summarize"]
+__all__ = ["ERROR_SENTENCES", "TOMBSTONE", "describe", "describe_page", "summarize"]
+
+TOMBSTONE = "(this text was removed)"
+"""What stands in the `msg` of a text that was removed."""
 
 _MAX_CHARS = MAX_SUMMARY_CHARS
 
@@ -51,6 +66,7 @@ ERROR_SENTENCES: Mapping[str, str] = {
     ErrorCode.ALREADY_MEMBER: "{dest} a member of {group} already: nothing to do",
     ErrorCode.INVITE_REQUIRED: "{group} is private: ask a member to invite you",
     ErrorCode.BANNED: "you are banned from {group}: only its owner can lift that",
+    ErrorCode.GROUP_CLOSED: "{group} is closed: it takes no more texts, but can be read",
     ErrorCode.USER_NOT_FOUND: "there is no user {dest} here: list who is connected with ls;",
     ErrorCode.TARGET_NOT_MEMBER: "{dest} is not a member of {group}: list them with members;{group}",
     ErrorCode.TARGET_BANNED: "{dest} is banned from {group}: unban;{group};{dest} lifts that",
@@ -139,6 +155,8 @@ _WORDING: Mapping[type[Message], Callable[[Any], str]] = {
     Kicked: lambda m: f"{m.sender} kicked {m.dest} from {m.group}{_because(m)}",
     Banned: lambda m: f"{m.sender} banned {m.dest} from {m.group}{_because(m)}",
     Unbanned: lambda m: f"{m.sender} unbanned {m.dest} from {m.group}",
+    Closed: lambda m: f"{m.group} is open again" if m.undone else f"{m.group} is closed: it takes no more texts",
+    Redacted: lambda m: f"a text of {m.author} was removed from {m.group}",
     Welcome: lambda m: _names(f"welcome {m.sender}, your groups: ", m.groups, f"welcome {m.sender}"),
     PresenceNotice: lambda m: f"{m.name} has {'joined' if m.event == 'connect' else 'left'} the chat",
     Users: lambda m: _names("connected: ", m.list, "nobody is connected"),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["cannot_connect", "no_tchat", "open_streams"]
 
+_UNTRUSTED = {18, 19, 20, 21}
+"""OpenSSL's codes for a certificate that nobody known vouches for: --ca would name who does."""
+
 
 async def open_streams(
     address: Address, tls: ssl.SSLContext | None, dialect: Dialect | None, seconds: float
@@ -59,4 +62,6 @@ def _tls_cause(error: ssl.SSLError) -> LinkError:
     if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):  # the answer was not TLS
         return LinkError("cause.no-tls")
     detail = getattr(error, "verify_message", "").rstrip(".")
+    if getattr(error, "verify_code", 0) in _UNTRUSTED:
+        return LinkError("cause.untrusted", detail=detail)
     return LinkError("cause.tls", detail=detail or error.reason or str(error))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from attrs import define, field
 
 from libtchat.cluster import Relay
-from libtchat.effect import Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send
+from libtchat.effect import Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send, Settled
 from libtchat.message.errors import ErrorCode
 from libtchat.message.reply import Error, Message, PresenceNotice
 from libtchat.wire.connection import CRLF
@@ -41,7 +41,7 @@ class Delivery:
 
     def send(
         self, effects: Iterable[Effect], encode: Callable[[Message], bytes]
-    ) -> Iterator[Append | Ask | Read | ReadGroups | Resend | Close | Relay]:
+    ) -> Iterator[Append | Ask | Read | ReadGroups | Resend | Close | Relay | Settled]:
         """Put the messages among *effects* to their audiences; yield the others, each in its place.
 
         A run of messages to one audience is joined once and shared. *encode* makes a line of a message.

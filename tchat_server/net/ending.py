@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum
 
 from libtchat.message.errors import ErrorCode
 from libtchat.message.value import frozen
 
 __all__ = ["CloseReason", "Ending", "close_code"]
+
+logger = logging.getLogger("tchat_server")
 
 
 class CloseReason(StrEnum):
@@ -47,6 +50,11 @@ class Ending:
 
     reason: CloseReason | ErrorCode
     detail: str = ""
+
+    def log(self, address: str, user: str | None, came: int, went: int) -> None:
+        """Write the line of a connection that ended, of *user*, after so many requests and writes."""
+        shown = {"user": user, "address": address, "cause": str(self)}
+        logger.info("%s gone: %s (%s, %d in, %d out)", address, self, user or "no name", came, went, extra=shown)
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)

@@ -24,6 +24,9 @@ LogFormat = Literal["text", "json"]
 
 _MAX_UNFINISHED = 1024
 
+_FIELDS = ("user", "address", "cause", "operator", "act")
+"""What a JSON line has beside its message, where a record says it."""
+
 
 def set_up_logging(level: str, format: LogFormat, outlet: Outlet) -> None:
     """Send log records of *level* and above to *outlet*, one line each."""
@@ -97,6 +100,7 @@ class _JsonFormatter(logging.Formatter):
             "time": f"{at}.{int(record.msecs):03}Z",
             "level": record.levelname.lower(),
             "message": record.getMessage(),
+            **{name: value for name in _FIELDS if (value := getattr(record, name, None)) is not None},
         }
         if record.exc_info is not None:
             entry["traceback"] = self.formatException(record.exc_info)

@@ -31,6 +31,8 @@ class Metrics:
     append_failures_total: int = _counted("Appends of which some part failed.")
     deliveries_total: int = _counted("Messages handed to peers.")
     peers: float = _measured("Connections now.")
+    users: float = _measured("Users who are connected now.")
+    groups: float = _measured("Groups that are loaded now: those of who was here since the start, or lately.")
     handshakes: float = _measured("TLS handshakes under way now.")
     backlog: float = _measured("Events and answers that wait for the log now.")
     not_read: float = _measured("Peers that are not read from now, because too much waits.")

@@ -1,6 +1,6 @@
 // A conversation, and what is in it.
 
-import { mentions, told } from "./text.js";
+import { mentions, say, told } from "./text.js";
 
 const MOST_ENTRIES = 3000, SLACK = 100;
 
@@ -19,6 +19,13 @@ export class Chat {
     return true;
   }
 
+  /** Let the text *seq*, which was removed, be *entry*; true if it was here. */
+  redact(seq, entry) {
+    const at = this.entries.findIndex((each) => each.seq === seq);
+    if (at >= 0) this.entries[at] = { ...entry, ts: this.entries[at].ts, row: null };
+    return at >= 0;
+  }
+
   get first() {
     return this.entries.find((entry) => entry.seq)?.seq ?? null;
   }
@@ -32,8 +39,9 @@ const TEXTS = ["gbroadcast", "server-send", "server-broadcast"];
 
 /** What *message* is in a conversation: {kind: "text" or "event", seq, ts, who, text, missed, mine, mention}. */
 export function entryOf(message, mirror, missed = false) {
-  const { action, seq, sender, msg, ts = new Date().toISOString() } = message;
-  const isText = TEXTS.includes(action);
+  const { action, seq, msg, redacted, ts = new Date().toISOString() } = message;
+  const sender = message.sender === "server" ? say("announce") : message.sender;
+  const isText = TEXTS.includes(action) && !redacted;
   const mine = mirror.isMe(sender);
   const mention = isText && !mine && mentions(msg, mirror.name);
   const text = () => (isText ? msg : told(message, mirror)); // in the language of the moment

@@ -85,6 +85,14 @@ export class Log {
     this.box.scrollTop = this.box.scrollHeight - fromEnd;
   }
 
+  /** Show *chat* anew: something in its middle is another one. */
+  changed(chat) {
+    if (chat !== this.chat) return;
+    this.fresh = [];
+    this.#rebuild();
+    if (this.isFollowing) this.toEnd();
+  }
+
   /** What was said before, or is too much at once, is not read out. */
   #hush() {
     this.box.ariaLive = "off";

@@ -3,7 +3,7 @@
 import { key } from "./names.js";
 import { LIMITS } from "./words.js";
 
-const EVENTS = new Set(["cgroupe", "join", "leave", "invite", "kick", "ban", "unban", "gbroadcast"]);
+const EVENTS = new Set(["cgroupe", "join", "leave", "invite", "kick", "ban", "unban", "gbroadcast", "close", "redact"]);
 export const isEvent = (message) => EVENTS.has(message.action) && Number.isInteger(message.seq);
 
 /** One group as this user knows it. `group` is the fold of its events: {owner, members, invited, banned}, or null. */
@@ -31,7 +31,8 @@ export function evolve(group, event) {
   }
   if (!group || event.seq !== group.seq + 1) return null;
   const next = { ...group, seq: event.seq };
-  if (event.action === "gbroadcast") return next;
+  if (event.action === "close") next.closed = event.undone !== true;
+  if (["gbroadcast", "close", "redact"].includes(event.action)) return next;
   for (const each of ["members", "invited", "banned"]) next[each] = new Map(group[each]);
   const who = event.dest === undefined ? event.sender : event.dest;
   const it = key(who);
@@ -267,7 +268,7 @@ export class Mirror {
   }
 
   #meet(name, isOnline = null) {
-    if (!name) return;
+    if (!name || name === "server") return; // what an operator does
     this.users.set(key(name), name);
     if (isOnline === null || isOnline === this.online.has(key(name))) return;
     this.presence++;
@@ -288,6 +289,7 @@ export class Mirror {
     const fill = (map, names) => new Map([...(map ?? []), ...(names ?? []).map((name) => [key(name), name])]);
     view.group = {
       seq: page.seq,
+      closed: page.closed === true,
       owner: page.owner === undefined ? null : key(page.owner),
       members: fill(known?.members, page.list),
       invited: fill(known?.invited, page.invited),

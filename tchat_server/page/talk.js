@@ -219,11 +219,17 @@ export class Talk {
     const { isMember } = mirror.view(event.group);
     const isMine = mirror.isMe(event.sender);
     if (event.action === "cgroupe" || (event.action === "join" && isMine)) it.hasOlder = event.seq > 1;
+    if (event.action === "redact") this.#redacted(it, event);
     const entry = entryOf(event, mirror, missed);
     if (mirror.isMe(event.dest) && !isMember && it !== this.chat) this.note(entry.text, this.chat);
     this.#spoke(it, entry);
     if (request && ["cgroupe", "join"].includes(event.action) && it !== this.chat) this.open(it, true);
     if (!isMember && event.action === "leave" && isMine) this.close(it);
+  }
+
+  #redacted(it, { redacts, author, group }) {
+    const gone = { action: "gbroadcast", redacted: true, sender: author, group, seq: redacts, msg: "" };
+    if (it.redact(redacts, entryOf(gone, this.mirror))) this.log.changed(it);
   }
 
   /** The server keeps no texts between two users, nor those to everybody: this tab does, until it is closed. */

@@ -77,7 +77,9 @@ export const mentions = (text, me) =>
 
 /** Say what an event is, to *mirror*'s user. */
 export function told(event, mirror) {
-  const { action, sender, dest, group, reason, owner } = event;
+  const { action, sender, dest, group, reason, owner, author } = event;
+  if (action === "gbroadcast") return say("redacted", { sender });
+  if (action === "close" || action === "redact") return say(event.undone ? "close.undone" : action, { group, author });
   const variant = mirror.isMe(sender) ? ".you" : mirror.isMe(dest) ? ".me" : "";
   let text = say(action + variant, { sender, dest, group });
   if (reason) text += `: ${clean(reason)}`;
@@ -88,7 +90,7 @@ export function told(event, mirror) {
 /** Say why a request was refused. */
 export function refusal(error, asked, me) {
   const values = { name: me, group: asked?.group, dest: asked?.dest ?? asked?.to, ...error };
-  const variants = asked && asked.action !== "client-hello" ? [`.${asked.action}`, ".asked", ""] : [""];
+  const variants = asked && asked.action !== "client-hello" ? [`.${asked.action}.${error.field}`, `.${asked.action}`, ".asked", ""] : [""];
   const name = variants.map((variant) => `error.${error.code}${variant}`).find((each) => WORDS[each]);
   const isWhole = name && [...WORDS[name].matchAll(/\{(\w+)\}/g)].every(([, word]) => values[word] !== undefined);
   return `${isWhole ? say(name, values) : clean(error.msg ?? "")} (${clean(error.code)})`;

@@ -21,7 +21,7 @@ from libtchat.effect import (
     SaveUser,
 )
 from libtchat.message.names import UserKey
-from tchat_server.password import Passwords
+from tchat_server.password import Passwords, mark_of
 from tchat_server.roster.port import Roster
 from tchat_server.store.event_log import EventLog, Ready
 
@@ -95,7 +95,8 @@ class Answers:
         """Store a password once, however many wait for it."""
         if (found := self._saves.get(save)) is not None:
             return found
-        saved = self._log.save_user(save.key, save.name, save.password_hash)
+        mark = None if save.invitation is None else mark_of(save.invitation)
+        saved = self._log.save_user(save.key, save.name, save.password_hash, replaces=save.replaces, invitation=mark)
         if not isinstance(saved, Ready):
             saved = self._saves[save] = asyncio.ensure_future(saved)
         return saved

@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from libtchat.effect import Part, Retry
-from libtchat.group import Group, Standing
-from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
-from libtchat.message.names import UserKey, user_key
+import attrs
 
-__all__ = ["changed_users", "displayed_name", "new_retries"]
+from libtchat.effect import Part, Retry
+from libtchat.group import Group, Standing, subject
+from libtchat.message.event import Event, Redacted, Said
+from libtchat.message.names import UserKey, user_key
+from libtchat.wire import codec
+from libtchat.wire.wording import TOMBSTONE
+
+__all__ = ["changed_users", "displayed_name", "new_retries", "redactions", "tombstone"]
 
 
 def changed_users(events: Iterable[Event]) -> tuple[UserKey, ...]:
     """Return whose standing may be another one after *events*: each user once, in the order of the events."""
-    return tuple({user_key(_concerned(event)): None for event in events if not isinstance(event, Said)})
+    return tuple({user_key(name): None for event in events if (name := subject(event)) is not None})
 
 
 def displayed_name(group: Group, user: UserKey) -> str | None:
@@ -43,5 +47,19 @@ def new_retries(part: Part, now: float) -> Iterator[tuple[UserKey, Retry]]:
             yield user_key(event.sender), Retry(event.id, part.key, event.seq, now, digest)
 
 
-def _concerned(event: Created | Joined | Left | Invited | Kicked | Banned | Unbanned) -> str:
-    return event.sender if isinstance(event, Created | Joined | Left) else event.dest
+def redactions(events: Iterable[Event]) -> tuple[int, ...]:
+    """Return the seqs of the earlier texts that *events* have removed: what is stored of them is to be a tombstone."""
+    return tuple(event.redacts for event in events if isinstance(event, Redacted))
+
+
+def tombstone(line: bytes) -> bytes:
+    """Return the line that is stored, and sent from now on, in place of the text *line* (R-op-redact).
+
+    Raises:
+        ProtocolError: the line is damaged.
+        ValueError: it is no text.
+    """
+    said = codec.decode_event(line)
+    if not isinstance(said, Said):
+        raise ValueError(f"event {said.seq} is no text")
+    return codec.encode(attrs.evolve(said, msg=TOMBSTONE, redacted=True))

@@ -11,15 +11,10 @@ from libtchat.message.event import Event
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
 from libtchat.wire import codec
+from tchat_server.ops.control import Control
 
 __all__ = [
-    "EncodedPart",
-    "EventLog",
-    "LogUnavailable",
-    "LogUnusable",
-    "NamePage",
-    "Page",
-    "Ready",
+    *("EncodedPart", "EventLog", "LogUnavailable", "LogUnusable", "NamePage", "Page", "Ready", "UserRow"),
     "encode_part",
 ]
 
@@ -107,10 +102,22 @@ class NamePage:
         return NamePage(tuple(taken))
 
 
+@frozen
+class UserRow:
+    """What an operator sees of a user: *groups* one is in, *invitations* that wait, *barred*: until when, if at all."""
+
+    name: str
+    has_password: bool
+    groups: int
+    invitations: int
+    barred: float | None = None
+
+
 class Ready(Generic[_T]):
     """An awaitable that waits for nothing. Who sees that it is one takes `value` at once."""
 
     __slots__ = ("value",)
+    value: _T
 
     def __init__(self, value: _T) -> None:
         self.value = value
@@ -135,6 +142,9 @@ class EventLog(Protocol):
       answer arrives. The password in `load_user`, and all of `find_user`, are of what any node was acknowledged before
       the call.
     """
+
+    control: Control | None
+    """Where an operator asks; None: there is no such place."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -166,8 +176,39 @@ class EventLog(Protocol):
         It may be forgotten earlier if `max_retries` newer ones of that user are remembered (R-op-retry-window).
         """
 
-    def save_user(self, key: UserKey, name: str, password_hash: str) -> Awaitable[bool]:
-        """Store a password hash; False if the user has one already. Raises LogUnavailable."""
+    def save_user(
+        self,
+        key: UserKey,
+        name: str,
+        password_hash: str | None,
+        *,
+        replaces: str | None = None,
+        invitation: str | None = None,
+    ) -> Awaitable[bool]:
+        """Store a password hash, None: none any more. Raises LogUnavailable.
+
+        Args:
+            replaces: the hash that is to be stored now, None: none.
+            invitation: the mark of an invitation code, which is used up.
+        Returns:
+            False if another hash is stored now, or the code does not hold: nothing has changed.
+        """
+
+    def invite(self, mark: str) -> Awaitable[bool]:
+        """Let the invitation code with this mark hold, once. True. Raises LogUnavailable."""
+
+    def save_bar(self, key: UserKey, name: str, until: float | None) -> Awaitable[bool]:
+        """Store until when a user may not come in (inf: for ever), None: the user may. Raises LogUnavailable.
+
+        Returns:
+            False if the user might come in already: nothing has changed.
+        """
+
+    def barred(self) -> Awaitable[Mapping[UserKey, float]]:
+        """Find who may not come in, and until when: seconds since the epoch. Raises LogUnavailable."""
+
+    def users(self) -> Awaitable[tuple[UserRow, ...]]:
+        """List everybody who is known, by key. Takes a time that grows with what is stored. Raises LogUnavailable."""
 
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before, whatever happened to clocks. Raises LogUnavailable."""

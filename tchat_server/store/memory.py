@@ -15,8 +15,9 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey, user_key
 from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
-from tchat_server.store.change import changed_users, displayed_name, new_retries
-from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
+from tchat_server.ops.control import Control
+from tchat_server.store.change import changed_users, displayed_name, new_retries, redactions, tombstone
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, UserRow
 
 __all__ = ["MEMORY", "MemoryLog"]
 
@@ -47,6 +48,7 @@ class MemoryLog:
     """An EventLog without a file. An append is as durable as the process, so it completes at once, as all does."""
 
     def __init__(self, *, clock: Callable[[], float] | None = None, limits: ServerLimits = DEFAULT_LIMITS) -> None:
+        self.control: Control | None = None  # there is no file beside which a socket could be
         self._clock = clock or Clock()
         self._guests = 0
         self._limits = limits
@@ -56,6 +58,8 @@ class MemoryLog:
         self._banned_in: dict[UserKey, set[Key]] = {}
         self._created: dict[UserKey, int] = {}
         self._accounts: dict[UserKey, tuple[str, str]] = {}
+        self._invitations: set[str] = set()
+        self._bars: dict[UserKey, tuple[str, float]] = {}
         self._retries: dict[UserKey, dict[str, Retry]] = {}  # the user whose last one is the oldest first
 
     @property
@@ -107,12 +111,46 @@ class MemoryLog:
         is_old = first is None or first.time < self._clock() - self._limits.retry_seconds
         return Ready(Retried(None if is_old else first))
 
-    def save_user(self, key: UserKey, name: str, password_hash: str) -> Ready[bool]:
-        """Store a password hash; False if the user has one already."""
-        if key in self._accounts:
+    def save_user(
+        self,
+        key: UserKey,
+        name: str,
+        password_hash: str | None,
+        *,
+        replaces: str | None = None,
+        invitation: str | None = None,
+    ) -> Ready[bool]:
+        """Store a password hash; see EventLog."""
+        _, known = self._accounts.get(key, ("", None))
+        if known != replaces or (invitation is not None and invitation not in self._invitations):
             return Ready(False)
-        self._accounts[key] = (name, password_hash)
+        self._invitations.discard(invitation or "")
+        if password_hash is None:
+            self._accounts.pop(key, None)
+        else:
+            self._accounts[key] = (name, password_hash)
         return Ready(True)
+
+    def invite(self, mark: str) -> Ready[bool]:
+        """Let an invitation code hold, once."""
+        self._invitations.add(mark)
+        return Ready(True)
+
+    def save_bar(self, key: UserKey, name: str, until: float | None) -> Ready[bool]:
+        """Store until when a user may not come in; see EventLog."""
+        if until is None:
+            return Ready(self._bars.pop(key, None) is not None)
+        self._bars[key] = (name, until)
+        return Ready(True)
+
+    def barred(self) -> Ready[Mapping[UserKey, float]]:
+        """Find who may not come in."""
+        return Ready({key: until for key, (_, until) in self._bars.items()})
+
+    def users(self) -> Ready[tuple[UserRow, ...]]:
+        """List everybody who is known, by key."""
+        inside = (key for found in (self._groups_of, self._banned_in) for key, groups in found.items() if groups)
+        return Ready(tuple(self._row(key) for key in sorted({*self._accounts, *inside, *self._bars})))
 
     def number_guest(self) -> Ready[int]:
         """Return a number that no guest had before."""
@@ -164,6 +202,8 @@ class MemoryLog:
                 others.append(event)
         log.group = part.after
         if others:
+            for seq in redactions(others):
+                lines[seq - 1] = tombstone(lines[seq - 1])
             self._note_standings(part, others)
             self._list(part, was_open=was_open)
         if any(part.digests):
@@ -192,6 +232,12 @@ class MemoryLog:
                     found.setdefault(user, set()).add(part.key)
                 elif user in found:
                     found[user].discard(part.key)
+
+    def _row(self, key: UserKey) -> UserRow:
+        groups = [self._logs[in_key].group for in_key in self._groups_of.get(key, ())]
+        invitations = sum(key in group.invited for group in groups)
+        name, until = self._bars.get(key, (str(key), None))
+        return UserRow(self._name(key) or name, key in self._accounts, len(groups) - invitations, invitations, until)
 
     def _name(self, user: UserKey) -> str | None:
         """Return the name under which a user is known: registered, or in some group."""

@@ -16,7 +16,19 @@ from hypothesis import strategies as st
 
 from libtchat.commands import COMMANDS, Mistyped, find, parse
 from libtchat.message.errors import ErrorCode
-from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
+from libtchat.message.event import (
+    Banned,
+    Closed,
+    Created,
+    Event,
+    Invited,
+    Joined,
+    Kicked,
+    Left,
+    Redacted,
+    Said,
+    Unbanned,
+)
 from libtchat.message.reply import (
     DirectMessage,
     Error,
@@ -68,6 +80,27 @@ LINES = [
         "10:41 wob  * bob a quitté le groupe; vous êtes maintenant propriétaire",
     ),
     (Created("alice", "wob", 1, TS, "alice"), "10:41 wob  -- you created wob", "10:41 wob  -- vous avez créé wob"),
+    (
+        Said("bob", "wob", "x", 5, TS, redacted=True),
+        "10:41 wob  * a text of bob was removed",
+        "10:41 wob  * un texte de bob a été retiré",
+    ),
+    (PublicMessage("server", "soon", TS), "14:05 !! the operator: soon", "14:05 !! l'opérateur: soon"),
+    (
+        Closed("server", "wob", 5, TS),
+        "10:41 wob  * the operator closed wob: it takes no more texts, but can be read",
+        "10:41 wob  * l'opérateur a fermé wob : il n'accepte plus de textes, mais peut être lu",
+    ),
+    (
+        Closed("server", "wob", 5, TS, undone=True),
+        "10:41 wob  * the operator opened wob again",
+        "10:41 wob  * l'opérateur a rouvert wob",
+    ),
+    (
+        Redacted("server", "wob", 4, "alice", 5, TS),
+        "10:41 wob  * the operator removed a text of alice",
+        "10:41 wob  * l'opérateur a retiré un texte d'alice",
+    ),
     (
         Invited("bob", "wob", "alice", 5, TS),
         "10:41 wob  -- bob invites you to wob: j;wob to join",

@@ -27,16 +27,17 @@ CONFORMANCE = "spec/conformance"
 # Who stands on whom, from the ground: a room imports rooms of storeys below its own. No exception.
 STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat": (
-        "guess message sorted_map",
+        "guess language message sorted_map usage",
         "cluster group commands paging rate",
-        "effect wire",
+        "effect ruling wire",
         "hub mirror",
         "client dialect",
         "__init__",
     ),
     "tchat_server": (
-        *("clock misuse password ops roster supervisor", "net store", "failures hooks lifetime peer settings"),
-        *("errands foreign neighbours storage", "server", "watchdog", "running", "chat", "__init__ cli"),
+        *("clock misuse password ops roster sentences supervisor", "net store"),
+        *("failures greeting hooks lifetime peer settings", "errands foreign neighbours storage usage", "server"),
+        *("operator watchdog", "running", "chat", "__init__ cli"),
         *("__main__ testing",),
     ),
     "tchat_client": (
@@ -49,7 +50,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
             "render",
             "bridge completion learn report",
             "link",
-            "arguments inbox options requesting script search session",
+            "arguments inbox joining options requesting script search session",
         ),
         *("client keys lasting reader usage", "piped prompt", "cli", "__main__"),
     ),
@@ -65,8 +66,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
         *("clock line refusal retries texts throttle work", "gate user", "interest peer"),
-        *("entry presence", "ledger lookup newcomer", "identity query quota", "decider login", "revision router"),
-        *("elsewhere follower hub", "node"),
+        *("entry presence", "ledger lookup newcomer", "identity query quota", "decider login"),
+        *("operator revision router", "elsewhere follower hub", "node"),
     ),
     "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
@@ -94,8 +95,9 @@ STOREYS: dict[str, tuple[str, ...]] = {
         ),
         *("delivery insider web",),
     ),
+    "tchat_server.operator": ("desk", "groups users", "operator", "command"),
     "tchat_server.roster": ("port",),
-    "tchat_server.ops": ("admin descriptor metrics outlet", "logs"),
+    "tchat_server.ops": ("admin control descriptor metrics outlet", "logs"),
     "tchat_server.testing": ("book", "contract live", "plugin"),
     "tchat_server.testing.contract": ("place", "appending pages users"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
@@ -104,8 +106,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *("log maintenance roster syncing", "node"),
     ),
     "tchat_server.store.sqlite": (
-        *("checksum lock worker", "entry inspection", "schema copier reader watch", "rows users", "cache_file writer"),
-        *("log", "cache maintenance"),
+        *("checksum lock worker", "entry inspection", "schema copier reader watch", "accounts rows users"),
+        *("cache_file writer", "log", "cache maintenance"),
     ),
 }
 STOREY = {
@@ -146,7 +148,9 @@ OUTSIDE = {
     "tchat_server.cli": {"attrs", "click", "platformdirs", "uvloop"},
     "tchat_server.failures": {"attrs", "click"},
     "tchat_server.net": {"attrs", "websockets"},
+    "tchat_server.operator.command": {"attrs", "click"},
     "tchat_server.settings": {"attrs", "click", "platformdirs"},
+    "tchat_server.usage": {"attrs", "click"},
     "tchat_server.testing.plugin": {"pytest"},
     "tchat_server.storage": {"attrs", "platformdirs"},
     "tchat_server.store.nats": {"attrs", "nats"},
@@ -177,6 +181,7 @@ CATCHES_ANYTHING = {
 
 MAX_LINES = 300
 LONG = {
+    "tchat_server.server": "the shell: one effect, one function",
     "libtchat.effect": "what hub and shell say to each other belongs under one another's eyes",
     "libtchat.group": "the rules of a group: tables, decide and evolve belong under one another's eyes",
 }

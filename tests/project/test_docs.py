@@ -177,7 +177,8 @@ def test_the_options_and_their_variables_are_all_there_is() -> None:
 
 
 def test_the_variables_are_read() -> None:
-    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "tchat_client").rglob("*.py"))
+    paths = [*(ROOT / "tchat_client").rglob("*.py"), ROOT / "libtchat" / "language.py"]
+    source = "\n".join(path.read_text("utf-8") for path in paths)
     table = rows("Options, environment, configuration")
     named = {name for row in table for name in re.findall(r"`([A-Z_]+)`", row[1])} | {"NO_COLOR", "TERM"}
     assert {"HOST", "PORT", "TCHAT_PASSWORD"} <= named

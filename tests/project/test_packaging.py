@@ -84,7 +84,14 @@ def test_the_wheel_has_every_module_of_all_three_packages_and_nothing_else(wheel
     assert {"libtchat/__init__.pyi", *(f"{package}/py.typed" for package in PACKAGES)} <= names
     page = {str(path.relative_to(ROOT)) for path in (ROOT / "tchat_server" / "page").iterdir()}
     assert "tchat_server/page/app.js" in page <= names
-    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == set(PACKAGES)
+    shared = {name for name in names if ".data/data/" in name}
+    assert {name.partition(".data/data/")[2] for name in shared} == {
+        *(f"share/man/man1/{name}.1" for name in ("tchat", "tchat-server")),
+        *(f"share/bash-completion/completions/{name}" for name in ("tchat", "tchat-server")),
+        *(f"share/fish/vendor_completions.d/{name}.fish" for name in ("tchat", "tchat-server")),
+        *(f"share/zsh/site-functions/_{name}" for name in ("tchat", "tchat-server")),
+    }
+    assert {name.partition("/")[0] for name in names - shared if ".dist-info/" not in name} == set(PACKAGES)
 
 
 def test_the_wheel_names_both_commands_and_what_they_need(wheel: Path) -> None:

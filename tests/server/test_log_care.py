@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 from files import execute, fill, overwrite
-from logs import Book, create, on_loop, page, say, state_of
+from logs import Book, create, on_loop, page, say
 
 from libtchat.effect import PageKind
-from libtchat.message.event import Joined, Left
-from libtchat.message.request import Ban, Create, Join, Leave
 from libtchat.wire import codec
-from tchat_server.store.event_log import EncodedPart, LogUnusable
+from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.log import SqliteLog
-from tchat_server.store.sqlite.maintenance import backup, check, own
+from tchat_server.store.sqlite.maintenance import backup, check
 
 
 @pytest.fixture
@@ -105,52 +103,3 @@ async def test_a_backup_is_made_while_the_log_is_in_use_and_opens(path: Path) ->
     await copy.close()
     assert out.stat().st_mode & 0o777 == 0o600
     assert sorted(file.name for file in path.parent.iterdir() if "out" in file.name) == ["out.db", "out.db.lock"]
-
-
-@on_loop
-async def make_groups_to_own(path: Path) -> None:
-    log, book = SqliteLog.open(path), Book()
-    parts: list[EncodedPart] = [
-        book.part(create(), ("Bob", Join("wob")), ("alice", Ban("wob", "eve"))),
-        book.part(create("empty"), ("alice", Ban("empty", "eve")), ("alice", Leave("empty"))),
-        book.part(("alice", Create("club", True)), ("alice", Leave("club"))),
-    ]
-    assert await log.append(parts) == {}
-    await log.close()
-
-
-def test_own_gives_a_group_another_owner_as_an_event(path: Path) -> None:
-    make_groups_to_own(path)
-    now = 1_800_000_000.5
-    ts = "2027-01-15T08:00:00.500Z"
-    assert own(path, "WOB", "bob", clock=lambda: now) == Left("alice", "wob", 4, ts, "Bob")
-    assert own(path, "empty", "carl", clock=lambda: now) == Joined("carl", "empty", 4, ts, "carl")
-    assert own(path, "club", "dan", clock=lambda: now) == Joined("dan", "club", 3, ts, "dan")
-    assert check(path).faults == []
-
-    @on_loop
-    async def look() -> None:
-        log = SqliteLog.open(path)
-        groups = [await state_of(log, name) for name in ("wob", "empty", "club")]
-        assert [group and group.owner for group in groups] == ["bob", "carl", "dan"]
-        await log.close()
-
-    look()
-
-
-@pytest.mark.parametrize(
-    ("group", "name", "message"),
-    [
-        ("nowhere", "bob", "there is no group nowhere"),
-        ("wob", "alice", "alice owns wob already"),
-        ("wob", "carl", "carl is not a member of wob"),
-        ("wob", "eve", "eve is not a member of wob"),
-        ("empty", "eve", "eve is banned from empty"),
-        ("empty", "no body", "no body cannot own empty"),
-        ("empty", "server", "server cannot own empty"),
-    ],
-)
-def test_own_refuses_what_is_no_succession(path: Path, group: str, name: str, message: str) -> None:
-    make_groups_to_own(path)
-    with pytest.raises(LogUnusable, match=message):
-        own(path, group, name)

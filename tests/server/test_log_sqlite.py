@@ -23,7 +23,7 @@ from libtchat.message.request import Ban, Invite, Join, Leave
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, LogUnusable
 from tchat_server.store.sqlite import reader, users
 from tchat_server.store.sqlite.log import SqliteLog
-from tchat_server.store.sqlite.maintenance import backup, check, own
+from tchat_server.store.sqlite.maintenance import backup, check
 from tchat_server.store.sqlite.reader import Query, Reader
 from tchat_server.store.sqlite.schema import open_file
 
@@ -522,8 +522,6 @@ def test_a_database_has_one_server_and_is_free_when_that_dies(path: Path) -> Non
         assert process.stdout.readline()
         with pytest.raises(LogUnusable, match=r"locked by another tchat-server"):
             SqliteLog.open(path)
-        with pytest.raises(LogUnusable, match=r"locked by another tchat-server"):
-            own(path, "wob", "alice")
         assert check(path).faults == []
         backup(path, path.with_name("copy.db"))
         process.send_signal(signal.SIGKILL)

@@ -15,13 +15,13 @@ from watching import Clock
 SLOW_SAVE = """
 import pathlib, time
 from tchat_server.store.sqlite import writer
-write = writer.SavePassword.write
+write = writer.Save.write
 def slow(self, session):
     pathlib.Path({saving!r}).touch()
     while not pathlib.Path({go!r}).exists():
         time.sleep(0.01)
     write(self, session)
-writer.SavePassword.write = slow
+writer.Save.write = slow
 """
 
 

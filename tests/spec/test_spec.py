@@ -456,11 +456,11 @@ def test_schema_and_decoder_agree_on_any_request(found: dict[str, Any]) -> None:
 
 def messages_of(kind: type) -> st.SearchStrategy[Any]:
     by_name: dict[str, st.SearchStrategy[Any]] = {
-        **dict.fromkeys(("sender", "to", "group", "dest", "name"), NAMES),
+        **dict.fromkeys(("sender", "to", "group", "dest", "name", "author"), NAMES),
         "ts": TIMES,
         "version": st.just(1),
         "server": st.just("tchat-server 0.1.0"),
-        "seq": st.integers(1, 2**53),
+        **dict.fromkeys(("seq", "redacts"), st.integers(1, 2**53)),
         "event": st.sampled_from(["connect", "disconnect"]),
         "code": st.sampled_from([*map(str, ErrorCode)]),
         "owner": NAMES if kind is EVENTS["cgroupe"] else st.none() | NAMES,
@@ -470,7 +470,7 @@ def messages_of(kind: type) -> st.SearchStrategy[Any]:
         **dict.fromkeys(("first", "last"), st.none() | st.integers(1, 99)),
         "limit": st.none() | st.integers(0, 99),
         **dict.fromkeys(("msg", "reason", "token"), TEXT),
-        **dict.fromkeys(("private", "more"), st.booleans()),
+        **dict.fromkeys(("private", "more", "closed", "undone", "redacted"), st.booleans()),
         **dict.fromkeys(("groups", "online", "mine"), st.lists(NAMES, max_size=3).map(tuple)),
         **dict.fromkeys(("invited", "banned"), st.none() | st.lists(NAMES, max_size=3).map(tuple)),
         **dict.fromkeys(("id", "request", "field"), st.none() | TEXT),

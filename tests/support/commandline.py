@@ -42,7 +42,7 @@ class Running:
         timer.start()
         self.banner = [self.process.stdout.readline().rstrip("\n") for _ in range(lines)]
         timer.cancel()
-        assert self.banner[0].startswith("tchat-server "), self.log()
+        assert self.banner[0].startswith(("tchat-server ", "{")), self.log()
         self.ports = [int(line) for line in self.port_file.read_text().split()]
         self.port = self.ports[0]
         self.clients: list[Client] = []

@@ -31,9 +31,12 @@ from libtchat.effect import (
     ReadGroups,
     Resend,
     Send,
+    Settled,
 )
 from libtchat.hub.hub import Hub
+from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
+from libtchat.message.reply import Error
 from libtchat.message.request import Hello
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF
@@ -91,6 +94,7 @@ class Shell:
     received: dict[PeerId, deque[dict[str, Any]]] = field(factory=dict, init=False)
     lines: dict[PeerId, list[bytes]] = field(factory=dict, init=False)
     closed: set[PeerId] = field(factory=set, init=False)
+    settled: dict[int, Event | Error] = field(factory=dict, init=False)
     storage: Answers = field(init=False)
     out: Append | None = field(default=None, init=False)
     asked: deque[Ask] = field(factory=deque, init=False)
@@ -171,6 +175,8 @@ class Shell:
                 case Close():
                     self.closed.add(effect.peer)
                     self.hub.disconnected(effect.peer, self.now)
+                case Settled():
+                    self.settled[effect.ticket] = effect.outcome
                 case Read() | ReadGroups() | Resend():
                     self._write(effect.peer, self._read(effect))
 

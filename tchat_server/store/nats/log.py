@@ -21,7 +21,8 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
 from libtchat.wire import codec
 from tchat_server.clock import guest_floor, time_of_day
-from tchat_server.store.event_log import EncodedPart, LogUnavailable, NamePage, Page, Ready
+from tchat_server.ops.control import Control
+from tchat_server.store.event_log import EncodedPart, LogUnavailable, NamePage, Page, Ready, UserRow
 from tchat_server.store.nats.connection import Connection
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.intake import Intake
@@ -43,6 +44,8 @@ _MAX_PAGE = 2**31
 
 logger = logging.getLogger("tchat_server")
 
+_NOT_HERE = "an engine keeps first passwords only, no others, codes or bans"
+
 
 class NatsLog:
     """An EventLog in an engine. Make it with `NatsLog.open`.
@@ -53,6 +56,7 @@ class NatsLog:
 
     def __init__(self, connection: Connection, stream: Stream, cache: Cache) -> None:
         self.connection, self._subjects, self._cache = connection, stream.subjects, cache
+        self.control: Control | None = None  # several servers use it, and an operator of one is not of all
         self._clock, self.ahead = cache.log.clock, stream.clock_offset
         self.intake = Intake(stream.subjects, cache, cache.heads, cache.damaged)
         self.follower = Follower(connection, stream.subjects, cache.position, self.intake.take, self._ease)
@@ -163,9 +167,19 @@ class NatsLog:
         """Find what one user's request with an id made; see EventLog."""
         return await self._read(partial(self._cache.log.find_retry, key, id))
 
-    async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
-        """Store a password hash; False if the user has one already."""
+    async def save_user(
+        self,
+        key: UserKey,
+        name: str,
+        password_hash: str | None,
+        *,
+        replaces: str | None = None,
+        invitation: str | None = None,
+    ) -> bool:
+        """Store a first password hash; False if the user has one already. Others cannot be stored in an engine yet."""
         self._check_open()
+        if password_hash is None or replaces is not None or invitation is not None:
+            raise LogUnavailable(_NOT_HERE)
         subject, nonce = self._subjects.user(key), secrets.token_hex(8)
         if subject in self.intake.damaged:
             raise LogUnavailable(f"the account of {key} is damaged")
@@ -176,6 +190,22 @@ class NatsLog:
         if number is None:
             raise LogUnavailable("the password was not stored")
         return bool(number)
+
+    async def invite(self, mark: str) -> bool:
+        """Refuse: an engine keeps no codes yet."""
+        raise LogUnavailable(_NOT_HERE)
+
+    async def save_bar(self, key: UserKey, name: str, until: float | None) -> bool:
+        """Refuse: an engine keeps no bans yet."""
+        raise LogUnavailable(_NOT_HERE)
+
+    def barred(self) -> Awaitable[Mapping[UserKey, float]]:
+        """Find who may not come in: nobody."""
+        return Ready({})
+
+    async def users(self) -> tuple[UserRow, ...]:
+        """List everybody who is known, by key."""
+        return await self._read(self._cache.log.users)
 
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before, on any node; one in a thousand is written for."""

@@ -6,14 +6,17 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from attrs import define, field
 
 from libtchat.group import Group, evolve, fold
+from libtchat.message.errors import Refused as NotRuled
 from libtchat.message.errors import TchatError
 from libtchat.message.event import Event, Said
 from libtchat.message.names import Key, group_key
+from libtchat.ruling import GiveGroup, rule
 from libtchat.wire import codec
 from tchat_server.clock import time_of_day
 from tchat_server.store.event_log import LogUnusable
@@ -24,7 +27,7 @@ from tchat_server.store.nats.record import Account, Damaged, Events, decode_reco
 from tchat_server.store.nats.stream import find_stream
 from tchat_server.store.nats.subject import Subjects
 from tchat_server.store.nats.url import EngineUrl, parse_url
-from tchat_server.store.sqlite.maintenance import Report, succession
+from tchat_server.store.sqlite.maintenance import Report
 
 __all__ = ["backup", "check", "own"]
 
@@ -92,6 +95,10 @@ class _Findings:
             self.report.messages += sum(isinstance(event, Said) for event in record.events)
 
 
+def _stamp(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 @asynccontextmanager
 async def _connected(url: EngineUrl) -> AsyncIterator[tuple[Connection, Subjects]]:
     connection = await Connection.open(url)
@@ -134,7 +141,10 @@ async def _own(url: EngineUrl, shown: str, name: str) -> Event:
         if state is None:
             raise LogUnusable(f"there is no group {shown}: `tchat groups` lists them")
         now = time_of_day()
-        event = succession(state, name, now)
+        try:
+            event = rule(state, GiveGroup(shown, name), ts=_stamp(now))
+        except NotRuled as refusal:
+            raise LogUnusable(refusal.detail) from None
         evolve(state, event)
         line = codec.encode(event)
         record = encode_record(Events(key, event.seq, (line,), ("",), now, secrets.token_hex(8)))

@@ -23,6 +23,8 @@ _COLUMNS = {
     ),
     "retries": ("user, id, group_id, seq, time, digest", "'an id of ' || user || ' in group ' || {group}"),
     "users": ("key, name, password_hash", "'the account of ' || key"),
+    "bars": ("key, name, until", "'the ban of ' || key"),
+    "invitations": ("mark", "'an invitation code'"),
 }
 """Table -> the columns that `checksum` is of (`last_seq` says again what `seqs` says); what a row is called (SQL)."""
 
@@ -54,7 +56,10 @@ def checksum(*fields: Any) -> int:
 def damaged_rows(connection: sqlite3.Connection, most: int) -> Iterator[str]:
     """Yield what each row is called whose checksum does not hold, at most *most* of each table."""
     connection.create_function("row_checksum", -1, checksum, deterministic=True)
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for table, (columns, name) in _COLUMNS.items():
+        if table not in there:
+            continue  # a file that no server of this version has had
         name = name.format(group=_GROUP)
         wrong = f"SELECT {name} FROM {table} WHERE checksum IS NOT row_checksum({columns}) LIMIT ?"
         for (what,) in connection.execute(wrong, (most,)):
@@ -64,6 +69,7 @@ def damaged_rows(connection: sqlite3.Connection, most: int) -> Iterator[str]:
 def fill_in(connection: sqlite3.Connection) -> None:
     """Give every row of tables that have no checksums one, in the open transaction."""
     connection.create_function("row_checksum", -1, checksum, deterministic=True)
-    for table, (columns, _) in _COLUMNS.items():
+    for table in ("groups", "entries", "snapshots", "standings", "retries", "users"):
+        columns, _ = _COLUMNS[table]
         connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
         connection.execute(f"UPDATE {table} SET checksum = row_checksum({columns})")

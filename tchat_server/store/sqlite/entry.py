@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from operator import itemgetter
 
 from libtchat.effect import PageKind
 from tchat_server.store.sqlite.checksum import Damaged, begun, complete
 
-__all__ = ["KIND_NUMBERS", "lines", "pack_seqs"]
+__all__ = ["KIND_NUMBERS", "lines", "pack_seqs", "replace_line"]
 
 KIND_NUMBERS = {PageKind.MESSAGES: (0,), PageKind.STATES: (1,), PageKind.ALL: (0, 1)}
 """The `kind` column's values for what a page may show."""
@@ -23,6 +23,10 @@ _BACKWARD = """
 SELECT seqs, lines, checksum FROM entries WHERE group_id = :group AND kind = :kind AND last_seq <= coalesce(
     (SELECT min(last_seq) FROM entries WHERE group_id = :group AND kind = :kind AND last_seq >= :last), :last)
 ORDER BY last_seq DESC"""
+
+_HOLDING = """
+SELECT id, seqs, lines, checksum FROM entries WHERE group_id = ? AND kind = ? AND last_seq >= ?
+ORDER BY last_seq LIMIT 1"""
 
 
 def lines(
@@ -41,6 +45,31 @@ def pack_seqs(seqs: Sequence[int]) -> str:
     if seqs[-1] - seqs[0] + 1 == len(seqs):
         return f"{seqs[0]}-{seqs[-1]}"
     return ",".join(map(str, seqs))
+
+
+def replace_line(
+    connection: sqlite3.Connection, group_id: int, kind: int, seq: int, change: Callable[[bytes], bytes]
+) -> bool:
+    """Put what *change* makes of the line *seq* in its place, in the open transaction.
+
+    Returns:
+        Whether the line was another one before.
+    Raises:
+        Damaged: there is no such line, or its row is damaged.
+    """
+    row = connection.execute(_HOLDING, (group_id, kind, seq)).fetchone()
+    if row is None or complete(begun(group_id, kind, row[1]), row[2]) != row[3]:
+        raise Damaged(f"the row of event {seq} of {_name_of(connection, group_id)}")
+    id, packed, text, _ = row
+    texts = text.split(b"\n")
+    seqs = _unpack_seqs(packed)
+    if seq not in seqs:
+        raise Damaged(f"the row of event {seq} of {_name_of(connection, group_id)}")
+    texts[seqs.index(seq)] = change(texts[seqs.index(seq)])
+    changed = b"\n".join(texts)
+    check = complete(begun(group_id, kind, packed), changed)
+    connection.execute("UPDATE entries SET lines = ?, checksum = ? WHERE id = ?", (changed, check, id))
+    return bool(changed != text)
 
 
 def _unpack_seqs(packed: str) -> Sequence[int]:

@@ -23,6 +23,7 @@ __all__ = [
     "has_checksums",
     "is_empty",
     "last_entry",
+    "must_exist",
     "open_for_reading",
     "refusals",
     "refused_by_server",
@@ -66,8 +67,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         LogUnusable: there is none, or it is not one of this version.
     """
     with refusals(path):
-        if not path.is_file():
-            raise LogUnusable(missing(path) or f"{path} does not exist: name the database of a tchat-server")
+        must_exist(path)
         _check_wal(path)
         connection = _connect_for_reading(path)
         try:
@@ -78,6 +78,12 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def must_exist(path: Path) -> None:
+    """See that there is a file. Raises LogUnusable."""
+    if not path.is_file():
+        raise LogUnusable(missing(path) or f"{path} does not exist: name the database of a tchat-server")
 
 
 def _connect_for_reading(path: Path) -> sqlite3.Connection:

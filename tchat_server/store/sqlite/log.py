@@ -20,15 +20,16 @@ from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
 from tchat_server.clock import Clock, guest_floor
-from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready
-from tchat_server.store.sqlite import reader, users
-from tchat_server.store.sqlite.copier import Copier
+from tchat_server.ops.control import Control
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, UserRow
+from tchat_server.store.sqlite import accounts, reader, users
+from tchat_server.store.sqlite.copier import COPY, Copier, socket_path
 from tchat_server.store.sqlite.inspection import refusals
 from tchat_server.store.sqlite.lock import Durability, Lock
 from tchat_server.store.sqlite.reader import Query, Reader
 from tchat_server.store.sqlite.schema import MAX_WAL_BYTES, connect, open_file
 from tchat_server.store.sqlite.watch import Watch
-from tchat_server.store.sqlite.writer import AppendParts, Job, NumberGuests, SavePassword, Writer
+from tchat_server.store.sqlite.writer import AppendParts, Job, NumberGuests, Save, Writer
 
 __all__ = ["SqliteLog"]
 
@@ -60,6 +61,7 @@ class SqliteLog:
         keeper.execute("SELECT count(*) FROM sqlite_master")
         self._watch = Watch(path, max_wal_bytes=MAX_WAL_BYTES, is_cache=is_cache)
         self._copier = Copier(path, keeper)
+        self.control: Control | None = Control(socket_path(path), {COPY: self._copier.act})
         connect = partial(_connect_if_right, self._watch, connect)
         self._writer = Writer(connect, lock, self._watch, clock=clock, retry_seconds=limits.retry_seconds)
         self._reader = Reader(connect)
@@ -130,11 +132,42 @@ class SqliteLog:
         since = self._clock() - self._limits.retry_seconds
         return self.ask(partial(users.find_retry, key=key, id=id, since=since), is_quick=True)
 
-    async def save_user(self, key: UserKey, name: str, password_hash: str) -> bool:
-        """Store a password hash; False if the user has one already."""
-        job = SavePassword(asyncio.get_running_loop().create_future(), key, name, password_hash)
-        self.submit(job)
-        return await job.future
+    def save_user(
+        self,
+        key: UserKey,
+        name: str,
+        password_hash: str | None,
+        *,
+        replaces: str | None = None,
+        invitation: str | None = None,
+    ) -> Awaitable[bool]:
+        """Store a password hash; see EventLog."""
+        change = partial(
+            accounts.save_account,
+            key=key,
+            name=name,
+            password_hash=password_hash,
+            replaces=replaces,
+            invitation=invitation,
+        )
+        return self._save(change, lambda connection: accounts.password_of(connection, key) == password_hash)
+
+    def invite(self, mark: str) -> Awaitable[bool]:
+        """Let an invitation code hold, once; see EventLog."""
+        return self._save(partial(accounts.save_invitation, mark=mark), partial(accounts.has_invitation, mark=mark))
+
+    def save_bar(self, key: UserKey, name: str, until: float | None) -> Awaitable[bool]:
+        """Store until when a user may not come in; see EventLog."""
+        change = partial(accounts.save_bar, key=key, name=name, until=until)
+        return self._save(change, partial(accounts.is_barred, key=key, until=until))
+
+    def barred(self) -> Awaitable[Mapping[UserKey, float]]:
+        """Find who may not come in."""
+        return self.ask(accounts.barred)
+
+    def users(self) -> Awaitable[tuple[UserRow, ...]]:
+        """List everybody who is known, by key."""
+        return self.ask(accounts.list_users)
 
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before; one in a thousand is written for."""
@@ -181,10 +214,20 @@ class SqliteLog:
 
     def _stop(self) -> None:
         self._reader.stop()
-        self._copier.stop()
+        self._copier.give_up()
+        if self.control is not None:
+            self.control.stop()
+        self._copier.close()
         self._writer.stop()
         self._watch.close()
         self._lock.release()
+
+    def _save(
+        self, change: Callable[[sqlite3.Connection], bool], is_there: Callable[[sqlite3.Connection], bool]
+    ) -> Awaitable[bool]:
+        job = Save(asyncio.get_running_loop().create_future(), change, is_there)
+        self.submit(job)
+        return job.future
 
     def ask(self, question: Callable[[sqlite3.Connection], _T], *, is_quick: bool = False) -> asyncio.Future[_T]:
         """Have *question* answered in the reading thread, after those asked before."""

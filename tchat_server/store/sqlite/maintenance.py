@@ -1,35 +1,31 @@
-"""What is done to a database by hand: `check`, `backup` and `own`. Plain functions; each raises LogUnusable."""
+"""What is done to a database by hand: `check` and `backup`. Plain functions; each raises LogUnusable."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from attrs import define, field
 
-from libtchat.effect import PageKind, Part
-from libtchat.group import Group, Standing, evolve, fold
-from libtchat.message.errors import Refused, TchatError
-from libtchat.message.event import Event, Joined, Left, Said
-from libtchat.message.names import Key, check_user_name, group_key, user_key
+from libtchat.effect import PageKind
+from libtchat.group import Group, Standing, evolve
+from libtchat.message.errors import TchatError
+from libtchat.message.event import Event, Said
+from libtchat.message.names import group_key, user_key
 from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_group
-from tchat_server.store.change import displayed_name
-from tchat_server.store.event_log import LogUnavailable, LogUnusable, encode_part
+from tchat_server.store.change import displayed_name, redactions
+from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.checksum import damaged_rows
 from tchat_server.store.sqlite.copier import copied, copy_database
 from tchat_server.store.sqlite.entry import lines
 from tchat_server.store.sqlite.inspection import has_checksums, open_for_reading, refusals, refused_by_server
-from tchat_server.store.sqlite.log import SqliteLog
 
-__all__ = ["Report", "backup", "check", "own", "succession"]
+__all__ = ["Report", "backup", "check"]
 
 _MAX_FAULTS = 100
 
@@ -47,6 +43,8 @@ class Report:
     events: int = 0
     messages: int = 0
     users: int = 0
+    redacted: int = 0
+    closed: int = 0
     faults: list[str] = field(factory=list)
 
 
@@ -122,53 +120,6 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(file)
 
 
-def own(path: Path, group: str, name: str, *, clock: Callable[[], float] = time.time) -> Event:
-    """Give a group whose owner is gone a new one; return the event that says so. No server may be using the file.
-
-    The owner of a group that has members leaves it, in favour of the member *name*. In an empty group *name* joins.
-    """
-    return asyncio.run(_own(path, group_key(group), group, name, clock))
-
-
-async def _own(path: Path, key: Key, shown: str, name: str, clock: Callable[[], float]) -> Event:
-    log = SqliteLog.open(path)
-    try:
-        loaded = await log.load(key)
-        state = fold(loaded.tail, loaded.snapshot)
-        if state is None:
-            raise LogUnusable(f"there is no group {shown}: `tchat groups` lists them")
-        event = succession(state, name, clock())
-        part = Part(key, state.seq, (event,), evolve(state, event), ("",))
-        if await log.append([encode_part(part)]):
-            raise LogUnusable(f"{path} cannot be written now, nothing has changed: try again")
-        return event
-    except LogUnavailable as error:
-        raise LogUnusable(f"{path} cannot be used now, {error}: try again") from error
-    finally:
-        await log.close()
-
-
-def succession(group: Group, name: str, now: float) -> Event:
-    """Return the event that makes *name* the owner. Raises LogUnusable if nothing can."""
-    ts = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    seq, ts, user = group.seq + 1, max(ts, group.ts), user_key(name)
-    if group.owner_name is None:
-        if group.standing(user) is Standing.BANNED:
-            raise LogUnusable(f"{name} is banned from {group.name}: choose somebody else")
-        try:
-            shown = displayed_name(group, user) or check_user_name(name)
-        except Refused as refusal:
-            raise LogUnusable(f"{name} cannot own {group.name}: {refusal}") from refusal
-        return Joined(shown, group.name, seq, ts, shown)
-    if user == group.owner:
-        raise LogUnusable(f"{group.owner_name} owns {group.name} already: nothing to do")
-    if user not in group.members:
-        raise LogUnusable(
-            f"{name} is not a member of {group.name}: choose one, `tchat members {group.name}` lists them"
-        )
-    return Left(group.owner_name, group.name, seq, ts, group.members[user])
-
-
 def _find_damaged_pages(connection: sqlite3.Connection) -> list[str]:
     """Return SQLite's own complaints. It gives up where a page can't be read at all, hence the growing attempts."""
     complaints: list[str] = []
@@ -191,6 +142,8 @@ def _check_group(
     saved = connection.execute("SELECT seq, state FROM snapshots WHERE group_id = ?", (group_id,)).fetchone()
     state: Group | None = None
     first: Event | None = None
+    removed: set[int] = set()
+    tombstones: set[int] = set()
     seq = 0
     try:
         for seq, line in lines(connection, group_id, PageKind.ALL, after=0, before=last + 2):
@@ -202,6 +155,9 @@ def _check_group(
             state = evolve(state, event)
             report.events += 1
             report.messages += isinstance(event, Said)
+            removed.update(redactions((event,)))
+            if isinstance(event, Said) and event.redacted:
+                tombstones.add(seq)
             if saved is not None and seq == saved[0] and decode_group(saved[1]) != state:
                 yield f"the snapshot at {seq} is not the fold of its events"
     except (TchatError, ValueError) as error:
@@ -216,6 +172,13 @@ def _check_group(
         yield f"the snapshot at {saved[0]} is beyond the last event, {state.seq}"
     if group_key(name) != key:
         yield f"is stored as {key}"
+    report.redacted += len(tombstones)
+    report.closed += state.closed
+    for seq in sorted(removed - tombstones):
+        if any(lines(connection, group_id, PageKind.MESSAGES, after=seq - 1, before=seq + 1)):
+            yield f"the text {seq} was removed, and is still there"
+    for seq in sorted(tombstones - removed):
+        yield f"the text {seq} is not there, and nothing says that it was removed"
     found = connection.execute("SELECT user, name, standing, invitation FROM told WHERE group_id = ?", (group_id,))
     told = {user: (*known, line and codec.decode_event(line)) for user, *known, line in found}
     users = (*state.members, *state.invited, *state.banned)

@@ -10,13 +10,13 @@ from typing import Any
 from libtchat.effect import PageKind
 from libtchat.group import Standing
 from libtchat.message.event import Event, Said
-from libtchat.message.names import Key, UserKey, user_key
+from libtchat.message.names import Key, user_key
 from libtchat.wire import codec
 from libtchat.wire.snapshot import encode_group
-from tchat_server.store.change import changed_users, displayed_name, new_retries
+from tchat_server.store.change import changed_users, displayed_name, new_retries, redactions, tombstone
 from tchat_server.store.event_log import EncodedPart
 from tchat_server.store.sqlite.checksum import Damaged, begun, checksum, complete
-from tchat_server.store.sqlite.entry import KIND_NUMBERS, lines, pack_seqs
+from tchat_server.store.sqlite.entry import KIND_NUMBERS, lines, pack_seqs, replace_line
 from tchat_server.store.sqlite.reader import find_group
 
 __all__ = ["RowWriter"]
@@ -38,7 +38,6 @@ _OLDEST_RETRY = "SELECT time FROM retries ORDER BY number LIMIT 1"
 _FORGET_RETRIES = """
 DELETE FROM retries WHERE number <=
     (SELECT max(number) FROM (SELECT number, time FROM retries ORDER BY number LIMIT ?) WHERE time < ?)"""
-_SAVE_PASSWORD = "INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?)"
 
 _NEXT_GUEST = "SELECT next FROM guests"
 _LAST_GUEST_KNOWN = """
@@ -59,12 +58,14 @@ class RowWriter:
 
     Attributes:
         last_entry: the number of the last row of `entries`.
+        redacted: a stored text was taken away, and what the file may still hold of it is to be wiped.
     """
 
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], float], retry_seconds: float) -> None:
         self.connection = connection
         self._now = now
         self._retry_seconds = retry_seconds
+        self.redacted = False
         self._heads: dict[Key, tuple[int, int, int]] = {}
         self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _ROW_WRITES}
         ((self._last_group,),) = connection.execute("SELECT coalesce(max(id), 0) FROM groups")
@@ -84,11 +85,6 @@ class RowWriter:
                 failed[part.key] = newer
         self._write_rows(now)
         return failed
-
-    def save_password(self, key: UserKey, name: str, password_hash: str) -> bool:
-        """Write the hash unless the user has one; tell whether it was written."""
-        row = (key, name, password_hash)
-        return self.connection.execute(_SAVE_PASSWORD, (*row, checksum(*row))).rowcount == 1
 
     def number_guests(self, at_least: int, count: int) -> int:
         """Take *count* numbers that no guest had, from *at_least* on; return the first."""
@@ -112,6 +108,8 @@ class RowWriter:
             rows[_NEW_GROUP].append((*row, last, complete(group, last)))
         elif head[1] == part.expected:
             group_id, _, group = head
+            for seq in redactions(part.events):
+                self.redacted |= replace_line(self.connection, group_id, _MESSAGES, seq, tombstone)
             rows[_MOVE_HEAD].append((last, complete(group, last), group_id, part.expected))
         else:
             newer = lines(self.connection, head[0], PageKind.ALL, after=part.expected, before=head[1] + 1)

@@ -108,6 +108,18 @@ _LATER = (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         next INTEGER NOT NULL                -- the number from which on none was given to a guest
     )""",
+    """
+    CREATE TABLE IF NOT EXISTS bars (        -- who may not come in
+        key TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        until REAL NOT NULL,                 -- seconds since the epoch
+        checksum INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    """
+    CREATE TABLE IF NOT EXISTS invitations ( -- codes that hold, for one use each
+        mark TEXT PRIMARY KEY,               -- a hash of the code
+        checksum INTEGER NOT NULL
+    ) WITHOUT ROWID""",
 )
 
 
@@ -129,6 +141,7 @@ def connect(
     try:
         connection.execute(f"PRAGMA synchronous = {durability}")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is taken away is not left in free pages
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
     except BaseException:

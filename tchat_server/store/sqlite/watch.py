@@ -58,6 +58,10 @@ class Watch:
         self._found = found
         return ""
 
+    def expect_cut(self) -> None:
+        """Take the files as they are: this server itself has just emptied the -wal file."""
+        self._found = [os.fstat(file) for file in self._files]
+
     def close(self) -> None:
         """Look no more. Only when no connection is open: to close a file gives up this process's locks on it."""
         for file in self._files:

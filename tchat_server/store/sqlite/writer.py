@@ -18,7 +18,7 @@ from attrs import define, field
 
 from libtchat.message.errors import TchatError
 from libtchat.message.event import Event
-from libtchat.message.names import Key, UserKey
+from libtchat.message.names import Key
 from tchat_server.store.event_log import EncodedPart, LogUnavailable
 from tchat_server.store.sqlite import worker
 from tchat_server.store.sqlite.lock import Lock
@@ -28,7 +28,7 @@ from tchat_server.store.sqlite.schema import fence
 from tchat_server.store.sqlite.watch import Watch
 from tchat_server.store.sqlite.worker import Worker, fail, succeed
 
-__all__ = ["AppendParts", "Job", "NumberGuests", "SavePassword", "Writer"]
+__all__ = ["AppendParts", "Job", "NumberGuests", "Save", "Writer"]
 
 _log = logging.getLogger(__name__)
 
@@ -68,31 +68,32 @@ class AppendParts:
 
 
 @define(eq=False)
-class SavePassword:
-    """Store a password hash; the result is EventLog.save_user's."""
+class Save:
+    """Change something about accounts; the result is what *change* returns: whether it changed anything.
+
+    *is_there* tells on another connection whether that was committed.
+    """
 
     future: Future[bool]
-    key: UserKey
-    name: str
-    password_hash: str
-    _is_new: bool = False
+    change: Callable[[sqlite3.Connection], bool]
+    is_there: Callable[[sqlite3.Connection], bool]
+    _has_changed: bool = False
 
     def write(self, rows: RowWriter) -> None:
         """Write in the open transaction."""
-        self._is_new = rows.save_password(self.key, self.name, self.password_hash)
+        self._has_changed = self.change(rows.connection)
 
     def is_stored(self, connection: sqlite3.Connection) -> bool:
-        """Tell, on another connection, whether the transaction was committed."""
-        row = connection.execute("SELECT password_hash FROM users WHERE key = ?", (self.key,)).fetchone()
-        return row is not None and (not self._is_new or row[0] == self.password_hash)
+        """Tell, on another connection, whether the transaction was committed. True if there was nothing to commit."""
+        return not self._has_changed or self.is_there(connection)
 
     def succeed(self) -> None:
         """Report what is committed."""
-        self.future.set_result(self._is_new)
+        self.future.set_result(self._has_changed)
 
     def fail(self) -> None:
         """Report that nothing is stored."""
-        self.future.set_exception(LogUnavailable("the password was not stored"))
+        self.future.set_exception(LogUnavailable("nothing was stored"))
 
 
 @define(eq=False)
@@ -193,8 +194,17 @@ class Writer(Worker[Job]):
             self._is_lost = True  # should the file come back, this transaction is in it: nothing may follow it untold
             return fail
         self._lock.note(rows.last_entry)
+        if rows.redacted:
+            self._wipe(rows)
         self._tell_trouble("")
         return succeed
+
+    def _wipe(self, rows: RowWriter) -> None:
+        """Empty the -wal file, which holds what was taken away until then; while somebody reads it, the next time."""
+        with suppress(sqlite3.Error):
+            ((is_busy, _, _),) = rows.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            rows.redacted = bool(is_busy)
+            self._watch.expect_cut()
 
     def _read_back(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
         """Find out, on new connections and as often as it takes, whether the transaction was committed.

@@ -1,0 +1,39 @@
+"""Which language somebody wants, and how a sentence takes its values. The sentences are each program's own."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+
+__all__ = ["VARIABLES", "fill", "wanted"]
+
+VARIABLES = ("TCHAT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+"""Where the environment says it, the first one that says anything counts."""
+
+_OF_A_NAME = re.compile(r"\b(d|qu)e \{(\w+)\}")
+
+
+def wanted(option: str | None, environ: Mapping[str, str], known: Collection[str]) -> str:
+    """Return the code of the language of *option*, else of the environment, if it is *known*; else `en`."""
+    wish = next((wish for wish in (option, *map(environ.get, VARIABLES)) if wish), "en")
+    code = wish[:2].casefold()
+    return code if code in known else "en"
+
+
+def fill(sentence: str, values: Mapping[str, object], code: str) -> str:
+    """Return *sentence*, which is of the language *code*, with *values* in it; what is not given becomes `?`."""
+    if code == "fr":
+        sentence = _OF_A_NAME.sub(lambda of: _elided(of, values), sentence)
+    return sentence.format_map(_Values(values))
+
+
+class _Values(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def _elided(of: re.Match[str], values: Mapping[str, object]) -> str:
+    """Return the piece of a French sentence, `de {name}` or `d'{name}`, `que` alike: as the name begins."""
+    first = unicodedata.normalize("NFD", str(values.get(of[2], "")))[:1].casefold()
+    return f"{of[1]}'{{{of[2]}}}" if first and first in "aeiouyœæ" else of[0]

@@ -1,0 +1,121 @@
+"""What an operator does to a group: rulings, which no client can ask for, become events of the group's log.
+
+See spec/protocol.md, "What an operator does". Pure, like `libtchat.group`, on which it stands.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, assert_never
+
+from libtchat.group import Group, Standing, successor
+from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.event import OPERATOR, Closed, Event, Joined, Left, Redacted
+from libtchat.message.names import check_user_name, user_key
+from libtchat.message.value import frozen
+
+__all__ = ["CloseGroup", "Expel", "GiveGroup", "RedactText", "Ruling", "rule"]
+
+
+@frozen
+class CloseGroup:
+    """Let the group take no more texts; *undo*: let it take them again."""
+
+    action: ClassVar[str] = "close"
+    id: ClassVar[None] = None
+    group: str
+    undo: bool = False
+
+
+@frozen
+class RedactText:
+    """Remove the text *seq*, which is of *author*."""
+
+    action: ClassVar[str] = "redact"
+    id: ClassVar[None] = None
+    group: str
+    seq: int
+    author: str
+
+
+@frozen
+class GiveGroup:
+    """Give the group, whose owner is gone, to *dest*: a member, or anybody if it is empty (R-op-owner)."""
+
+    action: ClassVar[str] = "own"
+    id: ClassVar[None] = None
+    group: str
+    dest: str
+
+
+@frozen
+class Expel:
+    """End the membership or invitation of *dest*, as a `leave` does."""
+
+    action: ClassVar[str] = "expel"
+    id: ClassVar[None] = None
+    group: str
+    dest: str
+
+
+Ruling = CloseGroup | RedactText | GiveGroup | Expel
+
+
+def rule(group: Group | None, ruling: Ruling, *, ts: str) -> Event:
+    """Decide what *ruling* does to *group*.
+
+    Args:
+        group: the group's state, None if its name was never used.
+        ts: the server's time; see `libtchat.group.decide`.
+    Returns:
+        The event, with `seq` one above the group's.
+    Raises:
+        Refused: there is nothing to do, or no such group or member; the detail is a sentence for the operator.
+    """
+    if group is None:
+        raise Refused(ErrorCode.GROUP_NOT_FOUND, f"there is no group {ruling.group}: `tchat groups` lists them")
+    name, seq, ts = group.name, group.seq + 1, max(ts, group.ts)
+    match ruling:
+        case CloseGroup(undo=undo):
+            if group.closed is not undo:
+                state = "open" if undo else "closed"
+                raise Refused(ErrorCode.BAD_REQUEST, f"{name} is {state} already: nothing to do")
+            return Closed(sender=OPERATOR, group=name, seq=seq, ts=ts, undone=undo)
+        case RedactText(seq=text, author=author):
+            return Redacted(sender=OPERATOR, group=name, redacts=text, author=author, seq=seq, ts=ts)
+        case Expel(dest=dest):
+            shown = _name(group, dest)
+            if shown is None or user_key(dest) in group.banned:
+                raise Refused(ErrorCode.TARGET_NOT_MEMBER, f"{dest} is not in {name}: nothing to do")
+            return Left(sender=shown, group=name, seq=seq, ts=ts, owner=successor(group, user_key(dest)))
+        case GiveGroup():
+            return _give(group, ruling.dest, seq, ts)
+        case _:
+            assert_never(ruling)
+
+
+def _give(group: Group, dest: str, seq: int, ts: str) -> Event:
+    name, user = group.name, user_key(dest)
+    if group.owner_name is None:
+        if group.standing(user) is Standing.BANNED:
+            raise Refused(ErrorCode.BANNED, f"{dest} is banned from {name}: choose somebody else")
+        try:
+            shown = _name(group, dest) or check_user_name(dest)
+        except Refused as refusal:
+            raise Refused(refusal.code, f"{dest} cannot own {name}: {refusal}") from refusal
+        return Joined(sender=shown, group=name, seq=seq, ts=ts, owner=shown)
+    if user == group.owner:
+        raise Refused(ErrorCode.BAD_REQUEST, f"{group.owner_name} owns {name} already: nothing to do")
+    if user not in group.members:
+        raise Refused(
+            ErrorCode.TARGET_NOT_MEMBER,
+            f"{dest} is not a member of {name}: choose one, `tchat members {name}` lists them",
+        )
+    return Left(sender=group.owner_name, group=name, seq=seq, ts=ts, owner=group.members[user])
+
+
+def _name(group: Group, dest: str) -> str | None:
+    """Return the name under which *group* knows a user, None if it does not."""
+    user = user_key(dest)
+    if user in group.invited:
+        return group.invited[user].dest
+    return group.members.get(user) or group.banned.get(user)

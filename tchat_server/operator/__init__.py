@@ -1,0 +1,1 @@
+"""What an operator may have done, on a running server or on its database alone."""

@@ -1,0 +1,142 @@
+"""What an operator does to users: who is there, passwords, bans, invitation codes, words to everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from math import inf
+
+from libtchat.message.limits import MAX_MSG_BYTES
+from libtchat.message.names import is_guest, user_key
+from libtchat.ruling import Expel
+from tchat_server.operator.desk import Denied, Desk, Fields
+from tchat_server.ops.control import Json
+from tchat_server.password import hash_password, mark_of, new_code
+
+__all__ = ["announce", "ban_user", "invite_code", "kick_user", "passwd", "remove_user", "unban_user", "users", "who"]
+
+_MAX_CODES = 1000
+
+
+async def who(desk: Desk, _: Fields) -> Json:
+    """List the connections, by name."""
+    rows = [
+        {
+            "name": desk.hub.user_of(peer.id),
+            "address": peer.address,
+            "in": peer.frames_in,
+            "out": peer.outbox.count,
+        }
+        for peer in desk.server.peers
+    ]
+    rows.sort(key=lambda row: (row["name"] is None, user_key(str(row["name"])), str(row["address"])))
+    return {"users": len(desk.online()), "connections": len(rows), "rows": rows}
+
+
+async def users(desk: Desk, _: Fields) -> Json:
+    """List everybody who is known."""
+    online = desk.online()
+    rows = [
+        {
+            "name": row.name,
+            "password": row.has_password,
+            "groups": row.groups,
+            "invitations": row.invitations,
+            "online": user_key(row.name) in online,
+            "banned": shown_until(row.barred),
+        }
+        for row in await desk.log.users()
+    ]
+    return {"count": len(rows), "rows": rows}
+
+
+async def passwd(desk: Desk, fields: Fields) -> Json:
+    """Give a name a password; whoever uses the name now has to come back with it."""
+    name, user = fields.user()
+    password = fields.text("password")
+    if is_guest(user):
+        raise Denied("guest", name=name)
+    stored = await desk.log.load_user(user)
+    name = (await desk.log.find_user(user)).name or name
+    hashed = await asyncio.to_thread(hash_password, password)
+    if not await desk.log.save_user(user, name, hashed, replaces=stored.password_hash):
+        raise Denied("meanwhile", name=name)
+    desk.hub.protect(user, hashed)
+    return {"name": name, "closed": desk.dismiss(user, "the operator gave this name a new password")}
+
+
+async def remove_user(desk: Desk, fields: Fields) -> Json:
+    """Take a name out of all groups, and its password away."""
+    name, user = fields.user()
+    known = await desk.log.find_user(user)
+    if known.name is None and user not in desk.online():
+        raise Denied("nobody", name=name)
+    name = known.name or name
+    closed = desk.dismiss(user, "the operator removed this name")
+    left = 0
+    while memberships := (await desk.log.load_user(user)).memberships:
+        for membership in memberships:
+            await desk.rule(Expel(membership.name, name))
+            left += 1
+    stored = await desk.log.load_user(user)
+    if stored.password_hash is not None:
+        if not await desk.log.save_user(user, name, None, replaces=stored.password_hash):
+            raise Denied("meanwhile", name=name)
+        desk.hub.protect(user, None)
+    return {"name": name, "groups": left, "closed": closed}
+
+
+async def ban_user(desk: Desk, fields: Fields) -> Json:
+    """Let a name not come in, for so many seconds or for ever."""
+    name, user = fields.user()
+    if is_guest(user):
+        raise Denied("guest", name=name)
+    until = time.time() + fields.seconds("for")
+    await desk.log.save_bar(user, name, until)
+    desk.hub.bar(user, until)
+    end = shown_until(until)
+    why = f"you are banned from this server{'' if end == 'ever' else f' until {end}'}"
+    return {"name": name, "until": end, "closed": desk.dismiss(user, why)}
+
+
+async def unban_user(desk: Desk, fields: Fields) -> Json:
+    """Let a name come in again."""
+    name, user = fields.user()
+    if not await desk.log.save_bar(user, name, None):
+        raise Denied("not-barred", name=name)
+    desk.hub.bar(user, None)
+    return {"name": name}
+
+
+async def kick_user(desk: Desk, fields: Fields) -> Json:
+    """Close the connections of a user, who may come back."""
+    name, user = fields.user()
+    closed = desk.dismiss(user, "the operator closed this connection", ends_token=False)
+    if not closed:
+        raise Denied("not-connected", name=name)
+    return {"name": name, "closed": closed}
+
+
+async def announce(desk: Desk, fields: Fields) -> Json:
+    """Tell everybody who is connected."""
+    text = fields.text("text")
+    if len(text.encode("utf-8", "replace")) > MAX_MSG_BYTES:
+        raise Denied("too-long", limit=MAX_MSG_BYTES)
+    desk.hub.announce(text, desk.server.now())
+    desk.server.tick_soon()
+    return {"users": len(desk.online())}
+
+
+async def invite_code(desk: Desk, fields: Fields) -> Json:
+    """Make codes with which a name can be registered once each."""
+    codes = [new_code() for _ in range(fields.number("count", 1, _MAX_CODES))]
+    for code in codes:
+        await desk.log.invite(mark_of(code))
+    return {"codes": codes}
+
+
+def shown_until(until: float | None) -> str | None:
+    """Return the end of a ban for people: None if there is none (any more), `ever`, or the time in UTC."""
+    if until is None or until <= time.time():
+        return None
+    return "ever" if until == inf else time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(until))
