@@ -59,7 +59,9 @@ def commands() -> str:
 
 
 def helps(name: str, command: click.Command, above: click.Context | None) -> Iterator[str]:
-    context = click.Context(command, info_name=name.split()[-1], parent=above, terminal_width=96)
+    context = click.Context(
+        command, info_name=name.split()[-1], parent=above, terminal_width=86, **command.context_settings
+    )
     yield f"{'##' if above is None else '###'} {name}\n\n```text\n{command.get_help(context)}\n```\n"
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):

@@ -88,7 +88,7 @@ def source(path: Path) -> str:
 
 def about(path: Path) -> str:
     """Return what the first line of a program says about it."""
-    found = re.match(r'"""(?:.*?: )?`?(.*?)(?:"""|$)', path.read_text("utf-8"), re.M) if path.suffix == ".py" else None
+    found = re.match(r'"""(.+?)(?:"""|$)', path.read_text("utf-8"), re.MULTILINE) if path.suffix == ".py" else None
     return f": {found[1]}" if found else ""
 
 
@@ -147,6 +147,6 @@ def write(path: Path, text: str | bytes) -> None:
 
 if __name__ == "__main__":
     try:
-        print(f"{stage()} pages in {PAGES.relative_to(ROOT)}")
+        print(f"{stage(*map(Path, sys.argv[1:]))} pages")
     except Missing as missing:
         sys.exit(str(missing))

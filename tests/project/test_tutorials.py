@@ -10,13 +10,17 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from serving import ROOT, SECONDS, environment, serving
+
+from libtchat.dialect.dialect import load
 
 DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -229,3 +233,17 @@ def test_what_contributors_are_to_make_is_there() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     named = re.findall(r"`make (\w+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
     assert [it for it in [*named, *(line[1] for line in lines)] if f"\n{it}: " not in makefile] == []
+
+
+@pytest.mark.parametrize("page", ["docs/dialects.md", "docs/dialectes.md"])
+def test_the_files_of_dialects_are_read(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    teams, dialect = (
+        dedent(block) for block in re.findall(r"^ *```toml\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    )
+    found = tomllib.loads(teams)
+    assert [(kind, sorted(row)) for kind in found for row in found[kind]] == [
+        ("server", ["command", "name"]),
+        ("client", ["command", "name"]),
+    ]
+    assert load(dialect, page).name == found["client"][0]["name"]
