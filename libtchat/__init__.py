@@ -24,7 +24,10 @@ _HOMES = {
     "group": "Group GroupQuery Standing admit decide evolve fold outsiders say subject successor",
     "hub.hub": "Hub",
     "message.errors": "ErrorCode ProtocolError Refused TchatError Violation",
-    "message.event": "EVENTS OPERATOR Banned Closed Created Event Invited Joined Kicked Left Redacted Said Unbanned",
+    "message.direct": "KEPT KeptEvent Received Sent",
+    "message.event": (
+        "EVENTS OPERATOR Banned Closed Created Event Invited Joined Kicked Left LogEvent Redacted Said Unbanned"
+    ),
     "message.limits": (
         "DEFAULT_LIMITS DEFAULT_PAGE_ENTRIES MAX_COMMAS MAX_DEPTH MAX_FRAME_BYTES MAX_GARBAGE_RUNS MAX_GROUP_CHARS "
         "MAX_ID_BYTES MAX_INTEGER MAX_KEYS MAX_MSG_BYTES MAX_NAME_CHARS MAX_PAGE_BYTES MAX_PAGE_ENTRIES "

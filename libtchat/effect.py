@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Literal, NewType
 
 from libtchat.cluster import Clustered, Relay, Seat
+from libtchat.direct import Box
 from libtchat.group import Group, Standing
 from libtchat.message.errors import ErrorCode, Refused, Violation
-from libtchat.message.event import Event, Invited
+from libtchat.message.event import Event, Invited, LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import Error, Groups, Message
 from libtchat.message.request import Request
@@ -102,7 +103,7 @@ class Part:
 
     key: Key
     expected: int
-    events: tuple[Event, ...]
+    events: tuple[LogEvent, ...]
     after: Group
     digests: tuple[str, ...]
 
@@ -119,7 +120,8 @@ class Read:
     """Answer *peer* with a page of a group's log: the *limit* entries nearest the cursor, ascending.
 
     With *after* those above it, else those nearest below *before*; always only seqs below *before*, because
-    later ones were not told yet. *group* is the name as displayed, *id* the request's.
+    later ones were not told yet. *group* is the name as displayed, *id* the request's. What is below *since* is not
+    shown: who asks may not read it.
     """
 
     peer: PeerId
@@ -131,6 +133,7 @@ class Read:
     limit: int
     action: str
     id: str | None
+    since: int = 1
 
 
 @frozen
@@ -264,12 +267,15 @@ class Loaded:
     """A group as stored: *snapshot*, then *tail*. Both empty: the name was never used."""
 
     snapshot: Group | None = None
-    tail: tuple[Event, ...] = ()
+    tail: tuple[LogEvent, ...] = ()
 
 
 @frozen
 class Membership:
-    """What one user is to one group: *seq* is the group's last; *invitation* as it was sent, if invited."""
+    """What one user is to one group: *seq* is the group's last; *invitation* as it was sent, if invited.
+
+    *box*: the user's in the log of the texts with another one, if something waits there.
+    """
 
     key: Key
     name: str
@@ -277,6 +283,7 @@ class Membership:
     standing: Standing
     seq: int
     invitation: Invited | None = None
+    box: Box | None = None
 
 
 @frozen
@@ -292,13 +299,18 @@ class Retry:
 
 @frozen
 class Known:
-    """What an invitation or a ban must know of its target: the name as displayed, None if nobody knows the user.
+    """What a request must know of its target: the name as displayed, None if nobody knows the user.
 
-    *invitations* are those that wait for the user's answer.
+    Attributes:
+        invitations: how many wait for the user's answer.
+        is_protected: the name has a password.
+        senders: of how many users texts wait for this one.
     """
 
     name: str | None = None
     invitations: int = 0
+    is_protected: bool = False
+    senders: int = 0
 
 
 @frozen
@@ -314,7 +326,7 @@ class StoredUser:
 
     Attributes:
         password_hash: None if the name is not protected.
-        memberships: every group whose member the user is, or is invited to.
+        memberships: every group whose member the user is, or is invited to; and every log where a text waits.
         created: how many groups the user created.
         has_retries: ids of the user's may be remembered (see `FindRetry`).
     """

@@ -12,6 +12,8 @@ from typing import assert_never
 
 from attrs import field
 
+from libtchat.direct import NO_BOXES, Box, boxes_after
+from libtchat.message.direct import Received, Sent
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import (
     Banned,
@@ -22,6 +24,7 @@ from libtchat.message.event import (
     Joined,
     Kicked,
     Left,
+    LogEvent,
     Redacted,
     Said,
     Unbanned,
@@ -69,6 +72,7 @@ class Standing(StrEnum):
     INVITED = "invited"
     MEMBER = "member"
     BANNED = "banned"
+    WAITING = "waiting"  # in the log of the texts between two users: something waits for the user
 
 
 @frozen
@@ -82,6 +86,7 @@ class Group:
             makes another one (see `libtchat.sorted_map`).
         invited: the invitation of each invited user, as it was sent.
         closed: it takes no more texts.
+        boxes: of the log of the texts between two users, which has nothing else.
     """
 
     name: str
@@ -93,6 +98,7 @@ class Group:
     invited: Mapping[UserKey, Invited] = field(hash=False)
     banned: Mapping[UserKey, str] = field(hash=False)
     closed: bool = False
+    boxes: Mapping[UserKey, Box] = field(default=NO_BOXES, hash=False)
 
     def standing(self, user: UserKey) -> Standing:
         """Tell what *user* is to this group."""
@@ -100,7 +106,10 @@ class Group:
             return Standing.MEMBER
         if user in self.invited:
             return Standing.INVITED
-        return Standing.BANNED if user in self.banned else Standing.NONE
+        if user in self.banned:
+            return Standing.BANNED
+        box = self.boxes.get(user)
+        return Standing.WAITING if box is not None and box.waiting else Standing.NONE
 
     @property
     def owner_name(self) -> str | None:
@@ -108,7 +117,7 @@ class Group:
         return None if self.owner is None else self.members[self.owner]
 
 
-_NONE, _INVITED, _MEMBER, _BANNED = Standing
+_NONE, _INVITED, _MEMBER, _BANNED, _WAITING = Standing
 _OUTSIDER = {_NONE: ErrorCode.NOT_MEMBER, _INVITED: ErrorCode.NOT_MEMBER, _BANNED: ErrorCode.NOT_MEMBER}
 _READER = _OUTSIDER | {_BANNED: ErrorCode.BANNED}
 
@@ -229,7 +238,7 @@ def decide(
             assert_never(request)
 
 
-def evolve(group: Group | None, event: Event) -> Group:
+def evolve(group: Group | None, event: LogEvent) -> Group:
     """Return the group after *event*.
 
     Raises:
@@ -241,6 +250,9 @@ def evolve(group: Group | None, event: Event) -> Group:
     if group is not None and isinstance(event, Said):
         it = group
         return Group(it.name, it.private, event.seq, event.ts, it.owner, it.members, it.invited, it.banned, it.closed)
+    if isinstance(event, (Sent, Received)):
+        boxes = boxes_after(NO_BOXES if group is None else group.boxes, event)
+        return Group(event.group, True, event.seq, event.ts, None, {}, {}, {}, boxes=boxes)
     if isinstance(event, Created):
         if group is not None:
             raise ValueError(f"{event.group} was created twice")
@@ -296,19 +308,21 @@ def say(
     )
 
 
-def fold(events: Iterable[Event], group: Group | None = None) -> Group | None:
+def fold(events: Iterable[LogEvent], group: Group | None = None) -> Group | None:
     """Return *group* after all *events*, in their order."""
     for event in events:
         group = evolve(group, event)
     return group
 
 
-def outsiders(before: Group | None, event: Event, after: Group) -> tuple[UserKey, ...]:
+def outsiders(before: Group | None, event: LogEvent, after: Group) -> tuple[UserKey, ...]:
     """Return who is told of *event* besides the members after it (R-told).
 
     That is its sender and its target, if they are not members: whoever left, declined, was kicked, invited or
-    unbanned; and whoever was banned, if that user was member or invited before.
+    unbanned; and whoever was banned, if that user was member or invited before. Of a text between two users both are.
     """
+    if isinstance(event, (Sent, Received)):
+        return tuple({user_key(event.to): None, user_key(event.sender): None})
     changed = subject(event)
     if changed is None or (user := user_key(changed)) in after.members:
         return ()
@@ -317,9 +331,13 @@ def outsiders(before: Group | None, event: Event, after: Group) -> tuple[UserKey
     return (user,)
 
 
-def subject(event: Event) -> str | None:
-    """Return the name of the user whose standing *event* changes, None if it changes nobody's."""
+def subject(event: LogEvent) -> str | None:
+    """Return the name of the user whose standing *event* changes, None for a text that waits for nobody."""
     match event:
+        case Sent():
+            return event.to if event.kept else None
+        case Received():
+            return event.sender
         case Said() | Closed() | Redacted():
             return None
         case Created(sender=name) | Joined(sender=name) | Left(sender=name):

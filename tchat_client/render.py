@@ -14,7 +14,19 @@ from zlib import crc32
 from attrs import define, field
 
 from libtchat.commands import LocalAction, unparse
-from libtchat.message.event import OPERATOR, Banned, Closed, Created, Event, Joined, Kicked, Redacted, Said
+from libtchat.message.direct import KeptEvent, Received, Sent
+from libtchat.message.event import (
+    OPERATOR,
+    Banned,
+    Closed,
+    Created,
+    Event,
+    Joined,
+    Kicked,
+    LogEvent,
+    Redacted,
+    Said,
+)
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
@@ -94,7 +106,7 @@ class Renderer(Sentences):
         """Return a line about something that went wrong."""
         return f"{self._time(now)} {self._paint('!!', _RED)} {clean(text)}"
 
-    def past(self, event: Event, now: datetime) -> str:
+    def past(self, event: LogEvent, now: datetime) -> str:
         """Return the line for what happened a while ago, with the date if that was not today."""
         return self._event(event, self._stamp(_parse(event.ts), now))
 
@@ -135,7 +147,11 @@ class Renderer(Sentences):
             self._entering.discard(group_key(message.group))
         return self._reply(message, heard.request, now)
 
-    def _event(self, event: Event, time: str) -> str:
+    def _event(self, event: LogEvent, time: str) -> str:
+        if isinstance(event, Sent):
+            return f"{time} {self._speech(event.sender, event.msg, to=clean(event.to))}"
+        if isinstance(event, Received):
+            return f"{time} * {self.say('server-received', sender=event.sender)}"
         group = clean(event.group)
         if isinstance(event, Said) and not event.redacted:
             return f"{time} {group}  {self._speech(event.sender, event.msg)}"
@@ -159,6 +175,8 @@ class Renderer(Sentences):
     def _reply(self, message: Message | Foreign, request: Request | None, now: datetime) -> list[str]:
         time = self._time(now)
         match message:
+            case Sent() | Received():
+                return self._kept(message, now)
             case DirectMessage(sender=sender, to=to, msg=msg):
                 return [f"{time} {self._speech(sender, msg, to=clean(to))}"]
             case PublicMessage(sender=sender, msg=msg) if sender == OPERATOR:
@@ -183,6 +201,14 @@ class Renderer(Sentences):
                 return self._page(message, request, now)
             case _:
                 return [f"{time} -- {line}" for line in self._answer(message)]
+
+    def _kept(self, event: KeptEvent, now: datetime) -> list[str]:
+        """Return the line for a text that is kept, with its own time if it waited, or for one's having got it."""
+        is_mine = self._is_me(event.sender)
+        if isinstance(event, Received):
+            return [] if is_mine else [self._event(event, self._time(now))]
+        note = f"  ({self.say('kept' if is_mine else 'kept.me', to=event.to)})" * event.kept
+        return [self._event(event, self._stamp(_parse(event.ts), now) if event.kept else self._time(now)) + note]
 
     def _answer(self, message: Message) -> list[str]:
         """Return the lines of an answer to a query, without time."""
@@ -229,6 +255,8 @@ class Renderer(Sentences):
 
     def _page(self, page: Messages | States, request: Request | None, now: datetime) -> list[str]:
         lines = [self._event(event, self._stamp(_parse(event.ts), now)) for event in page.list]
+        if page.begins is not None and not page.more and getattr(request, "after", None) is None:
+            lines.insert(0, self._in_group(now, page.group, "--", self.say("removed")))
         if not lines:
             return [self._in_group(now, page.group, "--", self.say(f"{page.action}.none", group=page.group))]
         is_typed = isinstance(request, ListMessages | ListStates) and request.after is None

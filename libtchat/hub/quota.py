@@ -9,7 +9,7 @@ from libtchat.group import Group, Standing, admit
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.user import OnlineUser
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import Event, Invited
+from libtchat.message.event import Invited, LogEvent
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import UserKey, user_key
 from libtchat.message.request import Create, Join
@@ -51,7 +51,7 @@ class Quota:
         if waiting + self._inviting.get(user, 0) >= limit:
             raise Refused(ErrorCode.LIMIT_REACHED, "that user has too many invitations to answer", limit=limit)
 
-    def count(self, event: Event, change: int) -> None:
+    def count(self, event: LogEvent, change: int) -> None:
         """Count the invitations that are decided and not durable: nobody else knows of them yet."""
         if isinstance(event, Invited):
             user = user_key(event.dest)

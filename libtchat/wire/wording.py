@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from libtchat.message.direct import DirectMessage, Received
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import (
     Banned,
     Closed,
     Created,
-    Event,
     Invited,
     Joined,
     Kicked,
     Left,
+    LogEvent,
     Redacted,
     Said,
     Unbanned,
 )
 from libtchat.message.limits import MAX_SUMMARY_CHARS
 from libtchat.message.reply import (
-    DirectMessage,
     Error,
     Goodbye,
     Groups,
@@ -85,7 +85,7 @@ def describe(message: Message) -> str:
     return _line(_WORDING[type(message)](message))
 
 
-def describe_page(action: str, group: str, events: Iterable[Event], *, size: int) -> str:
+def describe_page(action: str, group: str, events: Iterable[LogEvent], *, size: int) -> str:
     """Return the `msg` of a page: its last texts, or what its last events say.
 
     Args:
@@ -98,12 +98,12 @@ def describe_page(action: str, group: str, events: Iterable[Event], *, size: int
     return summarize(events)
 
 
-def summarize(events: Iterable[Event]) -> str:
+def summarize(events: Iterable[LogEvent]) -> str:
     """Join what *events*, the last one first, say: ascending, as many of the last ones as fit in 1000 characters."""
     lines: list[str] = []
     room = _MAX_CHARS
     for event in events:
-        line = _line(f"{event.sender}: {event.msg}") if isinstance(event, Said) else describe(event)
+        line = _line(f"{event.sender}: {event.msg}") if isinstance(event, Said | DirectMessage) else describe(event)
         if len(line) > room:
             if not lines:
                 lines.append(line[: room - 1] + "…")
@@ -155,6 +155,7 @@ _WORDING: Mapping[type[Message], Callable[[Any], str]] = {
     Kicked: lambda m: f"{m.sender} kicked {m.dest} from {m.group}{_because(m)}",
     Banned: lambda m: f"{m.sender} banned {m.dest} from {m.group}{_because(m)}",
     Unbanned: lambda m: f"{m.sender} unbanned {m.dest} from {m.group}",
+    Received: lambda m: f"{m.sender} has received what waited",
     Closed: lambda m: f"{m.group} is open again" if m.undone else f"{m.group} is closed: it takes no more texts",
     Redacted: lambda m: f"a text of {m.author} was removed from {m.group}",
     Welcome: lambda m: _names(f"welcome {m.sender}, your groups: ", m.groups, f"welcome {m.sender}"),

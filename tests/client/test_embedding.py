@@ -647,6 +647,23 @@ def test_a_program_that_hears_slowly_is_waited_for_and_misses_nothing() -> None:
     run(work)
 
 
+def test_what_is_large_counts_as_several() -> None:
+    async def serve(peer: Peer, _: int) -> None:
+        await peer.welcome()
+        for _ in range(30):
+            peer.say(action="server-broadcast", sender="bob", ts=TS, msg="x" * 900_000)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(peer.writer.drain(), 0.2)
+        await until_gone(peer)
+
+    async def work() -> None:
+        async with fake(serve) as address, Client(address, "alice", times=FAST, most_waiting=200) as chat:
+            await asyncio.sleep(0.5)
+            assert len(chat._inbox._notices) <= 3
+
+    run(work)
+
+
 def test_a_program_that_never_hears_can_send_for_ever(caplog: pytest.LogCaptureFixture) -> None:
     async def serve(peer: Peer, _: int) -> None:
         await peer.welcome(wob=0)

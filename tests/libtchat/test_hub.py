@@ -48,6 +48,7 @@ from libtchat.hub.lookup import Lookup
 from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.presence import Presence
 from libtchat.hub.query import Replies
+from libtchat.hub.retries import Retries
 from libtchat.hub.revision import Revision
 from libtchat.message import reply
 from libtchat.message.errors import ErrorCode, Refused
@@ -770,7 +771,7 @@ def the_invited_hear_everything(patch: Patch) -> None:
 
 
 def a_failed_retry_id_is_kept(patch: Patch) -> None:
-    patch.setattr(Revision, "_undo", lambda revision, entry: None)
+    patch.setattr(Retries, "undo", lambda retries, id: None)
 
 
 def retry_ids_are_not_kept(patch: Patch) -> None:

@@ -17,7 +17,7 @@ from nodecheck import check
 from nodes import Connection, World
 
 from libtchat.cluster import FindSeat, NodeId, Prove, Record, TakeSeat
-from libtchat.effect import LoadUser, Send
+from libtchat.effect import LoadGroup, LoadUser, Send
 from libtchat.hub.entry import Query
 from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.node import Node
@@ -351,6 +351,29 @@ def test_a_welcome_tells_what_went_by_while_it_was_made() -> None:
     pair.answer(pair.machines[1], late=False)
     pair.rest()
     assert said(again)[0]["seqs"] == {"wob": 3}
+    check(pair)
+
+
+def test_who_comes_back_hears_of_the_group_that_waits_to_be_told() -> None:
+    """It is durable, but stands in the line behind what waits for a proof; what was read of the user is of before."""
+    pair = Pair(2)
+    alice = pair.enter(0, "alice")
+    machine = pair.machines[0]
+    pair.send(alice, ListGroups(id="list"))
+    pair.send(alice, Create("wob", id="create"))
+    pair.answer(machine, next(n for n, (ask, *_) in enumerate(machine.asked) if isinstance(ask.question, LoadGroup)))
+    pair.disconnect(alice)
+    again = pair.connect(0, "alice")
+    pair.send(again, Hello(sender="alice", token=alice.token, id="hello"))
+    while any(not isinstance(ask.question, Prove) for ask, *_ in machine.asked):
+        number = next(n for n, (ask, *_) in enumerate(machine.asked) if not isinstance(ask.question, Prove))
+        if machine.out is not None and isinstance(machine.asked[number][0].question, TakeSeat):
+            pair.commit(machine)
+            pair.settle(machine)
+        pair.answer(machine, number, late=False)
+    pair.send(again, Say("wob", "hi", id="say"))
+    pair.rest()
+    assert "say" in [message.get("id") for message in said(again)]
     check(pair)
 
 

@@ -64,6 +64,7 @@ class Seats:
         for fate in self._fates.values():
             if not fate.number.done():
                 fate.number.set_exception(error)
+                fate.number.exception()  # whoever waited may have been cancelled
         self._fates.clear()
 
     def stored(self, key: UserKey) -> Seat:
