@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from libtchat.effect import PresenceScope, Registration
 from libtchat.group import fold
@@ -16,20 +16,18 @@ from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Said
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import check_user_name, group_key
-from libtchat.message.reply import Error, Message
+from libtchat.message.reply import Message
 from libtchat.message.request import Join, Request, Say
-from libtchat.wire import codec
 from tchat_server.hooks import Hooks, MayHandler, OnEventHandler
 from tchat_server.misuse import Misused, NotRunning
-from tchat_server.net.insider import Insider
 from tchat_server.operator.operator import Operator
-from tchat_server.peer import Peer, ask, refusal_of
+from tchat_server.peer import Peer, ask
 from tchat_server.running import Running
 from tchat_server.server import Server
 from tchat_server.store.event_log import EventLog
 from tchat_server.store.memory import MEMORY, MemoryLog
 
-__all__ = ["Chat"]
+__all__ = ["Chat", "server_of"]
 
 _May = TypeVar("_May", bound=MayHandler)
 _OnEvent = TypeVar("_OnEvent", bound=OnEventHandler)
@@ -65,9 +63,9 @@ class Chat:
         registration: Registration = "open",
         grace_seconds: float = 5.0,
         hub: Callable[..., Hub] = Hub,
-        shell: Callable[..., Server] = Server,
+        shell: Callable[..., Any] = Server,
     ) -> None:
-        self.name = name
+        self.name: str = name
         self._log, self._limits = log, limits
         self._presence, self._require_auth = presence, require_auth
         self._registration = registration
@@ -133,7 +131,9 @@ class Chat:
         except BaseException:
             await log.close()
             raise
-        self._run = Running(server)
+        run = Running(server)
+        await run.begin()
+        self._run = run
 
     async def stop(self, error: BaseException | None = None) -> None:
         """Stop, as the end of `async with` does; if it does not run, nothing happens.
@@ -175,7 +175,7 @@ class Chat:
             OSError: the address can't be bound.
             NotRunning, ChatFailed: see `ChatError`.
         """
-        return await self.server.listen(host, port, tls)
+        return await self._server().listen(host, port, tls)
 
     # --- users of the program around ---
 
@@ -193,7 +193,7 @@ class Chat:
         run = self._running()
         if user is not None:
             check_user_name(user)
-        return Peer(lambda: self.server.let_in(user, origin), run.raise_fault, user)
+        return Peer(lambda: self._server().let_in(user, origin), run.raise_fault, user)
 
     async def ask_as(self, user: str, request: Request) -> Message:
         """Ask for something on behalf of *user*, who need not be online: nobody is told that he came or went.
@@ -209,16 +209,13 @@ class Chat:
         run = self._running()
         insider = run.server.let_in(check_user_name(user), "", on_behalf=True)
         try:
-            answer = await ask(insider, request)
+            return await ask(insider, request)
+        except Refused:
+            run.raise_fault()
+            raise
         finally:
             insider.channel.lose()
-        await insider.channel.over()
-        if answer is None:
-            run.raise_fault()
-            raise _last_refusal(insider)
-        if isinstance(answer, Error):
-            raise refusal_of(answer)
-        return cast(Message, answer)
+            await insider.channel.over()
 
     async def say_as(self, user: str, group: str, msg: str) -> Said:
         """Say *msg* in *group* as *user*, who becomes a member first if need be.
@@ -240,7 +237,7 @@ class Chat:
 
     def online(self) -> tuple[str, ...]:
         """Return the names of all users who are connected."""
-        return self.server.hub.online()
+        return self._server().hub.online()
 
     async def members(self, group: str) -> tuple[str, ...]:
         """Return the names of a group's members.
@@ -250,7 +247,7 @@ class Chat:
             LogUnavailable: the storage can't tell now.
             NotRunning, ChatFailed: see `ChatError`.
         """
-        server = self.server
+        server = self._server()
         found = server.hub.group(group)
         if found is None:
             loaded = await server.log.load(group_key(group))
@@ -274,9 +271,7 @@ class Chat:
 
     # --- inside ---
 
-    @property
-    def server(self) -> Server:
-        """The server that runs; for what is in this package only."""
+    def _server(self) -> Server:
         return self._running().server
 
     async def _open(self) -> EventLog:
@@ -305,10 +300,6 @@ class Chat:
         return self._run
 
 
-def _last_refusal(insider: Insider) -> Refused:
-    """Return why *insider*, whose connection ended, was not answered."""
-    for line in reversed(insider.channel.waiting()):
-        message = codec.read_message(line)
-        if isinstance(message, Error):
-            return refusal_of(message)
-    return Refused(ErrorCode.UNAVAILABLE, "the chat ends")
+def server_of(chat: Chat) -> Server:
+    """Return the server of a chat that runs; for what is in this package only."""
+    return chat._server()

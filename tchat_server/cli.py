@@ -144,9 +144,8 @@ async def _serve(
         name=f"tchat-server {version('libtchat')}",
         presence=settings.presence,
         require_auth=settings.require_auth,
-        registration=settings.registration,
         grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
-        hub=storage.make_hub(),
+        hub=partial(storage.make_hub(), registration=settings.registration),
         shell=_shell(settings, outlet, storage),
     )
     admin, end = None, None
