@@ -8,10 +8,13 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto
 QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
   tests/project/test_architecture.py
 
-.PHONY: serve test check quick versions fuzz soak hostile lint types bench page manuals clean
+.PHONY: serve cluster test check quick versions fuzz soak hostile lint types bench page manuals clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
+
+cluster: $(STAMP)  ## three servers of an engine and two nodes of one chat to play with, on 127.0.0.1:8080 and 8081
+	$(BIN)/python examples/cluster.py $(PORTS)
 
 test: $(STAMP) lint  ## everything CI checks; what measures time runs last and alone
 	$(PYTEST) -m "not nightly and not alone"

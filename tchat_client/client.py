@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from collections.abc import Collection, Mapping
-from contextlib import suppress
-from itertools import count
 from types import TracebackType
 
 from attrs import evolve
 
-from libtchat.message.names import group_key
 from libtchat.message.reply import Foreign, Message, Registered
-from libtchat.message.request import Broadcast, Hello, Join, Quit, Register, ReportError, Request, Tell
+from libtchat.message.request import Broadcast, Hello, Quit, Register, ReportError, Request, Tell
 from libtchat.mirror import Mirror, Notice
 from tchat_client import arguments
-from tchat_client.address import parse_address
-from tchat_client.errors import LinkError, Lost, Misused, NoAnswer, NotOpen, Refused
+from tchat_client.address import parse_addresses
+from tchat_client.errors import Misused, NoAnswer, NotOpen
 from tchat_client.inbox import Inbox
+from tchat_client.joining import Joining
 from tchat_client.link import Link, Times
 from tchat_client.patience import MAX_TRIES, patiently
 from tchat_client.requesting import Requesting
 
 __all__ = ["Client"]
-
-_logger = logging.getLogger("tchat_client")
 
 
 class Client(Requesting):
@@ -46,7 +41,8 @@ class Client(Requesting):
     Several tasks may send; one at a time may hear. A client is used once: make another one to connect again.
 
     Args:
-        address: `HOST:PORT`; the port is 8080 if it is left out.
+        address: `HOST:PORT`; the port is 8080 if it is left out. Several that are one server are joined by commas:
+            when one is gone the client goes to the next.
         name: who to be; None for a guest, whom the server gives a name.
         groups: to be in these: whoever is no member yet joins when it connects. The groups must exist.
         resume: where an earlier run of the program ended: for each group the `seq` of the last event it dealt with,
@@ -56,9 +52,8 @@ class Client(Requesting):
         token: what `Client.token` was at the end of an earlier run: it proves that one is the same user while the
             server still holds that run's connection.
         tls: True to encrypt and check the server by the certificates of this machine, or a context of your own.
-        retry: what was in flight when the connection went is asked again on the next one, and the server does it once.
-            `NoAnswer` is left for what no connection came for, and for `tell`, `broadcast` and `register`, which a
-            server may do twice.
+        retry: wait for the next connection as long as it takes, and ask again there what has no answer: the server does
+            it once. `NoAnswer` is left for `tell`, `broadcast` and `register`, which a server may do twice.
         times: how long to wait for what, before a connection is tried again too.
         most_waiting: how many notices may wait to be heard before the server is not read from. A program that sends
             and never hears is not held up by it: ten times as many are kept for it, then the oldest are dropped, and
@@ -82,10 +77,11 @@ class Client(Requesting):
         times: Times | None = None,
         most_waiting: int = 1000,
     ) -> None:
-        self._groups = arguments.groups(groups)
-        self._inbox = Inbox(arguments.at_least_one("most_waiting", most_waiting), self._more, self._came_back)
+        most = arguments.at_least_one("most_waiting", most_waiting)
+        self._inbox = Inbox(most, lambda: self._link.pump(), lambda: self._joining.join_soon())
+        where = parse_addresses(address)
         self._link = Link(
-            parse_address(address),
+            where[0],
             arguments.name(name, password),
             ssl.create_default_context() if tls is True else tls or None,
             token,
@@ -93,11 +89,12 @@ class Client(Requesting):
             self._inbox,
             times or Times(),
             follows=True,
+            others=where[1:],
         )
-        arguments.resume(self.mirror, resume or {})
+        self._joining = Joining(arguments.groups(groups), self._link.mirror, self.ask)
+        arguments.resume(self._link.mirror, resume or {})
         self._retry = retry
         self._running: asyncio.Task[None] | None = None
-        self._joining: set[asyncio.Task[None]] = set()
         self._is_closed = self._is_heard = self._was_told = False
 
     # -- who and what
@@ -140,7 +137,7 @@ class Client(Requesting):
         self._running.add_done_callback(lambda _: self._inbox.close())
         try:
             await self._opened()
-            await self._join()
+            await self._joining.join()
         except BaseException:
             await self._close()
             raise
@@ -162,7 +159,7 @@ class Client(Requesting):
 
     async def _close(self) -> None:
         self._is_closed = True
-        tasks = [task for task in (self._running, *self._joining) if task is not None]
+        tasks = [task for task in (self._running, *self._joining.tasks) if task is not None]
         for task in tasks:
             task.cancel()
         try:
@@ -233,24 +230,25 @@ class Client(Requesting):
         return answer
 
     async def _asked(self, request: Request) -> Message | Foreign:
-        for number in count(1):
+        tries = 0
+        while True:
+            tries += 1
             if not self._link.is_open or self._is_closed:
                 await self._until_open(request)
             try:
                 with self._inbox.awaiting():
                     return await self._link.ask(request)
-            except Lost as lost:
-                lost.request = request
+            except NoAnswer as problem:
+                problem.request = request
                 is_done_once = self._link.is_ours and not isinstance(request, Tell | Broadcast | Register)
-                if not (self._retry and is_done_once) or number == MAX_TRIES:
+                if not (self._retry and is_done_once) or tries == MAX_TRIES:
                     raise
-        raise AssertionError("count ends never")
 
     async def _until_open(self, request: Request) -> None:
-        """Wait until *request* can be sent, as long as for an answer."""
+        """Wait until *request* can be sent: as long as for an answer, or as long as it takes."""
         seconds = self._link.times.answer_seconds
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if self._retry else seconds):
                 while not await self._opened():
                     pass
         except TimeoutError:
@@ -260,42 +258,17 @@ class Client(Requesting):
 
     async def _opened(self) -> bool:
         """Wait until there is a connection; it may have gone again."""
-        if self._running is None or self._is_closed:
-            raise NotOpen("cause.other", detail=_NOT_YET if self._running is None else _NO_MORE)
+        if self._running is None:
+            raise NotOpen("cause.other", detail=_NOT_YET)
         opened = asyncio.ensure_future(self._link.opened.wait())
         try:
             await asyncio.wait({opened, self._running}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             opened.cancel()
         self._tell_failure()
+        if self._is_closed or self._running.done():
+            raise NotOpen("cause.other", detail=_NO_MORE)
         return self._link.is_open
-
-    # -- the groups one wants to be in
-
-    async def _join(self) -> None:
-        for group in self._groups:
-            view = self.mirror.groups.get(group_key(group))
-            if view is None or not view.is_member:
-                try:
-                    await self.ask(Join(group))
-                except Refused as refused:
-                    if refused.code != "already-member":
-                        raise
-
-    async def _join_again(self) -> None:
-        with suppress(LinkError):  # another connection joins
-            try:
-                await self._join()
-            except Refused as refused:
-                _logger.warning("%s", refused)
-
-    def _more(self) -> None:
-        self._link.pump()
-
-    def _came_back(self) -> None:
-        task = asyncio.create_task(self._join_again())
-        self._joining.add(task)
-        task.add_done_callback(self._joining.discard)
 
 
 _NOT_YET = "there is no connection yet: use the client inside `async with Client(...) as chat:`"

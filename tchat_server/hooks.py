@@ -42,7 +42,7 @@ class Hooks:
     def __init__(self, may: Sequence[MayHandler] = (), on_event: Sequence[OnEventHandler] = ()) -> None:
         self._may = may
         self._hearers = [_Hearer(handler) for handler in on_event]
-        self.hears = bool(self._hearers)
+        self.hears: bool = bool(self._hearers)
 
     def check(self, question: CheckRequest) -> Awaitable[Answer]:
         """Ask whether a request may be decided; a handler that fails or does not answer in time has it refused."""

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.reply import Error, Foreign, Message
+from libtchat.message.reply import Error, Message
 from libtchat.message.request import Ping, Request
 from libtchat.wire import codec, strict_json
 from tchat_server.misuse import Misused
@@ -20,7 +20,7 @@ from tchat_server.net.channel import line_of
 from tchat_server.net.ending import close_code
 from tchat_server.net.insider import Insider
 
-__all__ = ["Peer", "ask", "refusal_of"]
+__all__ = ["Peer", "ask"]
 
 logger = logging.getLogger("tchat_server")
 
@@ -42,7 +42,7 @@ class Peer:
     """
 
     def __init__(self, connect: Callable[[], Insider], check: Callable[[], None], user: str | None) -> None:
-        self.user = user
+        self.user: str | None = user
         self._connect, self._check = connect, check
         self._insider: Insider | None = None
         self._refusal: Refused | None = None
@@ -71,7 +71,9 @@ class Peer:
             return self
         if self.user is not None:
             try:
-                await ask(self._insider, Ping())  # it is answered once the user is online, or never
+                await ask(self._insider, Ping())  # it is answered once the user is online
+            except Refused:
+                pass  # `pump` tells the client
             except BaseException:
                 self._insider.channel.lose()
                 raise
@@ -116,21 +118,26 @@ class Peer:
         self._check()
 
 
-async def ask(insider: Insider, request: Request) -> Message | Foreign | None:
-    """Have *insider* ask for something; return what answers it, None if its connection is ended instead."""
+async def ask(insider: Insider, request: Request) -> Message:
+    """Have *insider* ask for something, and return what answers it.
+
+    Raises:
+        Refused: it is refused, or the connection is ended before it is answered.
+    """
     if request.id is None:
         request = attrs.evolve(request, id=secrets.token_hex(8))
-    answer = insider.channel.want(strict_json.dumps({"id": request.id})[1:-1])
+    wanted = insider.channel.want(strict_json.dumps({"id": request.id})[1:-1])
     insider.data_received(line_of(codec.encode_request(request)))
-    waiting: list[asyncio.Future[Any]] = [answer, insider.channel.ending]
+    waiting: list[asyncio.Future[Any]] = [wanted, insider.channel.ending]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    return codec.read_message(answer.result()) if answer.done() else None
-
-
-def refusal_of(error: Error) -> Refused:
-    """Return an error as what it is raised as."""
-    code, retry_after = ErrorCode(error.code), error.retry_after
-    return Refused(code, error.msg, field=error.field, limit=error.limit, retry_after=retry_after)
+    lines = [wanted.result()] if wanted.done() else reversed(insider.channel.waiting())
+    for answer in map(codec.decode_message, lines):
+        if isinstance(answer, Error):
+            code, retry_after = ErrorCode(answer.code), answer.retry_after
+            raise Refused(code, answer.msg, field=answer.field, limit=answer.limit, retry_after=retry_after)
+        if wanted.done():
+            return answer
+    raise Refused(ErrorCode.UNAVAILABLE, "the chat ends")
 
 
 async def _carry(insider: Insider, receive: Receive, send: Send, close: Close | None) -> None:

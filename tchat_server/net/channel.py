@@ -32,7 +32,8 @@ class Channel(asyncio.Transport):
         self._protocol = protocol
         self._lines: deque[bytes] = deque()
         self._size = 0
-        self._is_full = self.is_lost = False
+        self._is_full = False
+        self.is_lost: bool = False
         self._something, self._may_read = asyncio.Event(), asyncio.Event()
         self._may_read.set()
         self._wanted: tuple[bytes, asyncio.Future[bytes]] | None = None

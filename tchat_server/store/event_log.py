@@ -117,6 +117,7 @@ class Ready(Generic[_T]):
     """An awaitable that waits for nothing. Who sees that it is one takes `value` at once."""
 
     __slots__ = ("value",)
+    value: _T
 
     def __init__(self, value: _T) -> None:
         self.value = value

@@ -24,7 +24,7 @@ class Clock:
     """Seconds since the epoch, as the test says."""
 
     def __init__(self) -> None:
-        self.now = 1_000_000.0
+        self.now: float = 1_000_000.0
 
     def __call__(self) -> float:
         return self.now

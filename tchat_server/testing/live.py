@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from libtchat.message.event import Event, Said
 from libtchat.message.reply import Message
 from libtchat.message.request import Request
-from tchat_server.chat import Chat
+from tchat_server.chat import Chat, server_of
 from tchat_server.misuse import NotRunning
 from tchat_server.net.ending import CloseReason
 from tchat_server.store.memory import MemoryLog
@@ -39,11 +39,11 @@ class LiveServer:
         events: what became durable so far, in every group.
     """
 
-    host = "127.0.0.1"
+    host: str = "127.0.0.1"
 
     def __init__(self, chat: Chat) -> None:
-        self.chat = chat
-        self.port = 0
+        self.chat: Chat = chat
+        self.port: int = 0
         self.events: list[Event] = []
         self._changed = threading.Condition()
         chat.on_event(self._seen)
@@ -95,7 +95,7 @@ class LiveServer:
         """End all connections without a word, as a network does that breaks."""
 
         async def cut() -> None:
-            for peer in self.chat.server.peers:
+            for peer in server_of(self.chat).peers:
                 peer.abort(CloseReason.LOST)
 
         self._call(cut)

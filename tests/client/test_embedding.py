@@ -412,6 +412,49 @@ def test_what_was_in_flight_is_asked_again_if_that_is_wanted() -> None:
     assert asked_for == [asked_for[0]] * 3
 
 
+def test_a_server_of_several_addresses_is_come_back_to_at_another() -> None:
+    async def first(peer: Peer, _: int) -> None:
+        await peer.welcome(wob=4)
+        await asked(peer, "gbroadcast")
+
+    async def second(peer: Peer, _: int) -> None:
+        await peer.welcome(wob=4)
+        request = await asked(peer, "gbroadcast")
+        peer.say(**said(5, "hi", sender="alice", id=request["id"]))
+        await until_gone(peer)
+
+    async def work() -> None:
+        async with (
+            fake(first) as one,
+            fake(second) as two,
+            Client(f"{one},{two}", "alice", retry=True, times=FAST) as chat,
+        ):
+            assert (await chat.say("wob", "hi")).seq == 5
+
+    run(work)
+
+
+def test_who_retries_waits_as_long_as_it_takes() -> None:
+    async def serve(peer: Peer, number: int) -> None:
+        if number == 0:
+            await peer.welcome()
+        elif number >= 5:
+            await peer.welcome()
+            await until_gone(peer)
+
+    async def work() -> None:
+        times = Times(answer_seconds=0.05, first_retry_seconds=0.1, last_retry_seconds=0.1, quit_seconds=0.5)
+        async with fake(serve) as address, Client(address, "alice", retry=True, times=times) as chat:
+            while chat.is_online:
+                await asyncio.sleep(0)
+            assert (await chat.ping()).server == "t"
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await chat.say("wob", "no answer comes")
+
+    run(work)
+
+
 def test_a_request_that_is_answered_twice_is_heard_once() -> None:
     async def serve(peer: Peer, number: int) -> None:
         await peer.welcome(wob=4)

@@ -15,7 +15,7 @@ from libtchat.message.reply import Error, Foreign, Pong
 from libtchat.message.request import Join, ListUsers, Ping, Register, Request, Say
 from libtchat.mirror import CaughtUp, Heard, NoAnswer, Notice
 from tchat_client.address import Address
-from tchat_client.errors import CannotConnect, HelloRefused, Lost, NoReply, NotTchat, Unprotected
+from tchat_client.errors import CannotConnect, HelloRefused, Lost, NoReply, NotOpen, NotTchat, Unprotected
 from tchat_client.link import Link, Offline, Online, Status, Times, Watcher
 
 FAST = Times(
@@ -282,6 +282,39 @@ def test_a_silent_server_is_given_up() -> None:
         assert caught.value.key == "silent"
 
     talk(serve, client, times=Times(idle_seconds=0.05, dead_seconds=0.05, quit_seconds=0.1))
+
+
+def test_nothing_is_asked_before_there_is_a_connection_or_after_a_goodbye() -> None:
+    async def serve(peer: Peer, _: int) -> None:
+        await peer.welcome()
+        await peer.get()
+        await peer.get()
+        peer.say(action="server-quit", sender="alice")
+
+    async def client(link: Link, seen: Seen) -> None:
+        uses = (lambda: link.send(Ping()), lambda: link.send_raw("{}"))
+        for use in uses:
+            with pytest.raises(NotOpen, match="there is no connection yet"):
+                use()
+        with pytest.raises(NotOpen, match="there is no connection yet"):
+            await link.ask(Ping())
+        await link.open()
+        asked = asyncio.create_task(link.ask(Ping()))
+        await asyncio.sleep(0)
+        quitting = asyncio.create_task(link.quit())
+        await asyncio.sleep(0)
+        with pytest.raises(NotOpen, match="this connection was quit"):
+            link.send(Ping())
+        await quitting
+        with pytest.raises(Lost):
+            await asked
+        for use in uses:
+            with pytest.raises(NotOpen, match="this connection was closed"):
+                use()
+        with pytest.raises(NotOpen, match="this connection was closed"):
+            await link.ask(Ping())
+
+    talk(serve, client)
 
 
 def test_quitting_says_so() -> None:

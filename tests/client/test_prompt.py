@@ -272,13 +272,20 @@ def test_nothing_is_queued_in_silence_while_there_is_no_connection(tmp_path: Pat
         await terminal.shows("you created wob")
         assert terminal.prompt is not None
         terminal.prompt.link.opened.clear()
-        terminal.type("lost?\r")
-        await terminal.shows("not sent, there is no connection")
+        said = 0
+        for line in ("lost?", '/raw {"action":"gbroadcast"}', "/more"):
+            terminal.type(f"{line}\r")
+            while (count := sum("not sent, there is no connection" in shown for shown in terminal.lines)) == said:
+                await asyncio.sleep(0.01)
+            said = count
+        terminal.type("/use wob\r")
+        await terminal.shows("text goes to wob now")
         terminal.prompt.link.opened.set()
         terminal.type("\x04")
 
-    terminal, _ = at_the_prompt(tmp_path, person)
-    assert not any(request["action"] == "gbroadcast" for request in terminal.requests)
+    terminal, code = at_the_prompt(tmp_path, person)
+    assert code == 0
+    assert not {"gbroadcast", "msgs"} & {request["action"] for request in terminal.requests}
 
 
 def test_a_lost_connection_comes_back_and_the_typing_goes_on(tmp_path: Path) -> None:

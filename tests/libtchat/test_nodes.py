@@ -20,11 +20,10 @@ from nodes import Connection, World
 from libtchat.cluster import TakeSeat
 from libtchat.hub.decider import Decider
 from libtchat.hub.elsewhere import Elsewhere
-from libtchat.hub.entry import Decision, Query
+from libtchat.hub.entry import Decision
 from libtchat.hub.follower import Follower
 from libtchat.hub.identity import Identity
 from libtchat.hub.line import Line
-from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.node import Node
 from libtchat.hub.presence import Presence
 from libtchat.hub.revision import Revision
@@ -215,10 +214,6 @@ def what_is_refused_is_not_proved(patch: Patch) -> None:
     patch.setattr(Decision, "rests", lambda decision: False)
 
 
-def what_is_listed_is_not_proved(patch: Patch) -> None:
-    patch.setattr(Query, "rests", lambda query: False)
-
-
 def a_proof_is_taken_for_granted(patch: Patch) -> None:
     patch.setattr(Line, "begin_proof", lambda line: line.proved())
 
@@ -246,23 +241,6 @@ def only_groups_of_users_here_are_told(patch: Patch) -> None:
 
 def what_was_loaded_with_the_group_is_not_told(patch: Patch) -> None:
     patch.setattr(Revision, "tell_late", lambda revision, key, records, users: None)
-
-
-def what_passed_by_is_not_in_the_welcome(patch: Patch) -> None:
-    patch.setattr(Newcomers, "pass_by", lambda newcomers, key, seq: None)
-
-
-def an_id_is_not_learnt(patch: Patch) -> None:
-    patch.setattr(Node, "told", _told_without_digests)
-
-
-def _told_without_digests(node: Node, records: Any, now: float) -> None:
-    node._follower.told([evolve(record, digests=("",) * len(record.digests)) for record in records])
-
-
-def an_id_is_learnt_by_who_is_online_only(patch: Patch) -> None:
-    told = Revision._told
-    patch.setattr(Revision, "_told", lambda revision, key, records, hear, users: told(revision, key, records, hear, {}))
 
 
 def lines_are_written_anew(patch: Patch) -> None:
@@ -319,7 +297,6 @@ def a_guest_unknown_here_is_gone(patch: Patch) -> None:
 
 MUTANTS = [
     what_is_refused_is_not_proved,
-    what_is_listed_is_not_proved,
     a_proof_is_taken_for_granted,
     a_proof_does_not_wait_for_what_is_held,
     what_is_told_goes_to_the_end,
@@ -327,9 +304,6 @@ MUTANTS = [
     a_group_that_is_not_loaded_is_not_told,
     only_groups_of_users_here_are_told,
     what_was_loaded_with_the_group_is_not_told,
-    what_passed_by_is_not_in_the_welcome,
-    an_id_is_not_learnt,
-    an_id_is_learnt_by_who_is_online_only,
     lines_are_written_anew,
     a_name_is_taken_unseen,
     who_is_gone_keeps_the_seat,

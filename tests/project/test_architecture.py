@@ -50,7 +50,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
             "render",
             "bridge completion learn report",
             "link",
-            "arguments inbox options requesting script search session",
+            "arguments inbox joining options requesting script search session",
         ),
         *("client keys lasting reader usage", "piped prompt", "cli", "__main__"),
     ),

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from browser import MILLISECONDS, browsing
 from live import ROOT, Client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -21,17 +22,16 @@ SECONDS = 60
 PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("embed", "testing")}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+NAMED = re.compile(r"(?:# |<!-- )(\w+\.(?:py|html))(?: -->)?\n")
+
 # What is no program of its own: it stands in an example that is run, or was done already.
 FRAGMENTS = {"aiohttp": "async with chat.peer(user) as peer:", "installing": "pip install libtchat\n"}
 
 
 def files(page: str) -> dict[str, str]:
     """Return the programs of a page by the names their first lines give them."""
-    found = {}
-    for language, text in BLOCK.findall(PAGES[page]):
-        if language == "python" and (name := re.match(r"# (\w+\.py)\n", text)) is not None:
-            found[name[1]] = text
-    return found
+    blocks = [text for _, text in BLOCK.findall(PAGES[page])]
+    return {name[1]: text for text in blocks if (name := NAMED.match(text)) is not None}
 
 
 def outputs(page: str) -> list[str]:
@@ -106,7 +106,7 @@ def test_every_block_is_run_or_is_output() -> None:
     assert {"clock.py", "app.py", "moderated.py", "audited.py", "test_bot.py", "test_audited.py"} <= programs
     for page, text in PAGES.items():
         for language, block in BLOCK.findall(text):
-            is_program = re.match(r"# (\w+\.py)\n", block) is not None or language == "text"
+            is_program = NAMED.match(block) is not None or language == "text"
             is_start = language == "sh" and block.split()[-1].partition(":")[0].removesuffix(".py") + ".py" in programs
             assert is_program or is_start or any(block.startswith(it) for it in FRAGMENTS.values()), (page, block)
 
@@ -152,6 +152,24 @@ def test_the_application_serves_those_whose_cookie_it_knows(directory: Path) -> 
             assert ask(port, "GET", "/online")[1] == ["alice", "bob"]
             assert say(alice, action="client-quit")["action"] == "join"
     assert (directory / "chat.db").exists()
+
+
+def test_the_page_is_a_chat(directory: Path) -> None:
+    with browsing() as browser, serving(directory, "-m", "uvicorn", "app:app", "--port", "0") as port:
+        pages = []
+        for session in ("5Jx0m1Qy7v", "Gk2c9rTtZ8"):
+            context = browser.new_context()
+            context.set_default_timeout(MILLISECONDS)
+            context.add_cookies([{"name": "session", "value": session, "url": f"http://127.0.0.1:{port}/"}])
+            pages.append(context.new_page())
+            pages[-1].goto(f"http://127.0.0.1:{port}/")
+            pages[-1].wait_for_selector("text=joined lobby")
+        alice, bob = pages
+        alice.fill("#text", "<b>hello</b>")
+        alice.press("#text", "Enter")
+        bob.wait_for_selector("text=alice: <b>hello</b>")
+        bob.reload()
+        bob.wait_for_selector("text=alice: <b>hello</b>")
 
 
 def test_the_tests_pass(directory: Path) -> None:

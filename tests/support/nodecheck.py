@@ -100,7 +100,7 @@ def _check_answer(
     lengths: dict[Key, int],
 ) -> None:
     code, user = message.get("code"), connection.name
-    if code in ("unavailable", "name-in-use", "auth-failed", "limit-reached"):
+    if code in ("unavailable", "name-in-use", "auth-failed", "auth-required", "limit-reached"):
         assert code != "unavailable" or world.faults, f"{request} is unavailable without a fault"
         return
     if isinstance(request, Tell) and code is not None:

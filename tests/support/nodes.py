@@ -214,13 +214,13 @@ class World:
             self._advance(machine, key, found[0].events[-1].seq)
             self.tick(machine)
 
-    def answer(self, machine: Machine, number: int = 0, *, fails: bool = False) -> None:
-        """Answer one of the questions that are out."""
+    def answer(self, machine: Machine, number: int = 0, *, fails: bool = False, late: bool | None = None) -> None:
+        """Answer one of the questions that are out; *late*: as of now, and not of when it was asked."""
         ask, early, lengths, revision = machine.asked.pop(number % len(machine.asked))
         if isinstance(ask.question, Prove):
             self._reach(machine, lengths, revision)
-        late = self.random.random() < 0.5 or early is None
-        answer = self._answer(machine, ask.question) if late else early
+        late = self.random.random() < 0.5 if late is None else late
+        answer = self._answer(machine, ask.question) if late or early is None else early
         self.faults += fails
         machine.hub.answered(ask, None if fails and _may_fail(ask.question) else answer, self.now)
         self.tick(machine)

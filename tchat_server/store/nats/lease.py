@@ -92,8 +92,16 @@ class Leases:
             self._lose(node)
 
     async def begin(self) -> None:
-        """Take the lease. Raises EngineGone, Refused."""
-        await self._renew()
+        """Take the lease; a stream that was just made has no leader for a moment. Raises EngineGone, Refused."""
+        deadline = self._now() + FENCE_SECONDS
+        while True:
+            try:
+                await self._renew()
+                return
+            except EngineGone:
+                if self._now() > deadline:
+                    raise
+            await asyncio.sleep(_RETRY_SECONDS)
 
     def start(self) -> None:
         """Keep it, and watch those of others."""

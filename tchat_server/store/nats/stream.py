@@ -28,6 +28,8 @@ _PAUSE_SECONDS = 0.25
 _MAX_CLOCK_SECONDS = 2.0
 _NOT_FOUND, _NAME_IN_USE = 10059, 10058
 _NOT_CLUSTERED, _NO_PEERS = 10074, 10005
+_PASSING = (_NOT_FOUND, _NO_PEERS)
+"""What is told for a moment: another node has made it just now, servers of the engine do not know one another yet."""
 
 _AGREED = (
     "max_groups_joined",
@@ -108,7 +110,7 @@ async def _open(
             if asyncio.get_running_loop().time() > deadline:
                 raise LogUnusable(f"the engine {url} does not serve JetStream: {error}") from None
         except Refused as error:
-            if error.code != _NO_PEERS or asyncio.get_running_loop().time() > deadline:
+            if error.code not in _PASSING or asyncio.get_running_loop().time() > deadline:
                 raise LogUnusable(_unmakable(url, error)) from None
         await asyncio.sleep(_PAUSE_SECONDS)
     for key, value in wanted.items():

@@ -51,7 +51,7 @@ class Worker(ABC, Generic[J]):
         self._queue: SimpleQueue[J | None] = SimpleQueue()
         self._gate = threading.Lock()
         self._is_ended = False
-        self.stopping = threading.Event()
+        self.stopping: threading.Event = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 

@@ -34,7 +34,7 @@ class Place:
     """Where one test's logs are. *clock*: their time, which the test sets."""
 
     def __init__(self, opening: Opening, directory: Path) -> None:
-        self.clock = Clock()
+        self.clock: Clock = Clock()
         self._opening, self._directory = opening, directory
 
     async def open(self) -> EventLog:

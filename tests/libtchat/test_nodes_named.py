@@ -1,0 +1,430 @@
+"""What happens on two nodes at once, case by case: names, ids, guests, passwords, invitations, texts, presence, proofs.
+
+Each case is a small life in the world of `nodes`; all that was heard is judged by `nodecheck` as well. The mutants at
+the end are those that a made-up life seldom finds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from attrs import evolve
+from harness import Shell
+from nodecheck import check
+from nodes import Connection, World
+
+from libtchat.cluster import FindSeat, NodeId, Prove, Record, TakeSeat
+from libtchat.effect import LoadUser, Send
+from libtchat.hub.entry import Query
+from libtchat.hub.newcomer import Newcomers
+from libtchat.hub.node import Node
+from libtchat.hub.revision import Revision
+from libtchat.message.event import Said
+from libtchat.message.names import Key
+from libtchat.message.request import (
+    Broadcast,
+    Create,
+    Hello,
+    Invite,
+    Join,
+    ListGroups,
+    ListMembers,
+    ListUsers,
+    Ping,
+    Register,
+    Request,
+    Say,
+    Tell,
+)
+
+WOB = Key("wob")
+
+
+class Pair(World):
+    """Two nodes, and what clients of them were told lately."""
+
+    number: int = 0
+
+    def enter(self, node: int, name: str | None, **fields: Any) -> Connection:
+        """Connect, say hello, and let everything happen."""
+        connection = self.connect(node, name or "")
+        self.send(connection, Hello(sender=name, id="hello", **fields))
+        self.rest()
+        return connection
+
+    def ask(self, connection: Connection, request: Request) -> None:
+        """Ask, with an id of its own, and let everything happen."""
+        self.number += 1
+        self.send(connection, evolve(request, id=request.id or f"q{self.number}"))
+        self.rest()
+
+    def finish(self, node: int) -> None:
+        """Let everything happen at one node alone."""
+        machine = self.machines[node]
+        while machine.asked:
+            self.answer(machine)
+
+    def settle_now(self, node: int) -> None:
+        """Have a node's questions answered until it appends something, and that made durable and known there."""
+        machine = self.machines[node]
+        while machine.out is None:
+            self.answer(machine)
+        self.commit(machine)
+        self.settle(machine)
+
+    def answer_until(self, node: int, kind: type) -> None:
+        """Answer a node's questions until one of this *kind* is out."""
+        machine = self.machines[node]
+        while not isinstance(machine.asked[0][0].question, kind):
+            self.answer(machine)
+
+
+def said(connection: Connection) -> list[Any]:
+    return [json.loads(line) for line, _ in connection.heard]
+
+
+def last(connection: Connection) -> Any:
+    return json.loads(connection.heard[-1][0])
+
+
+def notices(connection: Connection) -> list[tuple[str, str]]:
+    return [(it["event"], it["name"]) for it in said(connection) if "event" in it]
+
+
+def test_two_hellos_for_one_name_at_once_make_one_user() -> None:
+    pair = Pair(2)
+    both = [pair.connect(node, "alice") for node in (0, 1)]
+    for connection in both:
+        pair.send(connection, Hello(sender="alice", id="hello"))
+    for node in (0, 1):
+        pair.answer_until(node, TakeSeat)  # the name was free for either
+    pair.rest()
+    assert sorted(last(it).get("code", "welcome") for it in both) == ["name-in-use", "welcome"]
+    check(pair)
+
+
+def test_who_has_the_token_is_the_user_on_any_node() -> None:
+    pair = Pair(2)
+    here = pair.enter(0, "alice")
+    there = pair.enter(1, "ALICE", token=here.token)
+    assert (there.name, there.token) == ("alice", here.token)
+    pair.disconnect(here)
+    pair.disconnect(there)
+    again = pair.enter(1, "alice", token=here.token)
+    assert again.token == here.token
+    pair.disconnect(again)
+    assert pair.enter(0, "alice").token != here.token
+    check(pair)
+
+
+def test_a_user_has_so_many_connections_on_all_nodes_together() -> None:
+    pair = Pair(2, limits=evolve(Shell().limits, max_peers_per_user=2))
+    first = pair.enter(0, "alice")
+    pair.enter(1, "alice", token=first.token)
+    third = pair.enter(0, "alice", token=first.token)
+    assert (last(third)["code"], last(third)["limit"]) == ("limit-reached", 2)
+    pair.disconnect(first)
+    assert pair.enter(0, "alice", token=first.token).token == first.token
+
+
+def test_who_goes_while_the_seat_is_taken_leaves_it_free() -> None:
+    pair = Pair(2)
+    gone = pair.connect(0, "alice")
+    pair.send(gone, Hello(sender="alice", id="hello"))
+    pair.answer_until(0, TakeSeat)
+    pair.disconnect(gone)
+    pair.rest()
+    assert pair.enter(1, "alice").token
+    check(pair)
+
+
+@pytest.mark.parametrize("request_", [Say("wob", "hi", id="once"), Join("wob", id="once")], ids=["text", "join"])
+@pytest.mark.parametrize("goes", [False, True], ids=["stays", "goes"])
+def test_one_id_sent_to_two_nodes_makes_one_event(request_: Request, goes: bool) -> None:
+    pair = Pair(2)
+    owner = pair.enter(0, "owner")
+    pair.ask(owner, Create("wob"))
+    here = pair.enter(0, "alice")
+    there = pair.enter(1, "alice", token=here.token)
+    if isinstance(request_, Say):
+        pair.ask(here, Join("wob"))
+    pair.ask(there, ListMembers("wob"))
+    for connection in (here, there):
+        pair.send(connection, request_)
+    for machine in pair.machines:
+        while machine.asked:
+            pair.answer(machine)
+        assert machine.out is not None, "both decided on what they knew"
+    if goes:
+        pair.disconnect(there)
+    for machine in pair.machines:
+        pair.commit(machine)
+    pair.rest()
+    assert [event.id for event in pair.events(WOB)].count("once") == 1
+    assert last(here)["id"] == "once"
+    assert goes or "once" in [message.get("id") for message in said(there)]
+    check(pair)
+
+
+def test_a_retry_on_another_node_is_answered_with_the_event() -> None:
+    pair = Pair(2)
+    here = pair.enter(0, "alice")
+    pair.ask(here, Create("wob", id="first"))
+    pair.ask(here, Say("wob", "hi", id="once"))
+    pair.kill(pair.machines[0], keeps_cache=False)
+    there = pair.enter(1, "alice", token=here.token)
+    for request in (Create("wob", id="first"), Say("wob", "hi", id="once")):
+        pair.ask(there, request)
+    assert [message["seq"] for message in said(there)[1:]] == [1, 2]
+    assert len(pair.events(WOB)) == 2
+    pair.ask(there, Say("wob", "something else", id="once"))
+    assert last(there)["code"] == "bad-request"
+
+
+def test_a_guest_of_a_node_that_died_leaves_once() -> None:
+    pair = Pair(3)
+    members = [pair.enter(node, name) for node, name in ((0, "alice"), (1, "bob"))]
+    guest = pair.enter(2, None)
+    pair.ask(members[0], Create("wob"))
+    for connection in (members[1], guest):
+        pair.ask(connection, Join("wob"))
+    pair.kill(pair.machines[2], keeps_cache=True)
+    for machine in pair.machines:
+        pair.tick(machine)
+    assert guest.name in pair.machines[0].hub.online(), "its lease did not end"
+    pair.rest()
+    assert [event.action for event in pair.events(WOB)] == ["cgroupe", "join", "join", "leave"]
+    assert all(notices(it).count(("disconnect", guest.name)) == 1 for it in members)
+    check(pair)
+
+
+def test_a_guest_that_is_not_known_yet_does_not_leave() -> None:
+    pair = Pair(2)
+    alice = pair.enter(0, "alice")
+    pair.ask(alice, Create("wob"))
+    guest = pair.connect(1, "")
+    for request in (Hello(id="hello"), Join("wob", id="join")):
+        pair.send(guest, request)
+    pair.settle_now(1)
+    assert pair.machines[0].news, "the other node was not told of the guest"
+    pair.tell(pair.machines[0], WOB)
+    pair.rest()
+    assert [event.action for event in pair.events(WOB)] == ["cgroupe", "join"]
+    check(pair)
+
+
+def test_a_password_set_here_is_asked_there() -> None:
+    pair = Pair(2)
+    alice = pair.enter(0, "alice")
+    pair.ask(alice, Register("secret"))
+    assert last(pair.enter(1, "alice"))["code"] == "auth-required"
+    there = pair.enter(1, "alice", password="secret")
+    assert there.token == alice.token
+    for connection in (alice, there):
+        pair.disconnect(connection)
+    pair.rest()
+    assert last(pair.enter(1, "alice"))["code"] == "auth-required"
+    assert last(pair.enter(1, "alice", password="guess"))["code"] == "auth-failed"
+    assert pair.enter(0, "alice", password="secret").token
+    check(pair)
+
+
+def test_a_name_protected_while_a_hello_waits_is_not_had_without_the_password() -> None:
+    pair = Pair(2)
+    late = pair.connect(1, "alice")
+    pair.send(late, Hello(sender="alice", id="hello"))
+    pair.answer_until(1, TakeSeat)  # there was no password when it was looked for
+    alice = pair.connect(0, "alice")
+    for request in (Hello(sender="alice", id="hello"), Register("secret", id="register")):
+        pair.send(alice, request)
+    pair.finish(0)
+    assert last(alice)["action"] == "register"
+    pair.disconnect(alice)
+    pair.finish(0)
+    pair.rest()
+    assert last(late)["code"] == "auth-required"
+
+
+def test_an_invitation_reaches_who_is_on_another_node_and_was_in_no_group() -> None:
+    pair = Pair(2)
+    alice, bob = pair.enter(0, "alice"), pair.enter(1, "bob")
+    pair.ask(alice, Create("wob", private=True))
+    for _ in range(2):
+        pair.ask(alice, Invite("wob", "bob"))
+        assert (last(bob)["action"], last(bob)["dest"]) == ("invite", "bob")
+    assert len([it for it in said(bob) if it["action"] == "invite"]) == 2
+    pair.ask(bob, ListGroups())
+    assert last(bob)["private"] == ["wob"]
+    pair.ask(alice, Invite("wob", "nobody"))
+    assert last(alice)["code"] == "user-not-found"
+    check(pair)
+
+
+def test_a_text_to_a_user_reaches_all_connections_of_both_and_nobody_else() -> None:
+    pair = Pair(3)
+    alices = [pair.enter(0, "alice")]
+    alices.append(pair.enter(1, "alice", token=alices[0].token))
+    bobs = [pair.enter(1, "bob")]
+    bobs.append(pair.enter(2, "bob", token=bobs[0].token))
+    carol = pair.enter(2, "carol")
+    pair.ask(alices[0], Tell("bob", "psst"))
+    assert all(last(it)["msg"] == "psst" for it in alices + bobs)
+    assert [it for it in said(carol) if it["action"] == "server-send"] == []
+    pair.ask(alices[0], Tell("nobody", "psst"))
+    assert last(alices[0])["code"] == "user-not-found"
+    pair.ask(carol, Broadcast("all"))
+    assert all(last(it)["msg"] == "all" for it in (*alices[1:], *bobs, carol))
+    check(pair)
+
+
+@pytest.mark.parametrize("scope", ["all", "groups"])
+def test_a_user_goes_with_the_last_connection_wherever_it_is(scope: Any) -> None:
+    pair = Pair(2)
+    for machine in pair.machines:
+        machine.hub._login.scope = scope
+    watchers = [pair.enter(node, name) for node, name in ((0, "bob"), (1, "carol"))]
+    pair.ask(watchers[0], Create("wob"))
+    pair.ask(watchers[1], Join("wob"))
+    here = pair.enter(0, "alice")
+    pair.ask(here, Join("wob"))
+    there = pair.enter(1, "alice", token=here.token)
+    pair.disconnect(here)
+    pair.rest()
+    assert all(("disconnect", "alice") not in notices(it) for it in watchers)
+    pair.ask(watchers[0], ListUsers())
+    assert last(watchers[0])["list"] == ["alice", "bob", "carol"]
+    pair.ask(watchers[0], ListMembers("wob"))
+    assert last(watchers[0])["online"] == ["alice", "bob", "carol"]
+    pair.disconnect(there)
+    pair.rest()
+    assert [notices(it).count(("disconnect", "alice")) for it in watchers] == [1, 1]
+    pair.enter(1, "alice")
+    known = [("connect", "alice"), ("disconnect", "alice"), ("connect", "alice")]
+    mine = [[it for it in notices(watcher) if it[1] == "alice"] for watcher in watchers]
+    assert mine == ([known, known] if scope == "all" else [known[1:], known[1:]])
+    check(pair)
+
+
+def test_members_get_the_bytes_of_the_node_that_appended() -> None:
+    pair = Pair(2)
+    alice = pair.enter(0, "alice")
+    pair.ask(alice, Create("wob"))
+    line = b'{"action":"gbroadcast","sender":"zoe","group":"wob","msg":"hi","seq":2,"msg":"other words"}'
+    text = Said("zoe", "wob", "hi", 2, "2030-01-02T03:04:05.678Z", None)
+    hub = pair.machines[0].hub
+    hub.told([Record(WOB, 1, (text,), ("",), (line,))], pair.now)
+    assert hub.drain() == [Send((alice.peer,), text, None, line)]
+
+
+@pytest.mark.parametrize("request_", [ListGroups(), ListMembers("wob"), Join("wob"), Say("wob", "hi")])
+def test_what_is_answered_is_not_older_than_what_was_acknowledged_elsewhere(request_: Request) -> None:
+    pair = Pair(2)
+    alice, bob = pair.enter(0, "alice"), pair.enter(1, "bob")
+    pair.ask(bob, ListMembers("wob"))
+    assert last(bob)["code"] == "group-not-found"
+    pair.send(alice, Create("wob", id="create"))
+    pair.settle_now(0)
+    pair.send(bob, evolve(request_, id="now"))
+    pair.rest()
+    answer = next(it for it in said(bob) if it.get("id") == "now")
+    assert "wob" in (*answer.get("list", ()), answer.get("group")), f"{answer} is of before"
+    assert answer.get("code") in (None, "not-member"), f"{answer} is of before"
+    check(pair)
+
+
+def test_a_welcome_tells_what_went_by_while_it_was_made() -> None:
+    pair = Pair(2)
+    alice, bob = pair.enter(0, "alice"), pair.enter(0, "bob")
+    pair.ask(alice, Create("wob"))
+    pair.ask(bob, Join("wob"))
+    pair.disconnect(bob)
+    pair.rest()
+    again = pair.connect(1, "bob")
+    pair.send(again, Hello(sender="bob", id="hello"))
+    pair.answer_until(1, LoadUser)
+    pair.send(alice, Say("wob", "hi", id="hi"))
+    pair.settle_now(0)
+    pair.tell(pair.machines[1], WOB)
+    pair.answer(pair.machines[1], late=False)
+    pair.rest()
+    assert said(again)[0]["seqs"] == {"wob": 3}
+    check(pair)
+
+
+def test_without_proof_a_list_is_unavailable_and_a_hello_ends() -> None:
+    pair = Pair(2)
+    alice = pair.enter(0, "alice")
+    machine = pair.machines[0]
+    for request in (ListGroups(id="list"), Join("nowhere", id="join"), Ping(id="ping")):
+        pair.send(alice, request)
+    late = pair.connect(0, "bob")
+    pair.send(late, Hello(sender="bob", id="hello"))
+    while any(not isinstance(ask.question, Prove) for ask, *_ in machine.asked):
+        number = next(n for n, (ask, *_) in enumerate(machine.asked) if not isinstance(ask.question, Prove))
+        pair.answer(machine, number)
+    while machine.asked:
+        pair.answer(machine, fails=True)
+    answers = {it["id"]: it.get("code") for it in said(alice) if it.get("id") in ("list", "join", "ping")}
+    assert answers == {"list": "unavailable", "join": "unavailable", "ping": None}
+    assert (last(late)["code"], late.is_open) == ("unavailable", False)
+    pair.rest()
+    check(pair)
+
+
+def test_a_node_asks_for_a_seat_and_a_hub_that_is_alone_for_nothing_of_the_kind() -> None:
+    node, shell = Node("test", node=NodeId("a")), Shell()
+    for hub in (node, shell.hub):
+        peer = hub.connect(0.0, token="t")
+        hub.handle(peer, [Hello(sender="alice")], 0.0)
+    assert [effect.question for effect in node.drain()] == [FindSeat(Key("alice"))]  # type: ignore[union-attr]
+    assert [effect.question for effect in shell.hub.drain()] == [LoadUser(Key("alice"))]  # type: ignore[union-attr]
+
+
+# --- mutants ---
+
+Patch = pytest.MonkeyPatch
+
+
+def what_passed_by_is_not_in_the_welcome(patch: Patch) -> None:
+    patch.setattr(Newcomers, "pass_by", lambda newcomers, key, seq: None)
+
+
+def an_id_is_not_learnt(patch: Patch) -> None:
+    told = Node.told
+
+    def without(node: Node, records: Any, now: float) -> None:
+        told(node, [evolve(record, digests=("",) * len(record.digests)) for record in records], now)
+
+    patch.setattr(Node, "told", without)
+
+
+def an_id_is_learnt_by_who_is_online_only(patch: Patch) -> None:
+    told = Revision._told
+    patch.setattr(Revision, "_told", lambda revision, key, records, hear, users: told(revision, key, records, hear, {}))
+
+
+def what_is_listed_is_not_proved(patch: Patch) -> None:
+    patch.setattr(Query, "rests", lambda query: False)
+
+
+MUTANTS: dict[Callable[[Patch], None], Callable[[], None]] = {
+    what_passed_by_is_not_in_the_welcome: test_a_welcome_tells_what_went_by_while_it_was_made,
+    an_id_is_not_learnt: lambda: test_one_id_sent_to_two_nodes_makes_one_event(Say("wob", "hi", id="once"), False),
+    an_id_is_learnt_by_who_is_online_only: lambda: test_one_id_sent_to_two_nodes_makes_one_event(
+        Say("wob", "hi", id="once"), True
+    ),
+    what_is_listed_is_not_proved: lambda: test_what_is_answered_is_not_older_than_what_was_acknowledged_elsewhere(
+        ListGroups()
+    ),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_node_with_a_fault_is_found(mutant: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    MUTANTS[mutant]()
+    mutant(monkeypatch)
+    with pytest.raises((AssertionError, ValueError, KeyError)):
+        MUTANTS[mutant]()
