@@ -20,7 +20,6 @@ from libtchat.message.reply import Message
 from libtchat.message.request import Join, Request, Say
 from tchat_server.hooks import Hooks, MayHandler, OnEventHandler
 from tchat_server.misuse import Misused, NotRunning
-from tchat_server.operator.operator import Operator
 from tchat_server.peer import Peer, ask
 from tchat_server.running import Running
 from tchat_server.server import Server
@@ -126,11 +125,6 @@ class Chat:
             registration=self._registration,
         )
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
-        try:
-            await Operator(server).begin()
-        except BaseException:
-            await log.close()
-            raise
         run = Running(server)
         await run.begin()
         self._run = run

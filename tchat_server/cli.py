@@ -145,7 +145,8 @@ async def _serve(
         presence=settings.presence,
         require_auth=settings.require_auth,
         grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
-        hub=partial(storage.make_hub(), registration=settings.registration),
+        registration=settings.registration,
+        hub=storage.make_hub(),
         shell=_shell(settings, outlet, storage),
     )
     admin, end = None, None

@@ -172,8 +172,7 @@ class Identity:
         """Protect the user's name with a password, or with another one if the request has the old one.
 
         Raises:
-            Refused: forbidden for a guest, a name that is protected already, or one that the operator did not invite;
-                auth-failed for a wrong old password; rate-limited; unavailable.
+            Refused: forbidden (the field says what is missing), auth-failed, rate-limited, unavailable.
         """
         if is_guest(user.key):
             raise Refused(ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one", field="sender")
