@@ -43,7 +43,7 @@ fuzz: $(STAMP)  ## look for bytes that do harm, for SECONDS
 soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
 	PYTHONPATH=tests/support $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
 
-hostile: $(STAMP)  ## attacks beside honest clients, in full (20 minutes); ONLY="name name": some of them
+hostile: $(STAMP)  ## attacks beside honest clients, in full (30 minutes); ONLY="name name": some of them
 	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(ONLY)
 
 lint: $(STAMP)

@@ -41,6 +41,8 @@ _LIMITS = {
     "request_burst": "Requests of one connection at once.",
     "burst_bytes": "Bytes read from one connection at once.",
     "bytes_per_second": "Bytes read from one connection after that: more waits on its side; 0: no limit.",
+    "burst_bytes_per_address": "Bytes read from all connections of one address at once (loopback exempt).",
+    "bytes_per_second_per_address": "Bytes read from one address after that: more waits on its side; 0: no limit.",
     "delivered_burst_bytes": "Bytes carried to others (all copies counted) for one connection at once.",
     "delivered_bytes_per_second": "Bytes carried after that: then it is not read from for a while; 0: no limit.",
     "broadcast_burst": "client-broadcasts of one user at once.",

@@ -80,6 +80,8 @@ class ServerLimits:
     requests_per_second: float = 50.0
     burst_bytes: int = 256 * 1024
     bytes_per_second: float = 64.0 * 1024
+    burst_bytes_per_address: int = 2 * 1024 * 1024
+    bytes_per_second_per_address: float = 256.0 * 1024
     delivered_burst_bytes: int = 4 * 1024 * 1024
     delivered_bytes_per_second: float = 2.0 * 1024 * 1024
     broadcast_burst: int = 10

@@ -21,7 +21,7 @@ def encode_group(group: Group) -> bytes:
     found = {"name": group.name, "private": group.private, "seq": group.seq, "ts": group.ts, "owner": group.owner}
     if group.closed:
         found["closed"] = True
-    members, banned = dict(group.members), dict(group.banned)
+    members, banned = dict(group.members.items()), dict(group.banned.items())
     return strict_json.dumps({**found, "members": members, "invited": invited, "banned": banned})
 
 

@@ -86,11 +86,12 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client.link": ("answers opening watcher", "outgoing trace", "connected", "link"),
     "tchat_server.net": (
         *(
-            "channel ending frames gone http linger tls",
+            "channel ending frames gone http linger rota tls",
             "flow",
             "admission site spacing toll",
             "listener websocket work",
             "outbox",
+            "patience",
             "peer",
         ),
         *("delivery insider web",),

@@ -200,6 +200,7 @@ def test_the_limits_are_those_of_the_library() -> None:
         [limits.request_burst, limits.requests_per_second],
         [limits.broadcast_burst, limits.broadcasts_per_second],
         [limits.burst_bytes, limits.bytes_per_second],
+        [limits.burst_bytes_per_address // 1024**2, limits.bytes_per_second_per_address],
         [limits.delivered_burst_bytes // 1024**2, limits.delivered_bytes_per_second // 1024**2],
         [limits.max_out_bytes // 1024**2],
     ]

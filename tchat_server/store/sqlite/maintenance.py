@@ -66,6 +66,7 @@ def check(path: Path) -> Report:
             strays = connection.execute("PRAGMA foreign_key_check").fetchmany(_MAX_FAULTS)
             report.faults += [f"table {table}, row {row}: of a group that does not exist" for table, row, *_ in strays]
             report.faults += [f"{what}: damaged" for what in damaged_rows(connection, _MAX_FAULTS)]
+            report.faults += _wrongly_listed(connection)
             connection.execute("CREATE TEMP TABLE told AS SELECT * FROM standings")
             connection.execute("CREATE INDEX temp.told_by_group ON told (group_id)")
             ((report.users,),) = connection.execute("SELECT count(*) FROM users")
@@ -132,6 +133,17 @@ def _find_damaged_pages(connection: sqlite3.Connection) -> list[str]:
         if len(complaints) < most:
             break
     return complaints
+
+
+def _wrongly_listed(connection: sqlite3.Connection) -> list[str]:
+    """Compare the table of groups that are listed with the members there are, if the file has that table already."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'listed'").fetchone() is None:
+        return []
+    wrong = """
+    SELECT name, private = 0 AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')
+        AS is_due FROM groups WHERE is_due <> EXISTS (SELECT 1 FROM listed WHERE key = groups.key) LIMIT ?"""
+    found = connection.execute(wrong, (_MAX_FAULTS,))
+    return [f"group {name}: is {'not ' * is_due}in the list of groups" for name, is_due in found]
 
 
 def _check_group(

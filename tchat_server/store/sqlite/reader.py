@@ -37,9 +37,8 @@ __all__ = [
 
 _FIND = "SELECT id, name, private, creator, seq, checksum FROM groups WHERE key = ?"
 _PUBLIC = """
-SELECT id, key, name, private, creator, seq, checksum FROM groups WHERE private = 0 AND key > ?
-AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')
-ORDER BY key LIMIT ?"""
+SELECT id, groups.key, name, private, creator, seq, checksum FROM listed CROSS JOIN groups ON id = group_id
+WHERE listed.key > ? ORDER BY listed.key LIMIT ?"""
 
 
 _MAX_TOGETHER = 64
