@@ -199,12 +199,12 @@ def test_a_password_is_changed_and_what_an_operator_does_is_shown(
         alice = terminals["alice"] = Terminal(tmp_path / "alice", server.address, "--name", "alice", columns=130)
         alice.shows("online")
         alice.enter("register;")
-        for question, answer in (("new password of alice", "one"), ("once more", "one"), ("invitation code", code)):
+        for question, answer in (("new password for alice", "one"), ("again", "one"), ("invitation code", code)):
             alice.shows(question)
             alice.enter(answer)
         alice.shows("is protected by your password now")
         alice.enter("register;")
-        for question, answer in (("new password of alice", "two"), ("once more", "two"), ("old password of", "one")):
+        for question, answer in (("new password for alice", "two"), ("again", "two"), ("old password for", "one")):
             alice.shows(question)
             alice.enter(answer)
         alice.enter("cg;wob")
