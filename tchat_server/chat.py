@@ -20,7 +20,6 @@ from libtchat.message.reply import Message
 from libtchat.message.request import Join, Request, Say
 from tchat_server.hooks import Hooks, MayHandler, OnEventHandler
 from tchat_server.misuse import Misused, NotRunning
-from tchat_server.operator.operator import Operator
 from tchat_server.peer import Peer, ask
 from tchat_server.retention import ALL, Retention
 from tchat_server.running import Running
@@ -121,12 +120,9 @@ class Chat:
         options = (self.name, self._limits, self._presence, self._require_auth, bool(self._may))
         hub = self._make_hub(*options, registration=self._registration)
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
-        try:
-            await Operator(server).begin()
-        except BaseException:
-            await log.close()
-            raise
-        self._run = Running(server, self._keep)
+        run = Running(server, self._keep)
+        await run.begin()
+        self._run = run
 
     async def stop(self, error: BaseException | None = None) -> None:
         """Stop, as the end of `async with` does; if it does not run, nothing happens.
