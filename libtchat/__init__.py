@@ -17,11 +17,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "client": "ClientConnection",
     "effect": (
-        "Answer Append Ask CheckPassword CheckRequest Close Effect FindRetry FindUser HashPassword Item Known "
-        "LoadGroup LoadUser Loaded Membership NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups "
-        "Registration Resend Retried Retry SaveUser Send Settled StoredUser"
+        "Answer Append Ask CheckPassword CheckRequest Close Effect FindRetry FindUser HashPassword Item "
+        "LoadGroup LoadUser NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups "
+        "Registration Resend SaveUser Send Settled"
     ),
-    "group": "Group GroupQuery Standing admit decide evolve fold outsiders say subject successor",
+    "stored": "Known Loaded Membership Retried Retry StoredUser",
+    "group": "Group Standing evolve fold outsiders subject successor",
+    "rules": "GroupQuery admit decide say",
     "hub.hub": "Hub",
     "message.errors": "ErrorCode ProtocolError Refused TchatError Violation",
     "message.direct": "KEPT KeptEvent Received Sent",

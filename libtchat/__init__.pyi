@@ -18,7 +18,9 @@ from libtchat.message.reply import *
 from libtchat.message.request import *
 from libtchat.mirror import *
 from libtchat.paging import fill as fill
+from libtchat.rules import *
 from libtchat.ruling import *
+from libtchat.stored import *
 from libtchat.wire.codec import decode_event as decode_event
 from libtchat.wire.codec import decode_message as decode_message
 from libtchat.wire.codec import decode_request as decode_request

@@ -10,14 +10,14 @@ from enum import StrEnum
 from typing import Literal, NewType
 
 from libtchat.cluster import Clustered, Relay, Seat
-from libtchat.direct import Box
-from libtchat.group import Group, Standing
+from libtchat.group import Group
 from libtchat.message.errors import ErrorCode, Refused, Violation
-from libtchat.message.event import Event, Invited, LogEvent
+from libtchat.message.event import Event, LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import Error, Groups, Message
 from libtchat.message.request import Request
 from libtchat.message.value import frozen
+from libtchat.stored import Known, Loaded, Retried, StoredUser
 
 __all__ = [
     "Answer",
@@ -31,11 +31,8 @@ __all__ = [
     "FindUser",
     "HashPassword",
     "Item",
-    "Known",
     "LoadGroup",
     "LoadUser",
-    "Loaded",
-    "Membership",
     "NumberGuest",
     "PageKind",
     "Part",
@@ -46,12 +43,9 @@ __all__ = [
     "ReadGroups",
     "Registration",
     "Resend",
-    "Retried",
-    "Retry",
     "SaveUser",
     "Send",
     "Settled",
-    "StoredUser",
 ]
 
 PeerId = NewType("PeerId", int)
@@ -260,81 +254,6 @@ class Ask:
 
     peer: PeerId
     question: Question
-
-
-@frozen
-class Loaded:
-    """A group as stored: *snapshot*, then *tail*. Both empty: the name was never used."""
-
-    snapshot: Group | None = None
-    tail: tuple[LogEvent, ...] = ()
-
-
-@frozen
-class Membership:
-    """What one user is to one group: *seq* is the group's last; *invitation* as it was sent, if invited.
-
-    *box*: the user's in the log of the texts with another one, if something waits there.
-    """
-
-    key: Key
-    name: str
-    private: bool
-    standing: Standing
-    seq: int
-    invitation: Invited | None = None
-    box: Box | None = None
-
-
-@frozen
-class Retry:
-    """An accepted request that bore an id: which event it made, when (seconds since the epoch), and its digest."""
-
-    id: str
-    key: Key
-    seq: int
-    time: float
-    digest: str
-
-
-@frozen
-class Known:
-    """What a request must know of its target: the name as displayed, None if nobody knows the user.
-
-    Attributes:
-        invitations: how many wait for the user's answer.
-        is_protected: the name has a password.
-        senders: of how many users texts wait for this one.
-    """
-
-    name: str | None = None
-    invitations: int = 0
-    is_protected: bool = False
-    senders: int = 0
-
-
-@frozen
-class Retried:
-    """The accepted request that bore an id, None if none is remembered."""
-
-    retry: Retry | None = None
-
-
-@frozen
-class StoredUser:
-    """A user as stored; all fields empty if nothing is.
-
-    Attributes:
-        password_hash: None if the name is not protected.
-        memberships: every group whose member the user is, or is invited to; and every log where a text waits.
-        created: how many groups the user created.
-        has_retries: ids of the user's may be remembered (see `FindRetry`).
-    """
-
-    password_hash: str | None = None
-    memberships: tuple[Membership, ...] = ()
-    created: int = 0
-    has_retries: bool = False
 
 
 Answer = Loaded | StoredUser | Known | Retried | Seat | Refused | str | bool | int | None

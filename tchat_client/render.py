@@ -33,20 +33,16 @@ from libtchat.message.reply import (
     Error,
     Foreign,
     Goodbye,
-    Groups,
     Members,
     Message,
     Messages,
-    Pong,
     PresenceNotice,
     PublicMessage,
-    Registered,
     States,
-    Users,
-    Welcome,
 )
 from libtchat.message.request import ListMessages, ListStates, Request
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
+from tchat_client.answer_lines import answer_lines
 from tchat_client.sanitise import clean, clip
 from tchat_client.sentences import Sentences
 
@@ -200,7 +196,9 @@ class Renderer(Sentences):
             case Messages() | States():
                 return self._page(message, request, now)
             case _:
-                return [f"{time} -- {line}" for line in self._answer(message)]
+                return [
+                    f"{time} -- {line}" for line in answer_lines(self.say, self.address, self.round_trip_ms, message)
+                ]
 
     def _kept(self, event: KeptEvent, now: datetime) -> list[str]:
         """Return the line for a text that is kept, with its own time if it waited, or for one's having got it."""
@@ -209,49 +207,6 @@ class Renderer(Sentences):
             return [] if is_mine else [self._event(event, self._time(now))]
         note = f"  ({self.say('kept' if is_mine else 'kept.me', to=event.to)})" * event.kept
         return [self._event(event, self._stamp(_parse(event.ts), now) if event.kept else self._time(now)) + note]
-
-    def _answer(self, message: Message) -> list[str]:
-        """Return the lines of an answer to a query, without time."""
-        say = self.say
-        match message:
-            case Welcome(sender=name, groups=groups):
-                lines = [say("server-hello.plain", address=self.address, name=name)]
-                return [*lines, say("server-hello.groups", names=", ".join(groups))] if groups else lines
-            case Users(list=names):
-                return [self._listed("server-list-clients", names, message.more)]
-            case Members():
-                return self._members(message)
-            case Groups(list=names):
-                private = set(message.private)
-                shown = [say("groups.private", name=name) if name in private else name for name in names]
-                lines = [self._listed("groups", shown, message.more) if names else say("groups.none")]
-                return [*lines, say("groups.mine", names=", ".join(message.mine))] if message.mine else lines
-            case Registered(sender=name):
-                return [say("register", name=name)]
-            case Pong():
-                time = "?" if self.round_trip_ms is None else self.round_trip_ms
-                return [say("ping", milliseconds=time, server=message.server, version=message.version)]
-            case Goodbye():
-                return [say("server-quit")]
-            case _:
-                return [clean(str(getattr(message, "msg", "")) or message.action)]
-
-    def _members(self, message: Members) -> list[str]:
-        owner = None if message.owner is None else user_key(message.owner)
-        names = [
-            self.say("members.owner", name=name) if user_key(name) == owner else clean(name) for name in message.list
-        ]
-        lines = [self._listed("members", names, message.more) if names else self.say("members.none")]
-        for key, others in (("members.invited", message.invited), ("members.banned", message.banned)):
-            if others:
-                lines.append(self.say(key, names=", ".join(others)))
-        if message.closed:
-            lines.append(self.say("members.closed"))
-        return [f"{clean(message.group)}: {line}" for line in lines]
-
-    def _listed(self, key: str, names: Iterable[str], more: bool) -> str:
-        shown = [*names]
-        return self.say(key, count=len(shown), names=", ".join([*shown, *([self.say("list.more")] * more)]))
 
     def _page(self, page: Messages | States, request: Request | None, now: datetime) -> list[str]:
         lines = [self._event(event, self._stamp(_parse(event.ts), now)) for event in page.list]

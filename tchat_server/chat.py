@@ -69,9 +69,8 @@ class Chat:
     ) -> None:
         self.name: str = name
         self._log, self._limits = log, limits
-        self._presence, self._require_auth, self._keep = presence, require_auth, keep
-        self._registration = registration
-        self._grace_seconds, self._make_hub, self._shell = grace_seconds, hub, shell
+        self._presence, self._require_auth, self._registration = presence, require_auth, registration
+        self._keep, self._grace_seconds, self._make_hub, self._shell = keep, grace_seconds, hub, shell
         self._may: list[MayHandler] = []
         self._on_event: list[OnEventHandler] = []
         self._run: Running | None = None

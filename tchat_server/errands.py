@@ -7,13 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from libtchat.effect import Answer, Append, Ask, Effect, Loaded, PeerId, Read, ReadGroups, Resend
+from libtchat.effect import Answer, Append, Ask, Effect, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Event, LogEvent
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Message
+from libtchat.stored import Loaded
 from tchat_server.hooks import Hooks
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold

@@ -7,11 +7,11 @@ from hmac import compare_digest
 from attrs import define
 
 from libtchat.cluster import Seat
-from libtchat.effect import StoredUser
 from libtchat.hub.newcomer import News
 from libtchat.hub.user import OnlineUser
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.request import Hello
+from libtchat.stored import StoredUser
 
 __all__ = ["Found", "check_free", "has_token", "protection"]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from attrs import define
 
 from libtchat.cluster import Relay
-from libtchat.effect import Loaded, LoadGroup, Part, PeerId, Resend, Retry, Send
-from libtchat.group import Group, Standing, decide, fold, say, subject
+from libtchat.effect import LoadGroup, Part, PeerId, Resend, Send
+from libtchat.group import Group, Standing, fold, subject
 from libtchat.hub.clock import Clock
 from libtchat.hub.direct import Direct
 from libtchat.hub.entry import AnyEntry, Decision, Receive, Run, Told
@@ -34,7 +34,9 @@ from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key, UserKey, group_key, is_guest, user_key
 from libtchat.message.request import Create, GroupRequest, Join, Leave, Say, Tell
 from libtchat.rate import Bucket
+from libtchat.rules import decide, say
 from libtchat.ruling import CloseGroup, Expel, GiveGroup, RedactText, Ruling, rule
+from libtchat.stored import Loaded, Retry
 
 __all__ = ["Decider"]
 

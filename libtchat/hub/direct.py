@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from attrs import define
 
 from libtchat.direct import NO_BOXES, Box
-from libtchat.effect import Known, Resend
+from libtchat.effect import Resend
 from libtchat.group import Group, Standing
 from libtchat.hub.clock import Clock
 from libtchat.hub.entry import Decision, Receive
@@ -19,6 +19,7 @@ from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import user_key
 from libtchat.message.request import Tell
+from libtchat.stored import Known
 
 __all__ = ["Direct", "deliver"]
 

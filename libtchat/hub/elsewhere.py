@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from attrs import Factory, define, evolve
 
 from libtchat.cluster import FindSeat, NodeId, Relay, ReleaseSeat, Seat, TakeSeat
-from libtchat.effect import Answer, LoadUser, Question, Send, StoredUser
+from libtchat.effect import Answer, LoadUser, Question, Send
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice
 from libtchat.hub.ledger import Ledger
@@ -18,6 +18,7 @@ from libtchat.hub.user import OnlineUser
 from libtchat.message.event import Invited
 from libtchat.message.names import UserKey, group_key, is_guest
 from libtchat.rate import Bucket
+from libtchat.stored import StoredUser
 
 __all__ = ["Elsewhere"]
 

@@ -10,8 +10,7 @@ from typing import ClassVar
 
 from attrs import define, field
 
-from libtchat.effect import Effect, Known, Part, PeerId, Retry, Send, Settled
-from libtchat.group import GroupQuery
+from libtchat.effect import Effect, Part, PeerId, Send, Settled
 from libtchat.hub.line import Entry
 from libtchat.hub.peer import Peer
 from libtchat.hub.refusal import error_for
@@ -32,7 +31,9 @@ from libtchat.message.request import (
     Tell,
 )
 from libtchat.message.value import frozen
+from libtchat.rules import GroupQuery
 from libtchat.ruling import Ruling
+from libtchat.stored import Known, Retry
 
 __all__ = ["AnyEntry", "Asked", "Decision", "Deliver", "Notice", "Query", "Receive", "Run", "Told", "UserQuery"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from attrs import Factory, define
 
 from libtchat.cluster import Prove, Record
-from libtchat.effect import Answer, Close, Loaded, LoadGroup, Question, Send
+from libtchat.effect import Answer, Close, LoadGroup, Question, Send
 from libtchat.group import subject
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Decision, Deliver, Notice, Query
@@ -26,6 +26,7 @@ from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Hello
+from libtchat.stored import Loaded
 
 __all__ = ["Follower"]
 

@@ -10,16 +10,7 @@ from math import inf
 from attrs import Factory, define
 
 from libtchat.cluster import FindSeat, NodeId, Seat, TakeSeat
-from libtchat.effect import (
-    Answer,
-    CheckPassword,
-    HashPassword,
-    LoadUser,
-    NumberGuest,
-    Registration,
-    SaveUser,
-    StoredUser,
-)
+from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, Registration, SaveUser
 from libtchat.hub.claim import Found, check_free, has_token, protection
 from libtchat.hub.clock import Clock
 from libtchat.hub.newcomer import Newcomers, News
@@ -34,6 +25,7 @@ from libtchat.message.limits import ServerLimits
 from libtchat.message.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
 from libtchat.message.request import Hello, Register
 from libtchat.rate import Bucket
+from libtchat.stored import StoredUser
 
 __all__ = ["Identity"]
 

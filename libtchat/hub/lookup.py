@@ -5,8 +5,8 @@ from __future__ import annotations
 from attrs import define
 
 from libtchat.cluster import FindSeat, Seat
-from libtchat.effect import FindRetry, FindUser, Known, Retried, Retry
-from libtchat.group import Group, Standing, decide
+from libtchat.effect import FindRetry, FindUser
+from libtchat.group import Group, Standing
 from libtchat.hub.clock import Clock
 from libtchat.hub.presence import Presence
 from libtchat.hub.user import OnlineUser
@@ -15,6 +15,8 @@ from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import UserKey, user_key
 from libtchat.message.request import Ban, GroupRequest, Invite, Tell
+from libtchat.rules import decide
+from libtchat.stored import Known, Retried, Retry
 
 __all__ = ["Lookup"]
 

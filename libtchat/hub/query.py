@@ -13,7 +13,7 @@ from attrs import define
 
 from libtchat.cluster import Relay
 from libtchat.effect import Close, Effect, PageKind, Read, ReadGroups, Send
-from libtchat.group import Group, GroupQuery, Standing, admit
+from libtchat.group import Group, Standing
 from libtchat.hub.clock import Clock
 from libtchat.hub.direct import deliver
 from libtchat.hub.entry import Deliver, Query, UserQuery
@@ -42,6 +42,7 @@ from libtchat.message.request import (
     Tell,
 )
 from libtchat.paging import cut
+from libtchat.rules import GroupQuery, admit
 from libtchat.sorted_map import entries_above
 
 __all__ = ["Replies"]

@@ -11,8 +11,8 @@ import hashlib
 import attrs
 from attrs import Factory, define
 
-from libtchat.effect import Retry
 from libtchat.message.request import GroupRequest, Tell
+from libtchat.stored import Retry
 
 __all__ = ["Retries", "digest"]
 

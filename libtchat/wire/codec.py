@@ -13,7 +13,7 @@ from typing import Any
 
 from libtchat.message.direct import KEPT, DirectMessage, Sent
 from libtchat.message.errors import ErrorCode, ProtocolError, Violation
-from libtchat.message.event import EVENTS, Event, LogEvent, Said
+from libtchat.message.event import EVENTS, LogEvent, Said
 from libtchat.message.limits import MAX_DEPTH, MAX_ID_BYTES, MAX_PAGE_ENTRIES, MAX_REASON_BYTES
 from libtchat.message.reply import REPLIES, Foreign, Goodbye, Message, Messages, PresenceNotice, States
 from libtchat.message.request import (
@@ -36,7 +36,7 @@ from libtchat.wire import strict_json
 from libtchat.wire.fields import FROM, Shape, is_text, shape_of
 from libtchat.wire.lenient import text_of, translate
 from libtchat.wire.spelling import ACTIONS, FIELDS, WRAPPER, read_fields, read_privacy
-from libtchat.wire.wording import describe, describe_page
+from libtchat.wire.wording import describe, describe_page, describe_unnumbered
 
 __all__ = [
     "WHO",
@@ -46,10 +46,7 @@ __all__ = [
     "decode_event",
     "decode_message",
     "decode_request",
-    "encode",
-    "encode_page",
-    "encode_request",
-    "read_message",
+    *("encode", "encode_page", "encode_request", "read_message"),
 ]
 
 
@@ -207,7 +204,7 @@ def read_message(frame: bytes) -> Message | Foreign:
         if isinstance(found, dict):
             text = text_of(found, with_list=True)
             message = _read_message(translate(found), has_escapes=True)
-            if (unnumbered := _unnumbered(message)) is None:
+            if (unnumbered := describe_unnumbered(message)) is None:
                 return message
             text = unnumbered
     except (ProtocolError, ValueError, RecursionError):
@@ -288,14 +285,6 @@ def _read_message(found: dict[str, Any], has_escapes: bool) -> Message:
     read_fields(found, (("sender", FIELDS["sender"]),) if kind is Goodbye else FROM)  # others tell so who has gone
     message: Message = shape_of(kind).read(found, has_escapes)
     return message
-
-
-def _unnumbered(message: Message) -> str | None:
-    """Return what *message* says if it is or holds an event without `seq`, else None."""
-    events: tuple[Message, ...] = message.list if isinstance(message, _PAGES) else (message,)
-    if all(event.seq > 0 for event in events if isinstance(event, Event)):
-        return None
-    return " / ".join(f"{it.sender}: {it.msg}" if isinstance(it, Said | Sent) else describe(it) for it in events)
 
 
 _REQUESTS: Mapping[str, type[Request]] = {**REQUESTS, **{other: REQUESTS[name] for other, name in ACTIONS.items()}}

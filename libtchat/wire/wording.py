@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from libtchat.message.direct import DirectMessage, Received
+from libtchat.message.direct import DirectMessage, Received, Sent
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import (
     Banned,
     Closed,
     Created,
+    Event,
     Invited,
     Joined,
     Kicked,
@@ -41,7 +42,7 @@ from libtchat.message.reply import (
     Welcome,
 )
 
-__all__ = ["ERROR_SENTENCES", "TOMBSTONE", "describe", "describe_page", "summarize"]
+__all__ = ["ERROR_SENTENCES", "TOMBSTONE", "describe", "describe_page", "describe_unnumbered", "summarize"]
 
 TOMBSTONE = "(this text was removed)"
 """What stands in the `msg` of a text that was removed."""
@@ -170,3 +171,11 @@ _WORDING: Mapping[type[Message], Callable[[Any], str]] = {
     Pong: lambda m: f"pong from {m.server}",
     Error: _error,
 }
+
+
+def describe_unnumbered(message: Message) -> str | None:
+    """Return what *message* says if it is or holds an event without `seq` (of other people), else None."""
+    events: tuple[Message, ...] = message.list if isinstance(message, Messages | States) else (message,)
+    if all(event.seq > 0 for event in events if isinstance(event, Event)):
+        return None
+    return " / ".join(f"{it.sender}: {it.msg}" if isinstance(it, Said | Sent) else describe(it) for it in events)

@@ -197,6 +197,7 @@ ENGLISH: Mapping[str, str] = {
 OF_PROGRAMS: Mapping[str, str] = {
     "unprotected": "the name {name} has no password: leave `password` out, or give it one with `register`",
     "cause.refused": "nobody listens there",
+    "cause.untrusted": "nobody known vouches for its certificate, {detail}: `tls` may be a context that names who does",
     "cause.no-tls": "what answers there does not speak TLS: leave `tls` out",
 }
 """What is said in other words to whom no command line can help."""

@@ -10,10 +10,11 @@ from typing import assert_never
 
 import attrs
 
-from libtchat.effect import Part, Retry
+from libtchat.effect import Part
 from libtchat.group import Group, Standing, subject
 from libtchat.message.event import LogEvent, Redacted, Said
 from libtchat.message.names import UserKey, user_key
+from libtchat.stored import Retry
 from libtchat.wire import codec
 from libtchat.wire.wording import TOMBSTONE
 

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, S
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from libtchat.cluster import Record
-from libtchat.effect import Known, Loaded, PageKind, Part, Retried, StoredUser
+from libtchat.effect import PageKind, Part
 from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
+from libtchat.stored import Known, Loaded, Retried, StoredUser
 from libtchat.wire import codec
 from tchat_server.ops.control import Control
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import define, field
 
 from libtchat.cluster import Record
-from libtchat.effect import Known, Loaded, Membership, PageKind, Retried, Retry, StoredUser
+from libtchat.effect import PageKind
 from libtchat.group import Group, Standing
 from libtchat.message.direct import Sent
 from libtchat.message.event import Created, LogEvent, Said
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey, user_key
+from libtchat.stored import Known, Loaded, Membership, Retried, Retry, StoredUser
 from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
 from tchat_server.ops.control import Control

@@ -8,11 +8,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from libtchat.effect import PageKind, Part
-from libtchat.group import Group, decide, evolve, fold
+from libtchat.group import Group, evolve, fold
 from libtchat.message.direct import KeptEvent
 from libtchat.message.event import Event
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import Create, GroupRequest, Say
+from libtchat.rules import decide
 from tchat_server.store.event_log import EncodedPart, EventLog, Page, encode_part
 
 TS = "2026-01-02T03:04:05.678Z"

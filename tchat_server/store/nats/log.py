@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from libtchat.cluster import Record
-from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
+from libtchat.effect import PageKind
 from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
+from libtchat.stored import Known, Loaded, Retried, StoredUser
 from libtchat.wire import codec
 from tchat_server.clock import guest_floor, time_of_day
 from tchat_server.ops.control import Control
@@ -44,7 +45,7 @@ _MAX_PAGE = 2**31
 
 logger = logging.getLogger("tchat_server")
 
-_NOT_HERE = "an engine keeps first passwords only, no others, codes or bans"
+_NOT_HERE = "an engine keeps no invitation codes and no bans of the server's yet"
 
 
 class NatsLog:
@@ -176,20 +177,24 @@ class NatsLog:
         replaces: str | None = None,
         invitation: str | None = None,
     ) -> bool:
-        """Store a first password hash; False if the user has one already. Others cannot be stored in an engine yet."""
+        """Store a password hash; see EventLog. With an invitation code it can't be done here yet."""
         self._check_open()
-        if password_hash is None or replaces is not None or invitation is not None:
+        if invitation is not None:
             raise LogUnavailable(_NOT_HERE)
-        subject, nonce = self._subjects.user(key), secrets.token_hex(8)
-        if subject in self.intake.damaged:
-            raise LogUnavailable(f"the account of {key} is damaged")
-        if self.intake.head(subject).number:
-            return False
-        record = encode_record(Account(key, name, password_hash, nonce))
-        number = await self.publisher.append(subject, [record], nonce, 1)
-        if number is None:
-            raise LogUnavailable("the password was not stored")
-        return bool(number)
+        subject, number = self._subjects.user(key), 0
+        await self.reached()
+        while not number:
+            if subject in self.intake.damaged:
+                raise LogUnavailable(f"the account of {key} is damaged")
+            after, nonce = self.intake.head(subject).number, secrets.token_hex(8)
+            if (await self._read(partial(self._cache.log.load_user, key))).password_hash != replaces:
+                return False
+            record = encode_record(Account(key, name, password_hash, nonce))
+            stored = await self.publisher.append(subject, [record], nonce, 1, after=after)
+            if stored is None:
+                raise LogUnavailable("the password was not stored")
+            number = stored
+        return True
 
     async def invite(self, mark: str) -> bool:
         """Refuse: an engine keeps no codes yet."""

@@ -82,10 +82,13 @@ class Publisher:
             The number of the last one, once they are followed; 0 if somebody else's are; None: they are not stored,
             and never will be.
         """
+        head = self._heads.head(subject).number
+        if after is None:
+            after = head
+        if after != head:
+            return 0
         fate = Fate(nonce, last, asyncio.get_running_loop().create_future())
         self._heads.expect(subject, fate)
-        if after is None:
-            after = self._heads.head(subject).number
         try:
             number = await self._append(subject, records, after, fate, seconds, may_vanish)
         finally:

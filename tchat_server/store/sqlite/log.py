@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from libtchat.cluster import Record
-from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
+from libtchat.effect import PageKind
 from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
+from libtchat.stored import Known, Loaded, Retried, StoredUser
 from tchat_server.clock import Clock, guest_floor
 from tchat_server.ops.control import Control
 from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, Removed, UserRow

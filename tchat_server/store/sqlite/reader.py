@@ -15,10 +15,11 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define
 
-from libtchat.effect import Loaded, PageKind
+from libtchat.effect import PageKind
 from libtchat.message.errors import TchatError
 from libtchat.message.event import Created, LogEvent
 from libtchat.message.names import Key, UserKey, user_key
+from libtchat.stored import Loaded
 from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_group
 from tchat_server.store.event_log import LogUnavailable, NamePage, Page

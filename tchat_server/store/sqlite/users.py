@@ -8,10 +8,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from libtchat.effect import Known, Membership, Retried, Retry, StoredUser
 from libtchat.group import Standing
 from libtchat.message.event import Invited
 from libtchat.message.names import Key, UserKey
+from libtchat.stored import Known, Membership, Retried, Retry, StoredUser
 from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_box
 from tchat_server.store.sqlite.checksum import Damaged, checksum

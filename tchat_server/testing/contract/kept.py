@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from libtchat.direct import Box
-from libtchat.effect import Known, Membership, PageKind, Retry
+from libtchat.effect import PageKind
 from libtchat.group import Standing, fold
 from libtchat.message.direct import Received, Sent
 from libtchat.message.names import user_key
+from libtchat.stored import Known, Membership, Retry
 from libtchat.wire import codec
 from tchat_server.store.event_log import NamePage
 from tchat_server.testing.book import BIG, TS, kept, on_loop
