@@ -1,6 +1,6 @@
 """What an operator does to a group: rulings, which no client can ask for, become events of the group's log.
 
-See spec/protocol.md, "What an operator does". Pure, like `libtchat.group`, on which it stands.
+See spec/protocol.md, "What an operator does". Pure, like `libtchat.rules`, beside which it stands.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def rule(group: Group | None, ruling: Ruling, *, ts: str) -> Event:
 
     Args:
         group: the group's state, None if its name was never used.
-        ts: the server's time; see `libtchat.group.decide`.
+        ts: the server's time; see `libtchat.rules.decide`.
     Returns:
         The event, with `seq` one above the group's.
     Raises:

@@ -7,13 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from libtchat.effect import Answer, Append, Ask, Effect, Loaded, PeerId, Read, ReadGroups, Resend
+from libtchat.effect import Answer, Append, Ask, Effect, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
-from libtchat.message.event import Event
+from libtchat.message.event import Event, LogEvent
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Message
+from libtchat.stored import Loaded
 from tchat_server.hooks import Hooks
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold
@@ -128,7 +129,7 @@ class Errands:
             await self._hooks.close()
 
     async def _settle_later(
-        self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[Event, ...]]]
+        self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[LogEvent, ...]]]
     ) -> None:
         try:
             failed = await appended
@@ -141,7 +142,7 @@ class Errands:
         self._sender.flush()
         self._sender.tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
 
-    def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[Event, ...]]) -> None:
+    def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[LogEvent, ...]]) -> None:
         self.is_appending, self.taken_bytes = False, 0
         sender, metrics = self._sender, self._sender.metrics
         metrics.appends_total += 1
@@ -152,7 +153,7 @@ class Errands:
         done = [part for part in parts if part.key not in failed]
         sender.carry_out(effects, Lines(done))
         if self._hooks.hears:
-            self._hooks.tell(event for part in done for event in part.events)
+            self._hooks.tell(event for part in done for event in part.events if isinstance(event, Event))
 
     async def _answer_later(self, ask: Ask, found: Awaitable[Answer]) -> None:
         try:

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from tchat_server.misuse import ChatFailed, Misused
 from tchat_server.net.ending import CloseReason
+from tchat_server.retention import Retention
 from tchat_server.server import Server
 from tchat_server.watchdog import Watchdog
 
@@ -19,11 +20,12 @@ class Running:
     If the server fails, that task is cancelled, so that it leaves what it does, ends the server and hears of the fault.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, keep: Retention) -> None:
         self.server, self.watchdog = server, Watchdog(server)
         self._loop, self._host = asyncio.get_running_loop(), asyncio.current_task()
         self._has_cancelled = False
         server.supervisor.start(self.watchdog.run())
+        server.supervisor.start(keep.keep(server.log))
         server.supervisor.failed.add_done_callback(self._fail)
 
     def check(self) -> None:

@@ -5,22 +5,13 @@ Nothing here hashes, stores or draws random bits: it asks (see `libtchat.hub.wor
 
 from __future__ import annotations
 
-from hmac import compare_digest
 from math import inf
 
 from attrs import Factory, define
 
 from libtchat.cluster import FindSeat, NodeId, Seat, TakeSeat
-from libtchat.effect import (
-    Answer,
-    CheckPassword,
-    HashPassword,
-    LoadUser,
-    NumberGuest,
-    Registration,
-    SaveUser,
-    StoredUser,
-)
+from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, Registration, SaveUser
+from libtchat.hub.claim import Found, check_free, has_token, protection
 from libtchat.hub.clock import Clock
 from libtchat.hub.newcomer import Newcomers, News
 from libtchat.hub.peer import Peer
@@ -34,21 +25,12 @@ from libtchat.message.limits import ServerLimits
 from libtchat.message.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
 from libtchat.message.request import Hello, Register
 from libtchat.rate import Bucket
+from libtchat.stored import StoredUser
 
 __all__ = ["Identity"]
 
 _MAX_TOKENS = 100_000
 """Tokens of users who went: names cost nothing, so somebody may come and go under a thousand of them a second."""
-
-
-@define(eq=False)
-class _Found:
-    """What is known of a name: as stored, as in the roster, and the hash that the hello's password is right for."""
-
-    name: str
-    stored: StoredUser | None = None
-    seat: Seat | None = None
-    right: str | None = None
 
 
 @define
@@ -80,7 +62,7 @@ class Identity:
         """
         if hello.sender is None:
             return (yield from self._enter_as_guest(peer))
-        found = _Found(check_user_name(hello.sender))
+        found = Found(check_user_name(hello.sender))
         self._check_bar(found.name, key)
         # Each turn looks at the present state: while an answer was on its way, the user may have come or gone, and
         # the name may have got a password. What was read before that, or checked against less, lets nobody in.
@@ -90,10 +72,14 @@ class Identity:
                 found.seat, found.stored = (yield from ask(FindSeat(key), Seat)), None
             elif found.stored is None and (online is None or self.node is not None):
                 found.stored = yield from ask(LoadUser(key), StoredUser)  # who sets a password has a seat
-            elif (yield from self._may_enter(peer, hello, key, online, found, news)):
+            elif (question := self._doubt(peer, hello, key, online, found, news)) is None:
                 if found.seat is None or (yield from self._take(peer, hello, found, found.seat)):
                     break
                 found.seat = None  # somebody changed it meanwhile
+            elif isinstance(question, CheckPassword):
+                found.right = yield from self._check_password(peer, key, question)
+            else:
+                yield question
         self._check_bar(found.name, key)
         if self.node is not None:
             online = self._presence.user(key)
@@ -101,7 +87,7 @@ class Identity:
             return self._come_online(peer, hello, key, found, news)
         if found.seat is not None:
             online.token = found.seat.token or online.token
-            online.password_hash = _password_hash(online, found.stored, news)
+            online.password_hash = protection(None, found.stored, news)
         elif online.shown >= self.limits.max_peers_per_user and not peer.on_behalf:
             raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
         return online
@@ -109,35 +95,32 @@ class Identity:
     def _enter_as_guest(self, peer: Peer) -> Work[OnlineUser]:
         while True:
             guest = f"{GUEST_PREFIX}{yield from ask(NumberGuest(), int)}"
-            found, key = _Found(guest), user_key(guest)
+            found, key = Found(guest), user_key(guest)
             if self.node is None or (yield from self._take(peer, Hello(), found, Seat(key, guest, ""))):
                 return self._new_user(key, guest, peer.token, StoredUser(), None)
 
-    def _may_enter(
-        self, peer: Peer, hello: Hello, key: UserKey, online: OnlineUser | None, found: _Found, news: News
-    ) -> Work[bool]:
-        """Tell whether *peer* may be this user; False: the present state must be looked at again.
+    def _doubt(
+        self, peer: Peer, hello: Hello, key: UserKey, online: OnlineUser | None, found: Found, news: News
+    ) -> CheckPassword | SaveUser | None:
+        """Return what must be known before *peer* may be this user; None: it may.
 
         Raises:
             Refused: see `enter`.
         """
         seat = found.seat
-        if peer.is_vouched or _has_token(hello, self._current_token(key, online, seat)):
-            return True
+        if peer.is_vouched or has_token(hello, self._current_token(key, online, seat)):
+            return None
         if (save := self._saving.get(key)) is not None:
-            yield save
-            return False
-        password_hash = _password_hash(online, found.stored, news)
+            return save
+        password_hash = protection(online if self.node is None else None, found.stored, news)
         if hello.password is None:
             is_held = bool(seat.nodes) if seat is not None else online is not None and online.shown > 0
-            _check_free(hello, password_hash, is_held=is_held)
-            return True
-        if found.right is not None and found.right == password_hash:
-            return True
-        found.right = yield from self._check_password(peer, key, CheckPassword(hello.password, password_hash))
-        return False
+            check_free(hello, password_hash, is_held=is_held)
+            return None
+        is_right = found.right is not None and found.right == password_hash
+        return None if is_right else CheckPassword(hello.password, password_hash)
 
-    def _take(self, peer: Peer, hello: Hello, found: _Found, seat: Seat) -> Work[bool]:
+    def _take(self, peer: Peer, hello: Hello, found: Found, seat: Seat) -> Work[bool]:
         """Have the roster count *peer* on that *seat*; False: it is another one by now.
 
         Raises:
@@ -150,7 +133,7 @@ class Identity:
         name, token = found.name, peer.token
         if seat.nodes:
             name, token = seat.name, seat.token
-        elif seat.token and (peer.is_vouched or _has_token(hello, seat.token)):
+        elif seat.token and (peer.is_vouched or has_token(hello, seat.token)):
             token = seat.token  # else it is somebody else, for all we know: the old token ends here
         nodes = {**seat.nodes, self.node: seat.nodes.get(self.node, 0) + 1}
         found.seat = taken = Seat(seat.key, name, token, nodes, seat.revision)
@@ -265,15 +248,15 @@ class Identity:
         while (save := self._saving.get(key)) is not None:
             yield save
 
-    def _come_online(self, peer: Peer, hello: Hello, key: UserKey, found: _Found, news: News) -> OnlineUser:
+    def _come_online(self, peer: Peer, hello: Hello, key: UserKey, found: Found, news: News) -> OnlineUser:
         name, token, stored = found.name, peer.token, found.stored or StoredUser()
         if found.seat is not None:
             name, token = found.seat.name or name, found.seat.token or token
         elif peer.is_vouched:
             token = self._token(key) or token  # it is not told: who has the old one keeps it
-        elif _has_token(hello, self._token(key)):
+        elif has_token(hello, self._token(key)):
             token = hello.token or token  # else it is somebody else, for all we know: the old token ends here
-        return self._new_user(key, name, token, stored, _password_hash(None, stored, news))
+        return self._new_user(key, name, token, stored, protection(None, stored, news))
 
     def _new_user(
         self, key: UserKey, name: str, token: str, stored: StoredUser, password_hash: str | None
@@ -289,28 +272,3 @@ class Identity:
             stored.created,
             Retries(limits.retry_seconds, self._clock.now + limits.retry_seconds if stored.has_retries else 0.0),
         )
-
-
-def _password_hash(online: OnlineUser | None, stored: StoredUser | None, news: News) -> str | None:
-    """Return what protects the name now, None if nothing does; wherever that was set."""
-    if online is not None and online.password_hash is not None:
-        return online.password_hash
-    if news.is_protection_new:
-        return news.password_hash
-    return stored.password_hash if stored is not None else None
-
-
-def _has_token(hello: Hello, current: str | None) -> bool:
-    return hello.token is not None and current is not None and _same(hello.token, current)
-
-
-def _check_free(hello: Hello, password_hash: str | None, *, is_held: bool) -> None:
-    """Check that a name may be had without a password."""
-    if password_hash is not None:
-        raise Refused(ErrorCode.AUTH_REQUIRED if hello.token is None else ErrorCode.AUTH_FAILED)
-    if is_held:
-        raise Refused(ErrorCode.NAME_IN_USE, field="sender")
-
-
-def _same(given: str, expected: str) -> bool:
-    return compare_digest(given.encode(), expected.encode())

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from attrs import define
 
-from libtchat.effect import Close, Loaded, PeerId, Send
+from libtchat.effect import Close, PeerId, Send
 from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice
@@ -24,6 +24,7 @@ from libtchat.message.event import OPERATOR
 from libtchat.message.names import UserKey
 from libtchat.message.reply import Error, PublicMessage
 from libtchat.ruling import Ruling
+from libtchat.stored import Loaded
 
 __all__ = ["Operator"]
 

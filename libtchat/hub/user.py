@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from attrs import Factory, define
 
-from libtchat.effect import Membership, Part, PeerId, Retry
+from libtchat.effect import Part, PeerId
 from libtchat.group import Standing, subject
 from libtchat.hub.retries import Retries
 from libtchat.message.event import Created, Joined
 from libtchat.message.names import Key, UserKey, user_key
 from libtchat.rate import Bucket
+from libtchat.stored import Membership, Retry
 
 __all__ = ["OnlineUser"]
 
@@ -70,7 +71,7 @@ class OnlineUser:
         if changed is not None and user_key(changed) == user:
             standing, invitation = after.standing(user), after.invited.get(user)
             self.memberships[part.key] = Membership(
-                part.key, after.name, after.private, standing, after.seq, invitation
+                part.key, after.name, after.private, standing, after.seq, invitation, after.boxes.get(user)
             )
         if event.id is not None and user_key(event.sender) == user:
             self.learn_id(part, now)

@@ -71,6 +71,9 @@ class ServerLimits:
     max_members: int = 10_000
     max_invited_and_banned: int = 2_000
     max_invitations: int = 100
+    max_kept_texts: int = 100
+    max_kept_bytes: int = 64 * 1024
+    max_kept_senders: int = 100
     retry_seconds: float = 600.0
     max_retries: int = 2_000
     token_seconds: float = 3600.0

@@ -6,6 +6,7 @@ import asyncio
 import time
 from math import inf
 
+from libtchat.group import Standing
 from libtchat.message.limits import MAX_MSG_BYTES
 from libtchat.message.names import is_guest, user_key
 from libtchat.ruling import Expel
@@ -74,7 +75,9 @@ async def remove_user(desk: Desk, fields: Fields) -> Json:
     name = known.name or name
     closed = desk.dismiss(user, "the operator removed this name")
     left = 0
-    while memberships := (await desk.log.load_user(user)).memberships:
+    while memberships := [
+        it for it in (await desk.log.load_user(user)).memberships if it.standing is not Standing.WAITING
+    ]:
         for membership in memberships:
             await desk.rule(Expel(membership.name, name))
             left += 1

@@ -14,7 +14,6 @@ from libtchat.effect import (
     FindRetry,
     FindUser,
     HashPassword,
-    Loaded,
     LoadGroup,
     LoadUser,
     NumberGuest,
@@ -22,6 +21,7 @@ from libtchat.effect import (
     SaveUser,
 )
 from libtchat.message.names import UserKey
+from libtchat.stored import Loaded
 from tchat_server.password import Passwords, mark_of
 from tchat_server.roster.port import Roster
 from tchat_server.store.event_log import EventLog, Ready

@@ -180,3 +180,36 @@ def test_nobody_there_is_one_line_and_exit_3(tmp_path: Path, terminals: dict[str
     screen = lost.shows("tchat: cannot connect to 127.0.0.1:1: nobody listens there; start one with tchat-server")
     assert "Traceback" not in screen
     assert lost.exit_code() == 3
+
+
+def test_what_waited_for_somebody_away_comes_marked_and_once(
+    server: Server, tmp_path: Path, terminals: dict[str, Terminal]
+) -> None:
+    state = {"XDG_STATE_HOME": str(tmp_path / "state"), "TCHAT_PASSWORD": "secret"}
+    walt = terminals["walt"] = Terminal(tmp_path / "walt", server.address, "--name", "walt", columns=110)
+    walt.enter("register;secret")
+    walt.shows("protected by your password now")
+    walt.enter("q;")
+    assert walt.exit_code() == 0
+    vera = terminals["vera"] = Terminal(tmp_path / "vera", server.address, "--name", "vera", columns=110)
+    vera.enter("s;walt;tea at five?")
+    vera.shows("vera → walt: tea at five?  (walt is away: this waits)")
+    vera.enter("s;nobody;hello?")
+    vera.shows("nobody is not here, and nothing waits for a name without a password")
+    back = terminals["back"] = Terminal(
+        tmp_path / "back", server.address, "--name", "walt", "--lang", "fr", columns=110, **state
+    )
+    back.shows("vera → walt: tea at five?  (pendant votre absence)")
+    vera.shows("* walt has got what waited")
+    vera.enter("s;walt;good")
+    back.shows("vera → walt: good")
+    server.stop()
+    back.shows("connexion perdue")
+    server.start()
+    back.shows("de nouveau connecté")
+    vera.shows("connected again")
+    back.enter("s;vera;oui")
+    vera.shows("walt → vera: oui")
+    back.enter("messages;@vera")
+    screen = back.shows("walt → vera: oui")
+    assert screen.count("(pendant votre absence)") == 1

@@ -23,20 +23,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from libtchat import group, sorted_map
-from libtchat.effect import (
-    Answer,
-    Append,
-    Ask,
-    Effect,
-    PageKind,
-    Part,
-    PeerId,
-    Read,
-    ReadGroups,
-    Resend,
-    Send,
-)
-from libtchat.group import Group, decide, fold
+from libtchat.effect import Answer, Append, Ask, Effect, PageKind, Part, PeerId, Read, ReadGroups, Resend, Send
+from libtchat.group import Group, fold
 from libtchat.hub import ledger as ledger_module
 from libtchat.hub import retries
 from libtchat.hub.decider import Decider
@@ -72,6 +60,7 @@ from libtchat.message.request import (
     Say,
     Unban,
 )
+from libtchat.rules import decide
 from libtchat.wire import codec
 from tchat_server.store.event_log import encode_part
 

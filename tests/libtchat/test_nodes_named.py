@@ -23,7 +23,7 @@ from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.node import Node
 from libtchat.hub.revision import Revision
 from libtchat.message.event import Said
-from libtchat.message.names import Key
+from libtchat.message.names import Key, UserKey
 from libtchat.message.request import (
     Broadcast,
     Create,
@@ -139,6 +139,17 @@ def test_who_goes_while_the_seat_is_taken_leaves_it_free() -> None:
     pair.rest()
     assert pair.enter(1, "alice").token
     check(pair)
+
+
+def test_who_is_barred_while_the_seat_is_taken_leaves_it_free() -> None:
+    pair = Pair(2)
+    barred = pair.connect(0, "alice")
+    pair.send(barred, Hello(sender="alice", id="hello"))
+    pair.answer_until(0, TakeSeat)
+    pair.machines[0].hub._identity.bar(UserKey(Key("alice")), pair.now + 60)
+    pair.rest()
+    assert last(barred)["code"] == "forbidden"
+    assert pair.seat(UserKey(Key("alice"))).nodes == {}
 
 
 @pytest.mark.parametrize("request_", [Say("wob", "hi", id="once"), Join("wob", id="once")], ids=["text", "join"])

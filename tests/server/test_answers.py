@@ -7,8 +7,9 @@ from typing import Any, cast
 
 from logs import on_loop
 
-from libtchat.effect import CheckRequest, Loaded, LoadGroup
+from libtchat.effect import CheckRequest, LoadGroup
 from libtchat.message.names import group_key
+from libtchat.stored import Loaded
 from tchat_server.store.answers import Answers
 from tchat_server.store.event_log import EventLog
 

@@ -16,10 +16,10 @@ import pytest
 from files import fill, start_writing
 from logs import Book, create, on_loop, page, say, state_of
 
-from libtchat.effect import Loaded
 from libtchat.group import fold
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Ban, Invite, Join, Leave
+from libtchat.stored import Loaded
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, LogUnusable
 from tchat_server.store.sqlite import reader, users
 from tchat_server.store.sqlite.log import SqliteLog

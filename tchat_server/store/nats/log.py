@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from libtchat.cluster import Record
-from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
-from libtchat.message.event import Event
+from libtchat.effect import PageKind
+from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
+from libtchat.stored import Known, Loaded, Retried, StoredUser
 from libtchat.wire import codec
 from tchat_server.clock import guest_floor, time_of_day
 from tchat_server.ops.control import Control
@@ -119,14 +120,14 @@ class NatsLog:
         """Wait until all is told that was acknowledged; see EventLog."""
         return self.proofs.reached()
 
-    async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[Event, ...]]:
+    async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[LogEvent, ...]]:
         """Append parts; see EventLog."""
         async with self._appending:
             now = self._clock()
             outcomes = await asyncio.gather(*(self._append(part, now) for part in parts))
         return {part.key: newer for part, newer in zip(parts, outcomes, strict=True) if newer is not None}
 
-    async def _append(self, part: EncodedPart, now: float) -> tuple[Event, ...] | None:
+    async def _append(self, part: EncodedPart, now: float) -> tuple[LogEvent, ...] | None:
         """Append one part; return the newer events if it does not follow, () if it can't be stored."""
         self._check_open()
         subject = self._subjects.group(part.key)
@@ -142,7 +143,7 @@ class NatsLog:
             return ()
         return None if number else await self._newer(part)
 
-    async def _newer(self, part: EncodedPart) -> tuple[Event, ...]:
+    async def _newer(self, part: EncodedPart) -> tuple[LogEvent, ...]:
         ask = partial(self._cache.log.read, part.key, PageKind.ALL, before=_MAX_SEQ, limit=_MAX_PAGE)
         await self._cache.settled(_MAX_SEQ)
         page = await ask(after=part.expected, max_bytes=_MAX_PAGE)

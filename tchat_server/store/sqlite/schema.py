@@ -18,13 +18,14 @@ from tchat_server.store.sqlite.checksum import fill_in
 from tchat_server.store.sqlite.inspection import (
     APPLICATION_ID,
     BUSY_SECONDS,
+    FIRST_WITH_CHECKSUMS,
     VERSION,
     beside,
     check_file,
-    has_checksums,
     is_empty,
     last_entry,
     refusals,
+    version_of,
 )
 from tchat_server.store.sqlite.lock import Durability, Lock
 
@@ -39,7 +40,8 @@ _TABLES = """
 CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     identity TEXT NOT NULL,              -- drawn once: tells this database from another one at the same path
-    fence INTEGER NOT NULL               -- raised to find out whether the file can be written
+    fence INTEGER NOT NULL,              -- raised to find out whether the file can be written
+    last_entry INTEGER NOT NULL DEFAULT 0  -- the number of the last row of entries that was removed, or a larger one
 );
 CREATE TABLE groups (
     id INTEGER PRIMARY KEY,
@@ -72,7 +74,7 @@ CREATE TABLE standings (
     group_id INTEGER NOT NULL REFERENCES groups (id),
     name TEXT NOT NULL,
     standing TEXT NOT NULL,
-    invitation BLOB,                     -- the event as it was sent
+    invitation BLOB,                     -- the event as it was sent; of who has texts waiting, which
     checksum INTEGER NOT NULL,
     PRIMARY KEY (user, group_id)
 ) WITHOUT ROWID;
@@ -134,6 +136,12 @@ _LATER = (
             ("member_changed", "INSERT", "new", "<> 'member'"),  # a row that is replaced is not deleted for triggers
         )
     ),
+    """
+    CREATE TABLE IF NOT EXISTS begins (      -- of the groups whose oldest events were removed
+        group_id INTEGER PRIMARY KEY REFERENCES groups (id),
+        seq INTEGER NOT NULL,                -- of the first event that is still there
+        checksum INTEGER NOT NULL
+    )""",
     """
     CREATE TABLE IF NOT EXISTS bars (        -- who may not come in
         key TEXT PRIMARY KEY,
@@ -200,8 +208,8 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
                 connection.execute("BEGIN IMMEDIATE")
                 if is_empty(connection):
                     _create(connection)
-                elif not has_checksums(connection):
-                    _migrate(path, connection)
+                elif (version := version_of(connection)) < VERSION:
+                    _migrate(path, connection, version)
                 for statement in _LATER:
                     connection.execute(_short(statement))
                 fence(connection)
@@ -217,7 +225,7 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
 def _create(connection: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";\n"):
         connection.execute(_short(statement))
-    connection.execute("INSERT INTO state VALUES (1, lower(hex(randomblob(16))), 0)")
+    connection.execute("INSERT INTO state VALUES (1, lower(hex(randomblob(16))), 0, 0)")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -227,7 +235,11 @@ def _short(statement: str) -> str:
     return " ".join(re.sub("--.*", "", statement).split())
 
 
-def _migrate(path: Path, connection: sqlite3.Connection) -> None:
-    _log.warning("%s is of schema 1: it becomes one of schema %d, every row gets a checksum", path, VERSION)
-    fill_in(connection)
+def _migrate(path: Path, connection: sqlite3.Connection, version: int) -> None:
+    lacks = version < FIRST_WITH_CHECKSUMS
+    more = ", every row gets a checksum" * lacks
+    _log.warning("%s is of schema %d: it becomes one of schema %d%s", path, version, VERSION, more)
+    if lacks:
+        fill_in(connection)
+    connection.execute("ALTER TABLE state ADD COLUMN last_entry INTEGER NOT NULL DEFAULT 0")
     connection.execute(f"PRAGMA user_version = {VERSION}")
