@@ -48,8 +48,7 @@ class Chat:
         require_auth: names that nobody vouches for need a password.
         registration: who may set a first password: everybody, who was given a code, nobody.
         grace_seconds: how long its end may take: what was accepted is stored and told, and clients are told goodbye.
-        hub: makes the brain; for `tchat-server` as one of several.
-        shell: makes the server; for `tchat-server`, which serves a page and other dialects too.
+        hub, shell: make the brain and the server; for `tchat-server`, which does more, and may be one of several.
     """
 
     def __init__(
