@@ -147,7 +147,7 @@ def test_who_is_barred_while_the_seat_is_taken_leaves_it_free() -> None:
     barred = pair.connect(0, "alice")
     pair.send(barred, Hello(sender="alice", id="hello"))
     pair.answer_until(0, TakeSeat)
-    pair.machines[0].hub._identity.bar(UserKey(Key("alice")), pair.now + 60)
+    pair.machines[0].hub._identity.bars.put(UserKey(Key("alice")), pair.now + 60)
     pair.rest()
     assert last(barred)["code"] == "forbidden"
     assert pair.seat(UserKey(Key("alice"))).nodes == {}
