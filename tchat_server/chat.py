@@ -42,13 +42,15 @@ class Chat:
     Args:
         log: where everything is kept: the path of an SQLite file, ":memory:", an `EventLog` of your own, or a
             function, perhaps a coroutine function, that opens one each time the chat starts. The chat closes it.
-        limits, keep: what one user, one connection and the whole may have; how much of each group's history is kept.
+        limits: what one user, one connection and the whole may have.
+        keep: how much of each group's history is kept.
         name: of the server, for people.
         presence: who hears that a user came or went.
         require_auth: names that nobody vouches for need a password.
         registration: who may set a first password: everybody, who was given a code, nobody.
         grace_seconds: how long its end may take: what was accepted is stored and told, and clients are told goodbye.
-        hub, shell: make the brain and the server; for `tchat-server`, which does more, and may be one of several.
+        hub: makes the brain; for `tchat-server`, which may be one of several.
+        shell: makes the server; for `tchat-server`, which does more.
     """
 
     def __init__(
