@@ -48,7 +48,7 @@ _HOMES = {
     ),
     "mirror": "CaughtUp Gone Heard Mirror Missing NoAnswer Notice View",
     "paging": "fill",
-    "ruling": "CloseGroup Expel GiveGroup RedactText Ruling rule",
+    "ruling": "CloseGroup EndTexts Expel GiveGroup RedactText Ruling end_texts log_key rule",
     "wire.codec": "decode_event decode_message decode_request encode encode_page encode_request read_message",
     "wire.connection": "CRLF ClientEnd ServerEnd",
     "wire.snapshot": "decode_group encode_group",

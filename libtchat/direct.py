@@ -42,8 +42,9 @@ NO_BOXES: Mapping[UserKey, Box] = {}
 def boxes_after(boxes: Mapping[UserKey, Box], event: KeptEvent) -> Mapping[UserKey, Box]:
     """Return the boxes after *event*. Who is no reader of it has none any more: the name may be somebody else's."""
     if not isinstance(event, Sent):
-        box = boxes.get(user_key(event.sender))
-        return boxes if box is None else {**boxes, user_key(event.sender): _emptied(box, event.last)}
+        key = user_key(event.sender)
+        box, others = boxes.get(key), {other: box for other, box in boxes.items() if other != key}
+        return boxes if box is None else others if event.removed else {**boxes, key: _emptied(box, event.last)}
     found: dict[UserKey, Box] = {}
     for name, other in ((event.sender, event.to), (event.to, event.sender)):
         key = user_key(name)

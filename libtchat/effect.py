@@ -12,7 +12,7 @@ from typing import Literal, NewType
 from libtchat.cluster import Clustered, Relay, Seat
 from libtchat.group import Group
 from libtchat.message.errors import ErrorCode, Refused, Violation
-from libtchat.message.event import Event, LogEvent
+from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import Error, Groups, Message
 from libtchat.message.request import Request
@@ -132,11 +132,12 @@ class Read:
 
 @frozen
 class Resend:
-    """Send *peer* the event *seq* of a group once more, as it was sent."""
+    """Send *peer* the event *seq* of a group once more, as it was sent; *instead*, if it was removed by now."""
 
     peer: PeerId
     key: Key
     seq: int
+    instead: Error | None = None
 
 
 @frozen
@@ -161,7 +162,7 @@ class Settled:
     """Tell the operator what became of the ruling of this *ticket*: its durable event, or why it was refused."""
 
     ticket: int
-    outcome: Event | Error
+    outcome: LogEvent | Error
 
 
 @frozen

@@ -22,7 +22,7 @@ __all__ = ["PAGE", "files"]
 
 _ALL_OF = ("problem", "help", "word", "error", "caught-up", "missing", "owner")
 _SHARED = (
-    *("kept", "kept.me", "server-received"),
+    *("kept", "kept.me", "server-received", "removed.user"),
     *("connect", "disconnect", "register", "members", "members.one", "members.none"),
     *("groups", "groups.one", "groups.none", "groups.mine", "server-list-clients", "server-list-clients.one"),
     *(f"{action}{variant}" for action in EVENTS for variant in ("", ".you", ".me")),

@@ -147,7 +147,7 @@ class Renderer(Sentences):
         if isinstance(event, Sent):
             return f"{time} {self._speech(event.sender, event.msg, to=clean(event.to))}"
         if isinstance(event, Received):
-            return f"{time} * {self.say('server-received', sender=event.sender)}"
+            return f"{time} * {self.say('removed.user' if event.removed else 'server-received', sender=event.sender)}"
         group = clean(event.group)
         if isinstance(event, Said) and not event.redacted:
             return f"{time} {group}  {self._speech(event.sender, event.msg)}"

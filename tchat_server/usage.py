@@ -41,8 +41,8 @@ FRENCH: Mapping[str, str] = {
     "List everybody who is known.": "Lister tous ceux qui sont connus.",
     "Give NAME a password, asked for or read from the input; its connections are closed.": "Donner à NOM un mot de "
     "passe, demandé ou lu sur l'entrée ; ses connexions sont fermées.",
-    "Take NAME out of all groups, and its password away.": "Sortir NOM de tous les groupes, et lui retirer son mot de "
-    "passe.",
+    "Take NAME out of all groups, and its password and texts away.": "Sortir NOM de tous les groupes, et lui retirer "
+    "son mot de passe et ses textes.",
     "Close the connections of NAME, and let it not come in.": "Fermer les connexions de NOM, et ne plus le laisser "
     "entrer.",
     "Let NAME come in again.": "Laisser NOM entrer de nouveau.",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from attrs import define
 
 from libtchat.cluster import Relay
-from libtchat.effect import LoadGroup, Part, PeerId, Resend, Send
+from libtchat.effect import LoadGroup, Part, PeerId, Send
 from libtchat.group import Group, Standing, fold, subject
 from libtchat.hub.clock import Clock
 from libtchat.hub.direct import Direct
@@ -35,7 +35,7 @@ from libtchat.message.names import Key, UserKey, group_key, is_guest, user_key
 from libtchat.message.request import Create, GroupRequest, Join, Leave, Say, Tell
 from libtchat.rate import Bucket
 from libtchat.rules import decide, say
-from libtchat.ruling import CloseGroup, Expel, GiveGroup, RedactText, Ruling, rule
+from libtchat.ruling import CloseGroup, EndTexts, Expel, GiveGroup, RedactText, Ruling, end_texts, log_key, rule
 from libtchat.stored import Loaded, Retry
 
 __all__ = ["Decider"]
@@ -115,7 +115,7 @@ class Decider:
 
     def rule(self, ruling: Ruling, ticket: int, loaded: Loaded) -> None:
         """Decide what an operator does to a group, which was *loaded* as the log has it, and put it in the line."""
-        key = group_key(ruling.group)
+        key = log_key(ruling)
         operator = OnlineUser(user_key(OPERATOR), OPERATOR, "", Bucket(0, 0))
         decision = Decision(None, operator, ruling, key, self._presence.arrivals, ticket=ticket)
         self.put(self._take_in(key, loaded), decision)
@@ -196,8 +196,7 @@ class Decider:
         try:
             mark = "" if request.id is None or isinstance(request, Receive) else digest(request)
             if (first := self._retried(decision, mark)) is not None:
-                peer = decision.peer
-                decision.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
+                decision.repeat(first)
                 return
             event = self._event(decision, before)
         except Refused as refusal:
@@ -219,6 +218,8 @@ class Decider:
         user, request, known = decision.user, decision.request, decision.known
         if isinstance(request, (Tell, Receive)):
             return self._direct.event(decision, request, group)
+        if isinstance(request, EndTexts):
+            return end_texts(group, request, ts=self._clock.ts)
         if isinstance(request, CloseGroup | RedactText | GiveGroup | Expel):
             return rule(group, request, ts=self._clock.ts)
         if isinstance(request, (Create, Join)):

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 from attrs import define, field
 
-from libtchat.effect import Effect, Part, PeerId, Send, Settled
+from libtchat.effect import Effect, Part, PeerId, Resend, Send, Settled
 from libtchat.hub.line import Entry
 from libtchat.hub.peer import Peer
 from libtchat.hub.refusal import error_for
 from libtchat.hub.user import OnlineUser
-from libtchat.message.errors import Refused, Violation
+from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.names import Key
 from libtchat.message.request import (
     Broadcast,
@@ -88,6 +88,13 @@ class Decision(Entry):
     def rests(self) -> bool:
         """Tell that what is refused may be in order by now."""
         return True
+
+    def repeat(self, first: Retry) -> None:
+        """Have what the same request made before told once more, to who asked alone (R-retry-same)."""
+        self.effects = ()
+        if self.peer is not None and not isinstance(self.request, Receive):
+            gone = Refused(ErrorCode.BAD_REQUEST, "this was done already, and its event is removed by now", field="id")
+            self.effects = (Resend(self.peer.id, first.key, first.seq, error_for(self.request, gone)),)
 
     def refuse(self, refusal: Refused) -> None:
         """Make it a refusal, told to who asked."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from attrs import define, field
 
@@ -49,7 +48,7 @@ from libtchat.hub.router import Router
 from libtchat.hub.texts import Texts, together
 from libtchat.hub.work import Work
 from libtchat.message.errors import Violation
-from libtchat.message.event import Event, LogEvent
+from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, group_key, is_guest
 from libtchat.message.request import Request, Say
@@ -293,7 +292,7 @@ class Hub:
                 for event in part.events:
                     effects.append(Send(audience, event, source))
                 if isinstance(entry, Decision) and entry.ticket is not None:
-                    effects.append(Settled(entry.ticket, cast(Event, part.events[-1])))  # a ruling is about a group
+                    effects.append(Settled(entry.ticket, part.events[-1]))
             elif isinstance(entry, Decision):
                 effects.extend(entry.effects)
         return effects

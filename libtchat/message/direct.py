@@ -11,7 +11,10 @@ from typing import ClassVar
 from libtchat.message.names import Key, UserKey, user_key
 from libtchat.message.value import frozen
 
-__all__ = ["KEPT", "DirectMessage", "KeptEvent", "Received", "Sent", "correspondent", "direct_key", "is_direct"]
+__all__ = [
+    *("KEPT", "DirectMessage", "KeptEvent", "Received", "Sent"),
+    *("correspondent", "direct_key", "is_direct", "is_log_of"),
+]
 
 _PREFIX = "DIRECT "  # no key of a name is so: it would be in lower case
 _MARK = "@"
@@ -50,7 +53,11 @@ class Sent(DirectMessage):
 
 @frozen
 class Received:
-    """What waited for *sender* from *to* has come, up to the event *last*."""
+    """Nothing waits for *sender* from *to* any more, up to the event *last*: it has come.
+
+    Attributes:
+        removed: it never came: an operator removed *sender*, and who has that name from now on reads nothing of before.
+    """
 
     action: ClassVar[str] = "server-received"
     sender: str
@@ -58,6 +65,7 @@ class Received:
     last: int
     seq: int
     ts: str
+    removed: bool = False
     id: ClassVar[None] = None
 
     @property
@@ -80,6 +88,11 @@ def direct_key(one: UserKey, other: UserKey) -> Key:
 def is_direct(key: str) -> bool:
     """Tell whether this is the key of a log of two users."""
     return key.startswith(_PREFIX)
+
+
+def is_log_of(key: str, user: UserKey) -> bool:
+    """Tell whether this is the key of a log of two users, one of whom is *user*."""
+    return is_direct(key) and user in key[len(_PREFIX) :].split(" ")
 
 
 def correspondent(group: str) -> str | None:

@@ -156,7 +156,7 @@ _WORDING: Mapping[type[Message], Callable[[Any], str]] = {
     Kicked: lambda m: f"{m.sender} kicked {m.dest} from {m.group}{_because(m)}",
     Banned: lambda m: f"{m.sender} banned {m.dest} from {m.group}{_because(m)}",
     Unbanned: lambda m: f"{m.sender} unbanned {m.dest} from {m.group}",
-    Received: lambda m: f"{m.sender} has received what waited",
+    Received: lambda m: f"{m.sender} " + ("was removed by the operator" if m.removed else "has received what waited"),
     Closed: lambda m: f"{m.group} is open again" if m.undone else f"{m.group} is closed: it takes no more texts",
     Redacted: lambda m: f"a text of {m.author} was removed from {m.group}",
     Welcome: lambda m: _names(f"welcome {m.sender}, your groups: ", m.groups, f"welcome {m.sender}"),

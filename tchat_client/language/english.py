@@ -45,6 +45,7 @@ ENGLISH: Mapping[str, str] = {
     "kept": "{to} is away: this waits",
     "kept.me": "while you were away",
     "server-received": "{sender} has got what waited",
+    "removed.user": "{sender} was removed by the operator: what waited is gone",
     # answers
     "server-hello": "Connected to {address} as {name}. Tab completes, /help helps, Ctrl-D quits.",
     "server-hello.plain": "Connected to {address} as {name}.",

@@ -110,6 +110,7 @@ FRENCH: Mapping[str, str] = {
     "kept": "{to} est absent : ce texte l'attend",
     "kept.me": "pendant votre absence",
     "server-received": "{sender} a reçu ce qui l'attendait",
+    "removed.user": "{sender} a été supprimé par l'opérateur : ce qui l'attendait n'existe plus",
     "server-hello": "Connecté à {address} en tant que {name}. Tab complète, /help aide, Ctrl-D quitte.",
     "server-hello.plain": "Connecté à {address} en tant que {name}.",
     "server-hello.groups": "vos groupes : {names}",

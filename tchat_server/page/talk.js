@@ -192,7 +192,7 @@ export class Talk {
     if (isEvent(message)) return this.#happened(message, request, missed);
     if (event) this.note(say(event, { name: message.name }), this.everybody);
     else if (action === "server-received") {
-      if (!this.mirror.isMe(message.sender)) this.note(say(action, { sender: message.sender }), this.direct(message.sender));
+      if (!this.mirror.isMe(message.sender)) this.note(told(message, this.mirror), this.direct(message.sender));
     } else if (action === "server-send" || action === "server-broadcast") {
       const it = this.#placeOf(message);
       if (it.seqs.has(message.seq)) return; // this tab had it before the page was loaded again

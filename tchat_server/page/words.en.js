@@ -88,6 +88,7 @@ export const WORDS = {
 "kept":"{to} is away: this waits",
 "kept.me":"while you were away",
 "server-received":"{sender} has got what waited",
+"removed.user":"{sender} was removed by the operator: what waited is gone",
 "server-list-clients":"{count} connected: {names}",
 "server-list-clients.one":"1 connected: {names}",
 "server-quit":"goodbye",

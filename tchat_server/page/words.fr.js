@@ -88,6 +88,7 @@ export const WORDS = {
 "kept":"{to} est absent : ce texte l'attend",
 "kept.me":"pendant votre absence",
 "server-received":"{sender} a reçu ce qui l'attendait",
+"removed.user":"{sender} a été supprimé par l'opérateur : ce qui l'attendait n'existe plus",
 "server-list-clients":"{count} connectés : {names}",
 "server-list-clients.one":"1 connecté : {names}",
 "server-quit":"au revoir",

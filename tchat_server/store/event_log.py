@@ -229,6 +229,12 @@ class EventLog(Protocol):
     def users(self) -> Awaitable[tuple[UserRow, ...]]:
         """List everybody who is known, by key. Takes a time that grows with what is stored. Raises LogUnavailable."""
 
+    def logs_of_two(self, key: UserKey) -> Awaitable[tuple[Key, ...]]:
+        """List the logs of the texts between a user and another one, by key.
+
+        Takes a time that grows with what is stored. Raises LogUnavailable.
+        """
+
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before, whatever happened to clocks. Raises LogUnavailable."""
 

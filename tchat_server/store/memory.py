@@ -10,7 +10,7 @@ from attrs import define, field
 from libtchat.cluster import Record
 from libtchat.effect import PageKind
 from libtchat.group import Group, Standing
-from libtchat.message.direct import Sent
+from libtchat.message.direct import Sent, is_log_of
 from libtchat.message.event import Created, LogEvent, Said
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey, user_key
@@ -18,14 +18,7 @@ from libtchat.stored import Known, Loaded, Membership, Retried, Retry, StoredUse
 from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
 from tchat_server.ops.control import Control
-from tchat_server.store.change import (
-    changed_users,
-    displayed_name,
-    first_waiting,
-    new_retries,
-    redactions,
-    tombstone,
-)
+from tchat_server.store.change import changed_users, displayed_name, first_waiting, new_retries, redactions, tombstone
 from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, Removed, UserRow
 
 __all__ = ["MEMORY", "MemoryLog"]
@@ -166,6 +159,10 @@ class MemoryLog:
         """List everybody who is known, by key."""
         inside = (key for found in (self._groups_of, self._banned_in) for key, groups in found.items() if groups)
         return Ready(tuple(self._row(key) for key in sorted({*self._accounts, *inside, *self._bars})))
+
+    def logs_of_two(self, key: UserKey) -> Ready[tuple[Key, ...]]:
+        """List the logs of the texts between a user and another one."""
+        return Ready(tuple(sorted(it for it in self._logs if is_log_of(it, key))))
 
     def number_guest(self) -> Ready[int]:
         """Return a number that no guest had before."""

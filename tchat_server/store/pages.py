@@ -91,6 +91,8 @@ def since(page: Page, first: int) -> Page:
 async def _event(effect: Resend, log: EventLog, limits: ServerLimits) -> bytes:
     seq, room = effect.seq, limits.max_page_bytes
     page = await log.read(effect.key, PageKind.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
+    if not page.lines and effect.instead is not None and page.begins is not None and seq < page.begins:
+        return codec.encode(effect.instead)
     if not page.lines:
         raise LogUnavailable(f"event {seq} of {effect.key} is missing")
     return page.lines[0]

@@ -140,6 +140,11 @@ LINES = [
         "10:41 alice → bob: hi  (bob est absent : ce texte l'attend)",
     ),
     (Received("bob", "alice", 3, 4, TS), "14:05 * bob has got what waited", "14:05 * bob a reçu ce qui l'attendait"),
+    (
+        Received("bob", "alice", 3, 4, TS, removed=True),
+        "14:05 * bob was removed by the operator: what waited is gone",
+        "14:05 * bob a été supprimé par l'opérateur : ce qui l'attendait n'existe plus",
+    ),
     (PublicMessage("bob", "hi", TS), "14:05 bob → all: hi", "14:05 bob → tous: hi"),
     (PresenceNotice("server", "connect", "bob"), "14:05 * bob is here", "14:05 * bob est là"),
     (PresenceNotice("server", "disconnect", "bob"), "14:05 * bob is gone", "14:05 * bob est parti"),

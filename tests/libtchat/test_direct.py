@@ -64,6 +64,7 @@ def test_boxes_are_the_fold_of_the_events() -> None:
     boxes = boxes_after(boxes, Received("bob", "alice", 2, 4, TS))
     assert boxes[bob] == Box("bob", "alice", 1)
     boxes = boxes_after(boxes, Sent("alice", "bob", "x", TS, seq=5, reader="bob"))
+    assert boxes_after(boxes, Received("bob", "alice", 5, 6, TS, removed=True)) == {}
     assert boxes == {bob: Box("bob", "alice", 1)}, "the name has no password any more, so it may be somebody else's"
     assert decode_box(encode_box(boxes[bob])) == boxes[bob]
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from files import execute
-from live import Client, Server, serving
+from live import TIMEOUT_SECONDS, Client, Server, serving
 
+from tchat_server.cli import cli
+from tchat_server.ops.control import asked
 from tchat_server.store.sqlite.maintenance import backup, check
 
 
@@ -92,3 +94,71 @@ def test_check_looks_at_the_texts_of_two_users(tmp_path: Path, damage: str, faul
     assert (report.faults, report.groups, report.events, report.messages) == ([], 0, 1, 1)
     execute(db, damage)
     assert any(fault in found for found in check(db).faults)
+
+
+def removes(db: Path, name: str) -> None:
+    with asked(db.with_name(db.name + ".sock"), {"act": "remove-user", "name": name}, TIMEOUT_SECONDS) as answer:
+        assert answer is not None
+        assert answer["done"] == "remove-user"
+
+
+def leaves(client: Client) -> None:
+    client.send(action="client-quit")
+    assert client.rest()[-1]["action"] == "server-quit"
+
+
+def reads(client: Client, name: str, other: str) -> list[str]:
+    """Return what *client*, who is *name*, may read of the texts with *other*."""
+    found = []
+    for action, more in (("msgs", {}), ("states", {"all": True})):
+        client.send(action=action, sender=name, group=f"@{other}", **more)
+        found += [it["msg"] for it in client.until(action)[-1]["list"]]
+    return found
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["running", "file"])
+def test_who_registers_a_removed_name_anew_gets_nothing_of_before(tmp_path: Path, *, runs: bool) -> None:
+    db = tmp_path / "tchat.db"
+    with serving(tmp_path, "--db", str(db)) as server:
+        alice, bob = register(server, "alice"), register(server, "bob")
+        assert alice.ask(action="client-send", to="bob", msg="read long ago")["seq"] == 1
+        leaves(bob)
+        assert alice.ask(action="client-send", to="bob", msg="secret")["kept"] is True
+        if runs:
+            removes(db, "bob")
+            (told,) = alice.until("server-received")[-1:]
+            assert (told["sender"], told["removed"], told["last"]) == ("bob", True, 2)
+        else:
+            assert server.stop() == 0
+            assert cli.main(["remove-user", str(db), "bob"], standalone_mode=False) is None
+            server.restart()
+            alice, _ = come(server, "alice")
+        bob = register(server, "bob")
+        assert reads(bob, "bob", "alice") == []
+        assert reads(alice, "alice", "bob")[:2] == ["read long ago", "secret"], "it is alice's log still"
+        leaves(bob)
+        assert alice.ask(action="client-send", to="bob", msg="hello, new bob")["kept"] is True
+        bob, got = come(server, "bob")
+        assert got == ["hello, new bob"]
+        assert [text for text in reads(bob, "bob", "alice") if text != "bob has received what waited"] == got * 2
+        assert server.stop() == 0
+    assert check(db).faults == []
+
+
+def test_who_registers_the_name_of_a_removed_sender_reads_nothing_of_before(tmp_path: Path) -> None:
+    db = tmp_path / "tchat.db"
+    with serving(tmp_path, "--db", str(db)) as server:
+        register(server, "bob").sock.close()
+        alice = register(server, "alice")
+        assert alice.ask(action="client-send", to="bob", msg="for bob")["kept"] is True
+        removes(db, "alice")
+        alice = register(server, "alice")
+        assert reads(alice, "alice", "bob") == []
+        bob, got = come(server, "bob")
+        assert got == ["for bob"], "what was sent is bob's"
+        bob.sync()
+        assert "for bob" not in reads(alice, "alice", "bob")
+        removes(db, "bob")
+        removes(db, "alice")
+        assert server.stop() == 0
+    assert check(db).faults == []

@@ -6,9 +6,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 from live import serving
 
+from tchat_server.cli import cli
 from tchat_server.store.sqlite.maintenance import check
 
 TEXTS = 30
@@ -39,6 +41,27 @@ def test_what_is_removed_at_the_start_and_what_whoever_catches_up_is_told(tmp_pa
     assert check(db).faults == []
 
 
+def test_a_request_repeated_whose_event_is_removed_is_refused_by_its_id_and_done_once(tmp_path: Path) -> None:
+    db, text = tmp_path / "tchat.db", {"action": "gbroadcast", "group": "wob", "msg": "first", "id": "a1"}
+    with serving(tmp_path, "--db", str(db)) as server:
+        alice = server.client("alice")
+        alice.ask(action="cgroupe", group="wob")
+        assert alice.ask(**text)["seq"] == 2
+        alice.ask(action="gbroadcast", group="wob", msg="second")
+        assert server.stop() == 0
+    with serving(tmp_path, "--db", str(db), "--keep-messages", "1") as server:
+        assert server.logs("2 old events were removed")
+        alice = server.client("alice")
+        refused = alice.ask(**text)
+        assert (refused["action"], refused["code"], refused["field"], refused["id"]) == (
+            "error",
+            "bad-request",
+            "id",
+            "a1",
+        )
+        assert alice.ask(action="gbroadcast", group="wob", msg="third")["seq"] == 4
+
+
 def test_what_is_older_than_so_many_days_is_removed_from_the_file(tmp_path: Path) -> None:
     db = tmp_path / "tchat.db"
     with serving(tmp_path, "--db", str(db)) as server:
@@ -59,6 +82,16 @@ def test_what_is_older_than_so_many_days_is_removed_from_the_file(tmp_path: Path
         assert server.client("alice").ask(action="gbroadcast", group="wob", msg="still here")["seq"] == 2
         assert server.stop() == 0
     assert check(db).faults == []
+
+
+@pytest.mark.parametrize("option", ["--keep-days=1", "--keep-messages=10"])
+def test_an_engine_has_rules_of_its_own_about_what_is_kept(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(click.ClickException) as refused:
+        cli.main(["--db", "nats://127.0.0.1/chat", option], standalone_mode=False)
+    assert (refused.value.exit_code, capsys.readouterr().err) == (2, "")
+    assert refused.value.format_message() == (
+        "--keep-days and --keep-messages go with a file or :memory:, an engine has rules of its own"
+    )
 
 
 @pytest.mark.parametrize("option", ["--keep-days=0", "--keep-days=-1", "--keep-messages=0", "--keep-messages=many"])

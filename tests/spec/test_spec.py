@@ -484,7 +484,7 @@ def messages_of(kind: type) -> st.SearchStrategy[Any]:
         "reader": st.none() | NAMES,
         "limit": st.none() | st.integers(0, 99),
         **dict.fromkeys(("msg", "reason", "token"), TEXT),
-        **dict.fromkeys(("private", "more", "kept", "closed", "undone", "redacted"), st.booleans()),
+        **dict.fromkeys(("private", "more", "kept", "closed", "undone", "redacted", "removed"), st.booleans()),
         **dict.fromkeys(("groups", "online", "mine"), st.lists(NAMES, max_size=3).map(tuple)),
         **dict.fromkeys(("invited", "banned"), st.none() | st.lists(NAMES, max_size=3).map(tuple)),
         **dict.fromkeys(("id", "request", "field"), st.none() | TEXT),

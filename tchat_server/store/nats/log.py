@@ -212,6 +212,10 @@ class NatsLog:
         """List everybody who is known, by key."""
         return await self._read(self._cache.log.users)
 
+    async def logs_of_two(self, key: UserKey) -> tuple[Key, ...]:
+        """List the logs of the texts between a user and another one."""
+        return await self._read(partial(self._cache.log.logs_of_two, key))
+
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before, on any node; one in a thousand is written for."""
         number = next(self._guest_numbers, None)

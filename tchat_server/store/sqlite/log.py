@@ -170,6 +170,10 @@ class SqliteLog:
         """List everybody who is known, by key."""
         return self.ask(accounts.list_users)
 
+    def logs_of_two(self, key: UserKey) -> Awaitable[tuple[Key, ...]]:
+        """List the logs of the texts between a user and another one."""
+        return self.ask(partial(users.logs_of_two, key=key))
+
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before; one in a thousand is written for."""
         number = next(self._guest_numbers, None)

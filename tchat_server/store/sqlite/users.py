@@ -9,6 +9,7 @@ import sqlite3
 from typing import Any
 
 from libtchat.group import Standing
+from libtchat.message.direct import is_log_of
 from libtchat.message.event import Invited
 from libtchat.message.names import Key, UserKey
 from libtchat.stored import Known, Membership, Retried, Retry, StoredUser
@@ -17,7 +18,7 @@ from libtchat.wire.snapshot import decode_box
 from tchat_server.store.sqlite.checksum import Damaged, checksum
 from tchat_server.store.sqlite.reader import check_group
 
-__all__ = ["find_retry", "find_user", "last_retry_time", "load_user"]
+__all__ = ["find_retry", "find_user", "last_retry_time", "load_user", "logs_of_two"]
 
 _IS_KNOWN = """
 SELECT EXISTS (SELECT 1 FROM users WHERE key = :user) OR EXISTS (SELECT 1 FROM standings WHERE user = :user)
@@ -62,6 +63,12 @@ def find_user(connection: sqlite3.Connection, key: UserKey) -> Known:
         return Known(account[0], invitations, True, senders)
     row = connection.execute(_STANDING, (key,)).fetchone()
     return Known(None if row is None else _standing_name(key, *row), invitations)
+
+
+def logs_of_two(connection: sqlite3.Connection, key: UserKey) -> tuple[Key, ...]:
+    """List the logs of the texts between a user and another one, by key."""
+    keys = connection.execute("SELECT key FROM groups WHERE key GLOB 'DIRECT *' ORDER BY key")
+    return tuple(Key(found) for (found,) in keys if is_log_of(found, key))
 
 
 def find_retry(connection: sqlite3.Connection, key: UserKey, id: str, *, since: float) -> Retried:

@@ -52,3 +52,26 @@ class KeptContract(Opening):
         read = await log.read(key, PageKind.STATES, after=None, before=BIG, limit=10, max_bytes=9999)
         assert [codec.decode_event(line) for line in read.lines] == [two.events[0]]
         await log.close()
+
+    @on_loop
+    async def test_a_removed_user_has_no_part_in_the_log_of_two_any_more(self, tmp_path: Path) -> None:
+        place = self.place(tmp_path)
+        log, bob = await place.open(), user_key("bob")
+        await log.save_user(bob, "Bob", "hash")
+        one = kept(None, Sent("alice", "Bob", "hi", TS, "x", 1, kept=True, reader="Bob"))
+        other = kept(None, Sent("Bob", "bobby", "hi", TS, "y", 1, reader="Bob"))
+        foreign = kept(None, Sent("alice", "bobby", "hi", TS, "z", 1, reader="alice"))
+        assert await log.append([one, other, foreign]) == {}
+        assert await log.logs_of_two(bob) == (one.key, other.key)
+        assert await log.logs_of_two(user_key("bo")) == ()
+        two = kept(one.after, Received("Bob", "alice", 1, 2, TS, removed=True))
+        assert await log.append([two]) == {}
+        await log.close()
+        log = await place.open()
+        assert (await log.load_user(bob)).memberships == ()
+        assert await log.find_user(bob) == Known("Bob", 0, True)
+        loaded = await log.load(one.key)
+        group = fold(loaded.tail, loaded.snapshot)
+        assert group is not None
+        assert group.boxes == {}
+        await log.close()
