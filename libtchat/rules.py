@@ -173,8 +173,11 @@ def say(
     """Decide texts of one user to this group that come together: as `decide` and `evolve` for one after the other.
 
     Args:
+        group: as for `decide`.
         texts: one at least.
-        group, actor, ts, key: see `decide`.
+        actor: as for `decide`.
+        ts: as for `decide`.
+        key: as for `decide`.
     Returns:
         The events, and the group after them.
     Raises:

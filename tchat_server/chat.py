@@ -20,7 +20,6 @@ from libtchat.message.reply import Message
 from libtchat.message.request import Join, Request, Say
 from tchat_server.hooks import Hooks, MayHandler, OnEventHandler
 from tchat_server.misuse import Misused, NotRunning
-from tchat_server.operator.operator import Operator
 from tchat_server.peer import Peer, ask
 from tchat_server.retention import ALL, Retention
 from tchat_server.running import Running
@@ -43,14 +42,15 @@ class Chat:
     Args:
         log: where everything is kept: the path of an SQLite file, ":memory:", an `EventLog` of your own, or a
             function, perhaps a coroutine function, that opens one each time the chat starts. The chat closes it.
-        limits, keep: what one user, one connection and the whole may have; how much of each group's history is kept.
+        limits: what one user, one connection and the whole may have.
+        keep: how much of each group's history is kept.
         name: of the server, for people.
         presence: who hears that a user came or went.
         require_auth: names that nobody vouches for need a password.
         registration: who may set a first password: everybody, who was given a code, nobody.
         grace_seconds: how long its end may take: what was accepted is stored and told, and clients are told goodbye.
-        hub: makes the brain; for `tchat-server` as one of several.
-        shell: makes the server; for `tchat-server`, which serves a page and other dialects too.
+        hub: makes the brain; for `tchat-server`, which may be one of several.
+        shell: makes the server; for `tchat-server`, which does more.
     """
 
     def __init__(
@@ -121,12 +121,9 @@ class Chat:
         options = (self.name, self._limits, self._presence, self._require_auth, bool(self._may))
         hub = self._make_hub(*options, registration=self._registration)
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
-        try:
-            await Operator(server).begin()
-        except BaseException:
-            await log.close()
-            raise
-        self._run = Running(server, self._keep)
+        run = Running(server, self._keep)
+        await run.begin()
+        self._run = run
 
     async def stop(self, error: BaseException | None = None) -> None:
         """Stop, as the end of `async with` does; if it does not run, nothing happens.

@@ -147,8 +147,8 @@ async def _serve(
         presence=settings.presence,
         require_auth=settings.require_auth,
         keep=settings.keep,
-        registration=settings.registration,
         grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
+        registration=settings.registration,
         hub=storage.make_hub(),
         shell=_shell(settings, outlet, storage),
     )

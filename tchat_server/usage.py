@@ -68,8 +68,11 @@ FRENCH: Mapping[str, str] = {
     "SIGHUP.",
     "Address to accept TLS on; may be repeated. Then --listen stays without TLS.": "Adresse où accepter TLS ; peut "
     "être répétée. --listen reste alors sans TLS.",
-    "SQLite file to keep everything in, or :memory: to keep nothing.": "Fichier SQLite où tout garder, ou :memory: "
-    "pour ne rien garder.",
+    "SQLite file to keep everything in, :memory: to keep nothing, or a nats:// URL: one of several servers.": "Fichier "
+    "SQLite où tout garder, :memory: pour ne rien garder, ou une URL nats:// : un de plusieurs serveurs.",
+    "With a nats:// URL: SQLite file for this server's own copy.": "Avec une URL nats:// : fichier SQLite de la copie "
+    "propre à ce serveur.",
+    "NAME.node.db in the state directory": "NOM.node.db dans le répertoire d'état",
     "normal: the last moments may be lost when the power fails.": "normal : les derniers instants peuvent se perdre à "
     "une coupure de courant.",
     "Write the port taken to this file once clients are accepted.": "Écrire le port pris dans ce fichier quand les "

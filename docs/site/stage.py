@@ -25,6 +25,7 @@ __all__ = ["Missing", "navigation", "place", "stage"]
 
 PAGES = ROOT / "build" / "pages"
 HOMES = {"README.md": "index.md", "README.fr.md": "accueil.md"}
+FRENCH = {"README.fr.md", "dialectes.md", "enseigner.md", "premier-client.md", "protocole.md"}
 PICTURES = {".png", ".svg"}
 LANGUAGES = {".py": "python", ".js": "js", ".json": "json", ".toml": "toml", ".c": "c", ".sh": "sh"}
 # A fenced block and a piece of code have no links.
@@ -115,6 +116,8 @@ def stage(pages: Path = PAGES) -> int:
         else:
             text, links = linked(path, source(path))
             waiting += links
+            if path.name in FRENCH:  # for who listens to it, and for hyphens
+                text = f'<div lang="fr" markdown>\n\n{text}\n</div>\n'
             write(pages / place(path), text)
     write(pages / "site.css", (ROOT / "docs" / "site" / "site.css").read_bytes())
     return len(done) + len(generated)

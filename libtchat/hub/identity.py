@@ -5,12 +5,11 @@ Nothing here hashes, stores or draws random bits: it asks (see `libtchat.hub.wor
 
 from __future__ import annotations
 
-from math import inf
-
 from attrs import Factory, define
 
 from libtchat.cluster import FindSeat, NodeId, Seat, TakeSeat
 from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, Registration, SaveUser
+from libtchat.hub.bars import Bars
 from libtchat.hub.claim import Found, check_free, has_token, protection
 from libtchat.hub.clock import Clock
 from libtchat.hub.newcomer import Newcomers, News
@@ -46,7 +45,7 @@ class Identity:
     _newcomers: Newcomers
     node: NodeId | None = None
     registration: Registration = "open"
-    _barred: dict[UserKey, float] = Factory(dict)
+    bars: Bars = Factory(Bars)
     _tokens: dict[UserKey, tuple[str, float]] = Factory(dict)
     _saving: dict[UserKey, SaveUser] = Factory(dict)
     _throttle: Throttle = Factory(lambda self: Throttle(self.limits), takes_self=True)
@@ -63,7 +62,7 @@ class Identity:
         if hello.sender is None:
             return (yield from self._enter_as_guest(peer))
         found = Found(check_user_name(hello.sender))
-        self._check_bar(found.name, key)
+        self.bars.check(found.name, key, self._clock)
         # Each turn looks at the present state: while an answer was on its way, the user may have come or gone, and
         # the name may have got a password. What was read before that, or checked against less, lets nobody in.
         while True:
@@ -80,7 +79,7 @@ class Identity:
                 found.right = yield from self._check_password(peer, key, question)
             else:
                 yield question
-        self._check_bar(found.name, key)
+        self.bars.check(found.name, key, self._clock)
         if self.node is not None:
             online = self._presence.user(key)
         if online is None:
@@ -155,13 +154,10 @@ class Identity:
         """Protect the user's name with a password, or with another one if the request has the old one.
 
         Raises:
-            Refused: forbidden for a guest, a name that is protected already, or one that the operator did not invite;
-                auth-failed for a wrong old password; rate-limited; unavailable.
+            Refused: forbidden (the field says what is missing), auth-failed, rate-limited, unavailable.
         """
         if is_guest(user.key):
-            raise Refused(
-                ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one with a hello", field="sender"
-            )
+            raise Refused(ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one", field="sender")
         if not request.password:
             raise Refused(ErrorCode.BAD_REQUEST, "the password is empty", field="password")
         yield from self._saved(user.key)
@@ -191,13 +187,6 @@ class Identity:
         if answer is True:
             self.protect(save.key, save.password_hash)
 
-    def bar(self, user: UserKey, until: float | None) -> None:
-        """Let nobody enter as *user* until then, seconds since the epoch; None: let anybody."""
-        if until is None:
-            self._barred.pop(user, None)
-        else:
-            self._barred[user] = until
-
     def protect(self, user: UserKey, password_hash: str | None) -> None:
         """Take note of what is stored as the user's password by somebody else."""
         if (online := self._presence.user(user)) is not None:
@@ -210,21 +199,15 @@ class Identity:
         if (online := self._presence.user(user)) is not None:
             online.token = token
 
-    def _check_bar(self, name: str, key: UserKey) -> None:
-        """Check that an operator did not bar this user."""
-        until = self._barred.get(key)
-        if until is not None and (wait := until - (self._clock.now + self._clock.ahead)) > 0:
-            retry_after = wait if wait < inf else None
-            raise Refused(ErrorCode.FORBIDDEN, f"{name} is banned from this server", retry_after=retry_after)
-
     def _invitation(self, request: Register) -> str | None:
         """Return the code that is to be used up, None if none is needed."""
         if self.registration == "closed":
             raise Refused(ErrorCode.FORBIDDEN, "only the operator gives names a password here", field="password")
-        if self.registration == "invite" and not request.invitation:
-            wanted = "a name gets a password here with an invitation code of the operator's"
-            raise Refused(ErrorCode.FORBIDDEN, wanted, field="invitation")
-        return request.invitation if self.registration == "invite" else None
+        if self.registration == "open":
+            return None
+        if not request.invitation:
+            raise Refused(ErrorCode.FORBIDDEN, "a password takes an invitation code here", field="invitation")
+        return request.invitation
 
     def _current_token(self, key: UserKey, online: OnlineUser | None, seat: Seat | None) -> str | None:
         if seat is not None:

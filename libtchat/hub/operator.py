@@ -88,7 +88,7 @@ class Operator:
 
     def bar(self, user: UserKey, until: float | None) -> None:
         """Refuse a user's hellos *until* then, seconds since the epoch; inf: for ever, None: no more (R-op-bar)."""
-        self._identity.bar(user, until)
+        self._identity.bars.put(user, until)
 
     def protect(self, user: UserKey, password_hash: str | None) -> None:
         """Take note that an operator set the password of a user, or with None took it away; it is stored already."""

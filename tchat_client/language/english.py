@@ -156,7 +156,7 @@ ENGLISH: Mapping[str, str] = {
     "paste.no": "nothing sent",
     "password": "password for {name}: ",
     "password.new": "new password for {name}: ",
-    "password.old": "old password of {name}: ",
+    "password.old": "old password for {name}: ",
     "invitation": "invitation code for {name}: ",
     "password.again": "again: ",
     "password.differ": "the two are not equal: nothing done",

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cable import Cable
 from serving import SECONDS, Server, environment, serving
 from terminal import Terminal
+
+from tchat_server.ops.control import asked
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
@@ -213,3 +216,39 @@ def test_what_waited_for_somebody_away_comes_marked_and_once(
     back.enter("messages;@vera")
     screen = back.shows("walt → vera: oui")
     assert screen.count("(pendant votre absence)") == 1
+
+
+def test_a_password_is_changed_and_what_an_operator_does_is_shown(
+    tmp_path: Path, terminals: dict[str, Terminal]
+) -> None:
+    with serving(tmp_path, "--registration", "invite") as server:
+
+        def operator(act: str, **fields: object) -> dict[str, Any]:
+            with asked(tmp_path / "tchat.db.sock", {"act": act, **fields}, SECONDS) as answer:
+                assert answer is not None
+                return dict(answer)
+
+        (code,) = operator("invite-code", count=1)["codes"]
+        alice = terminals["alice"] = Terminal(tmp_path / "alice", server.address, "--name", "alice", columns=130)
+        alice.shows("online")
+        alice.enter("register;")
+        for question, answer in (("new password for alice", "one"), ("again", "one"), ("invitation code", code)):
+            alice.shows(question)
+            alice.enter(answer)
+        alice.shows("is protected by your password now")
+        alice.enter("register;")
+        for question, answer in (("new password for alice", "two"), ("again", "two"), ("old password for", "one")):
+            alice.shows(question)
+            alice.enter(answer)
+        alice.enter("cg;wob")
+        alice.shows("you created wob")
+        alice.enter("hello")
+        alice.shows("alice: hello")
+        operator("redact", group="wob", seq=2)
+        operator("close", group="wob")
+        operator("announce", text="the server stops at noon")
+        alice.shows("removed a text of alice", "closed wob", "!! the operator: the server stops at noon")
+        alice.enter("messages;wob")
+        screen = alice.shows("a text of alice was removed")
+        assert code not in screen
+        assert screen.count("is protected by your password now") == 2

@@ -22,6 +22,7 @@ from libtchat.hub.entry import Query
 from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.node import Node
 from libtchat.hub.revision import Revision
+from libtchat.message.direct import is_direct
 from libtchat.message.event import Said
 from libtchat.message.names import Key, UserKey
 from libtchat.message.request import (
@@ -146,7 +147,7 @@ def test_who_is_barred_while_the_seat_is_taken_leaves_it_free() -> None:
     barred = pair.connect(0, "alice")
     pair.send(barred, Hello(sender="alice", id="hello"))
     pair.answer_until(0, TakeSeat)
-    pair.machines[0].hub._identity.bar(UserKey(Key("alice")), pair.now + 60)
+    pair.machines[0].hub._identity.bars.put(UserKey(Key("alice")), pair.now + 60)
     pair.rest()
     assert last(barred)["code"] == "forbidden"
     assert pair.seat(UserKey(Key("alice"))).nodes == {}
@@ -241,6 +242,33 @@ def test_a_password_set_here_is_asked_there() -> None:
     assert last(pair.enter(1, "alice", password="guess"))["code"] == "auth-failed"
     assert pair.enter(0, "alice", password="secret").token
     check(pair)
+
+
+def test_a_password_changed_here_is_the_one_asked_there() -> None:
+    pair = Pair(2)
+    alice = pair.enter(0, "alice")
+    pair.ask(alice, Register("secret"))
+    there = pair.enter(1, "alice", password="secret")
+    pair.ask(alice, Register("changed", old="secret"))
+    assert last(pair.enter(1, "alice", password="secret"))["code"] == "auth-failed"
+    assert pair.enter(1, "alice", password="changed").token == there.token
+
+
+def test_a_text_that_is_kept_is_heard_on_another_node_and_waits_for_who_is_away() -> None:
+    pair = Pair(2)
+    alice, bob = pair.enter(0, "alice"), pair.enter(1, "bob")
+    for connection in (alice, bob):
+        pair.ask(connection, Register("secret"))
+    pair.ask(alice, Tell("bob", "one"))
+    assert [last(it)["msg"] for it in (alice, bob)] == ["one", "one"]
+    pair.disconnect(bob)
+    pair.rest()
+    pair.ask(alice, Tell("bob", "two"))
+    assert last(alice)["kept"] is True
+    again = pair.enter(1, "bob", password="secret")
+    assert "two" in [it.get("msg") for it in said(again)]
+    (log,) = [key for key in pair.records if is_direct(key)]
+    assert [json.loads(line)["msg"] for line in pair.lines(log)] == ["one", "two"]
 
 
 def test_a_name_protected_while_a_hello_waits_is_not_had_without_the_password() -> None:

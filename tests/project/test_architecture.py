@@ -69,7 +69,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
-        *("clock line refusal retries texts throttle work", "gate user", "interest peer"),
+        *("clock line refusal retries texts throttle work", "bars gate user", "interest peer"),
         *("entry presence", "ledger lookup newcomer", "claim direct quota", "identity", "decider login query"),
         *("courier operator revision", "router", "elsewhere follower hub", "node"),
     ),

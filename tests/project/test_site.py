@@ -66,6 +66,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         assert done.returncode == 0, done.stdout + done.stderr
     assert "No issues found" in done.stderr
+    assert "griffe" not in done.stdout + done.stderr  # a docstring and its signature do not agree
     return directory / "site"
 
 

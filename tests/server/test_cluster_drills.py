@@ -28,6 +28,7 @@ class Place:
 
     def __init__(self, directory: Path, found: Engine, stack: contextlib.ExitStack, moments: random.Random) -> None:
         self.engine, self.moments = found, moments
+        self.writers: list[NodeWriter] = []
         self.nodes = []
         for number in range(2):
             home = directory / f"node{number}"
@@ -40,8 +41,12 @@ class Place:
         """Let the writers write for a while."""
         time.sleep(self.moments.uniform(least, most))
 
+    def busiest(self) -> Server:
+        """Return the node with most writers: what happens to one that nobody uses shows nothing."""
+        return max(self.nodes, key=lambda node: sum(writer.port == node.port for writer in self.writers))
+
     def kill_a_node(self) -> None:
-        node = self.moments.choice(self.nodes)
+        node = self.busiest()
         node.kill()
         self.pause()
         node.start()
@@ -70,14 +75,14 @@ class Place:
         self.pause(6, 8)
 
     def freeze_a_node(self) -> None:
-        node = self.moments.choice(self.nodes)
+        node = self.busiest()
         node.process.send_signal(signal.SIGSTOP)
         self.pause(3, 6)
         node.process.send_signal(signal.SIGCONT)
         self.pause()
 
     def freeze_a_node_beyond_its_lease(self) -> None:
-        node = self.moments.choice(self.nodes)
+        node = self.busiest()
         node.process.send_signal(signal.SIGSTOP)
         time.sleep(40)
         node.process.send_signal(signal.SIGCONT)
@@ -96,7 +101,7 @@ class Place:
             self.pause()
 
     def lose_a_copy(self) -> None:
-        node = self.moments.choice(self.nodes)
+        node = self.busiest()
         node.kill()
         (node.directory / "copy.db").unlink()
         node.start()
@@ -146,6 +151,7 @@ def drill(
         place = Place(directory, found, stack, random.Random(seed))
         ports = [node.port for node in place.nodes]
         writers = [NodeWriter(number, WRITERS, ports, seed) for number in range(WRITERS)]
+        place.writers = writers
         for writer in writers:
             writer.start()
         stalls = {}

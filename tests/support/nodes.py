@@ -399,11 +399,17 @@ class World:
             case FindUser(key=user):
                 for key, length in self.lengths().items():
                     self._advance(machine, key, length)
-                return at_once(cache.find_user(user))
+                known = at_once(cache.find_user(user))
+                name, password_hash = self.accounts.get(user, (known.name, None))
+                return evolve(known, name=name, is_protected=password_hash is not None)
             case FindRetry(key=user, id=id):
                 return at_once(cache.find_retry(user, id))
-            case SaveUser(key=user, name=name, password_hash=hashed):
-                return self.accounts.setdefault(user, (name, hashed)) == (name, hashed)
+            case SaveUser(key=user, name=name, password_hash=hashed, replaces=replaces):
+                _, current = self.accounts.get(user, ("", None))
+                if current not in (replaces, hashed):
+                    return False
+                self.accounts[user] = (name, hashed)
+                return True
             case NumberGuest():
                 self.guests += 1
                 return self.guests

@@ -31,11 +31,16 @@ class NodeWriter(Writer):
         self._answered = time.monotonic()
         self.longest = 0.0
 
+    @property
+    def port(self) -> int:
+        """The node it uses now."""
+        return self.ports[self._turn % len(self.ports)]
+
     def _connect(self) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
-                self._hello(self.ports[self._turn % len(self.ports)])
+                self._hello(self.port)
                 return
             except (OSError, _NotNow):
                 self._hang_up()
