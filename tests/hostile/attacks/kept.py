@@ -41,7 +41,7 @@ def crowd(field: Field) -> None:
         assert {answer["code"] for answer in answers if "code" in answer} <= {"limit-reached"}, answers[-1]
         return sum(answer.get("kept", False) for answer in answers)
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(4) as pool:
         accepted = sum(pool.map(one, range(CROWD)))
     most = MAX_SENDERS // 2 * TEXTS  # a first text may be refused while those of others are on their way to the disk
     assert most * 0.9 < accepted <= most, f"{accepted} texts wait for one user"
@@ -86,7 +86,7 @@ ATTACKS = (
         "kept-by-a-crowd",
         f"{CROWD} users write {TEXTS} texts each to one who is away",
         crowd,
-        options=OPTIONS,
+        options=(*OPTIONS, "--rate", "0"),
         seed=partial(seeds.waiting, user=VICTIM, senders=0, texts=0),
     ),
     Attack(
