@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto
 QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
   tests/project/test_architecture.py
 
-.PHONY: serve cluster test check quick versions fuzz soak hostile lint types bench page manuals clean
+.PHONY: serve cluster test check quick versions fuzz soak hostile lint types bench page manuals docs clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
@@ -43,7 +43,7 @@ fuzz: $(STAMP)  ## look for bytes that do harm, for SECONDS
 soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
 	PYTHONPATH=tests/support $(BIN)/python -m soak.soak --seconds $(or $(SECONDS),90)
 
-hostile: $(STAMP)  ## attacks beside honest clients, in full (20 minutes); ONLY="name name": some of them
+hostile: $(STAMP)  ## attacks beside honest clients, in full (30 minutes); ONLY="name name": some of them
 	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(ONLY)
 
 lint: $(STAMP)
@@ -69,13 +69,17 @@ page: $(STAMP)  ## write the words of `tchat` again for the page in the browser
 manuals: $(STAMP)  ## write the manual pages and completions again, from the commands
 	PYTHONPATH=. $(BIN)/python contrib/manuals.py
 
+docs: $(STAMP)  ## build the documentation into site/
+	$(BIN)/python docs/site/stage.py
+	$(BIN)/zensical build --strict --clean
+
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "tchat needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "no venv module here: install it first (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist site .cache .mypy_cache .ruff_cache .hypothesis

@@ -23,13 +23,15 @@ from libtchat import (
     CheckPassword,
     Close,
     Effect,
-    Event,
+    FindUser,
     HashPassword,
     Hub,
     Key,
+    Known,
     Loaded,
     LoadGroup,
     LoadUser,
+    LogEvent,
     NumberGuest,
     PageKind,
     PeerId,
@@ -56,7 +58,7 @@ class Chat:
         self.lock = threading.Lock()
         self.hub = Hub("threads example")
         self.peers: dict[PeerId, Handler] = {}
-        self.events: dict[Key, list[Event]] = {}
+        self.events: dict[Key, list[LogEvent]] = {}
         self.names: dict[Key, str] = {}
         self.guests = itertools.count(1)
 
@@ -95,6 +97,8 @@ class Chat:
                 return Loaded()  # what is not loaded was never created: nothing outlives this process
             case LoadUser():
                 return StoredUser()
+            case FindUser():
+                return Known()  # who is not here is not known
             case HashPassword() | SaveUser() | CheckPassword():
                 return None  # no passwords here: `unavailable`
             case NumberGuest():
@@ -112,7 +116,7 @@ class Chat:
         lines = [encode(event) for event in page]
         return encode_page(read.action, read.group, lines, more=more, first=ends[0], last=ends[1], id=read.id)
 
-    def shows(self, kinds: PageKind, event: Event) -> bool:
+    def shows(self, kinds: PageKind, event: LogEvent) -> bool:
         return kinds is PageKind.ALL or (kinds is PageKind.MESSAGES) == isinstance(event, Said)
 
     def write(self, peer: PeerId, line: bytes) -> None:

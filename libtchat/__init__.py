@@ -17,14 +17,19 @@ __version__ = "0.1.0"
 _HOMES = {
     "client": "ClientConnection",
     "effect": (
-        "Answer Append Ask CheckPassword CheckRequest Close Effect FindRetry FindUser HashPassword Item Known "
-        "LoadGroup LoadUser Loaded Membership NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups "
-        "Registration Resend Retried Retry SaveUser Send Settled StoredUser"
+        "Answer Append Ask CheckPassword CheckRequest Close Effect FindRetry FindUser HashPassword Item "
+        "LoadGroup LoadUser NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups "
+        "Registration Resend SaveUser Send Settled"
     ),
-    "group": "Group GroupQuery Standing admit decide evolve fold outsiders say subject successor",
+    "stored": "Known Loaded Membership Retried Retry StoredUser",
+    "group": "Group Standing evolve fold outsiders subject successor",
+    "rules": "GroupQuery admit decide say",
     "hub.hub": "Hub",
     "message.errors": "ErrorCode ProtocolError Refused TchatError Violation",
-    "message.event": "EVENTS OPERATOR Banned Closed Created Event Invited Joined Kicked Left Redacted Said Unbanned",
+    "message.direct": "KEPT KeptEvent Received Sent",
+    "message.event": (
+        "EVENTS OPERATOR Banned Closed Created Event Invited Joined Kicked Left LogEvent Redacted Said Unbanned"
+    ),
     "message.limits": (
         "DEFAULT_LIMITS DEFAULT_PAGE_ENTRIES MAX_COMMAS MAX_DEPTH MAX_FRAME_BYTES MAX_GARBAGE_RUNS MAX_GROUP_CHARS "
         "MAX_ID_BYTES MAX_INTEGER MAX_KEYS MAX_MSG_BYTES MAX_NAME_CHARS MAX_PAGE_BYTES MAX_PAGE_ENTRIES "
@@ -43,7 +48,7 @@ _HOMES = {
     ),
     "mirror": "CaughtUp Gone Heard Mirror Missing NoAnswer Notice View",
     "paging": "fill",
-    "ruling": "CloseGroup Expel GiveGroup RedactText Ruling rule",
+    "ruling": "CloseGroup EndTexts Expel GiveGroup RedactText Ruling end_texts log_key rule",
     "wire.codec": "decode_event decode_message decode_request encode encode_page encode_request read_message",
     "wire.connection": "CRLF ClientEnd ServerEnd",
     "wire.snapshot": "decode_group encode_group",

@@ -11,7 +11,7 @@ from typing import NewType
 
 from attrs import field
 
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import Message
 from libtchat.message.value import frozen
@@ -36,7 +36,7 @@ class Record:
 
     key: Key
     expected: int
-    events: tuple[Event, ...]
+    events: tuple[LogEvent, ...]
     digests: tuple[str, ...]
     lines: tuple[bytes, ...]
 

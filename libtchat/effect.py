@@ -10,13 +10,14 @@ from enum import StrEnum
 from typing import Literal, NewType
 
 from libtchat.cluster import Clustered, Relay, Seat
-from libtchat.group import Group, Standing
+from libtchat.group import Group
 from libtchat.message.errors import ErrorCode, Refused, Violation
-from libtchat.message.event import Event, Invited
+from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import Error, Groups, Message
 from libtchat.message.request import Request
 from libtchat.message.value import frozen
+from libtchat.stored import Known, Loaded, Retried, StoredUser
 
 __all__ = [
     "Answer",
@@ -30,11 +31,8 @@ __all__ = [
     "FindUser",
     "HashPassword",
     "Item",
-    "Known",
     "LoadGroup",
     "LoadUser",
-    "Loaded",
-    "Membership",
     "NumberGuest",
     "PageKind",
     "Part",
@@ -45,12 +43,9 @@ __all__ = [
     "ReadGroups",
     "Registration",
     "Resend",
-    "Retried",
-    "Retry",
     "SaveUser",
     "Send",
     "Settled",
-    "StoredUser",
 ]
 
 PeerId = NewType("PeerId", int)
@@ -102,7 +97,7 @@ class Part:
 
     key: Key
     expected: int
-    events: tuple[Event, ...]
+    events: tuple[LogEvent, ...]
     after: Group
     digests: tuple[str, ...]
 
@@ -119,7 +114,8 @@ class Read:
     """Answer *peer* with a page of a group's log: the *limit* entries nearest the cursor, ascending.
 
     With *after* those above it, else those nearest below *before*; always only seqs below *before*, because
-    later ones were not told yet. *group* is the name as displayed, *id* the request's.
+    later ones were not told yet. *group* is the name as displayed, *id* the request's. What is below *since* is not
+    shown: who asks may not read it.
     """
 
     peer: PeerId
@@ -131,15 +127,17 @@ class Read:
     limit: int
     action: str
     id: str | None
+    since: int = 1
 
 
 @frozen
 class Resend:
-    """Send *peer* the event *seq* of a group once more, as it was sent."""
+    """Send *peer* the event *seq* of a group once more, as it was sent; *instead*, if it was removed by now."""
 
     peer: PeerId
     key: Key
     seq: int
+    instead: Error | None = None
 
 
 @frozen
@@ -164,7 +162,7 @@ class Settled:
     """Tell the operator what became of the ruling of this *ticket*: its durable event, or why it was refused."""
 
     ticket: int
-    outcome: Event | Error
+    outcome: LogEvent | Error
 
 
 @frozen
@@ -257,72 +255,6 @@ class Ask:
 
     peer: PeerId
     question: Question
-
-
-@frozen
-class Loaded:
-    """A group as stored: *snapshot*, then *tail*. Both empty: the name was never used."""
-
-    snapshot: Group | None = None
-    tail: tuple[Event, ...] = ()
-
-
-@frozen
-class Membership:
-    """What one user is to one group: *seq* is the group's last; *invitation* as it was sent, if invited."""
-
-    key: Key
-    name: str
-    private: bool
-    standing: Standing
-    seq: int
-    invitation: Invited | None = None
-
-
-@frozen
-class Retry:
-    """An accepted request that bore an id: which event it made, when (seconds since the epoch), and its digest."""
-
-    id: str
-    key: Key
-    seq: int
-    time: float
-    digest: str
-
-
-@frozen
-class Known:
-    """What an invitation or a ban must know of its target: the name as displayed, None if nobody knows the user.
-
-    *invitations* are those that wait for the user's answer.
-    """
-
-    name: str | None = None
-    invitations: int = 0
-
-
-@frozen
-class Retried:
-    """The accepted request that bore an id, None if none is remembered."""
-
-    retry: Retry | None = None
-
-
-@frozen
-class StoredUser:
-    """A user as stored; all fields empty if nothing is.
-
-    Attributes:
-        password_hash: None if the name is not protected.
-        memberships: every group whose member the user is, or is invited to.
-        created: how many groups the user created.
-        has_retries: ids of the user's may be remembered (see `FindRetry`).
-    """
-
-    password_hash: str | None = None
-    memberships: tuple[Membership, ...] = ()
-    created: int = 0
-    has_retries: bool = False
 
 
 Answer = Loaded | StoredUser | Known | Retried | Seat | Refused | str | bool | int | None

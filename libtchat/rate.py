@@ -69,12 +69,22 @@ class Buckets:
 
     def take(self, key: Hashable, now: float) -> float:
         """Take one token from *key*'s bucket; as `Bucket.take`."""
-        if len(self._buckets) >= self._sweep_at:
-            self._buckets = {k: b for k, b in self._buckets.items() if not b.full(now)}
-            self._sweep_at = max(1024, 2 * len(self._buckets))
-        return self._buckets.setdefault(key, Bucket(self.burst, self.per_second)).take(now)
+        return self._bucket(key, now).take(now)
+
+    def spend(self, key: Hashable, now: float, amount: float) -> float:
+        """Take *amount* tokens from *key*'s bucket, there or not; as `Bucket.spend`."""
+        return self._bucket(key, now).spend(now, amount)
 
     def give(self, key: Hashable) -> None:
         """Give one token back to *key*'s bucket."""
         if (bucket := self._buckets.get(key)) is not None:
             bucket.give()
+
+    def _bucket(self, key: Hashable, now: float) -> Bucket:
+        if (bucket := self._buckets.get(key)) is not None:
+            return bucket
+        if len(self._buckets) >= self._sweep_at:
+            self._buckets = {k: b for k, b in self._buckets.items() if not b.full(now)}
+            self._sweep_at = max(1024, 2 * len(self._buckets))
+        self._buckets[key] = bucket = Bucket(self.burst, self.per_second, 0.0, now)
+        return bucket

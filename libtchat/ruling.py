@@ -1,6 +1,6 @@
-"""What an operator does to a group: rulings, which no client can ask for, become events of the group's log.
+"""What an operator does: rulings, which no client can ask for, become events of a group's log, or of one of two users.
 
-See spec/protocol.md, "What an operator does". Pure, like `libtchat.group`, on which it stands.
+See spec/protocol.md, "What an operator does". Pure, like `libtchat.rules`, beside which it stands.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import ClassVar, assert_never
 
 from libtchat.group import Group, Standing, successor
+from libtchat.message.direct import Received
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import OPERATOR, Closed, Event, Joined, Left, Redacted
-from libtchat.message.names import check_user_name, user_key
+from libtchat.message.names import Key, check_user_name, group_key, user_key
 from libtchat.message.value import frozen
 
-__all__ = ["CloseGroup", "Expel", "GiveGroup", "RedactText", "Ruling", "rule"]
+__all__ = ["CloseGroup", "EndTexts", "Expel", "GiveGroup", "RedactText", "Ruling", "end_texts", "log_key", "rule"]
 
 
 @frozen
@@ -57,15 +58,42 @@ class Expel:
     dest: str
 
 
-Ruling = CloseGroup | RedactText | GiveGroup | Expel
+@frozen
+class EndTexts:
+    """End the part of *dest*, a user who is removed, in the log of two users with the key *group* (R-op-forget)."""
+
+    action: ClassVar[str] = "forget"
+    id: ClassVar[None] = None
+    group: Key
+    dest: str
 
 
-def rule(group: Group | None, ruling: Ruling, *, ts: str) -> Event:
+Ruling = CloseGroup | RedactText | GiveGroup | Expel | EndTexts
+
+
+def log_key(ruling: Ruling) -> Key:
+    """Return the key of the log that *ruling* is about."""
+    return ruling.group if isinstance(ruling, EndTexts) else group_key(ruling.group)
+
+
+def end_texts(log: Group | None, ruling: EndTexts, *, ts: str) -> Received:
+    """Decide that a user has no part any more in the *log* of two users.
+
+    Raises:
+        Refused: it has none.
+    """
+    box = None if log is None else log.boxes.get(user_key(ruling.dest))
+    if log is None or box is None:
+        raise Refused(ErrorCode.TARGET_NOT_MEMBER, f"{ruling.dest} reads nothing there: nothing to do")
+    return Received(box.name, box.other, log.seq, log.seq + 1, max(ts, log.ts), removed=True)
+
+
+def rule(group: Group | None, ruling: CloseGroup | RedactText | GiveGroup | Expel, *, ts: str) -> Event:
     """Decide what *ruling* does to *group*.
 
     Args:
         group: the group's state, None if its name was never used.
-        ts: the server's time; see `libtchat.group.decide`.
+        ts: the server's time; see `libtchat.rules.decide`.
     Returns:
         The event, with `seq` one above the group's.
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Collection, Mapping
+from functools import partial
 from types import TracebackType
 
 from attrs import evolve
@@ -18,7 +19,7 @@ from tchat_client.errors import Misused, NoAnswer, NotOpen
 from tchat_client.inbox import Inbox
 from tchat_client.joining import Joining
 from tchat_client.link import Link, Times
-from tchat_client.patience import MAX_TRIES, patiently
+from tchat_client.patience import patiently, persistently
 from tchat_client.requesting import Requesting
 
 __all__ = ["Client"]
@@ -230,22 +231,17 @@ class Client(Requesting):
         return answer
 
     async def _asked(self, request: Request) -> Message | Foreign:
-        tries = 0
-        while True:
-            tries += 1
-            if not self._link.is_open or self._is_closed:
-                await self._until_open(request)
-            try:
-                with self._inbox.awaiting():
-                    return await self._link.ask(request)
-            except NoAnswer as problem:
-                problem.request = request
-                is_done_once = self._link.is_ours and not isinstance(request, Tell | Broadcast | Register)
-                if not (self._retry and is_done_once) or tries == MAX_TRIES:
-                    raise
+        def may_repeat() -> bool:
+            return self._retry and self._link.is_ours and not isinstance(request, Tell | Broadcast | Register)
+
+        ready = partial(self._until_open, request)
+        with self._inbox.awaiting():
+            return await persistently(self._link.ask, request, ready=ready, may_repeat=may_repeat)
 
     async def _until_open(self, request: Request) -> None:
         """Wait until *request* can be sent: as long as for an answer, or as long as it takes."""
+        if self._link.is_open and not self._is_closed:
+            return
         seconds = self._link.times.answer_seconds
         try:
             async with asyncio.timeout(None if self._retry else seconds):

@@ -47,7 +47,8 @@ def _values(here: Place, command: Command, kind: Kind, mirror: Mirror) -> list[s
     group = group_key(named) if named else mirror.current
     match kind:
         case Kind.GROUP:
-            return _followed(here, command, _groups(command, mirror))
+            others = sorted(f"@{name}" for name in mirror.users.values()) if here.fragment.startswith("@") else []
+            return _followed(here, command, [*_groups(command, mirror), *others])
         case Kind.USER:
             return _followed(here, command, _users(command, mirror, group))
         case Kind.NAME:

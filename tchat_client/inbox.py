@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from attrs import define, field
 
 from libtchat.message.event import Event
+from libtchat.message.limits import MAX_MSG_BYTES, MAX_PAGE_ENTRIES
 from libtchat.message.reply import DirectMessage, PublicMessage
 from libtchat.mirror import Heard, Missing, NoAnswer, Notice
 from tchat_client.link import Offline, Online, Status, Watcher
@@ -28,7 +29,8 @@ class Inbox(Watcher):
     """A queue of notices between the connection and the program.
 
     When *most* wait, nothing more is read from the server. But who awaits an answer, perhaps in the very loop that
-    takes the notices, must be read to; and a program that only sends takes none. So there is a second bound.
+    takes the notices, must be read to; and a program that only sends takes none. So there is a second bound. What is
+    larger than a text of this protocol may be counts as several notices: no server fills the memory.
 
     Attributes:
         most: how many notices may wait before nothing more is read.
@@ -39,7 +41,8 @@ class Inbox(Watcher):
     most: int
     more: Callable[[], None]
     came_back: Callable[[], None]
-    _notices: deque[Notice] = field(factory=deque, init=False)
+    _notices: deque[tuple[Notice, int]] = field(factory=deque, init=False)
+    _weight: int = field(default=0, init=False)
     _dropped: dict[str, int] = field(factory=dict, init=False)
     _awaited: int = field(default=0, init=False)
     _is_closed: bool = field(default=False, init=False)
@@ -49,14 +52,16 @@ class Inbox(Watcher):
     @property
     def has_room(self) -> bool:  # type: ignore[override]
         """Fewer than `most` wait."""
-        return len(self._notices) < self.most
+        return self._weight < self.most
 
     def heard(self, notices: Sequence[Notice]) -> None:
         """Add what is news in *notices*."""
         for notice in filter(_is_news, notices):
-            if len(self._notices) >= self.most * _TIMES_MOST:
-                self._drop(self._notices.popleft())
-            self._notices.append(notice)
+            weight = _weight_of(notice)
+            while self._notices and self._weight + weight > self.most * _TIMES_MOST:
+                self._drop(self._take())
+            self._notices.append((notice, weight))
+            self._weight += weight
         self._changed.set()
 
     async def get(self) -> Notice | None:
@@ -68,10 +73,15 @@ class Inbox(Watcher):
             await self._changed.wait()
         if self._dropped:
             return Missing(*self._dropped.popitem())
-        notice = self._notices.popleft()
-        if len(self._notices) == self.most - 1:
+        had_room, notice = self.has_room, self._take()
+        if self.has_room and not had_room:
             self._readable.set()
             self.more()
+        return notice
+
+    def _take(self) -> Notice:
+        notice, weight = self._notices.popleft()
+        self._weight -= weight
         return notice
 
     def close(self) -> None:
@@ -112,6 +122,12 @@ class Inbox(Watcher):
         if isinstance(notice.message, Event):
             group = notice.message.group
             self._dropped[group] = self._dropped.get(group, 0) + 1
+
+
+def _weight_of(notice: Notice) -> int:
+    message = notice.message
+    characters = sum(len(getattr(message, name, "")) for name in ("msg", "raw", "text"))
+    return 1 + characters // MAX_MSG_BYTES + len(getattr(message, "list", ())) // MAX_PAGE_ENTRIES
 
 
 def _is_news(notice: Notice) -> bool:

@@ -29,6 +29,7 @@ class Introduction:
     token: str | None
     kept: Callable[[], str | None]
     ask_password: Callable[[Error], Awaitable[str | None]]
+    takes_kept: bool = True
 
     async def say(self, ask: Callable[[Hello], Awaitable[Answer]]) -> Answer:
         """Say hello by *ask* until something else than a refusal comes, and return that.
@@ -38,7 +39,7 @@ class Introduction:
             Unprotected: a password was shown for a name that has none (R-auth-unset).
         """
         while True:
-            answer = await ask(Hello(self.password, self.token, sender=self.name))
+            answer = await ask(Hello(self.password, self.token, sender=self.name, kept=self.takes_kept))
             if not isinstance(answer, Error):
                 return answer
             if answer.code in ("name-in-use", "auth-failed") and self._knows_another_token():

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from itertools import count
+from functools import partial
 
 from libtchat.message.event import Event, Left
 from libtchat.message.names import group_key, user_key
 from libtchat.message.reply import Error
 from libtchat.message.request import ListMessages, Say
 from libtchat.mirror import Gone, Heard, Missing, Notice
-from tchat_client.errors import NoAnswer, Refused
+from tchat_client.errors import Refused
 from tchat_client.link import Link, Offline, Online, Status
-from tchat_client.patience import MAX_TRIES, patiently
+from tchat_client.patience import patiently, persistently
 from tchat_client.script import Output, Script
 from tchat_client.settings import State
 
@@ -145,15 +145,8 @@ async def say_each(link: Link, output: Output, group: str, texts: AsyncIterator[
 
 
 async def _say(link: Link, output: Output, request: Say) -> None:
-    """Send one text; where the server asks for patience, have it."""
-    for tries in count(1):
-        await link.opened.wait()
-        knows_ids = link.is_ours
-        try:
-            answer = await patiently(link.ask, request, passes=_PASSES)
-            if output.is_json:
-                output.message(answer)
-            return
-        except NoAnswer:
-            if not knows_ids or tries == MAX_TRIES:
-                raise  # another kind of server might do it twice
+    """Send one text; where the server asks for patience, have it. Another kind of server might do it twice."""
+    ask = partial(persistently, link.ask, ready=link.opened.wait, may_repeat=lambda: link.is_ours)
+    answer = await patiently(ask, request, passes=_PASSES)
+    if output.is_json:
+        output.message(answer)

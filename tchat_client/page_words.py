@@ -22,6 +22,7 @@ __all__ = ["PAGE", "files"]
 
 _ALL_OF = ("problem", "help", "word", "error", "caught-up", "missing", "owner")
 _SHARED = (
+    *("kept", "kept.me", "server-received", "removed.user"),
     *("connect", "disconnect", "register", "members", "members.one", "members.none"),
     *("groups", "groups.one", "groups.none", "groups.mine", "server-list-clients", "server-list-clients.one"),
     *(f"{action}{variant}" for action in EVENTS for variant in ("", ".you", ".me")),
@@ -110,6 +111,7 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.missed": ("came while you were away", "venu pendant votre absence"),
     "p.unread": ("{count} unread", "{count} non lus"),
     "p.unread.one": ("1 unread", "1 non lu"),
+    "p.removed": ("What was before is removed by the server", "Ce qui précédait est supprimé par le serveur"),
     "p.begin": ("The beginning of {to}", "Le début de {to}"),
     "p.down": ("To the newest", "Aux plus récents"),
     "p.nothing": ("Nothing here yet.", "Rien ici pour l'instant."),

@@ -10,9 +10,9 @@ from attrs import define, field
 
 from libtchat.message.reply import Error, Foreign, Message
 from libtchat.message.request import Request
-from tchat_client.errors import NotTchat, Refused
+from tchat_client.errors import NoAnswer, NotTchat, Refused
 
-__all__ = ["MAX_TRIES", "Bound", "patience", "patiently"]
+__all__ = ["MAX_TRIES", "Bound", "patience", "patiently", "persistently"]
 
 Ask = Callable[[Request], Awaitable[Message | Foreign]]
 
@@ -48,6 +48,29 @@ async def patiently(
         if answer.code not in passes or number == tries:
             raise Refused(answer, request)
         await asyncio.sleep(patience(answer.retry_after))
+    return answer
+
+
+async def persistently(
+    ask: Ask, request: Request, *, ready: Callable[[], Awaitable[object]], may_repeat: Callable[[], bool]
+) -> Message | Foreign:
+    """Return the answer to *request*, over as many connections as it takes: asked again, it has the same `id`.
+
+    Args:
+        ready: waits until there is a connection.
+        may_repeat: whether the server does it once, however often it is asked (R-retry-reconnect).
+    Raises:
+        NoAnswer: it may not be asked again, or was asked too often; and what *ready* raises.
+    """
+    for number in count(1):
+        await ready()
+        try:
+            answer = await ask(request)
+            break
+        except NoAnswer as problem:
+            problem.request = request
+            if not may_repeat() or number == MAX_TRIES:
+                raise
     return answer
 
 

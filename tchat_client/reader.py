@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from attrs import define, field
 
 from libtchat.commands import LocalAction, More, Mute, Search, Unmute
-from libtchat.message.event import Event, Said
+from libtchat.message.event import Event, LogEvent, Said
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import DirectMessage, Error, Foreign, Message, Messages, States
 from libtchat.message.request import ListMessages, ListStates, Request
@@ -111,7 +111,7 @@ class Reader(Session):
         if upto:
             self._fetch(ListStates(view.name, before=upto + 1, limit=limit, all=True), show)
 
-    def _write_past(self, events: Sequence[Event], since: int, count: int, mark: str) -> None:
+    def _write_past(self, events: Sequence[LogEvent], since: int, count: int, mark: str) -> None:
         is_marked = not count
         for event in events:
             if not is_marked and event.seq > since:
@@ -291,7 +291,7 @@ class Reader(Session):
     def _is_me(self, name: str) -> bool:
         return user_key(name) == user_key(self.link.mirror.name)
 
-    def _is_muted(self, event: Event) -> bool:
+    def _is_muted(self, event: LogEvent) -> bool:
         """Tell whether *event* is a text that its reader does not want to see."""
         names = (group_key(event.group), user_key(event.sender))
         return isinstance(event, Said) and any(name in self.reading.muted for name in names)

@@ -14,27 +14,35 @@ from zlib import crc32
 from attrs import define, field
 
 from libtchat.commands import LocalAction, unparse
-from libtchat.message.event import OPERATOR, Banned, Closed, Created, Event, Joined, Kicked, Redacted, Said
+from libtchat.message.direct import KeptEvent, Received, Sent
+from libtchat.message.event import (
+    OPERATOR,
+    Banned,
+    Closed,
+    Created,
+    Event,
+    Joined,
+    Kicked,
+    LogEvent,
+    Redacted,
+    Said,
+)
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
     Error,
     Foreign,
     Goodbye,
-    Groups,
     Members,
     Message,
     Messages,
-    Pong,
     PresenceNotice,
     PublicMessage,
-    Registered,
     States,
-    Users,
-    Welcome,
 )
 from libtchat.message.request import ListMessages, ListStates, Request
 from libtchat.mirror import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
+from tchat_client.answer_lines import answer_lines
 from tchat_client.sanitise import clean, clip
 from tchat_client.sentences import Sentences
 
@@ -94,7 +102,7 @@ class Renderer(Sentences):
         """Return a line about something that went wrong."""
         return f"{self._time(now)} {self._paint('!!', _RED)} {clean(text)}"
 
-    def past(self, event: Event, now: datetime) -> str:
+    def past(self, event: LogEvent, now: datetime) -> str:
         """Return the line for what happened a while ago, with the date if that was not today."""
         return self._event(event, self._stamp(_parse(event.ts), now))
 
@@ -135,7 +143,11 @@ class Renderer(Sentences):
             self._entering.discard(group_key(message.group))
         return self._reply(message, heard.request, now)
 
-    def _event(self, event: Event, time: str) -> str:
+    def _event(self, event: LogEvent, time: str) -> str:
+        if isinstance(event, Sent):
+            return f"{time} {self._speech(event.sender, event.msg, to=clean(event.to))}"
+        if isinstance(event, Received):
+            return f"{time} * {self.say('removed.user' if event.removed else 'server-received', sender=event.sender)}"
         group = clean(event.group)
         if isinstance(event, Said) and not event.redacted:
             return f"{time} {group}  {self._speech(event.sender, event.msg)}"
@@ -159,6 +171,8 @@ class Renderer(Sentences):
     def _reply(self, message: Message | Foreign, request: Request | None, now: datetime) -> list[str]:
         time = self._time(now)
         match message:
+            case Sent() | Received():
+                return self._kept(message, now)
             case DirectMessage(sender=sender, to=to, msg=msg):
                 return [f"{time} {self._speech(sender, msg, to=clean(to))}"]
             case PublicMessage(sender=sender, msg=msg) if sender == OPERATOR:
@@ -182,53 +196,22 @@ class Renderer(Sentences):
             case Messages() | States():
                 return self._page(message, request, now)
             case _:
-                return [f"{time} -- {line}" for line in self._answer(message)]
+                return [
+                    f"{time} -- {line}" for line in answer_lines(self.say, self.address, self.round_trip_ms, message)
+                ]
 
-    def _answer(self, message: Message) -> list[str]:
-        """Return the lines of an answer to a query, without time."""
-        say = self.say
-        match message:
-            case Welcome(sender=name, groups=groups):
-                lines = [say("server-hello.plain", address=self.address, name=name)]
-                return [*lines, say("server-hello.groups", names=", ".join(groups))] if groups else lines
-            case Users(list=names):
-                return [self._listed("server-list-clients", names, message.more)]
-            case Members():
-                return self._members(message)
-            case Groups(list=names):
-                private = set(message.private)
-                shown = [say("groups.private", name=name) if name in private else name for name in names]
-                lines = [self._listed("groups", shown, message.more) if names else say("groups.none")]
-                return [*lines, say("groups.mine", names=", ".join(message.mine))] if message.mine else lines
-            case Registered(sender=name):
-                return [say("register", name=name)]
-            case Pong():
-                time = "?" if self.round_trip_ms is None else self.round_trip_ms
-                return [say("ping", milliseconds=time, server=message.server, version=message.version)]
-            case Goodbye():
-                return [say("server-quit")]
-            case _:
-                return [clean(str(getattr(message, "msg", "")) or message.action)]
-
-    def _members(self, message: Members) -> list[str]:
-        owner = None if message.owner is None else user_key(message.owner)
-        names = [
-            self.say("members.owner", name=name) if user_key(name) == owner else clean(name) for name in message.list
-        ]
-        lines = [self._listed("members", names, message.more) if names else self.say("members.none")]
-        for key, others in (("members.invited", message.invited), ("members.banned", message.banned)):
-            if others:
-                lines.append(self.say(key, names=", ".join(others)))
-        if message.closed:
-            lines.append(self.say("members.closed"))
-        return [f"{clean(message.group)}: {line}" for line in lines]
-
-    def _listed(self, key: str, names: Iterable[str], more: bool) -> str:
-        shown = [*names]
-        return self.say(key, count=len(shown), names=", ".join([*shown, *([self.say("list.more")] * more)]))
+    def _kept(self, event: KeptEvent, now: datetime) -> list[str]:
+        """Return the line for a text that is kept, with its own time if it waited, or for one's having got it."""
+        is_mine = self._is_me(event.sender)
+        if isinstance(event, Received):
+            return [] if is_mine else [self._event(event, self._time(now))]
+        note = f"  ({self.say('kept' if is_mine else 'kept.me', to=event.to)})" * event.kept
+        return [self._event(event, self._stamp(_parse(event.ts), now) if event.kept else self._time(now)) + note]
 
     def _page(self, page: Messages | States, request: Request | None, now: datetime) -> list[str]:
         lines = [self._event(event, self._stamp(_parse(event.ts), now)) for event in page.list]
+        if page.begins is not None and not page.more and getattr(request, "after", None) is None:
+            lines.insert(0, self._in_group(now, page.group, "--", self.say("removed")))
         if not lines:
             return [self._in_group(now, page.group, "--", self.say(f"{page.action}.none", group=page.group))]
         is_typed = isinstance(request, ListMessages | ListStates) and request.after is None

@@ -189,12 +189,16 @@ class Requesting(ABC):
 
     # -- oneself
 
-    async def register(self, password: str) -> Registered:
-        """Protect one's name with a password, once; from then on a hello needs it.
+    async def register(self, password: str, old: str | None = None, invitation: str | None = None) -> Registered:
+        """Protect one's name with a password: from then on a hello needs it.
 
-        `await chat.register(password)`; refused with `forbidden` if the name has one.
+        `await chat.register("correct horse")`; refused with `forbidden` if the name has one, and *old* is not given.
+
+        Args:
+            old: the password that the name has, to change it.
+            invitation: the operator's code, where the server asks for one.
         """
-        return await self._have(Register(password), Registered)
+        return await self._have(Register(password, old, invitation), Registered)
 
     async def ping(self) -> Pong:
         """Ask for a sign of life; the answer says which `server` it is, and which `version` of the protocol it speaks.

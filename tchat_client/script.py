@@ -10,7 +10,7 @@ from datetime import datetime
 
 from attrs import define, evolve
 
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.names import user_key
 from libtchat.message.reply import Foreign, Groups, Members, Message, Messages, Pong, States
 from libtchat.message.request import ListGroups, ListMembers, ListMessages, ListStates, Ping, Request, Say
@@ -122,7 +122,7 @@ async def list_members(link: Link, output: Output, group: str) -> None:
 
 async def read_page(link: Link, output: Output, kind: type[ListMessages | ListStates], group: str, count: int) -> None:
     """Print the last *count* entries of a group's log, over as many pages as that takes."""
-    entries: tuple[Event, ...] = ()
+    entries: tuple[LogEvent, ...] = ()
     before: int | None = None
     bound = Bound(count, count * _MOST_EVENT_CHARACTERS)
     while len(entries) < count:
@@ -153,6 +153,8 @@ async def ping(link: Link, output: Output) -> None:
 
 class Script(Watcher):
     """What a script's link tells: the token is kept, raw messages are traced, nothing is printed by itself."""
+
+    takes_kept = False
 
     def __init__(self, state: State, tracer: Callable[[str, str], None] | None) -> None:
         self._state = state

@@ -6,6 +6,7 @@ import unicodedata
 
 from attrs import define
 
+from libtchat.message.direct import Sent
 from libtchat.message.event import Said
 from libtchat.message.reply import Error, Messages
 from libtchat.message.request import ListMessages
@@ -30,13 +31,13 @@ class History:
     before: int | None = None
     is_over: bool = False
 
-    async def find(self, link: Link) -> list[Said] | Error:
+    async def find(self, link: Link) -> list[Said | Sent] | Error:
         """Return the next texts with the word, oldest first: up to a screen full, after so many pages perhaps none.
 
         Raises:
             LinkError: there is no answer.
         """
-        found: list[Said] = []
+        found: list[Said | Sent] = []
         for _ in range(_MOST_PAGES):
             page = await link.ask(ListMessages(self.group, before=self.before, limit=_PAGE), quiet=True)
             if isinstance(page, Error):

@@ -20,8 +20,8 @@ from libtchat.message.reply import Message
 from libtchat.message.request import Join, Request, Say
 from tchat_server.hooks import Hooks, MayHandler, OnEventHandler
 from tchat_server.misuse import Misused, NotRunning
-from tchat_server.operator.operator import Operator
 from tchat_server.peer import Peer, ask
+from tchat_server.retention import ALL, Retention
 from tchat_server.running import Running
 from tchat_server.server import Server
 from tchat_server.store.event_log import EventLog
@@ -43,13 +43,14 @@ class Chat:
         log: where everything is kept: the path of an SQLite file, ":memory:", an `EventLog` of your own, or a
             function, perhaps a coroutine function, that opens one each time the chat starts. The chat closes it.
         limits: what one user, one connection and the whole may have.
+        keep: how much of each group's history is kept.
         name: of the server, for people.
         presence: who hears that a user came or went.
         require_auth: names that nobody vouches for need a password.
         registration: who may set a first password: everybody, who was given a code, nobody.
         grace_seconds: how long its end may take: what was accepted is stored and told, and clients are told goodbye.
-        hub: makes the brain; for `tchat-server` as one of several.
-        shell: makes the server; for `tchat-server`, which serves a page and other dialects too.
+        hub: makes the brain; for `tchat-server`, which may be one of several.
+        shell: makes the server; for `tchat-server`, which does more.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Chat:
         name: str = "tchat",
         presence: PresenceScope = "auto",
         require_auth: bool = False,
+        keep: Retention = ALL,
         registration: Registration = "open",
         grace_seconds: float = 5.0,
         hub: Callable[..., Hub] = Hub,
@@ -67,9 +69,8 @@ class Chat:
     ) -> None:
         self.name: str = name
         self._log, self._limits = log, limits
-        self._presence, self._require_auth = presence, require_auth
-        self._registration = registration
-        self._grace_seconds, self._make_hub, self._shell = grace_seconds, hub, shell
+        self._presence, self._require_auth, self._registration = presence, require_auth, registration
+        self._keep, self._grace_seconds, self._make_hub, self._shell = keep, grace_seconds, hub, shell
         self._may: list[MayHandler] = []
         self._on_event: list[OnEventHandler] = []
         self._run: Running | None = None
@@ -117,21 +118,12 @@ class Chat:
         """
         self._check_stopped("it is started once: a chat is shared by all who use it")
         log = await self._open()
-        hub = self._make_hub(
-            self.name,
-            self._limits,
-            self._presence,
-            self._require_auth,
-            bool(self._may),
-            registration=self._registration,
-        )
+        options = (self.name, self._limits, self._presence, self._require_auth, bool(self._may))
+        hub = self._make_hub(*options, registration=self._registration)
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
-        try:
-            await Operator(server).begin()
-        except BaseException:
-            await log.close()
-            raise
-        self._run = Running(server)
+        run = Running(server, self._keep)
+        await run.begin()
+        self._run = run
 
     async def stop(self, error: BaseException | None = None) -> None:
         """Stop, as the end of `async with` does; if it does not run, nothing happens.

@@ -70,6 +70,8 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
         return
     settings = settings_from(options)
     check_database(settings.db, settings.cache)
+    if settings.db.startswith(ENGINE) and not settings.keep.keeps_all:
+        raise UsageFailed("--keep-days and --keep-messages go with a file or :memory:, an engine has rules of its own")
     outlet = Outlet(sys.stderr.fileno())
     ctx.call_on_close(outlet.close)
     logs.set_up_logging(settings.log_level, settings.log_format, outlet)
@@ -144,8 +146,9 @@ async def _serve(
         name=f"tchat-server {version('libtchat')}",
         presence=settings.presence,
         require_auth=settings.require_auth,
-        registration=settings.registration,
+        keep=settings.keep,
         grace_seconds=max(0.0, settings.grace - min(CLOSING_SECONDS, settings.grace / 4)),
+        registration=settings.registration,
         hub=storage.make_hub(),
         shell=_shell(settings, outlet, storage),
     )

@@ -10,14 +10,16 @@ from typing import Protocol
 from libtchat.effect import Answer, Append, Ask, Effect, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
-from libtchat.message.event import Event
+from libtchat.message.event import Event, LogEvent
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Message
+from libtchat.stored import Loaded
 from tchat_server.hooks import Hooks
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold
 from tchat_server.net.peer import PeerProtocol
+from tchat_server.net.rota import Rota
 from tchat_server.net.work import Job
 from tchat_server.ops.metrics import Metrics
 from tchat_server.roster.port import Roster, RosterUnavailable
@@ -27,7 +29,10 @@ from tchat_server.store.lines import Lines, encode_line
 from tchat_server.store.pages import reading
 from tchat_server.supervisor import Supervisor
 
-__all__ = ["Errands", "Sender"]
+__all__ = ["REQUEST_BYTES", "Errands", "Sender"]
+
+REQUEST_BYTES = 2048
+"""What a request counts for in `taken_bytes` that is no text: a list to be made, or an event that changes who hears."""
 
 logger = logging.getLogger("tchat_server")
 
@@ -39,6 +44,7 @@ class Sender(Protocol):
     limits: ServerLimits
     metrics: Metrics
     supervisor: Supervisor
+    rota: Rota
     trace: Callable[[str, str, bytes], None] | None
     is_stopping: bool
 
@@ -123,7 +129,7 @@ class Errands:
             await self._hooks.close()
 
     async def _settle_later(
-        self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[Event, ...]]]
+        self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[LogEvent, ...]]]
     ) -> None:
         try:
             failed = await appended
@@ -136,7 +142,7 @@ class Errands:
         self._sender.flush()
         self._sender.tick_soon()  # what others answer to this rides in the next append, with what came meanwhile
 
-    def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[Event, ...]]) -> None:
+    def _settle(self, parts: Sequence[EncodedPart], failed: Mapping[Key, tuple[LogEvent, ...]]) -> None:
         self.is_appending, self.taken_bytes = False, 0
         sender, metrics = self._sender, self._sender.metrics
         metrics.appends_total += 1
@@ -147,7 +153,7 @@ class Errands:
         done = [part for part in parts if part.key not in failed]
         sender.carry_out(effects, Lines(done))
         if self._hooks.hears:
-            self._hooks.tell(event for part in done for event in part.events)
+            self._hooks.tell(event for part in done for event in part.events if isinstance(event, Event))
 
     async def _answer_later(self, ask: Ask, found: Awaitable[Answer]) -> None:
         try:
@@ -155,6 +161,8 @@ class Errands:
         except (LogUnavailable, RosterUnavailable) as error:
             logger.warning("storage: %s", error)
             known = None
+        if isinstance(known, Loaded) and (peer := self._sender.peer(ask.peer)) is not None:
+            await self._sender.rota.turn(peer.turns.spent)  # a crowd may have asked, each with much behind it
         self._answered(ask, known)
         self._answers.told(ask.question)
         self._sender.tick_soon()
@@ -163,11 +171,14 @@ class Errands:
 
     def _answered(self, ask: Ask, known: Answer) -> None:
         """Tell the hub an answer, also when who asked is gone: what was stored for it concerns others too."""
-        sender = self._sender
+        sender, hub = self._sender, self._sender.hub
         if (peer := sender.peer(ask.peer)) is not None:
-            peer.guard(sender.hub.answered, ask, known, sender.now())
+            waited = hub.backlog
+            peer.guard(hub.answered, ask, known, sender.now())
+            if self.is_appending:  # as if what was behind the question came now
+                self.taken_bytes += REQUEST_BYTES * (hub.backlog - waited)
             return
         try:
-            sender.hub.answered(ask, known, sender.now())
+            hub.answered(ask, known, sender.now())
         except Exception:  # as in PeerProtocol.guard: who asked is gone, so this costs nobody anything
             logger.exception("internal error, a peer that is gone")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
+
+from attrs import evolve
 
 from libtchat.cluster import NodeId, Record, Relay, Seat
 from libtchat.hub.node import Node
+from libtchat.message.reply import Message
+from libtchat.wire.connection import CRLF
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.roster.port import Roster
@@ -51,9 +55,9 @@ class Neighbours:
         """Tell whether this node's lease holds; if not, everything is closed by now."""
         return not self._is_fenced and self._roster.check() and not self._is_fenced
 
-    def relay(self, relay: Relay) -> None:
-        """Send a text to all other nodes."""
-        self._roster.relay(relay)
+    def relay(self, relay: Relay, encode: Callable[[Message], bytes]) -> None:
+        """Send a text to all other nodes, in the line that *encode* makes of it."""
+        self._roster.relay(evolve(relay, line=encode(relay.message).removesuffix(CRLF)))
 
     # --- what the log and the roster tell ---
 

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 from tchat_server.misuse import ChatFailed, Misused
 from tchat_server.net.ending import CloseReason
+from tchat_server.operator.operator import Operator
+from tchat_server.retention import Retention
 from tchat_server.server import Server
 from tchat_server.watchdog import Watchdog
 
@@ -19,12 +21,25 @@ class Running:
     If the server fails, that task is cancelled, so that it leaves what it does, ends the server and hears of the fault.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, keep: Retention) -> None:
         self.server, self.watchdog = server, Watchdog(server)
         self._loop, self._host = asyncio.get_running_loop(), asyncio.current_task()
         self._has_cancelled = False
         server.supervisor.start(self.watchdog.run())
+        server.supervisor.start(keep.keep(server.log))
         server.supervisor.failed.add_done_callback(self._fail)
+
+    async def begin(self) -> None:
+        """Learn who may not come in, and let an operator ask. If that fails everything is closed.
+
+        Raises:
+            LogUnavailable: the storage can't tell now.
+        """
+        try:
+            await Operator(self.server).begin()
+        except BaseException:
+            await self.server.stop(0.0)
+            raise
 
     def check(self) -> None:
         """Check that this may be used now, from here.

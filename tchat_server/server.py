@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import assert_never
 
-from attrs import evolve
-
 from libtchat.cluster import Relay
 from libtchat.effect import Append, Ask, Close, Effect, Item, PeerId, Read, ReadGroups, Resend, Settled
 from libtchat.hub.hub import Hub
@@ -21,18 +19,18 @@ from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.reply import Error, Goodbye, Message
 from libtchat.message.request import Say
-from libtchat.wire.connection import CRLF
 from tchat_server.clock import time_of_day
-from tchat_server.errands import Errands
+from tchat_server.errands import REQUEST_BYTES, Errands
 from tchat_server.hooks import Hooks
 from tchat_server.neighbours import Neighbours
 from tchat_server.net.admission import INSIDE, Admission, origin_of
 from tchat_server.net.delivery import Delivery
 from tchat_server.net.ending import CloseReason
-from tchat_server.net.flow import Hold, Rota
+from tchat_server.net.flow import Hold
 from tchat_server.net.insider import Insider
 from tchat_server.net.listener import Listener, bind
 from tchat_server.net.peer import PeerProtocol
+from tchat_server.net.rota import Rota
 from tchat_server.net.site import Site
 from tchat_server.net.web import Web
 from tchat_server.ops.metrics import Metrics
@@ -51,11 +49,7 @@ _MAX_BACKLOG = 4096
 _MAX_BACKLOG_BYTES = 256 * 1024
 """Bytes that may be taken while an append is out, as above: they all leave in one tick."""
 
-_REQUEST_BYTES = 2048
-"""What a request counts for there that is no text: a list to be made, or an event that changes who hears the next."""
-
-_SLOW_LOG_SECONDS = 5.0
-_FAILED_GRACE_SECONDS = 0.5
+_SLOW_LOG_SECONDS, _FAILED_GRACE_SECONDS = 5.0, 0.5
 _FULL = "too many connections: try later"
 
 
@@ -92,7 +86,7 @@ class Server:
             self.meet = Web(site, limits, trace).meet
         self._delivery = Delivery(self.metrics, trace)
         self._peers = self._delivery.peers
-        self._admission = Admission(limits, self.metrics)
+        self.admission = Admission(limits, self.metrics)
         self._not_read: set[PeerProtocol] = set()
         self.rota = Rota()
         self._tick_is_due = False
@@ -118,7 +112,8 @@ class Server:
             OSError: the address can't be bound.
         """
         sock = bind(host, port, self.limits)
-        self._listeners.append(Listener(sock, tls, self._admission, partial(self._make_peer, self), self._refusal))
+        make, turn = partial(self._make_peer, self), self.rota.newcomer
+        self._listeners.append(Listener(sock, tls, self.admission, make, self._refusal, turn))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 
@@ -129,7 +124,7 @@ class Server:
             Refused: limit-reached.
         """
         host = origin or INSIDE
-        limit = self._admission.enter(host, host)
+        limit = self.admission.enter(host, host)
         if limit is not None:
             raise Refused(ErrorCode.LIMIT_REACHED, _FULL, limit=limit)
         peer = Insider(self, user, host, on_behalf=on_behalf)
@@ -139,12 +134,13 @@ class Server:
     async def stop(self, grace_seconds: float) -> None:
         """Stop accepting, finish what was accepted, tell the clients, close (R-op-shutdown)."""
         self.is_stopping = True
-        if self.supervisor.failed.done() or not self._may_go_on():  # what waits may wait for ever
+        if self.supervisor.failed.done():  # what waits may wait for ever
             grace_seconds = min(grace_seconds, _FAILED_GRACE_SECONDS)
         for listener in self._listeners:
             listener.close()
         try:
-            await self._finish(asyncio.get_running_loop().time() + grace_seconds)
+            if self._may_go_on():
+                await self._finish(asyncio.get_running_loop().time() + grace_seconds)
         finally:  # also if this is cancelled
             for peer in self.peers:
                 peer.abort(CloseReason.STOP)
@@ -189,7 +185,7 @@ class Server:
             return
         self.metrics.frames_in_total += len(items)
         if self._errands.is_appending:
-            self._errands.taken_bytes += size + _REQUEST_BYTES * sum(type(item) is not Say for item in items)
+            self._errands.taken_bytes += size + REQUEST_BYTES * sum(type(item) is not Say for item in items)
         self.hub.handle(peer.id, items, self.now())
         if items:
             peer.has_spoken = True
@@ -209,7 +205,7 @@ class Server:
         self._not_read.discard(peer)
         if self._peers.pop(peer.id, None) is None:
             return
-        self._admission.leave(peer.host)
+        self.admission.leave(peer.host)
         assert peer.ending is not None
         self.metrics.closed[peer.ending.reason] += 1
         peer.ending.log(peer.address, self.hub.operator.user_of(peer.id), peer.frames_in, peer.outbox.count)
@@ -233,7 +229,7 @@ class Server:
     def measured(self) -> str:
         """Return the metrics of now; may be called from another thread."""
         metrics = self.metrics
-        metrics.peers, metrics.handshakes = len(self._peers), self._admission.size - len(self._peers)
+        metrics.peers, metrics.handshakes = len(self._peers), self.admission.size - len(self._peers)
         metrics.backlog, metrics.not_read = self.hub.backlog, len(self._not_read)
         metrics.users, metrics.groups = self.hub.operator.counts()
         return metrics.text()
@@ -272,7 +268,9 @@ class Server:
         while effects := self.hub.drain():
             self.carry_out(effects)
         self._delivery.flush()
-        if self.rota.is_shut and not self._has_much():
+        if self._has_much():
+            self.rota.shut()
+        elif self.rota.is_shut:
             self.rota.open()
             for peer in self._not_read:
                 peer.turns.release(Hold.BACKLOG)
@@ -294,7 +292,7 @@ class Server:
                     self._errands.ask(effect)
                 case Relay():
                     assert self.neighbours is not None, "nobody is elsewhere"
-                    self.neighbours.relay(evolve(effect, line=encode(effect.message).removesuffix(CRLF)))
+                    self.neighbours.relay(effect, encode)
                 case Close():
                     if (peer := self._peers.get(effect.peer)) is not None:
                         ended = CloseReason.CLOSED if peer.has_ended else CloseReason.QUIT

@@ -16,6 +16,7 @@ from libtchat.effect import PresenceScope, Registration
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.value import frozen
 from tchat_server.ops.logs import LogFormat
+from tchat_server.retention import Retention
 from tchat_server.sentences import say
 from tchat_server.store.memory import MEMORY
 
@@ -36,11 +37,16 @@ _LIMITS = {
     "max_members": "Members of one group.",
     "max_invited_and_banned": "Invited and banned users of one group.",
     "max_invitations": "Invitations of one user that are not answered.",
+    "max_kept_texts": "Texts of one user that wait for another one who is away.",
+    "max_kept_bytes": "Bytes of these texts.",
+    "max_kept_senders": "Users whose texts wait for one who is away.",
     "max_out_bytes": "Bytes that may wait for a peer that does not read.",
     "max_spaced_bytes": "Bytes that may wait for the gap between two messages to a client that ends nothing with LF.",
     "request_burst": "Requests of one connection at once.",
     "burst_bytes": "Bytes read from one connection at once.",
     "bytes_per_second": "Bytes read from one connection after that: more waits on its side; 0: no limit.",
+    "burst_bytes_per_address": "Bytes read from all connections of one address at once (loopback exempt).",
+    "bytes_per_second_per_address": "Bytes read from one address after that: more waits on its side; 0: no limit.",
     "delivered_burst_bytes": "Bytes carried to others (all copies counted) for one connection at once.",
     "delivered_bytes_per_second": "Bytes carried after that: then it is not read from for a while; 0: no limit.",
     "broadcast_burst": "client-broadcasts of one user at once.",
@@ -70,6 +76,7 @@ class Settings:
     port_file: Path | None
     presence: PresenceScope
     require_auth: bool
+    keep: Retention
     registration: Registration
     grace: float
     log_level: str
@@ -178,6 +185,18 @@ _OPTIONS = [
     ),
     click.option("--require-auth", is_flag=True, help="Serve names with a password only."),
     click.option(
+        "--keep-days",
+        type=click.FloatRange(0, min_open=True),
+        show_default="all are kept",
+        help="Remove what is older; members, bans and invitations stay, and what waits for a user.",
+    ),
+    click.option(
+        "--keep-messages",
+        type=click.IntRange(1),
+        show_default="all are kept",
+        help="Remove what is before the last so many texts of a group, in the same way.",
+    ),
+    click.option(
         "--registration",
         type=_choice(Registration),
         default="open",
@@ -226,6 +245,7 @@ def settings_from(options: dict[str, Any]) -> Settings:
     """
     limits = {name: options.pop(name) for name in _LIMITS}
     options["limits"] = attrs.evolve(DEFAULT_LIMITS, requests_per_second=options.pop("rate"), **limits)
+    options["keep"] = Retention(options.pop("keep_days"), options.pop("keep_messages"))
     if (options["tls_cert"] is None) != (options["tls_key"] is None):
         raise click.UsageError(say("tls-pair"))
     if options["tls_listen"] and options["tls_cert"] is None:

@@ -41,8 +41,8 @@ FRENCH: Mapping[str, str] = {
     "List everybody who is known.": "Lister tous ceux qui sont connus.",
     "Give NAME a password, asked for or read from the input; its connections are closed.": "Donner à NOM un mot de "
     "passe, demandé ou lu sur l'entrée ; ses connexions sont fermées.",
-    "Take NAME out of all groups, and its password away.": "Sortir NOM de tous les groupes, et lui retirer son mot de "
-    "passe.",
+    "Take NAME out of all groups, and its password and texts away.": "Sortir NOM de tous les groupes, et lui retirer "
+    "son mot de passe et ses textes.",
     "Close the connections of NAME, and let it not come in.": "Fermer les connexions de NOM, et ne plus le laisser "
     "entrer.",
     "Let NAME come in again.": "Laisser NOM entrer de nouveau.",
@@ -68,8 +68,11 @@ FRENCH: Mapping[str, str] = {
     "SIGHUP.",
     "Address to accept TLS on; may be repeated. Then --listen stays without TLS.": "Adresse où accepter TLS ; peut "
     "être répétée. --listen reste alors sans TLS.",
-    "SQLite file to keep everything in, or :memory: to keep nothing.": "Fichier SQLite où tout garder, ou :memory: "
-    "pour ne rien garder.",
+    "SQLite file to keep everything in, :memory: to keep nothing, or a nats:// URL: one of several servers.": "Fichier "
+    "SQLite où tout garder, :memory: pour ne rien garder, ou une URL nats:// : un de plusieurs serveurs.",
+    "With a nats:// URL: SQLite file for this server's own copy.": "Avec une URL nats:// : fichier SQLite de la copie "
+    "propre à ce serveur.",
+    "NAME.node.db in the state directory": "NOM.node.db dans le répertoire d'état",
     "normal: the last moments may be lost when the power fails.": "normal : les derniers instants peuvent se perdre à "
     "une coupure de courant.",
     "Write the port taken to this file once clients are accepted.": "Écrire le port pris dans ce fichier quand les "

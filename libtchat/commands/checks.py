@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from libtchat.commands.mistyped import Mistyped, unknown
 from libtchat.commands.row import Command, Field, Kind
 from libtchat.commands.table import find
+from libtchat.message.direct import correspondent
 from libtchat.message.errors import Refused
 from libtchat.message.limits import (
     MAX_GROUP_CHARS,
@@ -18,6 +19,7 @@ from libtchat.message.limits import (
     MAX_REASON_BYTES,
 )
 from libtchat.message.names import check_group_name, check_user_name, is_guest, user_key
+from libtchat.message.request import ListMessages, ListStates
 
 __all__ = ["check_field", "check_text"]
 
@@ -32,6 +34,9 @@ def check_field(command: Command, field: Field, text: str) -> object:
 
 
 def _group(command: Command, field: Field, text: str) -> object:
+    other = correspondent(text)
+    if other is not None and command.makes in (ListMessages, ListStates):
+        return f"@{_user(command, Field('group', 'user', Kind.USER), other)}"
     try:
         return check_group_name(text)
     except Refused:

@@ -45,9 +45,9 @@ _OWNED = (*_SEEN, ErrorCode.FORBIDDEN)
 COMMANDS: tuple[Command, ...] = (
     Command(
         *("s", Tell, (Field("to", "user", Kind.USER), TEXT)),
-        help="send a text to one user, who must be connected",
+        help="send a text to one user; to who is away it waits, if the name has a password",
         example="s;david;hello",
-        errors=(ErrorCode.USER_NOT_FOUND, ErrorCode.TOO_LARGE),
+        errors=(ErrorCode.USER_NOT_FOUND, ErrorCode.TOO_LARGE, ErrorCode.LIMIT_REACHED),
         also=("send", "msg"),
     ),
     Command(
@@ -91,7 +91,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         *("messages", ListMessages, _PAGE),
-        help="read the texts of a group, the last 100 or as many as you say",
+        help="read the texts of a group, or those with a user (messages;@bob), the last 100 or as many as you say",
         example="messages;wob;20",
         who="members",
         errors=_READ,

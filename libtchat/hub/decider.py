@@ -11,10 +11,11 @@ from collections.abc import Callable
 from attrs import define
 
 from libtchat.cluster import Relay
-from libtchat.effect import Loaded, LoadGroup, Part, PeerId, Resend, Retry, Send
-from libtchat.group import Group, Standing, decide, fold, say, subject
+from libtchat.effect import LoadGroup, Part, PeerId, Send
+from libtchat.group import Group, Standing, fold, subject
 from libtchat.hub.clock import Clock
-from libtchat.hub.entry import AnyEntry, Decision, Run, Told
+from libtchat.hub.direct import Direct
+from libtchat.hub.entry import AnyEntry, Decision, Receive, Run, Told
 from libtchat.hub.interest import Interest
 from libtchat.hub.ledger import Ledger, Slot
 from libtchat.hub.line import Line
@@ -28,12 +29,14 @@ from libtchat.hub.texts import Texts
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import OPERATOR, Event, Invited
+from libtchat.message.event import OPERATOR, Invited, LogEvent
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key, UserKey, group_key, is_guest, user_key
-from libtchat.message.request import Create, GroupRequest, Join, Leave, Say
+from libtchat.message.request import Create, GroupRequest, Join, Leave, Say, Tell
 from libtchat.rate import Bucket
-from libtchat.ruling import CloseGroup, Expel, GiveGroup, RedactText, Ruling, rule
+from libtchat.rules import decide, say
+from libtchat.ruling import CloseGroup, EndTexts, Expel, GiveGroup, RedactText, Ruling, end_texts, log_key, rule
+from libtchat.stored import Loaded, Retry
 
 __all__ = ["Decider"]
 
@@ -54,6 +57,7 @@ class Decider:
     _newcomers: Newcomers
     _quota: Quota
     _lookup: Lookup
+    _direct: Direct
     interest: Interest | None = None
     seek: Callable[[UserKey], None] | None = None
 
@@ -69,7 +73,7 @@ class Decider:
             return True
         if self._lookup.may_be_stored(user, item):
             return False
-        self._put(slot, Decision(peer, user, item, group_key(item.group), self._presence.arrivals))
+        self.put(slot, Decision(peer, user, item, group_key(item.group), self._presence.arrivals))
         return True
 
     def say(self, peer: Peer, user: OnlineUser, texts: Texts) -> Work[None]:
@@ -81,13 +85,13 @@ class Decider:
         slot = yield from self.load(group_key(texts.group))
         self._say(peer, user, slot, texts)
 
-    def command(self, peer: Peer, user: OnlineUser, request: GroupRequest) -> Work[None]:
-        """Decide *request* and put the decision in the line.
+    def command(self, peer: Peer, user: OnlineUser, request: GroupRequest | Tell, key: Key) -> Work[None]:
+        """Decide *request*, about the log with this *key*, and put the decision in the line.
 
         Raises:
             Refused: unavailable.
         """
-        key, retries = group_key(request.group), user.retries
+        retries = user.retries
         while True:
             slot = yield from self.load(key)
             known = yield from self._lookup.target(user, slot.newest, request)
@@ -97,7 +101,7 @@ class Decider:
             # to the log: then what was found is of before, and is looked for again.
             if self._ledger.is_current(key, slot) and moved == retries.moved:
                 break
-        self._put(slot, Decision(peer, user, request, key, self._presence.arrivals, known, earlier))
+        self.put(slot, Decision(peer, user, request, key, self._presence.arrivals, known, earlier))
 
     def load(self, key: Key) -> Work[Slot]:
         """Return a group's slot, loaded if need be; that of a name never used is not kept.
@@ -111,10 +115,10 @@ class Decider:
 
     def rule(self, ruling: Ruling, ticket: int, loaded: Loaded) -> None:
         """Decide what an operator does to a group, which was *loaded* as the log has it, and put it in the line."""
-        key = group_key(ruling.group)
+        key = log_key(ruling)
         operator = OnlineUser(user_key(OPERATOR), OPERATOR, "", Bucket(0, 0))
         decision = Decision(None, operator, ruling, key, self._presence.arrivals, ticket=ticket)
-        self._put(self._take_in(key, loaded), decision)
+        self.put(self._take_in(key, loaded), decision)
 
     def _take_in(self, key: Key, loaded: Loaded) -> Slot:
         if (slot := self._ledger.slot(key)) is not None:
@@ -133,7 +137,7 @@ class Decider:
     def end_memberships(self, guest: OnlineUser) -> None:
         """Let a guest who went leave its groups, and those it may enter yet by what stands in the line."""
         mine = [it for it in self._line.revisable() if isinstance(it, Decision) and it.user is guest]
-        names = {it.key: it.request.group for it in mine}
+        names = {it.key: it.request.group for it in mine if not isinstance(it.request, (Tell, Receive))}
         names |= {key: membership.name for key, membership in guest.memberships.items()}
         for key, name in names.items():
             if (slot := self._ledger.slot(key)) is not None:
@@ -164,7 +168,7 @@ class Decider:
                 self._let_go(OnlineUser(user, name, "", Bucket(0, 0)), key, slot, group.name)
 
     def _let_go(self, guest: OnlineUser, key: Key, slot: Slot, name: str) -> None:
-        self._put(slot, Decision(None, guest, Leave(name), key, self._presence.arrivals))
+        self.put(slot, Decision(None, guest, Leave(name), key, self._presence.arrivals))
 
     def _say(self, peer: Peer, user: OnlineUser, slot: Slot, texts: Texts) -> None:
         key, said, arrivals = group_key(texts.group), texts.said, self._presence.arrivals
@@ -172,13 +176,14 @@ class Decider:
             events, after = say(slot.newest, said, user.name, ts=self._clock.ts, key=user.key)
         except Refused:
             for text in said:  # each is refused by itself, and may be accepted when it is decided again
-                self._put(slot, Decision(peer, user, text, key, arrivals))
+                self.put(slot, Decision(peer, user, text, key, arrivals))
             return
         slot.newest = after
         part = Part(key, events[0].seq - 1, events, after, ("",) * len(events))
         self._line.put(Run(peer, user, said, key, arrivals, part, self._ledger.hearers(slot)))
 
-    def _put(self, slot: Slot, decision: Decision) -> None:
+    def put(self, slot: Slot, decision: Decision) -> None:
+        """Decide, on the newest state in *slot*, and put the decision in the line."""
         self.decide(slot, decision)
         self._ledger.hold(decision.key, slot)
         self._line.put(decision)
@@ -189,10 +194,9 @@ class Decider:
         """Decide on the group's newest state: *decision* gets an event, or effects."""
         user, request, before = decision.user, decision.request, slot.newest
         try:
-            mark = digest(request) if request.id is not None else ""
+            mark = "" if request.id is None or isinstance(request, Receive) else digest(request)
             if (first := self._retried(decision, mark)) is not None:
-                peer = decision.peer
-                decision.effects = (Resend(peer.id, first.key, first.seq),) if peer is not None else ()
+                decision.repeat(first)
                 return
             event = self._event(decision, before)
         except Refused as refusal:
@@ -209,9 +213,13 @@ class Decider:
         if mark or isinstance(request, (Create, Join)):
             user.expect(part, self._clock.now)
 
-    def _event(self, decision: Decision, group: Group | None) -> Event:
+    def _event(self, decision: Decision, group: Group | None) -> LogEvent:
         """Return what the request of *decision* makes of *group*; what one user may have counts, too."""
         user, request, known = decision.user, decision.request, decision.known
+        if isinstance(request, (Tell, Receive)):
+            return self._direct.event(decision, request, group)
+        if isinstance(request, EndTexts):
+            return end_texts(group, request, ts=self._clock.ts)
         if isinstance(request, CloseGroup | RedactText | GiveGroup | Expel):
             return rule(group, request, ts=self._clock.ts)
         if isinstance(request, (Create, Join)):
@@ -237,13 +245,13 @@ class Decider:
             raise Refused(ErrorCode.BAD_REQUEST, "this id was used for another request", field="id")
         return first
 
-    def _hear_again(self, decision: Decision, event: Event) -> tuple[PeerId, ...]:
+    def _hear_again(self, decision: Decision, event: LogEvent) -> tuple[PeerId, ...]:
         """Return who hears an invitation that stands already: who asked, and who is invited."""
         me = () if decision.peer is None else (decision.peer.id,)
         invited = self._presence.peers((user_key(event.dest),)) if isinstance(event, Invited) else ()
         return self._presence.earlier(tuple(dict.fromkeys((*me, *invited))), decision.arrivals)
 
-    def _relayed(self, event: Event) -> tuple[Relay, ...]:
+    def _relayed(self, event: LogEvent) -> tuple[Relay, ...]:
         """Return what tells an invitation that stands already to who is invited and connected elsewhere."""
         key = user_key(event.dest) if isinstance(event, Invited) else None
         return (Relay(event, (key,)),) if key is not None and self._presence.elsewhere(key) is not None else ()
@@ -272,7 +280,7 @@ class Decider:
 
     def _forget_group_left(self, user: OnlineUser, key: Key) -> None:
         """Drop a group the user is neither in nor invited to, nor about to enter: anybody may ban anybody anywhere."""
-        slot, inside = self._ledger.slot(key), (Standing.MEMBER, Standing.INVITED)
+        slot, inside = self._ledger.slot(key), (Standing.MEMBER, Standing.INVITED, Standing.WAITING)
         is_coming = slot is not None and slot.newest is not None and user.key in slot.newest.members
         if user.memberships[key].standing not in inside and not is_coming:
             del user.memberships[key]

@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable
 from attrs import Factory, define, evolve
 
 from libtchat.cluster import FindSeat, NodeId, Relay, ReleaseSeat, Seat, TakeSeat
-from libtchat.effect import Answer, LoadUser, Question, Send, StoredUser
+from libtchat.effect import Answer, LoadUser, Question, Send
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice
+from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
 from libtchat.hub.login import Login
 from libtchat.hub.presence import Presence
 from libtchat.hub.user import OnlineUser
-from libtchat.message.names import UserKey, is_guest
+from libtchat.message.event import Invited
+from libtchat.message.names import UserKey, group_key, is_guest
 from libtchat.rate import Bucket
+from libtchat.stored import StoredUser
 
 __all__ = ["Elsewhere"]
 
@@ -27,6 +30,7 @@ class Elsewhere:
     node: NodeId
     _line: Line[AnyEntry]
     _presence: Presence
+    _ledger: Ledger
     _login: Login
     _decider: Decider
     _ask: Callable[[Question], None]
@@ -51,9 +55,13 @@ class Elsewhere:
 
     def relayed(self, relay: Relay) -> None:
         """Tell a text to those here whom it is for."""
-        presence = self._presence
+        presence, message = self._presence, relay.message
+        if isinstance(message, Invited):  # once more: it may not overtake what it follows
+            group = self._ledger.durable(group_key(message.group))
+            if group is None or group.seq < message.seq:
+                return
         if audience := presence.everybody() if relay.users is None else presence.peers(relay.users):
-            self._line.put(Notice((Send(audience, relay.message, None, relay.line),)))
+            self._line.put(Notice((Send(audience, message, None, relay.line),)))
 
     def answered(self, question: Question, answer: Answer, *, is_awaited: bool) -> None:
         """Take the answer to a question; *is_awaited*: a peer waits for it and will take it."""

@@ -6,15 +6,16 @@ durable. The others are not: what another server appended, what is worked out wh
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import define, field
 
-from libtchat.effect import Effect, Known, Part, PeerId, Retry, Send, Settled
-from libtchat.group import GroupQuery
+from libtchat.effect import Effect, Part, PeerId, Resend, Send, Settled
 from libtchat.hub.line import Entry
 from libtchat.hub.peer import Peer
 from libtchat.hub.refusal import error_for
 from libtchat.hub.user import OnlineUser
-from libtchat.message.errors import Refused, Violation
+from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.names import Key
 from libtchat.message.request import (
     Broadcast,
@@ -29,20 +30,40 @@ from libtchat.message.request import (
     Say,
     Tell,
 )
+from libtchat.message.value import frozen
+from libtchat.rules import GroupQuery
 from libtchat.ruling import Ruling
+from libtchat.stored import Known, Retry
 
-__all__ = ["AnyEntry", "Asked", "Decision", "Notice", "Query", "Run", "Told", "UserQuery"]
+__all__ = ["AnyEntry", "Asked", "Decision", "Deliver", "Notice", "Query", "Receive", "Run", "Told", "UserQuery"]
+
+
+@frozen
+class Receive:
+    """What a peer asks without a word by asking anything: what waited, up to event *last*, has come from *to*."""
+
+    to: str
+    last: int
+    id: ClassVar[None] = None
+
+
+@frozen
+class Deliver:
+    """Send the peer what else waits for its user."""
+
 
 UserQuery = Hello | Tell | Broadcast | Register | ListUsers | ListGroups | GroupQuery
 """What a user may ask that makes no event."""
 
-Asked = UserQuery | Ping | Quit | ReportError | Violation | None
+Asked = UserQuery | Deliver | Ping | Quit | ReportError | Violation | None
 """What anybody may send that makes no event; None: nothing more will come."""
 
 
 @define(eq=False)
 class Decision(Entry):
-    """One request to a group: accepted, then it has a `part` of one event for an `audience`; or else it has `effects`.
+    """One request to a group, or to the log of two users.
+
+    Accepted, it has a `part` of one event for an `audience`; or else it has `effects`.
 
     Attributes:
         peer: who asked; None: nobody hears a refusal, but the operator, if there is a *ticket*.
@@ -54,7 +75,7 @@ class Decision(Entry):
 
     peer: Peer | None
     user: OnlineUser
-    request: GroupRequest | Ruling
+    request: GroupRequest | Tell | Receive | Ruling
     key: Key
     arrivals: int
     known: Known | None = None
@@ -68,9 +89,18 @@ class Decision(Entry):
         """Tell that what is refused may be in order by now."""
         return True
 
+    def repeat(self, first: Retry) -> None:
+        """Have what the same request made before told once more, to who asked alone (R-retry-same)."""
+        self.effects = ()
+        if self.peer is not None and not isinstance(self.request, Receive):
+            gone = Refused(ErrorCode.BAD_REQUEST, "this was done already, and its event is removed by now", field="id")
+            self.effects = (Resend(self.peer.id, first.key, first.seq, error_for(self.request, gone)),)
+
     def refuse(self, refusal: Refused) -> None:
         """Make it a refusal, told to who asked."""
         self.part, self.effects = None, ()
+        if isinstance(self.request, Receive):
+            return  # nobody asked
         if self.peer is not None:
             self.effects = (Send((self.peer.id,), error_for(self.request, refusal)),)
         elif self.ticket is not None:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from attrs import Factory, define
 
 from libtchat.cluster import Prove, Record
-from libtchat.effect import Answer, Close, Loaded, LoadGroup, Question, Send
+from libtchat.effect import Answer, Close, LoadGroup, Question, Send
 from libtchat.group import subject
 from libtchat.hub.decider import Decider
-from libtchat.hub.entry import AnyEntry, Decision, Notice, Query
+from libtchat.hub.entry import AnyEntry, Decision, Deliver, Notice, Query
 from libtchat.hub.interest import Interest
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
@@ -21,10 +21,12 @@ from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.presence import Presence
 from libtchat.hub.refusal import error_for
 from libtchat.hub.revision import Revision
+from libtchat.message.direct import KeptEvent
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Hello
+from libtchat.stored import Loaded
 
 __all__ = ["Follower"]
 
@@ -73,7 +75,7 @@ class Follower:
         if self._line.begin_proof():
             self._ask(Prove())
 
-    def rejected(self, failed: Mapping[Key, tuple[Event, ...]]) -> None:
+    def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]]) -> None:
         """Take note that parts of the append that was out failed (see `Hub.rejected`)."""
         self._line.check(failed)
         told = {key: self._held.pop(key) for key in failed if key in self._held}
@@ -108,6 +110,8 @@ class Follower:
         if record.key in self._interest:
             return True
         for event in record.events:
+            if isinstance(event, KeptEvent) and self._presence.peers((user_key(event.sender), user_key(event.to))):
+                return True
             changed = subject(event)
             if changed is not None and self._presence.user(user_key(changed)) is not None:
                 return True
@@ -155,6 +159,7 @@ def _unavailable(entry: AnyEntry) -> AnyEntry:
         return entry
     assert isinstance(entry, Query), "nothing else waits for a proof"
     assert entry.item is not None
+    assert not isinstance(entry.item, Deliver), "it rests on what was told"
     error = Send((entry.peer.id,), error_for(entry.item, refusal))
     if not isinstance(entry.item, Hello):
         return Notice((error,))

@@ -26,7 +26,9 @@ from libtchat.effect import (
 )
 from libtchat.group import Group
 from libtchat.hub.clock import Clock
+from libtchat.hub.courier import Courier
 from libtchat.hub.decider import Decider
+from libtchat.hub.direct import Direct
 from libtchat.hub.entry import AnyEntry, Decision, Notice, Query, Told
 from libtchat.hub.gate import Gate
 from libtchat.hub.identity import Identity
@@ -46,7 +48,7 @@ from libtchat.hub.router import Router
 from libtchat.hub.texts import Texts, together
 from libtchat.hub.work import Work
 from libtchat.message.errors import Violation
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, group_key, is_guest
 from libtchat.message.request import Request, Say
@@ -107,10 +109,12 @@ class Hub:
             limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity, gate
         )
         quota = Quota(limits, ledger)
-        self._lookup = Lookup(limits, clock, presence)
-        self._decider = Decider(limits, clock, line, presence, ledger, newcomers, quota, self._lookup)
-        self._revision = Revision(clock, line, presence, ledger, quota, self._decider)
-        self._router = Router(clock, line, presence, self._identity, self._login, self._decider, gate)
+        self._lookup = lookup = Lookup(limits, clock, presence)
+        direct = Direct(limits, clock, presence)
+        self._decider = decider = Decider(limits, clock, line, presence, ledger, newcomers, quota, lookup, direct)
+        self._revision = Revision(clock, line, presence, ledger, quota, decider)
+        courier = Courier(line, presence, ledger, lookup, direct, decider)
+        self._router = Router(clock, line, presence, self._identity, self._login, decider, courier, gate)
         self._replies = Replies(self.server, limits, clock, presence, ledger)
         self.operator = Operator(clock, line, presence, ledger, self._peers, self._identity, self._decider)
 
@@ -225,7 +229,7 @@ class Hub:
         self._line.committed()
         return self._leave([])
 
-    def rejected(self, failed: Mapping[Key, tuple[Event, ...]], now: float) -> list[Effect]:
+    def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]], now: float) -> list[Effect]:
         """Parts of the append that is out failed; the others are durable.
 
         Args:

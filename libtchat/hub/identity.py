@@ -5,22 +5,12 @@ Nothing here hashes, stores or draws random bits: it asks (see `libtchat.hub.wor
 
 from __future__ import annotations
 
-from hmac import compare_digest
-from math import inf
-
 from attrs import Factory, define
 
 from libtchat.cluster import FindSeat, NodeId, Seat, TakeSeat
-from libtchat.effect import (
-    Answer,
-    CheckPassword,
-    HashPassword,
-    LoadUser,
-    NumberGuest,
-    Registration,
-    SaveUser,
-    StoredUser,
-)
+from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, Registration, SaveUser
+from libtchat.hub.bars import Bars
+from libtchat.hub.claim import Found, check_free, has_token, protection
 from libtchat.hub.clock import Clock
 from libtchat.hub.newcomer import Newcomers, News
 from libtchat.hub.peer import Peer
@@ -34,21 +24,12 @@ from libtchat.message.limits import ServerLimits
 from libtchat.message.names import GUEST_PREFIX, UserKey, check_user_name, is_guest, user_key
 from libtchat.message.request import Hello, Register
 from libtchat.rate import Bucket
+from libtchat.stored import StoredUser
 
 __all__ = ["Identity"]
 
 _MAX_TOKENS = 100_000
 """Tokens of users who went: names cost nothing, so somebody may come and go under a thousand of them a second."""
-
-
-@define(eq=False)
-class _Found:
-    """What is known of a name: as stored, as in the roster, and the hash that the hello's password is right for."""
-
-    name: str
-    stored: StoredUser | None = None
-    seat: Seat | None = None
-    right: str | None = None
 
 
 @define
@@ -64,7 +45,7 @@ class Identity:
     _newcomers: Newcomers
     node: NodeId | None = None
     registration: Registration = "open"
-    _barred: dict[UserKey, float] = Factory(dict)
+    bars: Bars = Factory(Bars)
     _tokens: dict[UserKey, tuple[str, float]] = Factory(dict)
     _saving: dict[UserKey, SaveUser] = Factory(dict)
     _throttle: Throttle = Factory(lambda self: Throttle(self.limits), takes_self=True)
@@ -80,8 +61,8 @@ class Identity:
         """
         if hello.sender is None:
             return (yield from self._enter_as_guest(peer))
-        found = _Found(check_user_name(hello.sender))
-        self._check_bar(found.name, key)
+        found = Found(check_user_name(hello.sender))
+        self.bars.check(found.name, key, self._clock)
         # Each turn looks at the present state: while an answer was on its way, the user may have come or gone, and
         # the name may have got a password. What was read before that, or checked against less, lets nobody in.
         while True:
@@ -90,18 +71,22 @@ class Identity:
                 found.seat, found.stored = (yield from ask(FindSeat(key), Seat)), None
             elif found.stored is None and (online is None or self.node is not None):
                 found.stored = yield from ask(LoadUser(key), StoredUser)  # who sets a password has a seat
-            elif (yield from self._may_enter(peer, hello, key, online, found, news)):
+            elif (question := self._doubt(peer, hello, key, online, found, news)) is None:
                 if found.seat is None or (yield from self._take(peer, hello, found, found.seat)):
                     break
                 found.seat = None  # somebody changed it meanwhile
-        self._check_bar(found.name, key)
+            elif isinstance(question, CheckPassword):
+                found.right = yield from self._check_password(peer, key, question)
+            else:
+                yield question
+        self.bars.check(found.name, key, self._clock)
         if self.node is not None:
             online = self._presence.user(key)
         if online is None:
             return self._come_online(peer, hello, key, found, news)
         if found.seat is not None:
             online.token = found.seat.token or online.token
-            online.password_hash = _password_hash(online, found.stored, news)
+            online.password_hash = protection(None, found.stored, news)
         elif online.shown >= self.limits.max_peers_per_user and not peer.on_behalf:
             raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
         return online
@@ -109,35 +94,32 @@ class Identity:
     def _enter_as_guest(self, peer: Peer) -> Work[OnlineUser]:
         while True:
             guest = f"{GUEST_PREFIX}{yield from ask(NumberGuest(), int)}"
-            found, key = _Found(guest), user_key(guest)
+            found, key = Found(guest), user_key(guest)
             if self.node is None or (yield from self._take(peer, Hello(), found, Seat(key, guest, ""))):
                 return self._new_user(key, guest, peer.token, StoredUser(), None)
 
-    def _may_enter(
-        self, peer: Peer, hello: Hello, key: UserKey, online: OnlineUser | None, found: _Found, news: News
-    ) -> Work[bool]:
-        """Tell whether *peer* may be this user; False: the present state must be looked at again.
+    def _doubt(
+        self, peer: Peer, hello: Hello, key: UserKey, online: OnlineUser | None, found: Found, news: News
+    ) -> CheckPassword | SaveUser | None:
+        """Return what must be known before *peer* may be this user; None: it may.
 
         Raises:
             Refused: see `enter`.
         """
         seat = found.seat
-        if peer.is_vouched or _has_token(hello, self._current_token(key, online, seat)):
-            return True
+        if peer.is_vouched or has_token(hello, self._current_token(key, online, seat)):
+            return None
         if (save := self._saving.get(key)) is not None:
-            yield save
-            return False
-        password_hash = _password_hash(online, found.stored, news)
+            return save
+        password_hash = protection(online if self.node is None else None, found.stored, news)
         if hello.password is None:
             is_held = bool(seat.nodes) if seat is not None else online is not None and online.shown > 0
-            _check_free(hello, password_hash, is_held=is_held)
-            return True
-        if found.right is not None and found.right == password_hash:
-            return True
-        found.right = yield from self._check_password(peer, key, CheckPassword(hello.password, password_hash))
-        return False
+            check_free(hello, password_hash, is_held=is_held)
+            return None
+        is_right = found.right is not None and found.right == password_hash
+        return None if is_right else CheckPassword(hello.password, password_hash)
 
-    def _take(self, peer: Peer, hello: Hello, found: _Found, seat: Seat) -> Work[bool]:
+    def _take(self, peer: Peer, hello: Hello, found: Found, seat: Seat) -> Work[bool]:
         """Have the roster count *peer* on that *seat*; False: it is another one by now.
 
         Raises:
@@ -150,7 +132,7 @@ class Identity:
         name, token = found.name, peer.token
         if seat.nodes:
             name, token = seat.name, seat.token
-        elif seat.token and (peer.is_vouched or _has_token(hello, seat.token)):
+        elif seat.token and (peer.is_vouched or has_token(hello, seat.token)):
             token = seat.token  # else it is somebody else, for all we know: the old token ends here
         nodes = {**seat.nodes, self.node: seat.nodes.get(self.node, 0) + 1}
         found.seat = taken = Seat(seat.key, name, token, nodes, seat.revision)
@@ -172,13 +154,10 @@ class Identity:
         """Protect the user's name with a password, or with another one if the request has the old one.
 
         Raises:
-            Refused: forbidden for a guest, a name that is protected already, or one that the operator did not invite;
-                auth-failed for a wrong old password; rate-limited; unavailable.
+            Refused: forbidden (the field says what is missing), auth-failed, rate-limited, unavailable.
         """
         if is_guest(user.key):
-            raise Refused(
-                ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one with a hello", field="sender"
-            )
+            raise Refused(ErrorCode.FORBIDDEN, "a guest has no name to protect: choose one", field="sender")
         if not request.password:
             raise Refused(ErrorCode.BAD_REQUEST, "the password is empty", field="password")
         yield from self._saved(user.key)
@@ -208,13 +187,6 @@ class Identity:
         if answer is True:
             self.protect(save.key, save.password_hash)
 
-    def bar(self, user: UserKey, until: float | None) -> None:
-        """Let nobody enter as *user* until then, seconds since the epoch; None: let anybody."""
-        if until is None:
-            self._barred.pop(user, None)
-        else:
-            self._barred[user] = until
-
     def protect(self, user: UserKey, password_hash: str | None) -> None:
         """Take note of what is stored as the user's password by somebody else."""
         if (online := self._presence.user(user)) is not None:
@@ -227,21 +199,15 @@ class Identity:
         if (online := self._presence.user(user)) is not None:
             online.token = token
 
-    def _check_bar(self, name: str, key: UserKey) -> None:
-        """Check that an operator did not bar this user."""
-        until = self._barred.get(key)
-        if until is not None and (wait := until - (self._clock.now + self._clock.ahead)) > 0:
-            retry_after = wait if wait < inf else None
-            raise Refused(ErrorCode.FORBIDDEN, f"{name} is banned from this server", retry_after=retry_after)
-
     def _invitation(self, request: Register) -> str | None:
         """Return the code that is to be used up, None if none is needed."""
         if self.registration == "closed":
             raise Refused(ErrorCode.FORBIDDEN, "only the operator gives names a password here", field="password")
-        if self.registration == "invite" and not request.invitation:
-            wanted = "a name gets a password here with an invitation code of the operator's"
-            raise Refused(ErrorCode.FORBIDDEN, wanted, field="invitation")
-        return request.invitation if self.registration == "invite" else None
+        if self.registration == "open":
+            return None
+        if not request.invitation:
+            raise Refused(ErrorCode.FORBIDDEN, "a password takes an invitation code here", field="invitation")
+        return request.invitation
 
     def _current_token(self, key: UserKey, online: OnlineUser | None, seat: Seat | None) -> str | None:
         if seat is not None:
@@ -265,15 +231,15 @@ class Identity:
         while (save := self._saving.get(key)) is not None:
             yield save
 
-    def _come_online(self, peer: Peer, hello: Hello, key: UserKey, found: _Found, news: News) -> OnlineUser:
+    def _come_online(self, peer: Peer, hello: Hello, key: UserKey, found: Found, news: News) -> OnlineUser:
         name, token, stored = found.name, peer.token, found.stored or StoredUser()
         if found.seat is not None:
             name, token = found.seat.name or name, found.seat.token or token
         elif peer.is_vouched:
             token = self._token(key) or token  # it is not told: who has the old one keeps it
-        elif _has_token(hello, self._token(key)):
+        elif has_token(hello, self._token(key)):
             token = hello.token or token  # else it is somebody else, for all we know: the old token ends here
-        return self._new_user(key, name, token, stored, _password_hash(None, stored, news))
+        return self._new_user(key, name, token, stored, protection(None, stored, news))
 
     def _new_user(
         self, key: UserKey, name: str, token: str, stored: StoredUser, password_hash: str | None
@@ -289,28 +255,3 @@ class Identity:
             stored.created,
             Retries(limits.retry_seconds, self._clock.now + limits.retry_seconds if stored.has_retries else 0.0),
         )
-
-
-def _password_hash(online: OnlineUser | None, stored: StoredUser | None, news: News) -> str | None:
-    """Return what protects the name now, None if nothing does; wherever that was set."""
-    if online is not None and online.password_hash is not None:
-        return online.password_hash
-    if news.is_protection_new:
-        return news.password_hash
-    return stored.password_hash if stored is not None else None
-
-
-def _has_token(hello: Hello, current: str | None) -> bool:
-    return hello.token is not None and current is not None and _same(hello.token, current)
-
-
-def _check_free(hello: Hello, password_hash: str | None, *, is_held: bool) -> None:
-    """Check that a name may be had without a password."""
-    if password_hash is not None:
-        raise Refused(ErrorCode.AUTH_REQUIRED if hello.token is None else ErrorCode.AUTH_FAILED)
-    if is_held:
-        raise Refused(ErrorCode.NAME_IN_USE, field="sender")
-
-
-def _same(given: str, expected: str) -> bool:
-    return compare_digest(given.encode(), expected.encode())

@@ -10,7 +10,7 @@ from libtchat.effect import Part, PeerId
 from libtchat.group import Group, evolve, outsiders, subject
 from libtchat.hub.presence import Presence
 from libtchat.hub.user import OnlineUser
-from libtchat.message.event import Event, Said
+from libtchat.message.event import LogEvent, Said
 from libtchat.message.names import Key, user_key
 
 __all__ = ["Ledger", "Slot"]
@@ -122,7 +122,7 @@ class Ledger:
         slot = self._slots.get(key)
         return self.hearers(slot) if slot is not None else ()
 
-    def extend(self, slot: Slot, event: Event) -> tuple[Group, tuple[PeerId, ...]]:
+    def extend(self, slot: Slot, event: LogEvent) -> tuple[Group, tuple[PeerId, ...]]:
         """Add a decided *event* to a group; return the group after it and the peers that hear it."""
         before = slot.newest
         slot.newest = after = evolve(before, event)

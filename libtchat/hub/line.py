@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from attrs import Factory, define, field
 
 from libtchat.effect import Append, Part
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.names import Key
 
 __all__ = ["Entry", "Line"]
@@ -132,7 +132,7 @@ class Line(Generic[E]):
         """Go through the entries whose part is durable and waits for what stands ahead."""
         return ((entry, entry.part) for entry in self._entries if entry.durable and entry.part is not None)
 
-    def rejected(self, failed: Mapping[Key, tuple[Event, ...]], again: Callable[[E, bool], Iterable[E]]) -> None:
+    def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]], again: Callable[[E, bool], Iterable[E]]) -> None:
         """Mark what was out as durable except the *failed* keys, and decide these again, each in its place.
 
         Args:
@@ -238,7 +238,7 @@ class Line(Generic[E]):
             raise ValueError(f"nothing is to be appended to {', '.join(others)}")
         return self._out
 
-    def _settle(self, failed: Mapping[Key, tuple[Event, ...]]) -> set[int]:
+    def _settle(self, failed: Mapping[Key, tuple[LogEvent, ...]]) -> set[int]:
         out = self._checked(failed)
         self._out = None
         for key, entries in out.items():

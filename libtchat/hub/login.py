@@ -96,6 +96,11 @@ class Login:
             user = yield from self._identity.enter(peer, hello, key, news)
             if not user.peers:
                 self._newcomers.bring_up_to_date(user, news)
+        except Refused:
+            if peer.is_seated and self.release is not None:
+                peer.is_seated = False
+                self.release(key)
+            raise
         finally:  # also when the peer goes while it waits
             self._newcomers.end(key)
         came = self._presence.attach(peer, user)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from attrs import define
 
 from libtchat.cluster import FindSeat, Seat
-from libtchat.effect import FindRetry, FindUser, Known, Retried, Retry
-from libtchat.group import Group, Standing, decide
+from libtchat.effect import FindRetry, FindUser
+from libtchat.group import Group, Standing
 from libtchat.hub.clock import Clock
 from libtchat.hub.presence import Presence
 from libtchat.hub.user import OnlineUser
@@ -14,7 +14,9 @@ from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import UserKey, user_key
-from libtchat.message.request import Ban, GroupRequest, Invite
+from libtchat.message.request import Ban, GroupRequest, Invite, Tell
+from libtchat.rules import decide
+from libtchat.stored import Known, Retried, Retry
 
 __all__ = ["Lookup"]
 
@@ -31,7 +33,7 @@ class Lookup:
     _presence: Presence
     at_once: bool = False
 
-    def target(self, user: OnlineUser, group: Group | None, request: GroupRequest) -> Work[Known | None]:
+    def target(self, user: OnlineUser, group: Group | None, request: GroupRequest | Tell) -> Work[Known | None]:
         """Return the target's name as displayed and how many invitations wait for its answer.
 
         The log is asked only when all else is in order (unless `at_once`), else the result is None: should the request
@@ -40,6 +42,8 @@ class Lookup:
         Raises:
             Refused: unavailable.
         """
+        if isinstance(request, Tell):
+            return (yield from self.addressee(request))
         if not isinstance(request, (Invite, Ban)):
             return None
         target = user_key(request.dest)
@@ -60,14 +64,26 @@ class Lookup:
             return refusal.code is ErrorCode.USER_NOT_FOUND
         return False
 
-    def may_be_stored(self, user: OnlineUser, request: GroupRequest) -> bool:
+    def addressee(self, request: Tell) -> Work[Known]:
+        """Return what is known of the user a text is for.
+
+        Raises:
+            Refused: unavailable.
+        """
+        to = user_key(request.to)
+        if (known := self._online(to)) is not None:
+            return known
+        known = yield from ask(FindUser(to), Known)
+        return self._online(to) or known  # it may have come online meanwhile
+
+    def may_be_stored(self, user: OnlineUser, request: GroupRequest | Tell) -> bool:
         """Tell whether the id of *request*, if it has one, may be in the log alone."""
         if request.id is None:
             return False
         retries, now = user.retries, self._clock.now
         return retries.stored_until >= now and retries.find(request.id, now) is None
 
-    def earlier(self, user: OnlineUser, request: GroupRequest) -> Work[Retry | None]:
+    def earlier(self, user: OnlineUser, request: GroupRequest | Tell) -> Work[Retry | None]:
         """Return what a request with this id made, if the log alone remembers it.
 
         Raises:
@@ -82,4 +98,5 @@ class Lookup:
         user = self._presence.user(target)
         if user is None:
             return None
-        return Known(user.name, sum(it.standing is Standing.INVITED for it in user.memberships.values()))
+        invitations = sum(it.standing is Standing.INVITED for it in user.memberships.values())
+        return Known(user.name, invitations, user.password_hash is not None)

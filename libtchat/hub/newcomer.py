@@ -11,7 +11,7 @@ from attrs import Factory, define, evolve
 from libtchat.effect import Part
 from libtchat.group import subject
 from libtchat.hub.clock import Clock
-from libtchat.hub.entry import AnyEntry, Decision, Run, Told
+from libtchat.hub.entry import AnyEntry, Decision, Run
 from libtchat.hub.line import Line
 from libtchat.hub.user import OnlineUser
 from libtchat.message.names import Key, UserKey, user_key
@@ -102,8 +102,6 @@ class Newcomers:
                 entry.user = user
                 if entry.part is not None:
                     user.expect(entry.part, self._clock.now)
-        for entry, part in self._line.durable():
-            if isinstance(entry, Decision | Run) and entry.user.key == user.key:
-                user.expect_id(part, self._clock.now)
-            elif isinstance(entry, Told) and user_key(part.events[-1].sender) == user.key:
-                user.expect(part, self._clock.now)
+        for _, part in self._line.durable():
+            if user_key(part.events[-1].sender) == user.key:
+                user.approach(part, self._clock.now)

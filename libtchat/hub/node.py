@@ -14,7 +14,7 @@ from libtchat.hub.follower import Follower
 from libtchat.hub.hub import Hub
 from libtchat.hub.interest import Interest
 from libtchat.hub.work import NOBODY
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.names import Key
 
 __all__ = ["Node"]
@@ -51,7 +51,13 @@ class Node(Hub):
         self._ledger.pinned = follower.loads
         self._identity.node = self.node
         self._elsewhere = Elsewhere(
-            self.node, self._line, self._presence, self._login, self._decider, partial(self._ask, NOBODY)
+            self.node,
+            self._line,
+            self._presence,
+            self._ledger,
+            self._login,
+            self._decider,
+            partial(self._ask, NOBODY),
         )
         self._login.release = lambda key: self._ask(NOBODY, ReleaseSeat(key))
         self._decider.seek = lambda key: self._ask(NOBODY, FindSeat(key))
@@ -103,7 +109,7 @@ class Node(Hub):
         self._follower.settled()
         return self._leave(effects)
 
-    def rejected(self, failed: Mapping[Key, tuple[Event, ...]], now: float) -> list[Effect]:
+    def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]], now: float) -> list[Effect]:
         """Take note that parts of the append that is out failed; see `Hub.rejected`.
 
         Newer events of others were told before.

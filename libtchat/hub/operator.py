@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from attrs import define
 
-from libtchat.effect import Close, Loaded, PeerId, Send
+from libtchat.effect import Close, PeerId, Send
 from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice
@@ -24,6 +24,7 @@ from libtchat.message.event import OPERATOR
 from libtchat.message.names import UserKey
 from libtchat.message.reply import Error, PublicMessage
 from libtchat.ruling import Ruling
+from libtchat.stored import Loaded
 
 __all__ = ["Operator"]
 
@@ -87,7 +88,7 @@ class Operator:
 
     def bar(self, user: UserKey, until: float | None) -> None:
         """Refuse a user's hellos *until* then, seconds since the epoch; inf: for ever, None: no more (R-op-bar)."""
-        self._identity.bar(user, until)
+        self._identity.bars.put(user, until)
 
     def protect(self, user: UserKey, password_hash: str | None) -> None:
         """Take note that an operator set the password of a user, or with None took it away; it is stored already."""

@@ -13,18 +13,20 @@ from attrs import define
 
 from libtchat.cluster import Relay
 from libtchat.effect import Close, Effect, PageKind, Read, ReadGroups, Send
-from libtchat.group import Group, GroupQuery, Standing, admit
+from libtchat.group import Group, Standing
 from libtchat.hub.clock import Clock
-from libtchat.hub.entry import Query, UserQuery
+from libtchat.hub.direct import deliver
+from libtchat.hub.entry import Deliver, Query, UserQuery
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.peer import Peer
 from libtchat.hub.presence import Presence
 from libtchat.hub.refusal import error_for
 from libtchat.hub.user import OnlineUser
 from libtchat.message import reply
+from libtchat.message.direct import correspondent, direct_key
 from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.limits import DEFAULT_PAGE_ENTRIES, PROTOCOL_VERSION, ServerLimits
-from libtchat.message.names import UserKey, group_key, user_key
+from libtchat.message.names import Key, UserKey, check_any_user_name, group_key, user_key
 from libtchat.message.request import (
     Broadcast,
     Hello,
@@ -40,6 +42,7 @@ from libtchat.message.request import (
     Tell,
 )
 from libtchat.paging import cut
+from libtchat.rules import GroupQuery, admit
 from libtchat.sorted_map import entries_above
 
 __all__ = ["Replies"]
@@ -71,6 +74,9 @@ class Replies:
             case Quit(id=id) | ReportError(id=id):
                 yield Send(me, reply.Goodbye(None if user is None else user.name, id))
                 yield Close(peer.id, None)
+            case Deliver():
+                if user is not None:
+                    yield from deliver(peer, user, self.limits.max_kept_bytes)
             case _ if user is not None:
                 try:
                     yield from self._answer_user(peer, user, item, query.arrivals)
@@ -85,6 +91,8 @@ class Replies:
                 for membership in user.groups(Standing.INVITED)[: self.limits.max_invitations]:
                     if membership.invitation is not None:
                         yield Send(me, membership.invitation)
+                if item.kept:
+                    yield from deliver(peer, user, self.limits.max_kept_bytes)
             case Tell(to=to, msg=msg, id=id):
                 key = user_key(to)
                 target = self._presence.user(key)
@@ -118,7 +126,8 @@ class Replies:
             case ListMembers():
                 yield Send(me, self._members(user, item))
             case ListMessages() | ListStates():
-                yield self._page(peer, user, item)
+                other = correspondent(item.group)
+                yield self._page(peer, user, item) if other is None else self._texts(peer, user, item, other)
             case _:
                 assert_never(item)
 
@@ -160,16 +169,33 @@ class Replies:
 
     def _page(self, peer: Peer, user: OnlineUser, request: ListMessages | ListStates) -> Read:
         group = self._admit(user, request)
-        kinds = PageKind.MESSAGES
-        if isinstance(request, ListStates):
-            kinds = PageKind.ALL if request.all else PageKind.STATES
-        before = group.seq + 1 if request.before is None else min(request.before, group.seq + 1)
-        limit = DEFAULT_PAGE_ENTRIES if request.limit is None else request.limit
-        key = group_key(group.name)
-        return Read(peer.id, key, group.name, kinds, request.after, before, limit, request.action, request.id)
+        return _read(peer, request, group, group_key(group.name), group.name)
+
+    def _texts(self, peer: Peer, user: OnlineUser, request: ListMessages | ListStates, other: str) -> Read | Send:
+        """Answer with a page of the log of *user* and *other*, which may be none (R-kept-page)."""
+        if user.password_hash is None:
+            raise Refused(ErrorCode.AUTH_REQUIRED, "texts are kept for names with a password: register yours first")
+        name = check_any_user_name(other, field="group")
+        key = direct_key(user.key, user_key(name))
+        log = self._ledger.durable(key)
+        box = None if log is None else log.boxes.get(user.key)
+        if log is None or box is None:
+            page = reply.States if isinstance(request, ListStates) else reply.Messages
+            return Send((peer.id,), page(f"@{name}", (), False, id=request.id))
+        return _read(peer, request, log, key, f"@{box.other}", box.since)
 
     def _admit(self, user: OnlineUser, request: GroupQuery) -> Group:
         return admit(self._ledger.durable(group_key(request.group)), request, user.key)
+
+
+def _read(peer: Peer, request: ListMessages | ListStates, log: Group, key: Key, shown: str, since: int = 1) -> Read:
+    kinds = PageKind.MESSAGES
+    if isinstance(request, ListStates):
+        kinds = PageKind.ALL if request.all else PageKind.STATES
+    before = log.seq + 1 if request.before is None else min(request.before, log.seq + 1)
+    after = None if request.after is None else max(request.after, since - 1)
+    limit = DEFAULT_PAGE_ENTRIES if request.limit is None else request.limit
+    return Read(peer.id, key, shown, kinds, after, before, limit, request.action, request.id, since)
 
 
 def _below(entries: list[tuple[UserKey, str]], end: UserKey | None) -> list[tuple[UserKey, str]]:

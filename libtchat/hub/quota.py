@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from attrs import Factory, define
 
-from libtchat.effect import Known, Membership
-from libtchat.group import Group, Standing, admit
+from libtchat.group import Group, Standing
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.user import OnlineUser
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import Event, Invited
+from libtchat.message.event import Invited, LogEvent
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import UserKey, user_key
 from libtchat.message.request import Create, Join
+from libtchat.rules import admit
+from libtchat.stored import Known, Membership
 
 __all__ = ["Quota"]
 
@@ -29,7 +30,7 @@ class Quota:
         """Check how many groups a *user* who enters created and is in; what the group itself refuses comes first.
 
         Raises:
-            Refused: limit-reached, or see `libtchat.group.admit`.
+            Refused: limit-reached, or see `libtchat.rules.admit`.
         """
         limits = self.limits
         if isinstance(request, Create):
@@ -51,7 +52,7 @@ class Quota:
         if waiting + self._inviting.get(user, 0) >= limit:
             raise Refused(ErrorCode.LIMIT_REACHED, "that user has too many invitations to answer", limit=limit)
 
-    def count(self, event: Event, change: int) -> None:
+    def count(self, event: LogEvent, change: int) -> None:
         """Count the invitations that are decided and not durable: nobody else knows of them yet."""
         if isinstance(event, Invited):
             user = user_key(event.dest)

@@ -11,8 +11,8 @@ import hashlib
 import attrs
 from attrs import Factory, define
 
-from libtchat.effect import Retry
-from libtchat.message.request import GroupRequest
+from libtchat.message.request import GroupRequest, Tell
+from libtchat.stored import Retry
 
 __all__ = ["Retries", "digest"]
 
@@ -73,7 +73,7 @@ class Retries:
         self.moved += 1
 
 
-def digest(request: GroupRequest) -> str:
+def digest(request: GroupRequest | Tell) -> str:
     """Return what tells *request* from another one with the same id: everything but who asks."""
     fields = (request.action, *(getattr(request, field.name) for field in attrs.fields(type(request))[1:]))
     return hashlib.blake2b(repr(fields).encode(), digest_size=16).hexdigest()

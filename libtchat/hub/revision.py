@@ -9,7 +9,7 @@ from attrs import evolve as changed
 
 from libtchat.cluster import Record
 from libtchat.effect import Part, PeerId
-from libtchat.group import Group, Standing, evolve, outsiders
+from libtchat.group import Group, Standing, evolve, fold, outsiders
 from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Decision, Query, Run, Told
@@ -19,7 +19,7 @@ from libtchat.hub.presence import Presence
 from libtchat.hub.quota import Quota
 from libtchat.hub.user import OnlineUser
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import Created, Event, Joined
+from libtchat.message.event import Created, Joined, LogEvent
 from libtchat.message.names import Key, UserKey, user_key
 
 __all__ = ["Revision"]
@@ -43,7 +43,7 @@ class Revision:
 
     # --- when parts of an append failed ---
 
-    def rejected(self, failed: Mapping[Key, tuple[Event, ...]], told: Mapping[Key, Sequence[Record]]) -> None:
+    def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]], told: Mapping[Key, Sequence[Record]]) -> None:
         """Decide again, in place, what stands in the line for the *failed* groups (see `Hub.rejected`).
 
         Args:
@@ -94,28 +94,29 @@ class Revision:
         Who hears them is worked out from what is known of the *users* here who have to do with it.
         """
         slot = self._ledger.slot(key)
-        group = slot.newest if slot is not None else None
-        known = _as_known(group, records[0], users)
+        known = _as_known(slot.newest if slot is not None else None, records[0], users)
+        group = slot.newest if slot is not None else fold((it for record in records for it in record.events), known)
+        assert group is not None, "it has events"
+        for user in users:
+            user.memberships[key] = changed(user.memberships[key], seq=group.seq)
 
-        def hear(event: Event) -> Heard | None:
+        def hear(event: LogEvent) -> Heard:
             nonlocal known
             before, known = known, evolve(known, event)
-            if group is None:
-                _bring_up_to_date(users, key, event.seq)
-            return group or known, self._presence.peers((*known.members, *outsiders(before, event, known)))
+            return group, self._presence.peers((*known.members, *outsiders(before, event, known)))
 
         self._place(key, records, hear)
 
-    def _hearing(self, key: Key) -> Callable[[Event], Heard | None]:
+    def _hearing(self, key: Key) -> Callable[[LogEvent], Heard | None]:
         slot, extend = self._slot(key), self._ledger.extend
 
-        def hear(event: Event) -> Heard | None:
+        def hear(event: LogEvent) -> Heard | None:
             is_known = slot.newest is not None and event.seq <= slot.newest.seq
             return None if is_known else extend(slot, event)
 
         return hear
 
-    def _place(self, key: Key, records: Sequence[Record], hear: Callable[[Event], Heard | None]) -> None:
+    def _place(self, key: Key, records: Sequence[Record], hear: Callable[[LogEvent], Heard | None]) -> None:
         def tell(behind: list[AnyEntry]) -> Iterator[AnyEntry]:
             mine = [entry for entry in behind if entry.key == key and not entry.durable]
             if any(entry.part is not None for entry in mine):
@@ -140,7 +141,7 @@ class Revision:
         self,
         key: Key,
         records: Sequence[Record],
-        hear: Callable[[Event], Heard | None],
+        hear: Callable[[LogEvent], Heard | None],
         users: Mapping[UserKey, OnlineUser],
     ) -> Iterator[Told]:
         """Make the entries of what is told; who asked for it learns so, also one of *users* who may be gone."""
@@ -193,12 +194,6 @@ def _as_known(group: Group | None, first: Record, users: Sequence[OnlineUser]) -
     return Group(name, private, first.expected, ts, None, members, invited, {})
 
 
-def _bring_up_to_date(users: Iterable[OnlineUser], key: Key, seq: int) -> None:
-    for user in users:
-        if (membership := user.memberships.get(key)) is not None:
-            user.memberships[key] = changed(membership, seq=seq)
-
-
-def _as_records(key: Key, events: tuple[Event, ...]) -> Sequence[Record]:
+def _as_records(key: Key, events: tuple[LogEvent, ...]) -> Sequence[Record]:
     """Make records of events of which the log knows neither digests nor bytes."""
     return (Record(key, events[0].seq - 1, events, ("",) * len(events), ()),) if events else ()

@@ -6,6 +6,7 @@ from attrs import define
 
 from libtchat.effect import Close, Item, Send
 from libtchat.hub.clock import Clock
+from libtchat.hub.courier import Courier
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice, Query
 from libtchat.hub.gate import Gate
@@ -18,8 +19,9 @@ from libtchat.hub.refusal import error_for
 from libtchat.hub.texts import Texts
 from libtchat.hub.user import OnlineUser
 from libtchat.hub.work import Work
+from libtchat.message.direct import correspondent, direct_key
 from libtchat.message.errors import ErrorCode, Refused, Violation
-from libtchat.message.names import group_key
+from libtchat.message.names import group_key, user_key
 from libtchat.message.request import (
     Ban,
     Broadcast,
@@ -59,12 +61,15 @@ class Router:
     _identity: Identity
     _login: Login
     _decider: Decider
+    _courier: Courier
     _gate: Gate
 
     def say_at_once(self, peer: Peer, item: Texts | Say) -> bool:
         """Have texts decided that need nothing before; tell whether that was so."""
         user, login = peer.user, self._login
-        if user is None or (item.sender is not None and item.sender != user.name) or not login.may_ask(peer, user):
+        if user is None or peer.owes_sign or not login.may_ask(peer, user):
+            return False
+        if item.sender is not None and item.sender != user.name:
             return False
         return self._gate.is_open and self._decider.say_at_once(peer, user, item)
 
@@ -80,6 +85,8 @@ class Router:
 
     def work(self, peer: Peer, item: Item | Texts) -> Work[None]:
         """Do what *item* asks, and have it refused if it may not be."""
+        if peer.owes_sign and peer.user is not None and item is not None:
+            yield from self._courier.received(peer, peer.user)
         try:
             yield from self._route(peer, item)
         except Refused as refusal:
@@ -94,7 +101,8 @@ class Router:
                 yield from decider.say(peer, (yield from self._user(peer, item.said[0])), item)
                 return
             case Say() | Join() | Leave() | Create() | Invite() | Kick() | Ban() | Unban():
-                yield from decider.command(peer, (yield from self._user(peer, item)), item)
+                user = yield from self._user(peer, item)
+                yield from decider.command(peer, user, item, group_key(item.group))
                 return
             case Hello() if peer.user is None:
                 yield from login.enter(peer, item)
@@ -106,10 +114,16 @@ class Router:
                 user = yield from self._user(peer, item)
                 if wait := user.broadcasts.take(self._clock.now):
                     raise Refused(ErrorCode.RATE_LIMITED, retry_after=wait)
+            case ListMessages(group=group) | ListStates(group=group) if (other := correspondent(group)) is not None:
+                user = yield from self._user(peer, item)
+                yield from decider.load(direct_key(user.key, user_key(other)))
             case ListMembers() | ListMessages() | ListStates():
                 yield from self._user(peer, item)
                 yield from decider.load(group_key(item.group))
-            case Tell() | ListUsers() | ListGroups():
+            case Tell():
+                if (yield from self._courier.tell(peer, (yield from self._user(peer, item)), item)):
+                    return
+            case ListUsers() | ListGroups():
                 yield from self._user(peer, item)
             case Register():
                 user = yield from login.who(peer, item.sender if peer.user is not None else None)

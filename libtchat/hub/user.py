@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from attrs import Factory, define
 
-from libtchat.effect import Membership, Part, PeerId, Retry
+from libtchat.effect import Part, PeerId
 from libtchat.group import Standing, subject
 from libtchat.hub.retries import Retries
 from libtchat.message.event import Created, Joined
 from libtchat.message.names import Key, UserKey, user_key
 from libtchat.rate import Bucket
+from libtchat.stored import Membership, Retry
 
 __all__ = ["OnlineUser"]
 
@@ -44,15 +45,15 @@ class OnlineUser:
 
     def expect(self, part: Part, now: float) -> None:
         """Note an event that the user asked for and that is not durable: a group to enter, an id used."""
+        self.created += isinstance(part.events[-1], Created)
+        self.approach(part, now)
+
+    def approach(self, part: Part, now: float) -> None:
+        """Note an event that the user asked for and was not told: a group to enter, an id used."""
         event, after = part.events[-1], part.after
         if isinstance(event, (Created, Joined)):
             membership = Membership(part.key, after.name, after.private, Standing.NONE, event.seq)
             self.memberships.setdefault(part.key, membership)
-            self.created += isinstance(event, Created)
-        self.expect_id(part, now)
-
-    def expect_id(self, part: Part, now: float) -> None:
-        """Note the id of an event that the user asked for and was not told."""
         if (retry := _retry(part, now)) is not None and retry.digest:
             self.retries.expect(retry)
 
@@ -70,7 +71,7 @@ class OnlineUser:
         if changed is not None and user_key(changed) == user:
             standing, invitation = after.standing(user), after.invited.get(user)
             self.memberships[part.key] = Membership(
-                part.key, after.name, after.private, standing, after.seq, invitation
+                part.key, after.name, after.private, standing, after.seq, invitation, after.boxes.get(user)
             )
         if event.id is not None and user_key(event.sender) == user:
             self.learn_id(part, now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from libtchat.message.direct import KeptEvent
 from libtchat.message.value import frozen
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Joined",
     "Kicked",
     "Left",
+    "LogEvent",
     "Redacted",
     "Said",
     "Unbanned",
@@ -168,6 +170,9 @@ class Redacted:
 
 
 Event = Created | Joined | Left | Invited | Kicked | Banned | Unbanned | Said | Closed | Redacted
+
+LogEvent = Event | KeptEvent
+"""What a log holds: that of a group, or of the texts between two users."""
 
 EVENTS: Mapping[str, type[Event]] = {
     kind.action: kind for kind in (Created, Joined, Left, Invited, Kicked, Banned, Unbanned, Said, Closed, Redacted)

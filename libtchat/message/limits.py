@@ -71,6 +71,9 @@ class ServerLimits:
     max_members: int = 10_000
     max_invited_and_banned: int = 2_000
     max_invitations: int = 100
+    max_kept_texts: int = 100
+    max_kept_bytes: int = 64 * 1024
+    max_kept_senders: int = 100
     retry_seconds: float = 600.0
     max_retries: int = 2_000
     token_seconds: float = 3600.0
@@ -80,6 +83,8 @@ class ServerLimits:
     requests_per_second: float = 50.0
     burst_bytes: int = 256 * 1024
     bytes_per_second: float = 64.0 * 1024
+    burst_bytes_per_address: int = 2 * 1024 * 1024
+    bytes_per_second_per_address: float = 256.0 * 1024
     delivered_burst_bytes: int = 4 * 1024 * 1024
     delivered_bytes_per_second: float = 2.0 * 1024 * 1024
     broadcast_burst: int = 10

@@ -12,7 +12,8 @@ from typing import ClassVar
 
 from attrs import field
 
-from libtchat.message.event import Event, Said
+from libtchat.message.direct import DirectMessage, KeptEvent, Sent
+from libtchat.message.event import Event, LogEvent, Said
 from libtchat.message.value import frozen
 
 __all__ = [
@@ -47,18 +48,6 @@ class Welcome:
     token: str
     groups: tuple[str, ...] = ()
     seqs: Mapping[str, int] = field(factory=dict, hash=False)
-    id: str | None = None
-
-
-@frozen
-class DirectMessage:
-    """A text from one user to another; both hear it."""
-
-    action: ClassVar[str] = "server-send"
-    sender: str
-    to: str
-    msg: str
-    ts: str
     id: str | None = None
 
 
@@ -124,28 +113,34 @@ class Members:
 
 @frozen
 class Messages:
-    """A page of a group's texts, ascending by seq; *first* and *last* are the seqs of its ends, if it has any."""
+    """A page of a group's texts, ascending by seq; *first* and *last* are the seqs of its ends, if it has any.
+
+    *begins*: the seq of the first event that is still there, if older ones were removed. A *group* that is `@` and a
+    user name means the texts with that user.
+    """
 
     action: ClassVar[str] = "msgs"
     group: str
-    list: tuple[Said, ...]
+    list: tuple[Said | Sent, ...]
     more: bool
     first: int | None = None
     last: int | None = None
     id: str | None = None
+    begins: int | None = None
 
 
 @frozen
 class States:
-    """A page of a group's events, ascending by seq."""
+    """A page of a group's events, ascending by seq; see `Messages`."""
 
     action: ClassVar[str] = "states"
     group: str
-    list: tuple[Event, ...]
+    list: tuple[LogEvent, ...]
     more: bool
     first: int | None = None
     last: int | None = None
     id: str | None = None
+    begins: int | None = None
 
 
 @frozen
@@ -216,7 +211,7 @@ Reply = (
     | Error
 )
 
-Message = Event | Reply
+Message = Event | KeptEvent | Reply
 """Everything a server of this protocol sends."""
 
 

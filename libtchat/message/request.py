@@ -43,18 +43,22 @@ __all__ = [
 
 @frozen
 class Hello:
-    """Name this connection; the first thing a client says. Without a name it becomes a guest."""
+    """Name this connection; the first thing a client says. Without a name it becomes a guest.
+
+    *kept*: texts that wait for the user are wanted now.
+    """
 
     action: ClassVar[str] = "client-hello"
     sender: str | None = field(default=None, kw_only=True)
     password: str | None = None
     token: str | None = None
+    kept: bool = field(default=True, kw_only=True)
     id: str | None = field(default=None, kw_only=True)
 
 
 @frozen
 class Tell:
-    """Send a text to one user, who must be connected."""
+    """Send a text to one user: if that one is away, it waits, should the name be protected."""
 
     action: ClassVar[str] = "client-send"
     sender: str | None = field(default=None, kw_only=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 from attrs import define, field
 
 from libtchat.group import evolve
-from libtchat.message.event import Created, Event, Invited, Joined, Left, Said
+from libtchat.message.direct import KeptEvent, Received, Sent, correspondent
+from libtchat.message.event import Created, Invited, Joined, Left, LogEvent, Said
 from libtchat.message.limits import MAX_INTEGER
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.reply import (
@@ -18,7 +22,7 @@ from libtchat.message.reply import (
     States,
     Welcome,
 )
-from libtchat.message.request import ListMembers, ListStates, Request
+from libtchat.message.request import ListMembers, ListStates, Ping, Request
 from libtchat.mirror.members import take_members
 from libtchat.mirror.names import Names
 from libtchat.mirror.notice import CaughtUp, Gone, Heard, Missing, NoAnswer, Notice
@@ -36,12 +40,15 @@ class Mirror(Names):
         name: one's own name; "" until it is known.
         current: the key of the group that plain text goes to.
         groups: every group heard of through events or answers, by key.
+        texts: the same of the texts with each user that are kept, by the key of `@` and the name.
     """
 
     name: str = ""
     current: Key | None = None
     groups: dict[Key, View] = field(factory=dict)
+    texts: dict[Key, View] = field(factory=dict)
     _pending: Pending = field(factory=Pending)
+    _owes_sign: bool = False
 
     @property
     def current_name(self) -> str | None:
@@ -89,7 +96,11 @@ class Mirror(Names):
 
     def wanted(self) -> list[Request]:
         """Return what to ask now so that nothing is missing; the caller sends each with `sent(..., quiet=True)`."""
-        return [request for view in self.groups.values() if (request := view.wanted()) is not None]
+        wanted: list[Request] = [request for view in self._views() if (request := view.wanted()) is not None]
+        if self._owes_sign:  # what waited has come: whatever is asked next says so (R-kept-until)
+            self._owes_sign = False
+            wanted.append(Ping())
+        return wanted
 
     def disconnected(self) -> list[Notice]:
         """Forget what only the lost connection could have answered.
@@ -99,7 +110,8 @@ class Mirror(Names):
         """
         lost = self._pending.clear()
         self.online.clear()
-        for view in self.groups.values():
+        self._owes_sign = False
+        for view in self._views():
             view.is_asking = False
         return [NoAnswer(request) for request in lost]
 
@@ -112,7 +124,7 @@ class Mirror(Names):
         pending = self._pending.answered(message, self.name)
         request = None if pending is None else pending.request
         quiet = pending is not None and pending.quiet
-        if isinstance(message, Event):
+        if isinstance(message, LogEvent):
             return self._happened(message, request)
         if quiet and request is not None:
             self._asked(request, is_asking=False)
@@ -124,10 +136,14 @@ class Mirror(Names):
         heard = Heard(message, request, quiet=quiet, mine=self._is_mine(message))
         return [heard, *self._welcomed(message)] if isinstance(message, Welcome) else [heard]
 
+    def _views(self) -> Iterator[View]:
+        return chain(self.groups.values(), self.texts.values())
+
     def _view(self, key: Key, name: str = "") -> View:
-        view = self.groups.get(key)
+        views = self.groups if correspondent(key) is None else self.texts
+        view = views.get(key)
         if view is None:
-            view = self.groups[key] = View(name)
+            view = views[key] = View(name)
         elif not view.name:
             view.name = name
         return view
@@ -138,8 +154,15 @@ class Mirror(Names):
 
     # -- events
 
-    def _happened(self, event: Event, request: Request | None) -> list[Notice]:
-        view = self._view(group_key(event.group), event.group)
+    def _log_of(self, event: LogEvent) -> str:
+        """Return what the pages of an event's log are asked by: its group, or `@` and the other user's name."""
+        if not isinstance(event, KeptEvent):
+            return event.group
+        return f"@{event.to if self._is_me(event.sender) else event.sender}"
+
+    def _happened(self, event: LogEvent, request: Request | None) -> list[Notice]:
+        name = self._log_of(event)
+        view = self._view(group_key(name), name)
         if event.seq <= view.seq:
             if event.ts <= view.ts or not view.ts:
                 heard = Heard(event, request, mine=self._is_mine(event), repeated=True)
@@ -148,8 +171,8 @@ class Mirror(Names):
         if not view.is_member:
             # a membership begins a new stretch; an outsider hears only what ends or names that user
             view.restart(event.seq - 1)
-            view.is_member = not self._reaches_outsider(event)
-            view.wants_members = view.is_member and not isinstance(event, Created)
+            view.is_member = not (isinstance(event, Received) or self._reaches_outsider(event))
+            view.wants_members = view.is_member and not isinstance(event, Created | KeptEvent)
             view.members_after = None
         if request is not None and isinstance(event, Created | Joined):
             self.focus(event.group)
@@ -159,7 +182,7 @@ class Mirror(Names):
         view.target = max(view.target, event.seq)
         return []
 
-    def _show(self, view: View, event: Event, request: Request | None, *, missed: bool) -> Heard:
+    def _show(self, view: View, event: LogEvent, request: Request | None, *, missed: bool) -> Heard:
         """Show the next event of a group, and fold it in."""
         view.seq, view.ts = event.seq, event.ts
         view.target = max(view.target, event.seq)
@@ -176,12 +199,14 @@ class Mirror(Names):
         view.caught_up += missed
         for name in (event.sender, getattr(event, "dest", "")):
             self._meet(name)
+        if isinstance(event, Sent) and event.kept and self._is_me(event.to):
+            self._owes_sign = True
         is_news = isinstance(event, Said) and not event.redacted and not mine
         if is_news and group_key(event.group) != self.current:
             view.unread += 1
         return Heard(event, request, missed, mine=mine)
 
-    def _show_live(self, view: View, event: Event, request: Request | None) -> Heard:
+    def _show_live(self, view: View, event: LogEvent, request: Request | None) -> Heard:
         """Show an event that came live: what it does to one's membership holds now."""
         heard = self._show(view, event, request, missed=False)
         if view.is_member and self._reaches_outsider(event):
@@ -208,6 +233,11 @@ class Mirror(Names):
             return []
         before = view.seq
         notices: list[Notice] = []
+        if page.begins is not None and view.is_member and page.begins > view.seq + 1:
+            notices.append(Missing(view.name, page.begins - view.seq - 1))
+            view.skip(page.begins - 1)
+        if page.more and page.last is not None:
+            view.target = max(view.target, page.last + 1)
         for event in page.list:
             if event.seq == view.seq + 1:
                 is_new, live = event.ts > view.known_ts, view.held.get(event.seq)
@@ -233,7 +263,7 @@ class Mirror(Names):
             notices.append(Missing(view.name, view.target - view.seq))
             view.restart(view.target)
         view.caught_up, view.is_unsure = 0, False
-        view.wants_members = view.group is None
+        view.wants_members = view.group is None and correspondent(view.name) is None
         return notices
 
     def _denied(self, request: Request, code: str) -> list[Notice]:
@@ -253,10 +283,12 @@ class Mirror(Names):
         return user_key(name) == user_key(self.name)
 
     def _is_mine(self, message: Message | Foreign) -> bool:
-        return isinstance(message, Event | DirectMessage | PublicMessage) and self._is_me(message.sender)
+        return isinstance(message, LogEvent | DirectMessage | PublicMessage) and self._is_me(message.sender)
 
-    def _reaches_outsider(self, event: Event) -> bool:
-        """Tell whether one hears *event* without being a member after it: it is about oneself."""
+    def _reaches_outsider(self, event: LogEvent) -> bool:
+        """Tell whether one hears *event* without being a member after it: it is about oneself, or not one's to read."""
+        if isinstance(event, KeptEvent):
+            return isinstance(event, Sent) and event.reader is not None and not self._is_me(event.reader)
         return self._is_me(event.sender if isinstance(event, Left) else getattr(event, "dest", ""))
 
     def _leave(self, view: View) -> None:
@@ -274,6 +306,8 @@ class Mirror(Names):
             if view.is_member and key not in mine:
                 self._leave(view)
                 notices.append(Gone(view.name))
+        for view in self.texts.values():
+            view.is_unsure = bool(view.seq and view.ts)
         seqs = {group_key(name): seq for name, seq in hello.seqs.items()}
         for key, name in mine.items():
             self._view(key, name).welcomed(seqs.get(key))

@@ -94,11 +94,14 @@ def _fits(message: Message | Foreign, request: Request, me: str) -> bool:
         return message.request == request.action  # one that names nothing is blamed on no request
     if isinstance(message, Goodbye) and message.sender is not None and user_key(message.sender) != user_key(me):
         return False  # it is somebody else's
-    if message.__class__ is not _ANSWER[type(request)]:
+    kind = DirectMessage if isinstance(message, DirectMessage) else message.__class__
+    if kind is not _ANSWER[type(request)]:
         return False
     sender: str | None = getattr(message, "sender", None)
     if isinstance(message, Event | DirectMessage | PublicMessage) and user_key(sender or "") != user_key(me):
         return False
+    if kind is DirectMessage:
+        return True
     theirs, ours = (getattr(m, "group", "") for m in (message, request))
     return group_key(theirs) == group_key(ours)
 

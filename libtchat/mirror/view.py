@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from libtchat.group import Group
-from libtchat.message.event import Event
+from libtchat.message.direct import correspondent
+from libtchat.message.event import LogEvent
 from libtchat.message.limits import MAX_PAGE_ENTRIES
 from libtchat.message.request import ListMembers, ListStates, Request
 
@@ -35,7 +36,7 @@ class View:
     is_member: bool = False
     is_invited: bool = False
     group: Group | None = None
-    held: dict[int, tuple[Event, Request | None]] = field(factory=dict)
+    held: dict[int, tuple[LogEvent, Request | None]] = field(factory=dict)
     target: int = 0
     unread: int = 0
     caught_up: int = 0
@@ -81,13 +82,19 @@ class View:
         self.caught_up = 0
         self.is_unsure, self.known_ts = False, ""
 
+    def skip(self, seq: int) -> None:
+        """Go on after *seq*, which cannot be had any more, nor what is before it."""
+        self.seq, self.target = seq, max(seq, self.target)
+        self.group, self.members_after = None, None
+        self.wants_members = correspondent(self.name) is None
+
     def begin_anew(self) -> None:
         """Begin with the first event, as the server's log did; what is not later than what was shown is no news."""
         ts = self.ts
         self.restart(0)
         self.known_ts = ts
 
-    def recognised(self, events: Sequence[Event]) -> bool:
+    def recognised(self, events: Sequence[LogEvent]) -> bool:
         """Tell whether *events*, asked for to be sure, are of the log that was known; if not, begin anew."""
         self.is_unsure = False
         if all(event.seq != self.seq or event.ts == self.ts for event in events):

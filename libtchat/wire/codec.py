@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from libtchat.message.direct import KEPT, DirectMessage, Sent
 from libtchat.message.errors import ErrorCode, ProtocolError, Violation
-from libtchat.message.event import EVENTS, Event, Said
+from libtchat.message.event import EVENTS, LogEvent, Said
 from libtchat.message.limits import MAX_DEPTH, MAX_ID_BYTES, MAX_PAGE_ENTRIES, MAX_REASON_BYTES
 from libtchat.message.reply import REPLIES, Foreign, Goodbye, Message, Messages, PresenceNotice, States
 from libtchat.message.request import (
@@ -35,7 +36,7 @@ from libtchat.wire import strict_json
 from libtchat.wire.fields import FROM, Shape, is_text, shape_of
 from libtchat.wire.lenient import text_of, translate
 from libtchat.wire.spelling import ACTIONS, FIELDS, WRAPPER, read_fields, read_privacy
-from libtchat.wire.wording import describe, describe_page
+from libtchat.wire.wording import describe, describe_page, describe_unnumbered
 
 __all__ = [
     "WHO",
@@ -45,10 +46,7 @@ __all__ = [
     "decode_event",
     "decode_message",
     "decode_request",
-    "encode",
-    "encode_page",
-    "encode_request",
-    "read_message",
+    *("encode", "encode_page", "encode_request", "read_message"),
 ]
 
 
@@ -63,6 +61,7 @@ WHO: Mapping[type[Request], tuple[str, ...]] = {
 _NAMES_NOBODY = (Hello, Register, Quit, ReportError, Ping)
 
 _PAGES = (Messages, States)
+_ENDS = ("first", "last", "id", "begins")
 _BACKSLASH = 0x5C  # looked for as a number, which is five times as fast as as bytes
 _MANY = 1_000_000  # keys and commas: a page holds many events
 
@@ -182,10 +181,10 @@ def decode_message(frame: bytes) -> Message:
     return _read_message(found, has_escapes=_BACKSLASH in frame)
 
 
-def decode_event(line: bytes) -> Event:
+def decode_event(line: bytes) -> LogEvent:
     """Read a stored event. Raises ProtocolError like `decode_message`, also for what is no event."""
     message = decode_message(line)
-    if not isinstance(message, Event):
+    if not isinstance(message, LogEvent):
         raise ProtocolError(ErrorCode.UNKNOWN_ACTION, f"{message.action} is no event")
     return message
 
@@ -205,7 +204,7 @@ def read_message(frame: bytes) -> Message | Foreign:
         if isinstance(found, dict):
             text = text_of(found, with_list=True)
             message = _read_message(translate(found), has_escapes=True)
-            if (unnumbered := _unnumbered(message)) is None:
+            if (unnumbered := describe_unnumbered(message)) is None:
                 return message
             text = unnumbered
     except (ProtocolError, ValueError, RecursionError):
@@ -221,7 +220,8 @@ def encode(message: Message) -> bytes:
     if isinstance(message, _PAGES):
         lines = [*map(encode, message.list)]
         page = message
-        return encode_page(page.action, page.group, lines, more=page.more, first=page.first, last=page.last, id=page.id)
+        ends = {"first": page.first, "last": page.last, "begins": page.begins}
+        return encode_page(page.action, page.group, lines, more=page.more, **ends, id=page.id)
     if shape.has_sender and (who := message.sender) is not None:  # type: ignore[union-attr]
         found = {"action": message.action, "sender": who, "from": who, **shape.write(message)}
     else:
@@ -255,14 +255,14 @@ def _said_at(ts: str) -> bytes:
 
 
 def encode_page(
-    action: str, group: str, lines: Sequence[bytes], *, more: bool, first: int | None, last: int | None, id: str | None
+    action: str, group: str, lines: Sequence[bytes], *, more: bool, id: str | None, **ends: int | None
 ) -> bytes:
     """Write the answer to msgs or states around events as they were sent, ascending; without a line end.
 
-    The same bytes as `encode` of the page gives. Only the last few lines are decoded, for `msg`.
+    The same bytes as `encode` of the page gives. Only the last few lines are decoded, for `msg`. *ends*: see _ENDS.
     """
     head: dict[str, Any] = {"action": action, "group": group, "more": more}
-    head.update((name, value) for name, value in (("first", first), ("last", last), ("id", id)) if value is not None)
+    head.update((name, value) for name in _ENDS if (value := {**ends, "id": id}.get(name)) is not None)
     head["msg"] = describe_page(action, group, map(decode_event, reversed(lines)), size=len(lines))
     return strict_json.dumps(head)[:-1] + b',"list":[' + b",".join(lines) + b"]}"
 
@@ -278,6 +278,8 @@ def _read_message(found: dict[str, Any], has_escapes: bool) -> Message:
         raise ProtocolError(ErrorCode.UNKNOWN_ACTION, "a server of this protocol sends no such message")
     if kind is REPLIES[PresenceNotice.action] and "event" in found:
         kind = PresenceNotice
+    elif kind is DirectMessage and found.get("seq"):
+        kind = Sent
     if None in found.values():
         found = {name: value for name, value in found.items() if value is not None}
     read_fields(found, (("sender", FIELDS["sender"]),) if kind is Goodbye else FROM)  # others tell so who has gone
@@ -285,13 +287,5 @@ def _read_message(found: dict[str, Any], has_escapes: bool) -> Message:
     return message
 
 
-def _unnumbered(message: Message) -> str | None:
-    """Return what *message* says if it is or holds an event without `seq`, else None."""
-    events = message.list if isinstance(message, _PAGES) else (message,)
-    if all(event.seq > 0 for event in events if isinstance(event, Event)):
-        return None
-    return " / ".join(f"{it.sender}: {it.msg}" if isinstance(it, Said) else describe(it) for it in events)
-
-
 _REQUESTS: Mapping[str, type[Request]] = {**REQUESTS, **{other: REQUESTS[name] for other, name in ACTIONS.items()}}
-_MESSAGES: Mapping[str, type[Message]] = {**EVENTS, **REPLIES}
+_MESSAGES: Mapping[str, type[Message]] = {**EVENTS, **KEPT, **REPLIES}

@@ -15,8 +15,9 @@ from cattrs import Converter
 from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from libtchat.message.direct import KEPT, Sent
 from libtchat.message.errors import ErrorCode, ProtocolError
-from libtchat.message.event import EVENTS, Event
+from libtchat.message.event import EVENTS, LogEvent, Said
 from libtchat.message.limits import MAX_ID_BYTES, MAX_INTEGER, MAX_MSG_BYTES, MAX_REASON_BYTES
 from libtchat.message.reply import Error, Groups, Welcome
 from libtchat.message.request import REQUESTS, Ban, Kick, ListMessages, ListStates
@@ -42,6 +43,9 @@ _SIZES = (
     ("reason", MAX_REASON_BYTES, ErrorCode.TOO_LARGE),
     ("id", MAX_ID_BYTES, ErrorCode.BAD_REQUEST),
 )
+
+
+_LOGGED: Mapping[str, type[LogEvent]] = {**EVENTS, **KEPT}
 
 
 class _Wrong(ValueError):
@@ -79,18 +83,27 @@ def _code(value: Any, _: Any) -> str | int:
     return value if type(value) is str else _integer(value, int)
 
 
-def _event(value: Any, _: Any) -> Event:
+def _event(value: Any, _: Any) -> LogEvent:
     action = value.get("action") if type(value) is dict else None
-    kind = EVENTS.get(action) if type(action) is str else None
+    kind = _LOGGED.get(action) if type(action) is str else None
     if kind is None:
         raise _Wrong
     read_fields(value, FROM)
-    event: Event = shape_of(kind).read(value, True)
+    event: LogEvent = shape_of(kind).read(value, True)
+    if event.seq < 1 and kind is Sent:
+        raise _Wrong
     return event
 
 
-def _event_reader(kind: type[Event]) -> Callable[[Any, Any], Any]:
-    def read(value: Any, _: Any) -> Event:
+def _text_event(value: Any, _: Any) -> Said | Sent:
+    event = _event(value, None)
+    if isinstance(event, Said | Sent):
+        return event
+    raise _Wrong
+
+
+def _event_reader(kind: type[LogEvent]) -> Callable[[Any, Any], Any]:
+    def read(value: Any, _: Any) -> LogEvent:
         event = _event(value, kind)
         if type(event) is kind:
             return event
@@ -135,7 +148,8 @@ for _kind, _read in (
     (int | None, _integer),
     (float | None, _exactly(int, float)),
     (str | int | None, _code),
-    (Event, _event),
+    (LogEvent, _event),
+    (Said | Sent, _text_event),
 ):
     _converter.register_structure_hook_func(partial(eq, _kind), _read)
 _converter.register_structure_hook_factory(lambda kind: kind in EVENTS.values(), _event_reader)

@@ -13,7 +13,7 @@ from attrs import NOTHING, fields, resolve_types
 
 from libtchat.message.errors import ProtocolError
 from libtchat.message.limits import MAX_REASON_BYTES
-from libtchat.message.request import REQUESTS, Request
+from libtchat.message.request import REQUESTS, Hello, Request
 from libtchat.wire import strict_json
 from libtchat.wire.codec import check_sizes
 from libtchat.wire.fields import shape_of
@@ -37,7 +37,7 @@ def read_requests(data: bytes, lines: Sequence[bytes]) -> list[Request] | None:
     try:
         for line, texts in zip(lines, found, strict=True):
             kind = REQUESTS[texts["action"]]
-            if (make := _maker(kind)) is None:
+            if (make := _maker(kind)) is None or (kind is Hello and "kept" in texts):
                 return None
             if "sender" not in texts:
                 read_fields(texts, shape_of(kind).spellings)
@@ -56,7 +56,7 @@ def _make_maker(kind: type[Any]) -> _MakeRequest | None:
     The function raises KeyError if a field is missing, or perhaps is there under another spelling.
     """
     resolve_types(kind)
-    attributes = fields(kind)
+    attributes = [a for a in fields(kind) if not (kind is Hello and a.type is bool)]
     if any(a.type not in (str, str | None) or a.default not in (NOTHING, None) for a in attributes):
         return None
     first = [a.name for a in attributes if a.default is NOTHING]

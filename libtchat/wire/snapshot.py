@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from libtchat.direct import Box
 from libtchat.group import Group
 from libtchat.message.event import Invited
 from libtchat.wire import strict_json
 from libtchat.wire.fields import shape_of
 
-__all__ = ["decode_group", "encode_group"]
+__all__ = ["decode_box", "decode_group", "encode_box", "encode_group"]
 
-_MAX_DEPTH = 3
+_MAX_DEPTH = 4
 _MANY = 1_000_000  # keys and commas: a group has many members
 
 
@@ -21,8 +22,9 @@ def encode_group(group: Group) -> bytes:
     found = {"name": group.name, "private": group.private, "seq": group.seq, "ts": group.ts, "owner": group.owner}
     if group.closed:
         found["closed"] = True
-    members, banned = dict(group.members), dict(group.banned)
-    return strict_json.dumps({**found, "members": members, "invited": invited, "banned": banned})
+    members, banned = dict(group.members.items()), dict(group.banned.items())
+    boxes = {"boxes": {key: shape_of(Box).write(box) for key, box in group.boxes.items()}} if group.boxes else {}
+    return strict_json.dumps({**found, "members": members, "invited": invited, "banned": banned, **boxes})
 
 
 def decode_group(data: bytes) -> Group:
@@ -34,6 +36,21 @@ def decode_group(data: bytes) -> Group:
     found = strict_json.loads(data, max_depth=_MAX_DEPTH, max_keys=_MANY, max_commas=_MANY)
     group: Group = shape_of(Group).read(found, False)
     return group
+
+
+def encode_box(box: Box) -> bytes:
+    """Write what one of two users has still to get."""
+    return strict_json.dumps(shape_of(Box).write(box))
+
+
+def decode_box(data: bytes) -> Box:
+    """Read what `encode_box` wrote.
+
+    Raises:
+        ProtocolError: bad-json or bad-request; the bytes are damaged.
+    """
+    box: Box = shape_of(Box).read(strict_json.loads(data), False)
+    return box
 
 
 def _invitation(event: Invited) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from libtchat.message.direct import DirectMessage, Received, Sent
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import (
     Banned,
@@ -19,13 +20,13 @@ from libtchat.message.event import (
     Joined,
     Kicked,
     Left,
+    LogEvent,
     Redacted,
     Said,
     Unbanned,
 )
 from libtchat.message.limits import MAX_SUMMARY_CHARS
 from libtchat.message.reply import (
-    DirectMessage,
     Error,
     Goodbye,
     Groups,
@@ -41,7 +42,7 @@ from libtchat.message.reply import (
     Welcome,
 )
 
-__all__ = ["ERROR_SENTENCES", "TOMBSTONE", "describe", "describe_page", "summarize"]
+__all__ = ["ERROR_SENTENCES", "TOMBSTONE", "describe", "describe_page", "describe_unnumbered", "summarize"]
 
 TOMBSTONE = "(this text was removed)"
 """What stands in the `msg` of a text that was removed."""
@@ -85,7 +86,7 @@ def describe(message: Message) -> str:
     return _line(_WORDING[type(message)](message))
 
 
-def describe_page(action: str, group: str, events: Iterable[Event], *, size: int) -> str:
+def describe_page(action: str, group: str, events: Iterable[LogEvent], *, size: int) -> str:
     """Return the `msg` of a page: its last texts, or what its last events say.
 
     Args:
@@ -98,12 +99,12 @@ def describe_page(action: str, group: str, events: Iterable[Event], *, size: int
     return summarize(events)
 
 
-def summarize(events: Iterable[Event]) -> str:
+def summarize(events: Iterable[LogEvent]) -> str:
     """Join what *events*, the last one first, say: ascending, as many of the last ones as fit in 1000 characters."""
     lines: list[str] = []
     room = _MAX_CHARS
     for event in events:
-        line = _line(f"{event.sender}: {event.msg}") if isinstance(event, Said) else describe(event)
+        line = _line(f"{event.sender}: {event.msg}") if isinstance(event, Said | DirectMessage) else describe(event)
         if len(line) > room:
             if not lines:
                 lines.append(line[: room - 1] + "…")
@@ -155,6 +156,7 @@ _WORDING: Mapping[type[Message], Callable[[Any], str]] = {
     Kicked: lambda m: f"{m.sender} kicked {m.dest} from {m.group}{_because(m)}",
     Banned: lambda m: f"{m.sender} banned {m.dest} from {m.group}{_because(m)}",
     Unbanned: lambda m: f"{m.sender} unbanned {m.dest} from {m.group}",
+    Received: lambda m: f"{m.sender} " + ("was removed by the operator" if m.removed else "has received what waited"),
     Closed: lambda m: f"{m.group} is open again" if m.undone else f"{m.group} is closed: it takes no more texts",
     Redacted: lambda m: f"a text of {m.author} was removed from {m.group}",
     Welcome: lambda m: _names(f"welcome {m.sender}, your groups: ", m.groups, f"welcome {m.sender}"),
@@ -169,3 +171,11 @@ _WORDING: Mapping[type[Message], Callable[[Any], str]] = {
     Pong: lambda m: f"pong from {m.server}",
     Error: _error,
 }
+
+
+def describe_unnumbered(message: Message) -> str | None:
+    """Return what *message* says if it is or holds an event without `seq` (of other people), else None."""
+    events: tuple[Message, ...] = message.list if isinstance(message, Messages | States) else (message,)
+    if all(event.seq > 0 for event in events if isinstance(event, Event)):
+        return None
+    return " / ".join(f"{it.sender}: {it.msg}" if isinstance(it, Said | Sent) else describe(it) for it in events)

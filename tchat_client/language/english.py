@@ -42,6 +42,10 @@ ENGLISH: Mapping[str, str] = {
     "owner.you": "you are the owner now",
     "connect": "{name} is here",
     "disconnect": "{name} is gone",
+    "kept": "{to} is away: this waits",
+    "kept.me": "while you were away",
+    "server-received": "{sender} has got what waited",
+    "removed.user": "{sender} was removed by the operator: what waited is gone",
     # answers
     "server-hello": "Connected to {address} as {name}. Tab completes, /help helps, Ctrl-D quits.",
     "server-hello.plain": "Connected to {address} as {name}.",
@@ -65,6 +69,7 @@ ENGLISH: Mapping[str, str] = {
     "msgs.none": "no texts in {group}",
     "states.none": "nothing happened in {group}",
     "more": "there is more: {form}",
+    "removed": "what was before is removed by the server",
     "list.more": "and more",
     "register": "the name {name} is protected by your password now",
     "ping": "round trip {milliseconds} ms, {server}, protocol {version}",
@@ -102,6 +107,10 @@ ENGLISH: Mapping[str, str] = {
     "error.target-banned": "{dest} is banned from {group}",
     "error.not-banned": "{dest} is not banned from {group}",
     "error.limit-reached": "a limit of the server is reached: {limit}",
+    "error.limit-reached.client-send": "too much waits for {dest} already: at most {limit}",
+    "error.user-not-found.client-send": "{dest} is not here, and nothing waits for a name without a password",
+    "error.auth-required.msgs": "only names with a password may read this: register; gives {name} one",
+    "error.auth-required.states": "only names with a password may read this: register; gives {name} one",
     "error.unavailable": "the server cannot do this now: try again later",
     "error.internal": "the server made a mistake: try again",
     # the connection
@@ -147,7 +156,7 @@ ENGLISH: Mapping[str, str] = {
     "paste.no": "nothing sent",
     "password": "password for {name}: ",
     "password.new": "new password for {name}: ",
-    "password.old": "old password of {name}: ",
+    "password.old": "old password for {name}: ",
     "invitation": "invitation code for {name}: ",
     "password.again": "again: ",
     "password.differ": "the two are not equal: nothing done",
@@ -195,6 +204,7 @@ ENGLISH: Mapping[str, str] = {
 OF_PROGRAMS: Mapping[str, str] = {
     "unprotected": "the name {name} has no password: leave `password` out, or give it one with `register`",
     "cause.refused": "nobody listens there",
+    "cause.untrusted": "nobody known vouches for its certificate, {detail}: `tls` may be a context that names who does",
     "cause.no-tls": "what answers there does not speak TLS: leave `tls` out",
 }
 """What is said in other words to whom no command line can help."""

@@ -199,7 +199,8 @@ class Link:
 
     async def _hello(self, connected: Connected) -> None:
         """Say hello until the server welcomes us; one that never answers is taken to have accepted."""
-        me = Introduction(self.name, self.password, self.token, self.watcher.kept_token, self.watcher.password)
+        it = self.watcher
+        me = Introduction(self.name, self.password, self.token, it.kept_token, it.password, it.takes_kept)
         ask = partial(connected.ask, quiet=True, seconds=self.times.hello_seconds)
         try:
             answer = await me.say(ask)

@@ -59,10 +59,12 @@ class Watcher:
 
     Attributes:
         traces: whether `trace` is to be called.
+        takes_kept: whether texts that wait for the user are wanted: what takes them shows them.
         has_room: whether what was missed may be asked for now; where it has become true again, call `Link.pump`.
     """
 
     traces: bool = False
+    takes_kept: bool = True
     has_room: bool = True
 
     def heard(self, notices: Sequence[Notice]) -> None:

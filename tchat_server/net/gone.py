@@ -1,10 +1,12 @@
-"""What stands for the transport of a connection that is gone."""
+"""What stands for the transport, and for the sender, of a connection that is gone."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
-__all__ = ["GONE"]
+__all__ = ["GONE", "NOBODY"]
 
 
 class _Gone(asyncio.Transport):
@@ -23,4 +25,13 @@ class _Gone(asyncio.Transport):
         return 0
 
 
+class _Nobody:
+    """Stands for the sender whose outbox it was."""
+
+    def guard(self, act: Callable[..., None], *args: Any) -> None: ...
+    def flush_soon(self) -> None: ...
+    def fell_behind(self, waiting: int) -> None: ...
+
+
 GONE = _Gone()
+NOBODY = _Nobody()

@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from libtchat.message.limits import ServerLimits
@@ -26,7 +26,7 @@ _BACKLOG = 1024
 _AT_ONCE = 64
 """How many connections are accepted before everybody else has a turn."""
 
-_TLS_SECONDS = {"ssl_handshake_timeout": 10.0, "ssl_shutdown_timeout": 2.0}
+_HANDSHAKE_SECONDS, _TLS_END_SECONDS = 10.0, 2.0
 _NO_DESCRIPTOR_PAUSE_SECONDS = 0.2
 _NO_DESCRIPTOR_LOG_SECONDS = 10.0
 
@@ -62,6 +62,7 @@ class Listener:
             it that it leaves.
         make: called with the host and the address of each connection.
         refusal: what somebody is told whom that limit keeps out; over TLS he is told nothing.
+        turn: awaited before each handshake, which takes as long as many messages: they take turns with these.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class Listener:
         admission: Admission,
         make: Callable[[str, str], Accepted],
         refusal: Callable[[int], bytes],
+        turn: Callable[[], Awaitable[None]],
     ) -> None:
         self._sock, self._tls, self._admission, self._make, self._refusal = sock, tls, admission, make, refusal
+        self._turn = turn
         self._opening: set[asyncio.Task[None]] = set()
         self._told_at = -_NO_DESCRIPTOR_LOG_SECONDS
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit this
@@ -132,8 +135,8 @@ class Listener:
             logger.error("can't accept connections, they wait: %s", reason)
 
     async def _open(self, accepted: socket.socket, address: str, protocol: Accepted) -> None:
-        seconds = {} if self._tls is None else _TLS_SECONDS
         try:
+            seconds = {} if self._tls is None else await self._before_handshake(accepted)
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol, accepted, ssl=self._tls, **seconds
             )
@@ -142,3 +145,27 @@ class Listener:
             ending = Ending(CloseReason.LOST if self._tls is None else CloseReason.NO_HANDSHAKE, str(reason))
             logger.info("%s gone: %s", address, ending)
             self._admission.metrics.closed[ending.reason] += 1
+
+    async def _before_handshake(self, accepted: socket.socket) -> dict[str, float]:
+        """Wait for the first bytes, then for a turn: when hundreds come at once, others are served in between.
+
+        Returns:
+            How long the handshake may take.
+        """
+        loop = asyncio.get_running_loop()
+        begun, has_begun = loop.time(), loop.create_future()
+        loop.add_reader(accepted, _settle, has_begun)
+        try:
+            await asyncio.wait_for(has_begun, _HANDSHAKE_SECONDS)
+        except TimeoutError:
+            raise TimeoutError(f"nothing came in {_HANDSHAKE_SECONDS:.0f} s") from None
+        finally:
+            loop.remove_reader(accepted)
+        left = max(1.0, begun + _HANDSHAKE_SECONDS - loop.time())
+        await self._turn()
+        return {"ssl_handshake_timeout": left, "ssl_shutdown_timeout": _TLS_END_SECONDS}
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from libtchat.message.limits import ServerLimits
-from tchat_server.net.flow import Hold, Rota, Turns
-from tchat_server.net.gone import GONE
+from tchat_server.net.flow import Hold, Turns
+from tchat_server.net.gone import GONE, NOBODY
+from tchat_server.net.rota import Rota
 from tchat_server.net.spacing import Outgoing, Spacing
 from tchat_server.net.work import Job, Work
 
@@ -77,6 +78,7 @@ class Outbox:
         "_spacing",
         "_turns",
         "_work",
+        "_written",
         "carrier",
         "chunks",
         "count",
@@ -92,7 +94,7 @@ class Outbox:
         self.is_straight = True
         self.is_blocked = self._is_closing = False
         self.chunks: list[bytes] = []
-        self.count = 0
+        self.count = self._written = 0
         self.translate: Callable[[bytes], Sequence[bytes]] | None = None
         self._rewrite: Callable[[bytes], bytes] | None = None
         self._work: Work | None = None
@@ -118,6 +120,17 @@ class Outbox:
         self._work.add(job)
         if len(self._work) >= _MAX_JOBS:
             self._turns.hold(Hold.JOBS)
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes wait, beside what `chunks` holds."""
+        spaced, behind = self._spacing, self._work
+        return self.carrier.get_write_buffer_size() + (spaced.size if spaced else 0) + (behind.size if behind else 0)
+
+    @property
+    def taken(self) -> int:
+        """How many bytes the peer took so far."""
+        return self._written - self.carrier.get_write_buffer_size()
 
     def flush(self) -> None:
         """Write what `chunks` holds, in one write; what waited before is bounded, for this is one tick's at most."""
@@ -181,7 +194,7 @@ class Outbox:
         if self._spacing is not None:
             self._spacing.end()
         self._work = self._spacing = None
-        self.carrier, self.sender = GONE, _NOBODY
+        self.carrier, self.sender = GONE, NOBODY
         self.chunks.clear()
 
     # --- from the carrier ---
@@ -243,6 +256,7 @@ class Outbox:
 
     def _write(self, data: bytes) -> None:
         if not self.carrier.is_closing():  # between that and the end of the connection one event loop raises
+            self._written += len(data)
             self.carrier.write(data)
 
     def _close_if_empty(self) -> None:
@@ -277,14 +291,3 @@ class Outbox:
 def _raise_fault(worker: asyncio.Task[None]) -> None:
     if not worker.cancelled():
         worker.result()
-
-
-class _Nobody:
-    """Stands for a sender that is gone."""
-
-    def guard(self, act: Callable[..., None], *args: Any) -> None: ...
-    def flush_soon(self) -> None: ...
-    def fell_behind(self, waiting: int) -> None: ...
-
-
-_NOBODY = _Nobody()

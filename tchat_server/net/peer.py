@@ -17,11 +17,14 @@ from libtchat.message.limits import ServerLimits
 from libtchat.message.reply import Error
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF, ServerEnd
+from tchat_server.net.admission import Admission
 from tchat_server.net.ending import CloseReason, Ending
-from tchat_server.net.flow import Rota, TurnEnd, Turns
+from tchat_server.net.flow import TurnEnd, Turns
 from tchat_server.net.gone import GONE
 from tchat_server.net.listener import Accepted
 from tchat_server.net.outbox import Outbox
+from tchat_server.net.patience import Patience
+from tchat_server.net.rota import Rota
 from tchat_server.net.toll import Toll
 
 __all__ = ["Owner", "PeerProtocol"]
@@ -36,6 +39,7 @@ class Owner(Protocol):
     """What a connection tells the server."""
 
     limits: ServerLimits
+    admission: Admission
     rota: Rota
     trace: Callable[[str, str, bytes], None] | None
     meet: Callable[[PeerProtocol, bytes], None] | None
@@ -57,6 +61,7 @@ class PeerProtocol(Accepted):
         address: the other end as the log shows it.
         transport: asyncio's.
         outbox: what waits to be written to it.
+        patience: who waits until it has read.
         ending: why it ends, None while it does not.
         turns: when it is read.
         user: who it is, if the program around the server vouches for that.
@@ -76,6 +81,7 @@ class PeerProtocol(Accepted):
         "host",
         "id",
         "outbox",
+        "patience",
         "since",
         "toll",
         "transport",
@@ -85,6 +91,7 @@ class PeerProtocol(Accepted):
 
     transport: asyncio.Transport
     outbox: Outbox
+    patience: Patience
     turns: Turns
     toll: Toll
     id: PeerId
@@ -107,8 +114,9 @@ class PeerProtocol(Accepted):
         self.transport = cast(asyncio.Transport, transport)
         take = self._take if owner.meet is None else partial(owner.meet, self)
         self.turns = Turns(self.transport, partial(self.guard, take), owner.rota)
-        self.toll = Toll(owner.limits, self.turns)
+        self.toll = Toll(owner.limits, self.turns, partial(owner.admission.spend, self.host))
         self.outbox = Outbox(self.transport, self, self.turns, owner.rota, owner.limits)
+        self.patience = Patience(self.outbox, owner.limits)
         self.since = asyncio.get_running_loop().time()
         self.id = owner.connected(self)
 
@@ -145,7 +153,7 @@ class PeerProtocol(Accepted):
         self.frames_in += len(items)
         if connection.spaced or connection.spells or not self.outbox.is_straight:
             self.outbox.suit(connection.rewrite if connection.spells else None, is_spaced=connection.spaced)
-        self.toll.received(len(data))
+        self.toll.received(len(data), len(items))
         self._owner.received(self, items, len(data))
 
     def eof_received(self) -> bool:
@@ -158,6 +166,8 @@ class PeerProtocol(Accepted):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.turns.end()
+        self.toll.end()
+        self.patience.end()
         self.outbox.end()
         self.transport = GONE
         if self.ending is None:

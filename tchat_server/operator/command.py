@@ -52,7 +52,7 @@ _ROWS = (
     _Row("who", (), "List who is connected."),
     _Row("users", (), "List everybody who is known."),
     _Row("passwd", ("NAME",), "Give NAME a password, asked for or read from the input; its connections are closed."),
-    _Row("remove-user", ("NAME",), "Take NAME out of all groups, and its password away."),
+    _Row("remove-user", ("NAME",), "Take NAME out of all groups, and its password and texts away."),
     _Row("ban-user", ("NAME",), "Close the connections of NAME, and let it not come in.", (_FOR,)),
     _Row("unban-user", ("NAME",), "Let NAME come in again."),
     _Row("kick-user", ("NAME",), "Close the connections of NAME, which may come back."),

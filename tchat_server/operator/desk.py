@@ -9,10 +9,10 @@ from math import inf
 
 from libtchat.effect import Settled
 from libtchat.message.errors import Refused
-from libtchat.message.event import Event
-from libtchat.message.names import UserKey, check_user_name, group_key, is_guest, user_key
+from libtchat.message.event import LogEvent
+from libtchat.message.names import UserKey, check_user_name, is_guest, user_key
 from libtchat.message.reply import Error
-from libtchat.ruling import Ruling
+from libtchat.ruling import Ruling, log_key
 from libtchat.wire.fields import is_text
 from tchat_server.ops.control import Json
 from tchat_server.server import Server
@@ -78,18 +78,18 @@ class Desk:
     def __init__(self, server: Server) -> None:
         self.server, self.log, self.hub = server, server.log, server.hub.operator
         self._tickets = count(1)
-        self._rulings: dict[int, asyncio.Future[Event | Error]] = {}
+        self._rulings: dict[int, asyncio.Future[LogEvent | Error]] = {}
         server.settled = self._settle
 
-    async def rule(self, ruling: Ruling) -> Event:
+    async def rule(self, ruling: Ruling) -> LogEvent:
         """Have a ruling decided and made durable; return its event. Raises Denied, LogUnavailable."""
-        loaded = await self.log.load(group_key(ruling.group))
+        loaded = await self.log.load(log_key(ruling))
         ticket = next(self._tickets)
         outcome = self._rulings[ticket] = asyncio.get_running_loop().create_future()
         self.hub.rule(ruling, ticket, loaded, self.server.now())
         self.server.tick_soon()
         try:
-            found: Event | Error = await outcome
+            found: LogEvent | Error = await outcome
         finally:
             del self._rulings[ticket]
         if isinstance(found, Error):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from math import inf
 
+from libtchat.group import Standing
+from libtchat.message.direct import direct_key
 from libtchat.message.limits import MAX_MSG_BYTES
-from libtchat.message.names import is_guest, user_key
-from libtchat.ruling import Expel
+from libtchat.message.names import Key, UserKey, is_guest, user_key
+from libtchat.ruling import EndTexts, Expel
 from tchat_server.operator.desk import Denied, Desk, Fields
 from tchat_server.ops.control import Json
 from tchat_server.password import hash_password, mark_of, new_code
@@ -66,24 +69,49 @@ async def passwd(desk: Desk, fields: Fields) -> Json:
 
 
 async def remove_user(desk: Desk, fields: Fields) -> Json:
-    """Take a name out of all groups, and its password away."""
+    """Take a name out of all groups and logs of two users, and its password away; nobody has it meanwhile."""
     name, user = fields.user()
     known = await desk.log.find_user(user)
-    if known.name is None and user not in desk.online():
+    if known.name is None and user not in desk.online() and not await desk.log.logs_of_two(user):
         raise Denied("nobody", name=name)
     name = known.name or name
+    barred = (await desk.log.barred()).get(user)
+    desk.hub.bar(user, inf)
+    try:
+        return await _remove(desk, name, user)
+    finally:
+        desk.hub.bar(user, barred)
+
+
+async def _remove(desk: Desk, name: str, user: UserKey) -> Json:
     closed = desk.dismiss(user, "the operator removed this name")
     left = 0
-    while memberships := (await desk.log.load_user(user)).memberships:
+    while memberships := [
+        it for it in (await desk.log.load_user(user)).memberships if it.standing is not Standing.WAITING
+    ]:
         for membership in memberships:
             await desk.rule(Expel(membership.name, name))
             left += 1
+    await _end_texts(desk, name, user)  # before anybody can have the name, and once more for what came meanwhile
     stored = await desk.log.load_user(user)
     if stored.password_hash is not None:
         if not await desk.log.save_user(user, name, None, replaces=stored.password_hash):
             raise Denied("meanwhile", name=name)
         desk.hub.protect(user, None)
+    await _end_texts(desk, name, user)
     return {"name": name, "groups": left, "closed": closed}
+
+
+async def _end_texts(desk: Desk, name: str, user: UserKey) -> None:
+    """Let nothing wait for a user, nor be read of its texts by whoever has the name next (R-op-forget)."""
+    await _end(desk, direct_key(user, user), name)  # what was decided before this is in the log after it
+    for key in await desk.log.logs_of_two(user):
+        await _end(desk, key, name)
+
+
+async def _end(desk: Desk, key: Key, name: str) -> None:
+    with suppress(Denied):  # there is nothing to end
+        await desk.rule(EndTexts(key, name))
 
 
 async def ban_user(desk: Desk, fields: Fields) -> Json:

@@ -8,14 +8,14 @@ const MOST_ENTRIES = 3000, SLACK = 100;
 export class Chat {
   constructor(id, kind, name) {
     Object.assign(this, { id, kind, name, entries: [], seqs: new Set(), draft: "", unread: 0, mentions: 0, hasMore: false, read: 0 });
-    Object.assign(this, { isLoaded: false, isLoading: false, hasOlder: kind === "group", marker: 0, waiting: [] });
+    Object.assign(this, { isLoaded: false, isLoading: false, hasOlder: kind !== "all", marker: 0, waiting: [] });
   }
 
-  /** Let the oldest entries go when there are too many; true if some went. A group's can be had again. */
+  /** Let the oldest entries go when there are too many; true if some went. What is kept can be had again. */
   trim() {
     if (this.entries.length <= MOST_ENTRIES + SLACK) return false;
     for (const { seq } of this.entries.splice(0, this.entries.length - MOST_ENTRIES)) this.seqs.delete(seq);
-    this.hasOlder = this.kind === "group";
+    this.hasOlder = this.kind !== "all";
     return true;
   }
 
@@ -38,7 +38,7 @@ export class Chat {
 const TEXTS = ["gbroadcast", "server-send", "server-broadcast"];
 
 /** What *message* is in a conversation: {kind: "text" or "event", seq, ts, who, text, missed, mine, mention}. */
-export function entryOf(message, mirror, missed = false) {
+export function entryOf(message, mirror, missed = message.kept === true && !mirror.isMe(message.sender)) {
   const { action, seq, msg, redacted, ts = new Date().toISOString() } = message;
   const sender = message.sender === "server" ? say("announce") : message.sender;
   const isText = TEXTS.includes(action) && !redacted;

@@ -158,8 +158,12 @@ const checkChoice = (choices) => (command, field, text) => {
 };
 const groupNamed = checkNamed(checkGroup, LIMITS.max_group_chars);
 const userNamed = checkNamed((text) => (isGuest(text) ? text.trim() : checkUser(text)), LIMITS.max_name_chars);
+const PAGES = ["messages", "states"];
 const FIELDS = {
-  group: groupNamed,
+  group(command, field, text) {
+    const isTexts = PAGES.includes(command.name) && text.trim().startsWith("@");
+    return isTexts ? `@${userNamed(command, ["group", "user"], text.trim().slice(1))}` : groupNamed(command, field, text);
+  },
   user: userNamed,
   name: (...typed) => (isGuest(typed[2]) ? userNamed : groupNamed)(...typed),
   text: checkText,

@@ -128,9 +128,9 @@ export class Log {
 
   /** The rows of the oldest *entries*. */
   #drawn(entries) {
-    const { isLoaded, hasOlder, kind, name } = this.chat;
+    const { isLoaded, hasOlder, isCut, kind, name } = this.chat;
     const rows = this.#rowsOf(entries, null);
-    if (isLoaded && !hasOlder && kind === "group") rows.prepend(rule(say("p.begin", { to: name })));
+    if (isLoaded && !hasOlder && kind === "group") rows.prepend(rule(say(isCut ? "p.removed" : "p.begin", { to: name })));
     return rows;
   }
 

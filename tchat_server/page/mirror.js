@@ -5,12 +5,16 @@ import { LIMITS } from "./words.js";
 
 const EVENTS = new Set(["cgroupe", "join", "leave", "invite", "kick", "ban", "unban", "gbroadcast", "close", "redact"]);
 export const isEvent = (message) => EVENTS.has(message.action) && Number.isInteger(message.seq);
+const KEPT = new Set(["server-send", "server-received"]);
+/** Whether *message* is an event in the log of two users. */
+export const isKept = (message) => KEPT.has(message.action) && Number.isInteger(message.seq);
+const isTexts = (name) => name.startsWith("@"); // the log of the texts with a user, not a group
 
-/** One group as this user knows it. `group` is the fold of its events: {owner, members, invited, banned}, or null. */
+/** One group as this user knows it, or the texts with another one that are kept ("@bob"). `group` is the fold of its events: {owner, members, invited, banned}, or null. */
 class View {
   constructor(name) {
     Object.assign(this, { name, seq: 0, ts: "", isMember: false, isInvited: false, group: null, held: new Map() });
-    Object.assign(this, { target: 0, caughtUp: 0, wantsMembers: false, membersAfter: null, isAsking: false });
+    Object.assign(this, { target: 0, caughtUp: 0, wantsMembers: false, membersAfter: null, isAsking: false, isUnsure: false });
   }
 
   get hasGap() {
@@ -18,7 +22,7 @@ class View {
   }
 
   restart(seq) {
-    Object.assign(this, { seq, ts: "", target: seq, group: null, caughtUp: 0 });
+    Object.assign(this, { seq, ts: "", target: seq, group: null, caughtUp: 0, isUnsure: false });
     this.held.clear();
   }
 }
@@ -54,13 +58,14 @@ export function evolve(group, event) {
 export class Mirror {
   constructor(name = "") {
     Object.assign(this, { name, groups: new Map(), users: new Map(), online: new Set(), listed: new Map() });
-    Object.assign(this, { pending: new Map(), presence: 0 }); // presence: another number when `online` is another set
+    Object.assign(this, { texts: new Map(), owesSign: false, pending: new Map(), presence: 0 }); // presence: another number when `online` is another set
   }
 
   view(name) {
     const it = key(name);
-    let view = this.groups.get(it);
-    if (!view) this.groups.set(it, (view = new View(name)));
+    const views = isTexts(name) ? this.texts : this.groups;
+    let view = views.get(it);
+    if (!view) views.set(it, (view = new View(name)));
     view.name ||= name;
     return view;
   }
@@ -78,14 +83,16 @@ export class Mirror {
   /** What to ask now so that nothing is missing; each is then to be `sent` quietly. */
   wanted() {
     const wanted = [];
-    for (const view of this.groups.values()) {
+    for (const view of [...this.groups.values(), ...this.texts.values()]) {
       if (view.isAsking) continue;
-      if (view.hasGap) {
+      if (view.hasGap || (view.isMember && view.isUnsure)) {
         wanted.push({ action: "states", group: view.name, after: view.seq, limit: LIMITS.max_page_entries, all: true });
       } else if (view.isMember && view.wantsMembers) {
         wanted.push({ action: "members", group: view.name, ...(view.membersAfter === null ? {} : { after: view.membersAfter }) });
       }
     }
+    if (this.owesSign) wanted.push({ action: "ping" }); // what waited has come: whatever is asked next says so
+    this.owesSign = false;
     return wanted;
   }
 
@@ -95,7 +102,8 @@ export class Mirror {
     this.pending.clear();
     this.online.clear();
     this.presence++;
-    for (const view of this.groups.values()) view.isAsking = false;
+    this.owesSign = false;
+    for (const view of [...this.groups.values(), ...this.texts.values()]) view.isAsking = false;
     return lost.map(({ request: asked }) => ({ kind: "no-answer", request: asked }));
   }
 
@@ -105,7 +113,7 @@ export class Mirror {
     this.pending.delete(message.id);
     const asked = pending?.request ?? null;
     const quiet = pending?.quiet ?? false;
-    if (isEvent(message)) return this.#happened(message, asked);
+    if (isEvent(message) || isKept(message)) return this.#happened(message, asked);
     if (quiet) {
       this.#asked(asked, false);
       if (message.action === "states" && asked.after !== undefined) return this.#page(message);
@@ -122,16 +130,21 @@ export class Mirror {
     if (["states", "members"].includes(message.action)) this.view(message.group).isAsking = isAsking;
   }
 
+  /** What the pages of an event's log are asked by. */
+  #logOf(event) {
+    return isKept(event) ? `@${this.isMe(event.sender) ? event.to : event.sender}` : event.group;
+  }
+
   #happened(event, asked) {
-    const view = this.view(event.group);
+    const view = this.view(this.#logOf(event));
     if (event.seq <= view.seq) {
       if (event.ts <= view.ts || !view.ts) return asked ? [{ kind: "heard", message: event, request: asked }] : [];
       view.restart(0); // the server began a new log
     }
     if (!view.isMember) {
       view.restart(event.seq - 1);
-      view.isMember = !this.#reachesOutsider(event);
-      view.wantsMembers = view.isMember && event.action !== "cgroupe";
+      view.isMember = event.action !== "server-received" && !this.#reachesOutsider(event);
+      view.wantsMembers = view.isMember && event.action !== "cgroupe" && !isKept(event);
       view.membersAfter = null;
     }
     if (event.seq === view.seq + 1) return [this.#showLive(view, event, asked), ...this.#release(view)];
@@ -149,6 +162,7 @@ export class Mirror {
       }
     }
     if (this.isMe(event.dest ?? event.sender)) view.isInvited = event.action === "invite";
+    if (event.kept && this.isMe(event.to)) this.owesSign = true;
     view.caughtUp += missed;
     this.#meet(event.sender);
     if (event.dest) this.#meet(event.dest);
@@ -180,6 +194,13 @@ export class Mirror {
     const view = this.view(page.group);
     const before = view.seq;
     const notices = [];
+    view.isUnsure = false;
+    if (view.isMember && page.begins > view.seq + 1) {
+      notices.push({ kind: "missing", group: view.name, count: page.begins - view.seq - 1 });
+      Object.assign(view, { seq: page.begins - 1, target: Math.max(view.target, page.begins - 1), group: null });
+      view.wantsMembers = !isTexts(view.name);
+    }
+    if (page.more && page.last) view.target = Math.max(view.target, page.last + 1);
     for (const event of page.list) {
       if (event.seq !== view.seq + 1) continue;
       const live = view.held.get(event.seq);
@@ -205,8 +226,8 @@ export class Mirror {
       notices.push({ kind: "missing", group: view.name, count: view.target - view.seq });
       view.restart(view.target);
     }
-    view.caughtUp = 0;
-    view.wantsMembers = view.group === null;
+    Object.assign(view, { caughtUp: 0, isUnsure: false });
+    view.wantsMembers = view.group === null && !isTexts(view.name);
     return notices;
   }
 
@@ -223,6 +244,7 @@ export class Mirror {
   }
 
   #reachesOutsider(event) {
+    if (isKept(event)) return event.reader !== undefined && !this.isMe(event.reader); // not one's to read later
     return this.isMe(event.action === "leave" ? event.sender : event.dest);
   }
 
@@ -239,6 +261,7 @@ export class Mirror {
         notices.push({ kind: "gone", group: view.name });
       }
     }
+    for (const view of this.texts.values()) view.isUnsure = view.seq > 0;
     for (const [it, name] of mine) {
       const view = this.view(name);
       const last = hello.seqs[name] ?? view.seq;

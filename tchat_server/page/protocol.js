@@ -6,4 +6,4 @@ export { checkGroup, checkName, checkUser, key, size } from "./names.js";
 export { REQUESTS, fault, read, request } from "./request.js";
 export { isMeantToRegister, mayHoldSecret } from "./guess.js";
 export { COMMANDS, Mistyped, find, parse, place, wrongIn } from "./command.js";
-export { Mirror, evolve, isEvent } from "./mirror.js";
+export { Mirror, evolve, isEvent, isKept } from "./mirror.js";

@@ -72,7 +72,7 @@ export class Talk {
     if (it.kind === "group") this.store.set(this.#key("last"), key(it.name));
     this.page.opened(it, before);
     this.log.show(it);
-    if (it.kind === "group" && !it.isLoaded) this.older(it);
+    if (it.kind !== "all" && !it.isLoaded) this.older(it);
     this.seen();
     this.page.changed();
   }
@@ -85,7 +85,7 @@ export class Talk {
 
   /** Empty the log; a group's texts can be had again. */
   clear() {
-    Object.assign(this.chat, { entries: [], seqs: new Set(), hasOlder: this.chat.kind === "group" });
+    Object.assign(this.chat, { entries: [], seqs: new Set(), hasOlder: this.chat.kind !== "all" });
     this.log.show(this.chat);
   }
 
@@ -130,13 +130,15 @@ export class Talk {
 
   /** Ask for a page of what came before; again while the last read line is not among it. */
   older(it, then) {
-    if (!it.hasOlder || it.kind !== "group") return then?.();
+    if (!it.hasOlder || it.kind === "all") return then?.();
     if (then) it.waiting.push(then);
     if (it.isLoading) return;
     const before = it.first;
-    const asked = this.#ask("states", { group: it.name, all: true, limit: PAGE, ...(before && { before }) }, (page) => {
+    const group = it.kind === "user" ? `@${it.name}` : it.name;
+    const asked = this.#ask("states", { group, all: true, limit: PAGE, ...(before && { before }) }, (page) => {
       it.isLoading = false;
       if (page.action === "states") return this.#came(it, page, before);
+      if (it.kind === "user" && !page.retry_after) return this.#came(it, { list: [], more: false }, before); // none are kept
       if (page.retry_after) return setTimeout(() => this.older(it), page.retry_after * 1000);
       it.waiting.length = 0; // the reason is said where it came from
       this.problem(refusal(page, { group: it.name }, this.mirror.name));
@@ -144,9 +146,9 @@ export class Talk {
     it.isLoading = Boolean(asked);
   }
 
-  #came(it, { list, more }, before) {
+  #came(it, { list, more, begins }, before) {
     const wasLoaded = it.isLoaded;
-    Object.assign(it, { isLoaded: true, hasOlder: more });
+    Object.assign(it, { isLoaded: true, hasOlder: more, isCut: begins !== undefined });
     this.log.prepend(it, list.map((event) => entryOf(event, this.mirror)));
     const isSought = it.marker > 0 && it === this.chat && it.entries.length <= MOST_LOADED;
     if (isSought && it.first > it.marker) this.older(it);
@@ -173,7 +175,7 @@ export class Talk {
         then(message);
       } else if (kind === "heard") this.#take(message, notice, waited);
       else if (kind === "no-answer") this.page.unanswered(request);
-      else this.note(say(kind, { group, count }), this.chats.get(`#${key(group)}`) ?? this.everybody);
+      else this.note(say(kind, { group, count }), this.chats.get(group.startsWith("@") ? key(group) : `#${key(group)}`) ?? this.everybody);
     }
     this.page.changed();
   }
@@ -189,9 +191,14 @@ export class Talk {
     const { action, event } = message;
     if (isEvent(message)) return this.#happened(message, request, missed);
     if (event) this.note(say(event, { name: message.name }), this.everybody);
-    else if (action === "server-send" || action === "server-broadcast") {
+    else if (action === "server-received") {
+      if (!this.mirror.isMe(message.sender)) this.note(told(message, this.mirror), this.direct(message.sender));
+    } else if (action === "server-send" || action === "server-broadcast") {
+      const it = this.#placeOf(message);
+      if (it.seqs.has(message.seq)) return; // this tab had it before the page was loaded again
       this.#keep(message);
-      this.#spoke(this.#placeOf(message), entryOf(message, this.mirror));
+      this.#spoke(it, entryOf(message, this.mirror, missed || undefined));
+      if (message.kept && this.mirror.isMe(message.sender)) this.note(say("kept", { to: message.to }), it);
     } else if (!quiet && this.chat) this.#answered(message, request, waited);
   }
 
@@ -232,7 +239,7 @@ export class Talk {
     if (it.redact(redacts, entryOf(gone, this.mirror))) this.log.changed(it);
   }
 
-  /** The server keeps no texts between two users, nor those to everybody: this tab does, until it is closed. */
+  /** Not every server keeps texts between two users, and none those to everybody: this tab does, until it is closed. */
   #keep(message) {
     this.kept = [...this.kept, message].slice(-MOST_KEPT);
     this.store.set(this.#key("kept"), JSON.stringify(this.kept), true);

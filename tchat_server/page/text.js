@@ -78,6 +78,7 @@ export const mentions = (text, me) =>
 /** Say what an event is, to *mirror*'s user. */
 export function told(event, mirror) {
   const { action, sender, dest, group, reason, owner, author } = event;
+  if (action === "server-received") return say(event.removed ? "removed.user" : action, { sender });
   if (action === "gbroadcast") return say("redacted", { sender });
   if (action === "close" || action === "redact") return say(event.undone ? "close.undone" : action, { group, author });
   const variant = mirror.isMe(sender) ? ".you" : mirror.isMe(dest) ? ".me" : "";

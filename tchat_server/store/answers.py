@@ -21,6 +21,7 @@ from libtchat.effect import (
     SaveUser,
 )
 from libtchat.message.names import UserKey
+from libtchat.stored import Loaded
 from tchat_server.password import Passwords, mark_of
 from tchat_server.roster.port import Roster
 from tchat_server.store.event_log import EventLog, Ready
@@ -41,12 +42,13 @@ class Answers:
         self._log, self._check, self._roster = log, check, roster
         self._passwords = Passwords()
         self._saves: dict[SaveUser, Awaitable[bool]] = {}
+        self._loads: dict[LoadGroup, asyncio.Future[Loaded]] = {}
 
     def answer(self, question: Question) -> Awaitable[Answer]:
         """Answer a question; awaiting it raises LogUnavailable or RosterUnavailable if it can't be answered now."""
         match question:
-            case LoadGroup(key=group):
-                return self._log.load(group)
+            case LoadGroup():
+                return self._load(question)
             case LoadUser(key=user):
                 return self._log.load_user(user)
             case FindUser(key=user):
@@ -90,6 +92,16 @@ class Answers:
     def close(self) -> None:
         """Give up hashes that wait for their turn."""
         self._passwords.close()
+
+    def _load(self, load: LoadGroup) -> Awaitable[Answer]:
+        """Load a group once, however many ask for it meanwhile: a large one takes long, and a crowd may ask."""
+        if (found := self._loads.get(load)) is not None:
+            return found
+        loaded = self._log.load(load.key)
+        if not isinstance(loaded, Ready):
+            loaded = self._loads[load] = asyncio.ensure_future(loaded)
+            loaded.add_done_callback(lambda _: self._loads.pop(load))
+        return loaded
 
     def _save(self, save: SaveUser) -> Awaitable[Answer]:
         """Store a password once, however many wait for it."""

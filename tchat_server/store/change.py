@@ -10,17 +10,18 @@ from typing import assert_never
 
 import attrs
 
-from libtchat.effect import Part, Retry
+from libtchat.effect import Part
 from libtchat.group import Group, Standing, subject
-from libtchat.message.event import Event, Redacted, Said
+from libtchat.message.event import LogEvent, Redacted, Said
 from libtchat.message.names import UserKey, user_key
+from libtchat.stored import Retry
 from libtchat.wire import codec
 from libtchat.wire.wording import TOMBSTONE
 
-__all__ = ["changed_users", "displayed_name", "new_retries", "redactions", "tombstone"]
+__all__ = ["changed_users", "displayed_name", "first_waiting", "new_retries", "redactions", "tombstone"]
 
 
-def changed_users(events: Iterable[Event]) -> tuple[UserKey, ...]:
+def changed_users(events: Iterable[LogEvent]) -> tuple[UserKey, ...]:
     """Return whose standing may be another one after *events*: each user once, in the order of the events."""
     return tuple({user_key(name): None for event in events if (name := subject(event)) is not None})
 
@@ -34,10 +35,17 @@ def displayed_name(group: Group, user: UserKey) -> str | None:
             return group.invited[user].dest
         case Standing.BANNED:
             return group.banned[user]
+        case Standing.WAITING:
+            return group.boxes[user].name
         case Standing.NONE:
             return None
         case standing:
             assert_never(standing)
+
+
+def first_waiting(group: Group) -> int:
+    """Return the seq of the first text that waits for somebody, or that of the next event: what is below may go."""
+    return min((seq for box in group.boxes.values() for seq in box.waiting), default=group.seq + 1)
 
 
 def new_retries(part: Part, now: float) -> Iterator[tuple[UserKey, Retry]]:
@@ -47,7 +55,7 @@ def new_retries(part: Part, now: float) -> Iterator[tuple[UserKey, Retry]]:
             yield user_key(event.sender), Retry(event.id, part.key, event.seq, now, digest)
 
 
-def redactions(events: Iterable[Event]) -> tuple[int, ...]:
+def redactions(events: Iterable[LogEvent]) -> tuple[int, ...]:
     """Return the seqs of the earlier texts that *events* have removed: what is stored of them is to be a tombstone."""
     return tuple(event.redacts for event in events if isinstance(event, Redacted))
 

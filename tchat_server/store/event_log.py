@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from libtchat.cluster import Record
-from libtchat.effect import Known, Loaded, PageKind, Part, Retried, StoredUser
-from libtchat.message.event import Event
+from libtchat.effect import PageKind, Part
+from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
+from libtchat.stored import Known, Loaded, Retried, StoredUser
 from libtchat.wire import codec
 from tchat_server.ops.control import Control
 
 __all__ = [
-    *("EncodedPart", "EventLog", "LogUnavailable", "LogUnusable", "NamePage", "Page", "Ready", "UserRow"),
+    *("EncodedPart", "EventLog", "LogUnavailable", "LogUnusable", "NamePage", "Page", "Ready", "Removed", "RemovesOld"),
+    "UserRow",
     "encode_part",
 ]
 
@@ -54,15 +56,19 @@ class Page:
         lines: the events as they were sent, one JSON object each, without a line ending.
         more: there are further ones in the direction asked.
         first, last: the seqs of the page's ends, None when it is empty.
+        begins: the seq of the first event that is still there, None if none was removed.
     """
 
     lines: tuple[bytes, ...] = ()
     more: bool = False
     first: int | None = None
     last: int | None = None
+    begins: int | None = None
 
     @staticmethod
-    def cut(nearest: Iterable[tuple[int, bytes]], *, ascending: bool, limit: int, max_bytes: int) -> Page:
+    def cut(
+        nearest: Iterable[tuple[int, bytes]], *, ascending: bool, limit: int, max_bytes: int, begins: int | None = None
+    ) -> Page:
         """Make a page of (seq, line) pairs, those nearest the cursor first; no more of them are drawn than needed.
 
         A line counts with one byte more, for what separates it from the next.
@@ -76,10 +82,10 @@ class Page:
                 break
             taken.append(entry)
         if not taken:
-            return Page()
+            return Page(begins=begins)
         if not ascending:
             taken.reverse()
-        return Page(tuple(line for _, line in taken), more, taken[0][0], taken[-1][0])
+        return Page(tuple(line for _, line in taken), more, taken[0][0], taken[-1][0], begins)
 
 
 @frozen
@@ -100,6 +106,19 @@ class NamePage:
                 return NamePage(tuple(taken), more=True)
             taken.append(name)
         return NamePage(tuple(taken))
+
+
+@frozen
+class Removed:
+    """What a step of removing old events did.
+
+    Attributes:
+        events: how many it removed.
+        after: the key of a group to go on after; None: all were looked at.
+    """
+
+    events: int
+    after: Key | None
 
 
 @frozen
@@ -150,7 +169,7 @@ class EventLog(Protocol):
     def clock(self) -> Callable[[], float]:
         """What tells, in seconds, how old what is stored is."""
 
-    def append(self, parts: Sequence[EncodedPart]) -> Awaitable[Mapping[Key, tuple[Event, ...]]]:
+    def append(self, parts: Sequence[EncodedPart]) -> Awaitable[Mapping[Key, tuple[LogEvent, ...]]]:
         """Append every part, each all or none, and return when they are durable.
 
         Returns:
@@ -210,6 +229,12 @@ class EventLog(Protocol):
     def users(self) -> Awaitable[tuple[UserRow, ...]]:
         """List everybody who is known, by key. Takes a time that grows with what is stored. Raises LogUnavailable."""
 
+    def logs_of_two(self, key: UserKey) -> Awaitable[tuple[Key, ...]]:
+        """List the logs of the texts between a user and another one, by key.
+
+        Takes a time that grows with what is stored. Raises LogUnavailable.
+        """
+
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before, whatever happened to clocks. Raises LogUnavailable."""
 
@@ -237,3 +262,17 @@ class EventLog(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun and release the storage."""
+
+
+@runtime_checkable
+class RemovesOld(Protocol):
+    """What a log may do besides: remove old events."""
+
+    def remove_old(self, *, before: str, messages: int | None, after: Key) -> Awaitable[Removed]:
+        """Remove old events from the beginning of each log, in steps; what they led to stays. Raises LogUnavailable.
+
+        Args:
+            before: what has a lower `ts` goes; "": nothing for that reason.
+            messages: what is before the last so many texts of a log goes; None: nothing for that reason.
+            after: groups with a key above this one are looked at: all, for "".
+        """

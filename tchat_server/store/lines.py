@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from libtchat.message.event import EVENTS, Event
+from libtchat.message.direct import KEPT
+from libtchat.message.event import EVENTS, LogEvent
 from libtchat.message.reply import Message
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF
@@ -13,7 +14,7 @@ from tchat_server.store.event_log import EncodedPart
 
 __all__ = ["Lines", "encode_line"]
 
-_EVENTS = frozenset(EVENTS.values())
+_EVENTS = frozenset((*EVENTS.values(), *KEPT.values()))
 
 
 def encode_line(message: Message) -> bytes:
@@ -30,7 +31,7 @@ class Lines:
     def __call__(self, message: Message) -> bytes:
         """Return the line that goes out for *message*; only what these parts do not hold is encoded now."""
         if type(message) in _EVENTS:
-            event = cast(Event, message)
+            event = cast(LogEvent, message)
             part = self._parts.get(event.group)
             if part is not None and 0 <= (at := event.seq - part.expected - 1) < len(part.lines):
                 return part.lines[at] + CRLF

@@ -8,23 +8,25 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import define, field
 
 from libtchat.cluster import Record
-from libtchat.effect import Known, Loaded, Membership, PageKind, Retried, Retry, StoredUser
+from libtchat.effect import PageKind
 from libtchat.group import Group, Standing
-from libtchat.message.event import Created, Event, Said
+from libtchat.message.direct import Sent, is_log_of
+from libtchat.message.event import Created, LogEvent, Said
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey, user_key
+from libtchat.stored import Known, Loaded, Membership, Retried, Retry, StoredUser
 from libtchat.wire import codec
 from tchat_server.clock import Clock, guest_floor
 from tchat_server.ops.control import Control
-from tchat_server.store.change import changed_users, displayed_name, new_retries, redactions, tombstone
-from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, UserRow
+from tchat_server.store.change import changed_users, displayed_name, first_waiting, new_retries, redactions, tombstone
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, Removed, UserRow
 
 __all__ = ["MEMORY", "MemoryLog"]
 
 MEMORY = ":memory:"
 """In place of the path of a file."""
 
-_INSIDE = (Standing.MEMBER, Standing.INVITED)
+_INSIDE = (Standing.MEMBER, Standing.INVITED, Standing.WAITING)
 
 
 @define
@@ -35,12 +37,13 @@ class _Log:
     lines: list[bytes] = field(factory=list)
     messages: list[int] = field(factory=list)
     states: list[int] = field(factory=list)
+    begins: int = 1
 
     def seqs(self, kinds: PageKind) -> Sequence[int]:
         return {
             PageKind.MESSAGES: self.messages,
             PageKind.STATES: self.states,
-            PageKind.ALL: range(1, len(self.lines) + 1),
+            PageKind.ALL: range(self.begins, len(self.lines) + 1),
         }[kinds]
 
 
@@ -67,11 +70,11 @@ class MemoryLog:
         """What tells how old retries are; see EventLog."""
         return self._clock
 
-    def append(self, parts: Sequence[EncodedPart]) -> Ready[Mapping[Key, tuple[Event, ...]]]:
+    def append(self, parts: Sequence[EncodedPart]) -> Ready[Mapping[Key, tuple[LogEvent, ...]]]:
         """Append every part that follows its group's log; see EventLog."""
         now = self._clock()
         self._forget_retries(now)
-        failed: dict[Key, tuple[Event, ...]] = {}
+        failed: dict[Key, tuple[LogEvent, ...]] = {}
         for part in parts:
             log = self._logs.get(part.key)
             if part.expected == (0 if log is None else len(log.lines)):
@@ -92,7 +95,10 @@ class MemoryLog:
         user = StoredUser(
             password_hash,
             tuple(
-                Membership(in_key, group.name, group.private, group.standing(key), group.seq, group.invited.get(key))
+                Membership(
+                    *(in_key, group.name, group.private, group.standing(key), group.seq),
+                    *(group.invited.get(key), group.boxes.get(key)),
+                )
                 for in_key, group in groups
             ),
             self._created.get(key, 0),
@@ -103,7 +109,9 @@ class MemoryLog:
     def find_user(self, key: UserKey) -> Ready[Known]:
         """Find whether one user is known; see EventLog."""
         groups = [self._logs[in_key].group for in_key in self._groups_of.get(key, ())]
-        return Ready(Known(self._name(key), sum(key in group.invited for group in groups)))
+        invitations = sum(key in group.invited for group in groups)
+        senders = sum(group.standing(key) is Standing.WAITING for group in groups)
+        return Ready(Known(self._name(key), invitations, key in self._accounts, senders))
 
     def find_retry(self, key: UserKey, id: str) -> Ready[Retried]:
         """Find what one user's request with an id made; see EventLog."""
@@ -152,6 +160,10 @@ class MemoryLog:
         inside = (key for found in (self._groups_of, self._banned_in) for key, groups in found.items() if groups)
         return Ready(tuple(self._row(key) for key in sorted({*self._accounts, *inside, *self._bars})))
 
+    def logs_of_two(self, key: UserKey) -> Ready[tuple[Key, ...]]:
+        """List the logs of the texts between a user and another one."""
+        return Ready(tuple(sorted(it for it in self._logs if is_log_of(it, key))))
+
     def number_guest(self) -> Ready[int]:
         """Return a number that no guest had before."""
         self._guests = max(self._guests + 1, guest_floor())
@@ -168,7 +180,8 @@ class MemoryLog:
         end = bisect_left(seqs, before)
         indices = range(end - 1, -1, -1) if after is None else range(bisect_right(seqs, after), end)
         nearest = ((seqs[i], log.lines[seqs[i] - 1]) for i in indices)
-        return Ready(Page.cut(nearest, ascending=after is not None, limit=limit, max_bytes=max_bytes))
+        begins = log.begins if log.begins > 1 else None
+        return Ready(Page.cut(nearest, ascending=after is not None, limit=limit, max_bytes=max_bytes, begins=begins))
 
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Ready[NamePage]:
         """List the public groups that have members, by key (R-groups)."""
@@ -183,6 +196,23 @@ class MemoryLog:
         """Wait for nothing: nobody else appends."""
         return Ready(None)
 
+    def remove_old(self, *, before: str, messages: int | None, after: Key) -> Ready[Removed]:
+        """Remove old events, all in one step; see EventLog."""
+        return Ready(Removed(sum(self._remove(log, before, messages) for log in self._logs.values()), None))
+
+    def _remove(self, log: _Log, before: str, messages: int | None) -> int:
+        first = end = log.begins
+        while end <= len(log.lines) and codec.decode_event(log.lines[end - 1]).ts < before:
+            end += 1
+        if messages is not None and len(log.messages) > messages:
+            end = max(end, log.messages[-messages - 1] + 1)
+        end = max(first, min(end, first_waiting(log.group)))
+        log.lines[first - 1 : end - 1] = [b""] * (end - first)
+        for seqs in (log.messages, log.states):
+            del seqs[: bisect_left(seqs, end)]
+        log.begins = end
+        return end - first
+
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
@@ -191,11 +221,14 @@ class MemoryLog:
         if log is None:
             log = self._logs[part.key] = _Log(part.after)
         lines, messages = log.lines, log.messages
-        others: list[Event] = []
+        others: list[LogEvent] = []
         lines.extend(part.lines)
         for event in part.events:
             if isinstance(event, Said):
                 messages.append(event.seq)
+            elif isinstance(event, Sent):
+                messages.append(event.seq)
+                others += [event] * event.kept
             else:  # a copy has the right size: what an encoder returns may sit in 4 KiB of memory
                 lines[event.seq - 1] = b"%b" % lines[event.seq - 1]
                 log.states.append(event.seq)
@@ -220,7 +253,7 @@ class MemoryLog:
         else:
             del self._public[bisect_left(self._public, part.key)]
 
-    def _note_standings(self, part: EncodedPart, events: list[Event]) -> None:
+    def _note_standings(self, part: EncodedPart, events: list[LogEvent]) -> None:
         for event in events:
             if isinstance(event, Created):
                 creator = user_key(event.sender)

@@ -9,15 +9,15 @@ from typing import assert_never
 
 from libtchat.effect import PageKind, Read, ReadGroups, Resend
 from libtchat.message.errors import ErrorCode, TchatError
-from libtchat.message.limits import ServerLimits
+from libtchat.message.limits import MAX_INTEGER, ServerLimits
 from libtchat.message.reply import Error, Groups
 from libtchat.paging import fill
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF
-from tchat_server.store.event_log import EventLog, LogUnavailable, NamePage
+from tchat_server.store.event_log import EventLog, LogUnavailable, NamePage, Page
 from tchat_server.store.lines import encode_line
 
-__all__ = ["reading"]
+__all__ = ["reading", "since"]
 
 logger = logging.getLogger("tchat_server")
 
@@ -62,14 +62,37 @@ async def _page(effect: Read, log: EventLog, limits: ServerLimits) -> bytes:
         limit=effect.limit,
         max_bytes=limits.max_page_bytes,
     )
+    if page.first is not None and page.first < effect.since:
+        page = since(page, effect.since)
     return codec.encode_page(
-        effect.action, effect.group, page.lines, more=page.more, first=page.first, last=page.last, id=effect.id
+        effect.action,
+        effect.group,
+        page.lines,
+        more=page.more,
+        first=page.first,
+        last=page.last,
+        begins=page.begins,
+        id=effect.id,
+    )
+
+
+def since(page: Page, first: int) -> Page:
+    """Return of *page* what begins at *first*: what is below is not for who asks (R-kept-alone)."""
+    found = [(codec.decode_event(line).seq, line) for line in page.lines]
+    return Page.cut(
+        [entry for entry in found if entry[0] >= first],
+        ascending=True,
+        limit=len(found),
+        max_bytes=MAX_INTEGER,
+        begins=page.begins,
     )
 
 
 async def _event(effect: Resend, log: EventLog, limits: ServerLimits) -> bytes:
     seq, room = effect.seq, limits.max_page_bytes
     page = await log.read(effect.key, PageKind.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
+    if not page.lines and effect.instead is not None and page.begins is not None and seq < page.begins:
+        return codec.encode(effect.instead)
     if not page.lines:
         raise LogUnavailable(f"event {seq} of {effect.key} is missing")
     return page.lines[0]

@@ -8,9 +8,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from libtchat.effect import PageKind, Part
-from libtchat.group import Group, decide, evolve, fold
+from libtchat.group import Group, evolve, fold
+from libtchat.message.direct import KeptEvent
+from libtchat.message.event import Event
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import Create, GroupRequest, Say
+from libtchat.rules import decide
 from tchat_server.store.event_log import EncodedPart, EventLog, Page, encode_part
 
 TS = "2026-01-02T03:04:05.678Z"
@@ -51,6 +54,13 @@ class Book:
         digests = tuple(f"digest of {event.id}" if event.id else "" for event in events)
         return encode_part(Part(key, before.seq if before else 0, tuple(events), group, digests))
 
+    def told(self, event: Event) -> EncodedPart:
+        """Make the part for what somebody decided who asks no group: an operator."""
+        key = group_key(event.group)
+        before = self.groups[key]
+        self.groups[key] = after = evolve(before, event)
+        return encode_part(Part(key, before.seq, (event,), after, ("",)))
+
 
 def create(name: str = "wob", *, by: str = "alice", private: bool = False) -> tuple[str, Create]:
     """Return who creates a group, and how."""
@@ -90,3 +100,11 @@ async def page(
 ) -> Page:
     """Read a page of a group; all of it unless limited."""
     return await log.read(group_key(group), kinds, after=after, before=before, limit=limit, max_bytes=max_bytes)
+
+
+def kept(before: Group | None, *events: KeptEvent) -> EncodedPart:
+    """Make the part of these events of the log of two users, whose state is *before*."""
+    after = fold(events, before)
+    assert after is not None
+    digests = tuple(f"digest of {event.id}" if event.id else "" for event in events)
+    return encode_part(Part(events[0].group, 0 if before is None else before.seq, tuple(events), after, digests))

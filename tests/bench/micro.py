@@ -18,26 +18,15 @@ from pathlib import Path
 import attrs
 from attrs import field, frozen
 
-from libtchat.effect import (
-    Answer,
-    Append,
-    Ask,
-    Item,
-    Loaded,
-    LoadGroup,
-    LoadUser,
-    PageKind,
-    Part,
-    PeerId,
-    Question,
-    StoredUser,
-)
-from libtchat.group import Group, decide, evolve, fold
+from libtchat.effect import Answer, Append, Ask, Item, LoadGroup, LoadUser, PageKind, Part, PeerId, Question
+from libtchat.group import Group, evolve, fold
 from libtchat.hub.hub import Hub
 from libtchat.message.event import Created, Event, Said
 from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.names import group_key
 from libtchat.message.request import Create, Hello, Join, Say
+from libtchat.rules import decide
+from libtchat.stored import Loaded, StoredUser
 from libtchat.wire import codec, strict_json
 from libtchat.wire.connection import ServerEnd
 from tchat_server.store.event_log import EventLog, encode_part

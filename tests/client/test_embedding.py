@@ -290,7 +290,7 @@ def test_tls_and_a_password(tmp_path: Path) -> None:
         trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
 
         async def work() -> None:
-            with pytest.raises(CannotConnect, match=r"cannot connect to .*TLS failed"):
+            with pytest.raises(CannotConnect, match=r"cannot connect to .*`tls` may be a context that names who does"):
                 await client(server, "oda", tls=True).__aenter__()
             async with client(server, "oda", tls=trusted) as oda:
                 await oda.register("correct horse")
@@ -643,6 +643,23 @@ def test_a_program_that_hears_slowly_is_waited_for_and_misses_nothing() -> None:
                     if len(seqs) == 3:
                         assert (await chat.say("wob", "mine")).seq == count + 1
             assert seqs == [*range(1, count + 2)]
+
+    run(work)
+
+
+def test_what_is_large_counts_as_several() -> None:
+    async def serve(peer: Peer, _: int) -> None:
+        await peer.welcome()
+        for _ in range(30):
+            peer.say(action="server-broadcast", sender="bob", ts=TS, msg="x" * 900_000)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(peer.writer.drain(), 0.2)
+        await until_gone(peer)
+
+    async def work() -> None:
+        async with fake(serve) as address, Client(address, "alice", times=FAST, most_waiting=200) as chat:
+            await asyncio.sleep(0.5)
+            assert len(chat._inbox._notices) <= 3
 
     run(work)
 

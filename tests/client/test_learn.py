@@ -229,7 +229,8 @@ def test_what_cannot_be_learnt_is_said_in_french(capsys: pytest.CaptureFixture[s
         "al : ce qu'il envoie",
         "al : il ne vient pas par un tube : encore une fois, avec un terminal",
         "al : ce qu'il envoie",
-        "tchat : al : il s'arrête sans se connecter ; il a dit : pas de chance ; s'il a un port à lui, dites-le : --port N",
+        "tchat : al : il s'arrête sans se connecter ; il a dit : pas de chance ; "
+        "s'il a un port à lui, dites-le : --port N",
     ]
 
 

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cable import Cable
 from serving import SECONDS, Server, environment, serving
 from terminal import Terminal
+
+from tchat_server.ops.control import asked
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
@@ -180,3 +183,72 @@ def test_nobody_there_is_one_line_and_exit_3(tmp_path: Path, terminals: dict[str
     screen = lost.shows("tchat: cannot connect to 127.0.0.1:1: nobody listens there; start one with tchat-server")
     assert "Traceback" not in screen
     assert lost.exit_code() == 3
+
+
+def test_what_waited_for_somebody_away_comes_marked_and_once(
+    server: Server, tmp_path: Path, terminals: dict[str, Terminal]
+) -> None:
+    state = {"XDG_STATE_HOME": str(tmp_path / "state"), "TCHAT_PASSWORD": "secret"}
+    walt = terminals["walt"] = Terminal(tmp_path / "walt", server.address, "--name", "walt", columns=110)
+    walt.enter("register;secret")
+    walt.shows("protected by your password now")
+    walt.enter("q;")
+    assert walt.exit_code() == 0
+    vera = terminals["vera"] = Terminal(tmp_path / "vera", server.address, "--name", "vera", columns=110)
+    vera.enter("s;walt;tea at five?")
+    vera.shows("vera → walt: tea at five?  (walt is away: this waits)")
+    vera.enter("s;nobody;hello?")
+    vera.shows("nobody is not here, and nothing waits for a name without a password")
+    back = terminals["back"] = Terminal(
+        tmp_path / "back", server.address, "--name", "walt", "--lang", "fr", columns=110, **state
+    )
+    back.shows("vera → walt: tea at five?  (pendant votre absence)")
+    vera.shows("* walt has got what waited")
+    vera.enter("s;walt;good")
+    back.shows("vera → walt: good")
+    server.stop()
+    back.shows("connexion perdue")
+    server.start()
+    back.shows("de nouveau connecté")
+    vera.shows("connected again")
+    back.enter("s;vera;oui")
+    vera.shows("walt → vera: oui")
+    back.enter("messages;@vera")
+    screen = back.shows("walt → vera: oui")
+    assert screen.count("(pendant votre absence)") == 1
+
+
+def test_a_password_is_changed_and_what_an_operator_does_is_shown(
+    tmp_path: Path, terminals: dict[str, Terminal]
+) -> None:
+    with serving(tmp_path, "--registration", "invite") as server:
+
+        def operator(act: str, **fields: object) -> dict[str, Any]:
+            with asked(tmp_path / "tchat.db.sock", {"act": act, **fields}, SECONDS) as answer:
+                assert answer is not None
+                return dict(answer)
+
+        (code,) = operator("invite-code", count=1)["codes"]
+        alice = terminals["alice"] = Terminal(tmp_path / "alice", server.address, "--name", "alice", columns=130)
+        alice.shows("online")
+        alice.enter("register;")
+        for question, answer in (("new password for alice", "one"), ("again", "one"), ("invitation code", code)):
+            alice.shows(question)
+            alice.enter(answer)
+        alice.shows("is protected by your password now")
+        alice.enter("register;")
+        for question, answer in (("new password for alice", "two"), ("again", "two"), ("old password for", "one")):
+            alice.shows(question)
+            alice.enter(answer)
+        alice.enter("cg;wob")
+        alice.shows("you created wob")
+        alice.enter("hello")
+        alice.shows("alice: hello")
+        operator("redact", group="wob", seq=2)
+        operator("close", group="wob")
+        operator("announce", text="the server stops at noon")
+        alice.shows("removed a text of alice", "closed wob", "!! the operator: the server stops at noon")
+        alice.enter("messages;wob")
+        screen = alice.shows("a text of alice was removed")
+        assert code not in screen
+        assert screen.count("is protected by your password now") == 2

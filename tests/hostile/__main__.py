@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hostile.harness import MIB, Figures, all_attacks, run
 
-HEAD = ("attack", "p99 before", "during", "worst", "RSS before", "peak", "after", "verdict")
-ROW = "{:<32} {:>10} {:>8} {:>8} {:>10} {:>6} {:>6}  {}"
+HEAD = ("attack", "p99 before", "during", "worst", "RSS before", "peak", "after", "done", "verdict")
+ROW = "{:<32} {:>10} {:>8} {:>8} {:>10} {:>6} {:>6} {:>9}  {}"
 
 
 def main() -> int:
@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="the short forms, as pytest runs them")
     asked = parser.parse_args()
     rows = [row for row in all_attacks() if not asked.names or row.name in asked.names]
+    rows = [row for row in rows if row.quick is not None or not asked.quick]
     if unknown := set(asked.names) - {row.name for row in rows}:
         parser.error(f"no such attack: {', '.join(sorted(unknown))}")
     print(ROW.format(*HEAD), flush=True)
@@ -33,7 +34,7 @@ def main() -> int:
 def line(it: Figures) -> str:
     times = [f"{seconds * 1000:.1f} ms" for seconds in (it.quiet_p99, it.p99, it.worst)]
     sizes = [f"{size / MIB:.0f}M" for size in (it.rss_before, it.rss_peak, it.rss_after)]
-    return ROW.format(it.name, *times, *sizes, "; ".join(it.faults) or "holds")
+    return ROW.format(it.name, *times, *sizes, "" if it.done is None else it.done, "; ".join(it.faults) or "holds")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """A small load of honest clients: says how long each thing they did took, one line each, until its input ends.
 
+For each line of its input it says `mark`, behind what waits at that moment; `end` is its last line.
+
 Run as a process of its own (`python -m hostile.honest PORT`), so that what an attack costs the attacker is not taken
-for the server's. A line is KIND STARTED SECONDS, in seconds of the monotonic clock; what is not answered when the
-input ends counts with the time it has waited so far.
+for the server's. A line is KIND STARTED SECONDS, in seconds of the monotonic clock; what is not answered at a mark
+counts with the time it has waited so far.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -33,6 +36,18 @@ def done(key: Any) -> None:
 
 def report(kind: str, begun: float) -> None:
     print(kind, f"{begun:.6f} {time.monotonic() - begun:.6f}", flush=True)
+
+
+def report_waiting() -> None:
+    for kind, begun in list(_waiting.values()):
+        report(kind, begun)
+
+
+async def mark() -> None:
+    """Answer the lines of the input until it ends."""
+    while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+        report_waiting()
+        print("mark", flush=True)
 
 
 class Honest:
@@ -94,17 +109,18 @@ async def main(port: int) -> None:
         member.send(action="cgroupe" if member is members[0] else "join", group=GROUP)
         await member.reader.readline()
     heard: dict[str, int] = {}
-    end = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    end = asyncio.create_task(mark())
     work = [asyncio.create_task(member.listen(heard)) for member in members]
     work += [asyncio.create_task(speak(members)), asyncio.create_task(come(port))]
     print("ready", flush=True)
     ended, _ = await asyncio.wait([end, *work], return_when=asyncio.FIRST_COMPLETED)
-    for kind, begun in list(_waiting.values()):
-        report(kind, begun)
+    report_waiting()
     for task in ended & set(work):
         print("lost", repr(task.exception()).replace("\n", " "), flush=True)
-    for task in work:
+    print("end", flush=True)
+    for task in (end, *work):
         task.cancel()
+    os._exit(0)  # a thread may still read the input
 
 
 if __name__ == "__main__":

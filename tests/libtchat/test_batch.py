@@ -14,7 +14,7 @@ from harness import UNLIMITED, Shell, at_once, repeatable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libtchat import group
+from libtchat import group, rules
 from libtchat.effect import Item, Part, PeerId
 from libtchat.hub import decider, hub
 from libtchat.hub.entry import Decision, Run
@@ -78,7 +78,7 @@ class Twins:
             key = group_key(request.group)
             before = at_once(shell.log.load(key)).snapshot
             try:
-                event = group.decide(before, request, actor, ts=TS, known_dest=getattr(request, "dest", None))
+                event = rules.decide(before, request, actor, ts=TS, known_dest=getattr(request, "dest", None))
             except Refused:
                 continue
             part = Part(key, event.seq - 1, (event,), group.evolve(before, event), ("",))
@@ -264,7 +264,7 @@ def of_a_run_that_failed_the_first_is_left(patch: Patch) -> None:
 
 
 def a_run_is_stamped_by_itself(patch: Patch) -> None:
-    say = group.say
+    say = rules.say
     late = "2099-01-01T00:00:00.000Z"
 
     def careless(it: Any, texts: Any, *args: Any, ts: str, **more: Any) -> Any:
@@ -274,7 +274,7 @@ def a_run_is_stamped_by_itself(patch: Patch) -> None:
 
 
 def a_run_goes_back_in_time(patch: Patch) -> None:
-    say = group.say
+    say = rules.say
 
     def careless(it: Any, texts: Any, *args: Any, **more: Any) -> Any:
         return say(evolve(it, ts="") if it and texts[1:] else it, texts, *args, **more)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from libtchat.effect import Append, Loaded, Part
-from libtchat.group import Group, GroupQuery, Standing, admit, decide, evolve, fold, outsiders, subject
+from libtchat.effect import Append, Part
+from libtchat.group import Group, Standing, evolve, fold, outsiders, subject
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
 from libtchat.message.limits import ServerLimits
@@ -32,6 +32,8 @@ from libtchat.message.request import (
     Say,
     Unban,
 )
+from libtchat.rules import GroupQuery, admit, decide
+from libtchat.stored import Loaded
 
 TS, LATER = "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:06.000Z"
 

@@ -23,20 +23,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from libtchat import group, sorted_map
-from libtchat.effect import (
-    Answer,
-    Append,
-    Ask,
-    Effect,
-    PageKind,
-    Part,
-    PeerId,
-    Read,
-    ReadGroups,
-    Resend,
-    Send,
-)
-from libtchat.group import Group, decide, fold
+from libtchat.effect import Answer, Append, Ask, Effect, PageKind, Part, PeerId, Read, ReadGroups, Resend, Send
+from libtchat.group import Group, fold
 from libtchat.hub import ledger as ledger_module
 from libtchat.hub import retries
 from libtchat.hub.decider import Decider
@@ -48,6 +36,7 @@ from libtchat.hub.lookup import Lookup
 from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.presence import Presence
 from libtchat.hub.query import Replies
+from libtchat.hub.retries import Retries
 from libtchat.hub.revision import Revision
 from libtchat.message import reply
 from libtchat.message.errors import ErrorCode, Refused
@@ -71,6 +60,7 @@ from libtchat.message.request import (
     Say,
     Unban,
 )
+from libtchat.rules import decide
 from libtchat.wire import codec
 from tchat_server.store.event_log import encode_part
 
@@ -770,7 +760,7 @@ def the_invited_hear_everything(patch: Patch) -> None:
 
 
 def a_failed_retry_id_is_kept(patch: Patch) -> None:
-    patch.setattr(Revision, "_undo", lambda revision, entry: None)
+    patch.setattr(Retries, "undo", lambda retries, id: None)
 
 
 def retry_ids_are_not_kept(patch: Patch) -> None:

@@ -8,13 +8,15 @@ import attrs
 import pytest
 from harness import UNLIMITED, Shell, ask, at_once, code, enter
 
-from libtchat.effect import Ask, LoadUser, Part, PeerId, Retried, StoredUser
-from libtchat.group import decide, evolve
+from libtchat.effect import Ask, LoadUser, Part, PeerId
+from libtchat.group import evolve
 from libtchat.hub import retries
 from libtchat.hub.clock import Clock
 from libtchat.hub.hub import Hub
 from libtchat.message.names import group_key, user_key
 from libtchat.message.request import Ban, Create, Hello, Invite, Join, Leave, ListGroups, ListMembers, Ping, Say
+from libtchat.rules import decide
+from libtchat.stored import Retried, StoredUser
 from tchat_server.store.event_log import encode_part
 
 

@@ -25,6 +25,8 @@ DEFAULTS = {
     "--max-out-bytes": "1048576",
     "--burst-bytes": "262144",
     "--bytes-per-second": "65536.0",
+    "--burst-bytes-per-address": "2097152",
+    "--bytes-per-second-per-address": "262144.0",
     "--delivered-burst-bytes": "4194304",
     "--delivered-bytes-per-second": "2097152.0",
     "--max-spaced-bytes": "262144",

@@ -9,7 +9,7 @@ from attrs import evolve as changed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libtchat.group import Group, decide, evolve, fold, outsiders
+from libtchat.group import Group, evolve, fold, outsiders
 from libtchat.message.errors import Refused
 from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
 from libtchat.message.names import group_key, user_key
@@ -44,6 +44,7 @@ from libtchat.message.request import (
     Unban,
 )
 from libtchat.mirror import CaughtUp, Gone, Heard, Mirror, Missing, NoAnswer, Notice
+from libtchat.rules import decide
 
 
 def ts(seq: int) -> str:

@@ -17,13 +17,14 @@ from nodecheck import check
 from nodes import Connection, World
 
 from libtchat.cluster import FindSeat, NodeId, Prove, Record, TakeSeat
-from libtchat.effect import LoadUser, Send
+from libtchat.effect import LoadGroup, LoadUser, Send
 from libtchat.hub.entry import Query
 from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.node import Node
 from libtchat.hub.revision import Revision
+from libtchat.message.direct import is_direct
 from libtchat.message.event import Said
-from libtchat.message.names import Key
+from libtchat.message.names import Key, UserKey
 from libtchat.message.request import (
     Broadcast,
     Create,
@@ -141,6 +142,17 @@ def test_who_goes_while_the_seat_is_taken_leaves_it_free() -> None:
     check(pair)
 
 
+def test_who_is_barred_while_the_seat_is_taken_leaves_it_free() -> None:
+    pair = Pair(2)
+    barred = pair.connect(0, "alice")
+    pair.send(barred, Hello(sender="alice", id="hello"))
+    pair.answer_until(0, TakeSeat)
+    pair.machines[0].hub._identity.bars.put(UserKey(Key("alice")), pair.now + 60)
+    pair.rest()
+    assert last(barred)["code"] == "forbidden"
+    assert pair.seat(UserKey(Key("alice"))).nodes == {}
+
+
 @pytest.mark.parametrize("request_", [Say("wob", "hi", id="once"), Join("wob", id="once")], ids=["text", "join"])
 @pytest.mark.parametrize("goes", [False, True], ids=["stays", "goes"])
 def test_one_id_sent_to_two_nodes_makes_one_event(request_: Request, goes: bool) -> None:
@@ -230,6 +242,33 @@ def test_a_password_set_here_is_asked_there() -> None:
     assert last(pair.enter(1, "alice", password="guess"))["code"] == "auth-failed"
     assert pair.enter(0, "alice", password="secret").token
     check(pair)
+
+
+def test_a_password_changed_here_is_the_one_asked_there() -> None:
+    pair = Pair(2)
+    alice = pair.enter(0, "alice")
+    pair.ask(alice, Register("secret"))
+    there = pair.enter(1, "alice", password="secret")
+    pair.ask(alice, Register("changed", old="secret"))
+    assert last(pair.enter(1, "alice", password="secret"))["code"] == "auth-failed"
+    assert pair.enter(1, "alice", password="changed").token == there.token
+
+
+def test_a_text_that_is_kept_is_heard_on_another_node_and_waits_for_who_is_away() -> None:
+    pair = Pair(2)
+    alice, bob = pair.enter(0, "alice"), pair.enter(1, "bob")
+    for connection in (alice, bob):
+        pair.ask(connection, Register("secret"))
+    pair.ask(alice, Tell("bob", "one"))
+    assert [last(it)["msg"] for it in (alice, bob)] == ["one", "one"]
+    pair.disconnect(bob)
+    pair.rest()
+    pair.ask(alice, Tell("bob", "two"))
+    assert last(alice)["kept"] is True
+    again = pair.enter(1, "bob", password="secret")
+    assert "two" in [it.get("msg") for it in said(again)]
+    (log,) = [key for key in pair.records if is_direct(key)]
+    assert [json.loads(line)["msg"] for line in pair.lines(log)] == ["one", "two"]
 
 
 def test_a_name_protected_while_a_hello_waits_is_not_had_without_the_password() -> None:
@@ -351,6 +390,29 @@ def test_a_welcome_tells_what_went_by_while_it_was_made() -> None:
     pair.answer(pair.machines[1], late=False)
     pair.rest()
     assert said(again)[0]["seqs"] == {"wob": 3}
+    check(pair)
+
+
+def test_who_comes_back_hears_of_the_group_that_waits_to_be_told() -> None:
+    """It is durable, but stands in the line behind what waits for a proof; what was read of the user is of before."""
+    pair = Pair(2)
+    alice = pair.enter(0, "alice")
+    machine = pair.machines[0]
+    pair.send(alice, ListGroups(id="list"))
+    pair.send(alice, Create("wob", id="create"))
+    pair.answer(machine, next(n for n, (ask, *_) in enumerate(machine.asked) if isinstance(ask.question, LoadGroup)))
+    pair.disconnect(alice)
+    again = pair.connect(0, "alice")
+    pair.send(again, Hello(sender="alice", token=alice.token, id="hello"))
+    while any(not isinstance(ask.question, Prove) for ask, *_ in machine.asked):
+        number = next(n for n, (ask, *_) in enumerate(machine.asked) if not isinstance(ask.question, Prove))
+        if machine.out is not None and isinstance(machine.asked[number][0].question, TakeSeat):
+            pair.commit(machine)
+            pair.settle(machine)
+        pair.answer(machine, number, late=False)
+    pair.send(again, Say("wob", "hi", id="say"))
+    pair.rest()
+    assert "say" in [message.get("id") for message in said(again)]
     check(pair)
 
 

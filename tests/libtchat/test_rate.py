@@ -58,3 +58,13 @@ def test_buckets_are_apart_and_the_full_ones_forgotten() -> None:
     for number in range(5000):
         buckets.take(("again", number), 3000.0 + 2 * number)
     assert len(buckets._buckets) <= 2048 + 2
+
+
+def test_what_one_key_spends_is_its_own_debt_and_is_not_forgotten_while_it_lasts() -> None:
+    buckets = Buckets(10, 1.0)
+    assert buckets.spend("alice", 0.0, 5000) == 4990
+    assert buckets.spend("bob", 0.0, 10) == 0
+    for number in range(3000):
+        buckets.spend(number, 100.0, 1)
+    assert buckets.spend("alice", 990.0, 0) == 4000
+    assert Buckets(1, 0.0).spend("alice", 0.0, 1e9) == 0

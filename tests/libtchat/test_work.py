@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from harness import Shell, ask, at_once, code, enter
 
-from libtchat.effect import Answer, Ask, Effect, FindRetry, FindUser, Loaded, LoadGroup, LoadUser, PeerId, StoredUser
+from libtchat.effect import Answer, Ask, Effect, FindRetry, FindUser, LoadGroup, LoadUser, PeerId
 from libtchat.hub import retries
 from libtchat.hub.hub import Hub
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import Create, Hello, Invite, Join, Leave, ListMembers, Say
+from libtchat.stored import Loaded, StoredUser
 
 
 def waiting(shell: Shell, peer: PeerId, item: Any) -> tuple[Ask, Answer]:

@@ -338,6 +338,34 @@ def test_a_reload_keeps_direct_texts_and_the_line_of_each_conversation(browser: 
         person.sees("between us")
 
 
+def test_what_waited_comes_once_and_is_read_again_on_another_machine(browser: Browser, server: Server) -> None:
+    with server.client(fresh("bob")) as away:
+        bob = away.name
+        away.ask(action="register", password="two")
+    with server.client(fresh("ada")) as ada:
+        for text in ("tea at five?", "bring cake"):
+            assert ada.ask(action="client-send", to=bob, msg=text)["kept"]
+        for is_back in (False, True):
+            person = Person(browser, server)
+            person.page.fill("#name", bob)
+            person.page.fill("#password", "two")
+            person.page.press("#password", "Enter")
+            if not is_back:
+                assert ada.get()["action"] == "server-received"
+                person.opens(ada.name)
+            else:
+                ada.ask(action="client-send", to=bob, msg="live")
+                person.opens(ada.name)
+                person.sees("live")
+            for text in ("tea at five?", "bring cake"):
+                expect(person.page.locator("#log").get_by_text(text)).to_have_count(1)
+            if not is_back:
+                person.page.reload()
+                person.opens(ada.name)
+                expect(person.page.locator("#log").get_by_text("tea at five?")).to_have_count(1)
+            person.close()
+
+
 def test_what_is_unread_is_counted_when_one_comes_back_and_read_in_all_tabs(browser: Browser, server: Server) -> None:
     with server.client(fresh("bob")) as bob, people(browser, server, fresh("ada")) as (person,):
         name = person.page.locator("#me b").inner_text()

@@ -148,7 +148,10 @@ def test_the_constraints_name_versions_and_nothing_else() -> None:
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
     named = {re.split(r"==", line)[0].lower().replace("_", "-") for line in lines}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    needed = [
+        *project["dependencies"],
+        *(it for name in ("test", "docs") for it in project["optional-dependencies"][name]),
+    ]
     assert {re.split(r"[^\w-]", need)[0].lower() for need in needed} <= named
 
 

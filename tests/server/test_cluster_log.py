@@ -88,6 +88,19 @@ async def test_a_name_is_registered_once_on_all_nodes_and_guests_have_different_
         assert sorted(saved) == [False, True]
         hashes = {(await node.log.load_user(user_key("ann"))).password_hash for node in both}
         assert len(hashes) == 1
+        (known,) = hashes
+        for node, new in ((both[0], "second"), (both[1], "third")):
+            assert await node.log.save_user(user_key("ann"), "Ann", new, replaces="no such") is False
+            assert await node.log.save_user(user_key("ann"), "Ann", new, replaces=known) is True
+            known = new
+        changed = await asyncio.gather(
+            *(node.log.save_user(user_key("ann"), "Ann", f"x{at}", replaces=known) for at, node in enumerate(both))
+        )
+        assert sorted(changed) == [False, True]
+        known = (await both[0].log.load_user(user_key("ann"))).password_hash
+        assert await both[0].log.save_user(user_key("ann"), "Ann", None, replaces=known) is True
+        assert (await both[1].log.load_user(user_key("ann"))).password_hash is None
+        assert await both[1].log.save_user(user_key("ann"), "Ann", "again") is True
         numbers = [await node.log.number_guest() for _ in range(1100) for node in both]
         assert len(set(numbers)) == 2200
 

@@ -7,16 +7,14 @@ way, and a new server on the same file. What is compared in the end is in tests/
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from crash.checker import compare
-from crash.writer import GROUPS, Address, Record, Writer, raw_events
-from live import TIMEOUT_SECONDS, Client, Server
+from crash.writer import GROUPS, Address, Record, Writer, events_of
+from live import TIMEOUT_SECONDS, Server
 
 from tchat_server.store.sqlite import maintenance as care
 
@@ -79,19 +77,6 @@ def wait_for_answers(writers: list[Writer], number: int) -> None:
     while sum(writer.record.answers for writer in writers) < target:
         assert time.monotonic() < deadline, f"no answers: {[writer.error for writer in writers]}"
         time.sleep(0.001)
-
-
-def events_of(auditor: Client, group: str) -> Iterator[bytes]:
-    """Yield the whole log of a group as somebody who joins in the end can read it."""
-    answer = auditor.ask(action="join", group=group)
-    more, after = answer.get("code") != "group-not-found", 0
-    while more:
-        auditor.send(action="states", group=group, all=True, after=after, limit=1000)
-        line = auditor.line()
-        assert line is not None
-        yield from raw_events(line)
-        page = json.loads(line)
-        more, after = page["more"], page["last"]
 
 
 def event(seq: int, **more: str) -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tchat_server.net.flow import Rota, Turns
+from tchat_server.net.flow import Hold, Turns
 from tchat_server.net.gone import GONE
+from tchat_server.net.rota import Rota
 
 MESSAGE = b'{"action":"ping"}\n'
 FLOOD = MESSAGE * 2000
@@ -55,6 +56,29 @@ def test_who_asked_for_much_waits_for_who_did_not_however_little_he_says_at_once
 
     taken = [name for name, _ in played(act)]
     assert taken.index("cheap") < taken.index("dear")
+
+
+def test_who_says_little_all_the_time_does_not_wait_for_a_crowd_that_comes() -> None:
+    def act(connection: Callable[[str], Turns], taken: list[tuple[str, int]]) -> None:
+        quiet = connection("quiet")
+        quiet.spent -= 1000  # what time forgives who costs less than others
+        for number in range(100):
+            connection(f"flood-{number}").feed(FLOOD)
+        quiet.feed(MESSAGE * 5)
+
+    assert [name for name, _ in played(act)].index("quiet") < 5
+
+
+def test_who_was_not_read_while_storage_was_busy_is_read_before_a_crowd() -> None:
+    def act(connection: Callable[[str], Turns], taken: list[tuple[str, int]]) -> None:
+        held = connection("held")
+        held.hold(Hold.BACKLOG)
+        held.feed(MESSAGE * 5)
+        for number in range(100):
+            connection(f"flood-{number}").feed(FLOOD)
+        held.release(Hold.BACKLOG)
+
+    assert [name for name, _ in played(act)].index("held") < 50
 
 
 def test_those_who_flood_have_equal_shares() -> None:

@@ -20,12 +20,13 @@ from tchat_server.store.memory import MemoryLog
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.testing import LogContract
 from tchat_server.testing.contract.pages import Query, check_pages, parts_of
+from tchat_server.testing.contract.removal import RemovalContract
 from tchat_server.testing.contract.users import USERS, check_history
 
 _numbers = itertools.count(1)
 
 
-class TestMemory(LogContract):
+class TestMemory(LogContract, RemovalContract):
     kept: MemoryLog | None = None
 
     def open(self, directory: Path, clock: Clock) -> EventLog:
@@ -33,7 +34,7 @@ class TestMemory(LogContract):
         return self.kept
 
 
-class TestSqlite(LogContract):
+class TestSqlite(LogContract, RemovalContract):
     def open(self, directory: Path, clock: Clock) -> EventLog:
         return SqliteLog.open(directory / "state" / "tchat.db", clock=clock)
 

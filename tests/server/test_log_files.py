@@ -375,9 +375,17 @@ def test_flipped_bytes_never_reach_anybody_as_another_text(path: Path, flips: in
 def make_old(path: Path) -> None:
     """Make a database of schema 1 of one of today's."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        make_schema_2(connection)
         for table in ("groups", "entries", "snapshots", "standings", "retries", "users"):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
         connection.execute("PRAGMA user_version = 1")
+
+
+def make_schema_2(connection: sqlite3.Connection) -> None:
+    """Make a database of schema 2 of one of today's: nothing had been removed from it, nothing waited for anybody."""
+    connection.execute("ALTER TABLE state DROP COLUMN last_entry")
+    connection.execute("DROP TABLE begins")
+    connection.execute("PRAGMA user_version = 2")
 
 
 def test_a_database_of_the_version_before_becomes_one_of_this(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -396,6 +404,83 @@ def test_a_database_of_the_version_before_becomes_one_of_this(path: Path, caplog
         await log.close()
 
     use()
-    assert re.search(r"is of schema 1: it becomes one of schema 2, every row gets a checksum", caplog.text)
+    assert re.search(r"is of schema 1: it becomes one of schema 3, every row gets a checksum", caplog.text)
     assert check(path).faults == []
     assert (check(path).events, check(path).users) == (1036, 1)
+
+
+def test_a_database_of_schema_2_is_checked_as_it_is_and_becomes_one_of_this(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    book = make_all(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        make_schema_2(connection)
+    assert check(path).faults == []
+    backup(path, beside(path, ".old"))
+
+    @on_loop
+    async def use() -> None:
+        log = SqliteLog.open(path)
+        assert await state_of(log) == book.groups[Key("wob")]
+        assert (await log.remove_old(before="", messages=5, after=Key(""))).events > 0
+        assert await log.append([book.part(say("after"))]) == {}
+        await log.close()
+
+    use()
+    assert "is of schema 2: it becomes one of schema 3\n" in caplog.text
+    assert check(path).faults == []
+    assert check(beside(path, ".old")).events > check(path).events
+
+
+def test_a_database_whose_events_were_all_removed_is_opened_checked_and_copied(path: Path) -> None:
+    book = make_all(path)
+
+    @on_loop
+    async def empty() -> None:
+        log = SqliteLog.open(path)
+        assert (await log.remove_old(before="2027", messages=None, after=Key(""))).events == 1035
+        await log.close()
+
+    empty()
+    report = check(path)
+    assert (report.faults, report.groups, report.events, report.messages) == ([], 2, 0, 0)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM entries").fetchone() == (0,)
+    backup(path, beside(path, ".copy"))
+    assert check(beside(path, ".copy")).faults == []
+
+    @on_loop
+    async def use() -> None:
+        log = SqliteLog.open(path)
+        assert await state_of(log) == book.groups[Key("wob")]
+        assert await log.append([book.part(say("after"))]) == {}
+        await log.close()
+
+    use()
+    use_again = check(path)
+    assert (use_again.faults, use_again.events) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        ("DELETE FROM snapshots", "and has no snapshot of what was before"),
+        ("DELETE FROM begins", "event 1028 does not follow 0"),
+        ("UPDATE begins SET seq = 1031", "the beginning of group 1 is damaged"),
+        ("DELETE FROM entries WHERE kind = 1", "its events end with 1033, and the table of groups says 1034"),
+    ],
+)
+def test_damage_after_a_removal_is_found(path: Path, damage: str, fault: str) -> None:
+    make_all(path)
+
+    @on_loop
+    async def remove() -> None:
+        log = SqliteLog.open(path)
+        await log.remove_old(before="", messages=6, after=Key(""))
+        await log.close()
+
+    remove()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(damage)
+    assert any(fault in found for found in check(path).faults), check(path).faults

@@ -36,7 +36,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda path: path.write_bytes(b"dear diary\n" * 1000), "is not a database"),
     "short text": (lambda path: path.write_bytes(b"hi"), "is not a database"),
     "no header": (lambda path: overwrite(path, 0, b"\0" * 100), "is not a database"),
-    "newer": (lambda path: execute(path, "PRAGMA user_version = 7"), r"schema 7 is newer than this server \(2\)"),
+    "newer": (lambda path: execute(path, "PRAGMA user_version = 7"), r"schema 7 is newer than this server \(3\)"),
     "foreign": (lambda path: execute(path, "PRAGMA application_id = 5"), "another program's database"),
     "truncated": (lambda path: cut(path, path.stat().st_size // 2), "is damaged|is truncated"),
     "truncated by a page": (lambda path: cut(path, path.stat().st_size - 4096), "is damaged|is truncated"),

@@ -16,10 +16,10 @@ import pytest
 from files import fill, start_writing
 from logs import Book, create, on_loop, page, say, state_of
 
-from libtchat.effect import Loaded
 from libtchat.group import fold
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Ban, Invite, Join, Leave
+from libtchat.stored import Loaded
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, LogUnusable
 from tchat_server.store.sqlite import reader, users
 from tchat_server.store.sqlite.log import SqliteLog
@@ -551,3 +551,46 @@ async def test_the_clock_goes_on_from_the_last_retry_stored(path: Path) -> None:
     log = SqliteLog.open(path)
     assert 5_000 <= log.clock() < 5_060
     await log.close()
+
+
+@on_loop
+async def test_a_list_of_groups_takes_no_longer_for_those_that_nobody_is_in(path: Path) -> None:
+    log, book = SqliteLog.open(path), Book()
+    await log.append([book.part(create(f"a{number}"), ("alice", Leave(f"a{number}"))) for number in range(2000)])
+    await log.append([book.part(create("z"), ("bob", Join("z")), ("alice", Leave("z")))])
+    await log.close()
+    with closing(sqlite3.connect(path)) as connection:
+        steps = 0
+
+        def step() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        connection.set_progress_handler(step, 100)
+        assert reader.public_groups(connection, None, 10, 1000).names == ("z",)
+        assert steps < 5, steps
+
+
+@on_loop
+async def test_a_group_is_listed_while_it_has_members_in_files_of_before_too(path: Path) -> None:
+    log, book = SqliteLog.open(path), Book()
+    await log.append([book.part(create(), ("bob", Join("wob"))), book.part(create("other"))])
+    await log.append([book.part(("bob", Leave("wob")))])
+    await log.close()
+    with closing(sqlite3.connect(path)) as connection:  # as a server left it that knew no such table
+        for trigger in ("member_came", "member_went", "member_changed"):
+            connection.execute(f"DROP TRIGGER {trigger}")
+        connection.execute("DROP TABLE listed")
+    log = SqliteLog.open(path)
+    assert (await log.public_groups(after=None, limit=10, max_bytes=1000)).names == ("other", "wob")
+    await log.append([book.part(("alice", Leave("wob")))])
+    assert (await log.public_groups(after=None, limit=10, max_bytes=1000)).names == ("other",)
+    await log.append([book.part(("bob", Join("wob")))])
+    assert (await log.public_groups(after=None, limit=10, max_bytes=1000)).names == ("other", "wob")
+    await log.close()
+    assert check(path).faults == []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM listed WHERE key = 'wob'")
+        connection.commit()
+    assert check(path).faults == ["group wob: is not in the list of groups"]

@@ -12,8 +12,9 @@ from libtchat.effect import PeerId, Send
 from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.reply import PresenceNotice, PublicMessage
 from tchat_server.net.delivery import Delivery
-from tchat_server.net.flow import GONE, Rota, Turns
+from tchat_server.net.flow import GONE, Turns
 from tchat_server.net.outbox import Outbox
+from tchat_server.net.rota import Rota
 from tchat_server.ops.metrics import Metrics
 from tchat_server.store.lines import encode_line
 

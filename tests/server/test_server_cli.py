@@ -211,7 +211,7 @@ def make_directory(path: Path) -> None:
         (truncate, r"(is truncated, .*|is damaged: .*): ?restore a backup|.*restore a backup"),
         (overwrite, r"is damaged: `tchat-server check` says where; restore a backup"),
         (write_text, r"is not a database: choose another file with --db"),
-        (make_newer, r": database schema 7 is newer than this server \(2\): install a newer tchat-server"),
+        (make_newer, r": database schema 7 is newer than this server \(3\): install a newer tchat-server"),
         (make_other, r"is another program's database: choose another file with --db"),
         (make_directory, r"cannot be opened, Is a directory: .*"),
     ],

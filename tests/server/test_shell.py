@@ -280,7 +280,9 @@ def test_a_fault_of_ours_in_reading_costs_who_asked_and_nobody_else(fault: str, 
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
         ("2001:db8:1:2::9", "2001:db8:1:2::"),
         ("fe80::1%eth0", "fe80::1%eth0"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("::1", "::1"),
     ],
 )
-def test_passwords_of_one_ipv6_network_count_as_from_one_address(host: str, origin: str) -> None:
+def test_one_ipv6_network_counts_as_one_address(host: str, origin: str) -> None:
     assert origin_of(host) == origin

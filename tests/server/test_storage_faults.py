@@ -22,7 +22,7 @@ from live import serving
 from pairs import Pair, is_unavailable
 
 from libtchat.effect import PeerId
-from libtchat.group import Group, Standing, decide, evolve
+from libtchat.group import Group, Standing, evolve
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import Refused
 from libtchat.message.event import Event
@@ -41,6 +41,7 @@ from libtchat.message.request import (
     Say,
     Unban,
 )
+from libtchat.rules import decide
 from libtchat.wire import codec
 from tchat_server.store.event_log import Ready, encode_part
 from tchat_server.store.sqlite.log import SqliteLog

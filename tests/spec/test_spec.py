@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
+from libtchat.message.direct import KEPT, Sent
 from libtchat.message.errors import ErrorCode, ProtocolError, Violation
 from libtchat.message.event import EVENTS
 from libtchat.message.limits import (
@@ -53,6 +54,16 @@ def strict_integer(_checker: object, instance: object) -> bool:
 
 STRICT_TYPES = Draft202012Validator.TYPE_CHECKER.redefine("integer", strict_integer)
 Validator = extend(Draft202012Validator, type_checker=STRICT_TYPES)  # type: ignore[no-untyped-call]
+
+
+KINDS: Mapping[str, type] = {
+    **KEPT,
+    **REPLIES,
+    **EVENTS,
+    "presence": PresenceNotice,
+    "kept-text": Sent,
+}
+"""The definitions of what a server sends -> the classes."""
 
 
 @cache
@@ -133,12 +144,12 @@ def test_every_request_has_an_anchor(action: str) -> None:
     assert f"### {action}" in headings(ENGLISH)
 
 
-@pytest.mark.parametrize("action", sorted({*REQUESTS, *REPLIES, *EVENTS}))
+@pytest.mark.parametrize("action", sorted({*REQUESTS, *REPLIES, *EVENTS, *KEPT}))
 def test_every_message_has_an_example(action: str) -> None:
     kinds = {definition(message) for message in examples() if message["action"] == action}
     assert {schema for schema, _ in kinds} == {
         *(["requests"] if action in REQUESTS else []),
-        *(["server"] if action in REPLIES or action in EVENTS else []),
+        *(["server"] if action in REPLIES or action in EVENTS or action in KEPT else []),
     }
 
 
@@ -196,10 +207,12 @@ def test_the_limits_are_those_of_the_library() -> None:
         [limits.max_groups_joined, limits.max_groups_created],
         [limits.max_members, limits.max_invited_and_banned],
         [limits.max_invitations],
+        [limits.max_kept_texts, limits.max_kept_bytes, limits.max_kept_senders],
         [limits.retry_seconds / 60, limits.max_retries],
         [limits.request_burst, limits.requests_per_second],
         [limits.broadcast_burst, limits.broadcasts_per_second],
         [limits.burst_bytes, limits.bytes_per_second],
+        [limits.burst_bytes_per_address // 1024**2, limits.bytes_per_second_per_address],
         [limits.delivered_burst_bytes // 1024**2, limits.delivered_bytes_per_second // 1024**2],
         [limits.max_out_bytes // 1024**2],
     ]
@@ -311,9 +324,9 @@ def test_a_request_has_the_fields_of_its_schema(action: str) -> None:
     assert fields_of("requests", action)[0] == attributes(REQUESTS[action])
 
 
-@pytest.mark.parametrize("action", [*EVENTS, *REPLIES, "presence"])
+@pytest.mark.parametrize("action", sorted(KINDS))
 def test_a_server_message_has_the_fields_of_its_schema(action: str) -> None:
-    kind = PresenceNotice if action == "presence" else {**REPLIES, **EVENTS}[action]
+    kind = Sent if action == "server-send" else KINDS[action]
     fields, _ = fields_of("server", action)
     assert fields - {"msg"} - ({"event"} if action == "server-broadcast" else set()) == attributes(kind) - {"msg"}
 
@@ -403,7 +416,7 @@ JUNK: tuple[Any, ...] = (
     *(0, 1, -1, 1000, 1001, 2**53, 2**53 + 1, -(2**53), -(2**53) - 1, 2**70, 0.0, 1.0, 0.5, 1e300),
     *("", "wob", "a\0b", "\ud800", "1", "true"),
 )
-SAMPLES: Mapping[str, Any] = {"private": True, "all": False, "limit": 10}
+SAMPLES: Mapping[str, Any] = {"private": True, "kept": False, "all": False, "limit": 10}
 
 
 def fields_asked(action: str) -> list[str]:
@@ -467,32 +480,38 @@ def messages_of(kind: type) -> st.SearchStrategy[Any]:
         "list": st.lists(NAMES, max_size=3).map(tuple),
         "seqs": st.dictionaries(NAMES, st.integers(1, 99), max_size=3),
         "retry_after": st.none() | st.floats(0, 99),
-        **dict.fromkeys(("first", "last"), st.none() | st.integers(1, 99)),
+        **dict.fromkeys(("first", "last", "begins"), st.none() | st.integers(1, 99)),
+        "reader": st.none() | NAMES,
         "limit": st.none() | st.integers(0, 99),
         **dict.fromkeys(("msg", "reason", "token"), TEXT),
-        **dict.fromkeys(("private", "more", "closed", "undone", "redacted"), st.booleans()),
+        **dict.fromkeys(("private", "more", "kept", "closed", "undone", "redacted", "removed"), st.booleans()),
         **dict.fromkeys(("groups", "online", "mine"), st.lists(NAMES, max_size=3).map(tuple)),
         **dict.fromkeys(("invited", "banned"), st.none() | st.lists(NAMES, max_size=3).map(tuple)),
         **dict.fromkeys(("id", "request", "field"), st.none() | TEXT),
     }
     if kind is REPLIES["error"]:
         by_name |= {"group": st.none() | NAMES, "dest": st.none() | NAMES}
+    if kind is KEPT["server-received"]:
+        by_name["last"] = st.integers(1, 99)
     if kind is REPLIES["server-quit"]:
         by_name["sender"] = st.none() | NAMES
     if kind is REPLIES["groups"]:
         by_name["private"] = by_name["list"]
     if kind is REPLIES["msgs"]:
-        by_name["list"] = st.lists(messages_of(EVENTS["gbroadcast"]), max_size=3).map(tuple)
+        texts = messages_of(EVENTS["gbroadcast"]) | messages_of(Sent)
+        by_name["list"] = st.lists(texts, max_size=3).map(tuple)
     if kind is REPLIES["states"]:
-        by_name["list"] = st.lists(st.one_of([*map(messages_of, EVENTS.values())]), max_size=3).map(tuple)
+        by_name["list"] = st.lists(st.one_of([*map(messages_of, (*EVENTS.values(), *KEPT.values()))]), max_size=3).map(
+            tuple
+        )
     return st.builds(kind, **{name: by_name[name] for name in attributes(kind)})
 
 
-@pytest.mark.parametrize("name", [*EVENTS, *REPLIES, "presence"])
+@pytest.mark.parametrize("name", sorted(KINDS))
 @given(data=st.data())
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_what_the_library_writes_validates_and_is_read_back(name: str, data: st.DataObject) -> None:
-    message = data.draw(messages_of(PresenceNotice if name == "presence" else {**REPLIES, **EVENTS}[name]))
+    message = data.draw(messages_of(KINDS[name]))
     written = encode(message)
     found = json.loads(written)
     validator("server", name).validate(found)
@@ -500,11 +519,11 @@ def test_what_the_library_writes_validates_and_is_read_back(name: str, data: st.
     assert decode_message(written) == message or name == "error"
 
 
-@pytest.mark.parametrize("name", [*EVENTS, *REPLIES, "presence"])
+@pytest.mark.parametrize("name", sorted(KINDS))
 @given(data=st.data())
 @settings(max_examples=20, deadline=None, derandomize=True)
 def test_a_damaged_message_is_refused_by_schema_and_decoder(name: str, data: st.DataObject) -> None:
-    kind = PresenceNotice if name == "presence" else {**REPLIES, **EVENTS}[name]
+    kind = KINDS[name]
     found = json.loads(encode(data.draw(messages_of(kind))))
     field = data.draw(st.sampled_from(sorted(attributes(kind))))
     found[field] = {"wrong": 1.5}

@@ -34,9 +34,7 @@ from libtchat.effect import (
     Settled,
 )
 from libtchat.hub.hub import Hub
-from libtchat.message.event import Event
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
-from libtchat.message.reply import Error
 from libtchat.message.request import Hello
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF
@@ -94,7 +92,7 @@ class Shell:
     received: dict[PeerId, deque[dict[str, Any]]] = field(factory=dict, init=False)
     lines: dict[PeerId, list[bytes]] = field(factory=dict, init=False)
     closed: set[PeerId] = field(factory=set, init=False)
-    settled: dict[int, Event | Error] = field(factory=dict, init=False)
+    settled: dict[int, Any] = field(factory=dict, init=False)
     storage: Answers = field(init=False)
     out: Append | None = field(default=None, init=False)
     asked: deque[Ask] = field(factory=deque, init=False)

@@ -19,7 +19,10 @@ from typing import Any
 Json = dict[str, Any]
 TIMEOUT_SECONDS = 20.0
 ROOT = Path(__file__).parents[2]
-NO_RATES = ["--rate", "0", "--bytes-per-second", "0", "--delivered-bytes-per-second", "0"]
+NO_RATES = [
+    *("--rate", "0", "--bytes-per-second", "0", "--bytes-per-second-per-address", "0"),
+    *("--delivered-bytes-per-second", "0"),
+]
 _names = itertools.count(1)
 
 

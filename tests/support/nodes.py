@@ -40,7 +40,7 @@ from libtchat.effect import (
 )
 from libtchat.group import Group, fold
 from libtchat.hub.node import Node
-from libtchat.message.event import EVENTS, Event
+from libtchat.message.event import EVENTS, Event, LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.message.request import Request
 from libtchat.paging import fill
@@ -78,7 +78,7 @@ class Out:
     """An append on its way. *failed*: what the engine made of it, None before."""
 
     parts: list[EncodedPart]
-    failed: dict[Key, tuple[Event, ...]] | None = None
+    failed: dict[Key, tuple[LogEvent, ...]] | None = None
     unavailable: set[Key] = field(factory=set)
 
 
@@ -142,7 +142,9 @@ class World:
         return {key: self.length(key) for key in self.records}
 
     def events(self, key: Key) -> list[Event]:
-        return [event for record, _, _ in self.records.get(key, ()) for event in record.events]
+        """Return the events of a group."""
+        found = [event for record, _, _ in self.records.get(key, ()) for event in record.events]
+        return [event for event in found if isinstance(event, Event)]
 
     def lines(self, key: Key) -> list[bytes]:
         return [line for record, _, _ in self.records.get(key, ()) for line in record.lines]
@@ -397,11 +399,17 @@ class World:
             case FindUser(key=user):
                 for key, length in self.lengths().items():
                     self._advance(machine, key, length)
-                return at_once(cache.find_user(user))
+                known = at_once(cache.find_user(user))
+                name, password_hash = self.accounts.get(user, (known.name, None))
+                return evolve(known, name=name, is_protected=password_hash is not None)
             case FindRetry(key=user, id=id):
                 return at_once(cache.find_retry(user, id))
-            case SaveUser(key=user, name=name, password_hash=hashed):
-                return self.accounts.setdefault(user, (name, hashed)) == (name, hashed)
+            case SaveUser(key=user, name=name, password_hash=hashed, replaces=replaces):
+                _, current = self.accounts.get(user, ("", None))
+                if current not in (replaces, hashed):
+                    return False
+                self.accounts[user] = (name, hashed)
+                return True
             case NumberGuest():
                 self.guests += 1
                 return self.guests

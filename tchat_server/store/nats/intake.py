@@ -78,6 +78,7 @@ class Intake:
         for fate in self._fates.values():
             if not fate.number.done():
                 fate.number.set_exception(error)
+                fate.number.exception()  # whoever waited may have been cancelled
         self._fates.clear()
 
     def head(self, subject: str) -> Head:

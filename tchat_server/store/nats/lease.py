@@ -138,8 +138,10 @@ class Leases:
             await asyncio.sleep(pause)
 
     async def _watch(self) -> None:
-        while self.holds():
+        while True:
             await asyncio.sleep(_WATCH_SECONDS)
+            if not self.holds():  # who was cut off himself has heard of nobody
+                return
             oldest = self._now() - LEASE_SECONDS
             for node in [node for node, heard in self._heard.items() if heard < oldest]:
                 logger.warning("node %s is gone: it was not heard of for %.0f seconds", node, LEASE_SECONDS)

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from libtchat.cluster import Record
-from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
-from libtchat.message.event import Event
+from libtchat.effect import PageKind
+from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
+from libtchat.stored import Known, Loaded, Retried, StoredUser
 from libtchat.wire import codec
 from tchat_server.clock import guest_floor, time_of_day
 from tchat_server.ops.control import Control
@@ -44,7 +45,7 @@ _MAX_PAGE = 2**31
 
 logger = logging.getLogger("tchat_server")
 
-_NOT_HERE = "an engine keeps first passwords only, no others, codes or bans"
+_NOT_HERE = "an engine keeps no invitation codes and no bans of the server's yet"
 
 
 class NatsLog:
@@ -119,14 +120,14 @@ class NatsLog:
         """Wait until all is told that was acknowledged; see EventLog."""
         return self.proofs.reached()
 
-    async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[Event, ...]]:
+    async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[LogEvent, ...]]:
         """Append parts; see EventLog."""
         async with self._appending:
             now = self._clock()
             outcomes = await asyncio.gather(*(self._append(part, now) for part in parts))
         return {part.key: newer for part, newer in zip(parts, outcomes, strict=True) if newer is not None}
 
-    async def _append(self, part: EncodedPart, now: float) -> tuple[Event, ...] | None:
+    async def _append(self, part: EncodedPart, now: float) -> tuple[LogEvent, ...] | None:
         """Append one part; return the newer events if it does not follow, () if it can't be stored."""
         self._check_open()
         subject = self._subjects.group(part.key)
@@ -142,7 +143,7 @@ class NatsLog:
             return ()
         return None if number else await self._newer(part)
 
-    async def _newer(self, part: EncodedPart) -> tuple[Event, ...]:
+    async def _newer(self, part: EncodedPart) -> tuple[LogEvent, ...]:
         ask = partial(self._cache.log.read, part.key, PageKind.ALL, before=_MAX_SEQ, limit=_MAX_PAGE)
         await self._cache.settled(_MAX_SEQ)
         page = await ask(after=part.expected, max_bytes=_MAX_PAGE)
@@ -176,20 +177,24 @@ class NatsLog:
         replaces: str | None = None,
         invitation: str | None = None,
     ) -> bool:
-        """Store a first password hash; False if the user has one already. Others cannot be stored in an engine yet."""
+        """Store a password hash; see EventLog. With an invitation code it can't be done here yet."""
         self._check_open()
-        if password_hash is None or replaces is not None or invitation is not None:
+        if invitation is not None:
             raise LogUnavailable(_NOT_HERE)
-        subject, nonce = self._subjects.user(key), secrets.token_hex(8)
-        if subject in self.intake.damaged:
-            raise LogUnavailable(f"the account of {key} is damaged")
-        if self.intake.head(subject).number:
-            return False
-        record = encode_record(Account(key, name, password_hash, nonce))
-        number = await self.publisher.append(subject, [record], nonce, 1)
-        if number is None:
-            raise LogUnavailable("the password was not stored")
-        return bool(number)
+        subject, number = self._subjects.user(key), 0
+        await self.reached()
+        while not number:
+            if subject in self.intake.damaged:
+                raise LogUnavailable(f"the account of {key} is damaged")
+            after, nonce = self.intake.head(subject).number, secrets.token_hex(8)
+            if (await self._read(partial(self._cache.log.load_user, key))).password_hash != replaces:
+                return False
+            record = encode_record(Account(key, name, password_hash, nonce))
+            stored = await self.publisher.append(subject, [record], nonce, 1, after=after)
+            if stored is None:
+                raise LogUnavailable("the password was not stored")
+            number = stored
+        return True
 
     async def invite(self, mark: str) -> bool:
         """Refuse: an engine keeps no codes yet."""
@@ -206,6 +211,10 @@ class NatsLog:
     async def users(self) -> tuple[UserRow, ...]:
         """List everybody who is known, by key."""
         return await self._read(self._cache.log.users)
+
+    async def logs_of_two(self, key: UserKey) -> tuple[Key, ...]:
+        """List the logs of the texts between a user and another one."""
+        return await self._read(partial(self._cache.log.logs_of_two, key))
 
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before, on any node; one in a thousand is written for."""

@@ -26,7 +26,8 @@ _NOT_LAST = (10071, 10164)
 """The engine's numbers for "another record follows", and "another one may be about to"."""
 _NOTHING_THERE = "wrong last sequence: 0"
 
-_ANSWER_SECONDS = 2.0
+_ANSWER_SECONDS = (0.5, 1.0, 2.0)
+"""How long an answer is waited for, at first and later: what a leader that stepped down was sent is not answered."""
 GIVE_UP_SECONDS = 10.0
 _FOLLOW_SECONDS = 0.1
 _PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5)
@@ -81,10 +82,13 @@ class Publisher:
             The number of the last one, once they are followed; 0 if somebody else's are; None: they are not stored,
             and never will be.
         """
+        head = self._heads.head(subject).number
+        if after is None:
+            after = head
+        if after != head:
+            return 0
         fate = Fate(nonce, last, asyncio.get_running_loop().create_future())
         self._heads.expect(subject, fate)
-        if after is None:
-            after = self._heads.head(subject).number
         try:
             number = await self._append(subject, records, after, fate, seconds, may_vanish)
         finally:
@@ -98,13 +102,13 @@ class Publisher:
     ) -> int | None:
         begun = asyncio.get_running_loop().time()
         may_be_stored = False
-        pauses = iter(_PAUSES)
+        pauses, waits = iter(_PAUSES), iter(_ANSWER_SECONDS)
         while not fate.number.done():
             pause = next(pauses, _PAUSES[-1])
             try:
                 if not self._connection.is_connected:
                     raise NobodyThere
-                await self._send(subject, records, after, seconds)
+                await self._send(subject, records, after, seconds, next(waits, _ANSWER_SECONDS[-1]))
                 may_be_stored = True
                 pause = _FOLLOW_SECONDS
             except NobodyThere:
@@ -134,7 +138,9 @@ class Publisher:
             self._follower.look()
         self.resent_total += 1
 
-    async def _send(self, subject: str, records: Sequence[bytes], after: int, seconds: float | None) -> None:
+    async def _send(
+        self, subject: str, records: Sequence[bytes], after: int, seconds: float | None, patience: float
+    ) -> None:
         headers = {_EXPECTED: str(after)}
         if seconds is not None:
             headers["Nats-TTL"] = f"{max(1, int(seconds))}s"
@@ -144,14 +150,16 @@ class Publisher:
                 await self._connection.send(subject, record, headers=headers)
                 headers = {"Nats-Batch-Id": headers["Nats-Batch-Id"], "Nats-Batch-Sequence": str(at)}
             headers["Nats-Batch-Commit"] = "1"
-        await self._connection.publish(subject, records[-1], headers, seconds=_ANSWER_SECONDS)
+        await self._connection.publish(subject, records[-1], headers, seconds=patience)
 
     async def mark(self, subject: str, record: bytes) -> int:
         """Append a record that replaces the last one on *subject*; return its number. Raises EngineGone."""
         deadline = asyncio.get_running_loop().time() + GIVE_UP_SECONDS
+        waits = iter(_ANSWER_SECONDS)
         while True:
+            patience = next(waits, _ANSWER_SECONDS[-1])
             try:
-                return await self._connection.publish(subject, record, {"Nats-Rollup": "sub"}, seconds=_ANSWER_SECONDS)
+                return await self._connection.publish(subject, record, {"Nats-Rollup": "sub"}, seconds=patience)
             except (EngineGone, Refused) as error:
                 if asyncio.get_running_loop().time() > deadline:
                     raise EngineGone(str(error)) from None

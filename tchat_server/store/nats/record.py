@@ -52,11 +52,11 @@ class Events:
 
 @frozen
 class Account:
-    """A user's name and password hash."""
+    """A user's name and password hash; None: none any more."""
 
     key: UserKey
     name: str
-    password_hash: str
+    password_hash: str | None
     nonce: str
 
 

@@ -87,10 +87,10 @@ class NatsRoster:
         """
         roster = cls(connection, subjects, ahead=ahead, limits=limits)
         try:
+            await connection.subscribe(subjects.relay("*"), roster._relayed)
             await roster.follower.start()
             await roster.leases.begin()
             await roster.reached()
-            await connection.subscribe(subjects.relay("*"), roster._relayed)
         except (EngineGone, Refused) as error:
             await roster.close()
             raise RosterUnavailable(f"the engine: {error}") from None
@@ -132,7 +132,7 @@ class NatsRoster:
             known = self.seats.find(seat.key)
             if known.revision != seat.revision or not self.check():
                 return 0
-            number = await self._store(seat, self.seats.stored(seat.key).revision)
+            number = await self._store(seat)
             if number is None:
                 raise RosterUnavailable("the engine does not take it now")
             return number
@@ -148,7 +148,7 @@ class NatsRoster:
                 nodes = {node: number for node, number in seat.nodes.items() if node != self._node}
                 if count > 1:
                     nodes[self._node] = count - 1
-                number = await self._store(evolve(seat, nodes=nodes), seat.revision)
+                number = await self._store(evolve(seat, nodes=nodes))
                 if number:
                     return
                 if number is None:
@@ -171,13 +171,13 @@ class NatsRoster:
         await self.proofs.close()
         await self.follower.close()
 
-    async def _store(self, seat: Seat, after: int) -> int | None:
-        """Store a seat after the one with that revision; one that nobody is connected by vanishes in time."""
+    async def _store(self, seat: Seat) -> int | None:
+        """Store a seat after the one that is known; one that nobody is connected by vanishes in time."""
         nonce = secrets.token_hex(8)
         nodes = {node: count for node, count in seat.nodes.items() if not self.leases.is_gone(node)}
         data = encode_seat(evolve(seat, nodes=nodes), nonce)
         subject, seconds = self._subjects.seat(seat.key), None if nodes else self._token_seconds
-        return await self.publisher.append(subject, [data], nonce, after=after, seconds=seconds, may_vanish=True)
+        return await self.publisher.append(subject, [data], nonce, seconds=seconds, may_vanish=True)
 
     @asynccontextmanager
     async def _turn(self, key: UserKey) -> AsyncIterator[None]:
@@ -219,7 +219,7 @@ class NatsRoster:
                 async with self._turn(key):
                     seat = self.seats.stored(key)
                     if any(map(self.leases.is_gone, seat.nodes)):
-                        await self._store(seat, seat.revision)
+                        await self._store(seat)
 
     async def _send_relays(self) -> None:
         while True:

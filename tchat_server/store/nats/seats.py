@@ -64,6 +64,7 @@ class Seats:
         for fate in self._fates.values():
             if not fate.number.done():
                 fate.number.set_exception(error)
+                fate.number.exception()  # whoever waited may have been cancelled
         self._fates.clear()
 
     def stored(self, key: UserKey) -> Seat:
@@ -117,6 +118,7 @@ class Seats:
         """Forget the seats whose token is too old: the engine has, too."""
         for key in [key for key in self._empty_since if self.find(key).revision == 0]:
             del self._stored[key], self._empty_since[key]
+            self._heads.pop(self.subjects.seat(key), None)
 
     def _without_gone(self, seat: Seat) -> Seat:
         if not any(map(self.is_gone, seat.nodes)):

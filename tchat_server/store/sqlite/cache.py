@@ -19,7 +19,7 @@ from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
 from tchat_server.clock import Clock
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, LogUnusable
-from tchat_server.store.sqlite.accounts import save_account
+from tchat_server.store.sqlite.accounts import password_of, save_account
 from tchat_server.store.sqlite.cache_file import look
 from tchat_server.store.sqlite.inspection import refusals
 from tchat_server.store.sqlite.lock import Lock, lock_path
@@ -67,11 +67,11 @@ class FollowedRecord:
 
 @frozen
 class FollowedAccount:
-    """An account to copy."""
+    """An account to copy; *password_hash* None: there is no password any more."""
 
     key: UserKey
     name: str
-    password_hash: str
+    password_hash: str | None
 
 
 Followed = FollowedRecord | FollowedAccount
@@ -92,7 +92,8 @@ class _Copy:
         """Write in the open transaction."""
         for each in self.followed:
             if isinstance(each, FollowedAccount):
-                save_account(rows.connection, each.key, each.name, each.password_hash, None, None)
+                known = password_of(rows.connection, each.key)
+                save_account(rows.connection, each.key, each.name, each.password_hash, known, None)
             elif rows.append([self._part(rows.connection, each.record)], each.time):
                 raise sqlite3.IntegrityError(f"the copy of group {each.record.key} is not what was followed")
         execute = rows.connection.executemany

@@ -23,6 +23,7 @@ _COLUMNS = {
     ),
     "retries": ("user, id, group_id, seq, time, digest", "'an id of ' || user || ' in group ' || {group}"),
     "users": ("key, name, password_hash", "'the account of ' || key"),
+    "begins": ("group_id, seq", "'the beginning of group ' || {group}"),
     "bars": ("key, name, until", "'the ban of ' || key"),
     "invitations": ("mark", "'an invitation code'"),
 }

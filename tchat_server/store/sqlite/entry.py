@@ -10,7 +10,7 @@ from operator import itemgetter
 from libtchat.effect import PageKind
 from tchat_server.store.sqlite.checksum import Damaged, begun, complete
 
-__all__ = ["KIND_NUMBERS", "lines", "pack_seqs", "replace_line"]
+__all__ = ["KIND_NUMBERS", "cut_before", "lines", "pack_seqs", "replace_line", "seq_of_nth_last"]
 
 KIND_NUMBERS = {PageKind.MESSAGES: (0,), PageKind.STATES: (1,), PageKind.ALL: (0, 1)}
 """The `kind` column's values for what a page may show."""
@@ -24,6 +24,9 @@ SELECT seqs, lines, checksum FROM entries WHERE group_id = :group AND kind = :ki
     (SELECT min(last_seq) FROM entries WHERE group_id = :group AND kind = :kind AND last_seq >= :last), :last)
 ORDER BY last_seq DESC"""
 
+_SEQS = "SELECT seqs FROM entries WHERE group_id = ? AND kind = ? ORDER BY last_seq DESC"
+_FIRST = "SELECT id, seqs, lines, checksum FROM entries WHERE group_id = ? AND kind = ? ORDER BY last_seq LIMIT 1"
+_REMOVE = "DELETE FROM entries WHERE group_id = ? AND kind = ? AND last_seq < ?"
 _HOLDING = """
 SELECT id, seqs, lines, checksum FROM entries WHERE group_id = ? AND kind = ? AND last_seq >= ?
 ORDER BY last_seq LIMIT 1"""
@@ -45,6 +48,34 @@ def pack_seqs(seqs: Sequence[int]) -> str:
     if seqs[-1] - seqs[0] + 1 == len(seqs):
         return f"{seqs[0]}-{seqs[-1]}"
     return ",".join(map(str, seqs))
+
+
+def seq_of_nth_last(connection: sqlite3.Connection, group_id: int, kinds: PageKind, number: int) -> int | None:
+    """Return the seq of the last line but *number* - 1 of one kind, None if there are fewer."""
+    (kind,) = KIND_NUMBERS[kinds]
+    for (packed,) in connection.execute(_SEQS, (group_id, kind)):
+        seqs = _unpack_seqs(packed)
+        if len(seqs) >= number:
+            return seqs[-number]
+        number -= len(seqs)
+    return None
+
+
+def cut_before(connection: sqlite3.Connection, group_id: int, seq: int) -> None:
+    """Remove all lines below *seq*, in the open transaction. Raises Damaged for a row that is cut."""
+    for kind in KIND_NUMBERS[PageKind.ALL]:
+        connection.execute(_REMOVE, (group_id, kind, seq))
+        row = connection.execute(_FIRST, (group_id, kind)).fetchone()
+        if row is None or (seqs := _unpack_seqs(row[1]))[0] >= seq:
+            continue
+        if complete(begun(group_id, kind, row[1]), row[2]) != row[3]:
+            raise Damaged(f"the row of events {row[1]!r} of {_name_of(connection, group_id)}")
+        keep = [(at, line) for at, line in zip(seqs, row[2].split(b"\n"), strict=True) if at >= seq]
+        packed, text = pack_seqs([at for at, _ in keep]), b"\n".join([line for _, line in keep])
+        check = complete(begun(group_id, kind, packed), text)
+        connection.execute(
+            "UPDATE entries SET seqs = ?, lines = ?, checksum = ? WHERE id = ?", (packed, text, check, row[0])
+        )
 
 
 def replace_line(

@@ -17,6 +17,7 @@ from tchat_server.store.sqlite.lock import missing, verify
 __all__ = [
     "APPLICATION_ID",
     "BUSY_SECONDS",
+    "FIRST_WITH_CHECKSUMS",
     "VERSION",
     "beside",
     "check_file",
@@ -27,10 +28,13 @@ __all__ = [
     "open_for_reading",
     "refusals",
     "refused_by_server",
+    "version_of",
 ]
 
 APPLICATION_ID = 0x74636874
-VERSION = 2
+VERSION = 3
+FIRST_WITH_CHECKSUMS = 2
+_FIRST_WITH_REMOVALS = 3
 BUSY_SECONDS = 1.5
 
 _MAX_CHECKED_BYTES = 16 * 1024 * 1024
@@ -110,8 +114,13 @@ def _check_version(path: Path, connection: sqlite3.Connection) -> None:
 
 def has_checksums(connection: sqlite3.Connection) -> bool:
     """Tell whether this database's rows carry checksums: those of schema 1 do not."""
+    return version_of(connection) >= FIRST_WITH_CHECKSUMS
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version of this database's schema."""
     ((version,),) = connection.execute("PRAGMA user_version")
-    return bool(version >= VERSION)
+    return int(version)
 
 
 def refused_by_server(path: Path, connection: sqlite3.Connection) -> list[str]:
@@ -169,7 +178,9 @@ def _cut(path: Path, connection: sqlite3.Connection) -> str:
 
 
 def last_entry(connection: sqlite3.Connection) -> tuple[str, int]:
-    """Return the database's identity, and the number of its last entry."""
-    ((identity,),) = connection.execute("SELECT identity FROM state")
+    """Return the database's identity, and the number of its last entry, which may have been removed."""
+    has_removals = version_of(connection) >= _FIRST_WITH_REMOVALS
+    query = f"SELECT identity, {'last_entry' if has_removals else '0'} FROM state"
+    ((identity, removed),) = connection.execute(query)
     ((last,),) = connection.execute("SELECT coalesce(max(id), 0) FROM entries")
-    return str(identity), int(last)
+    return str(identity), max(int(last), int(removed))

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from libtchat.cluster import Record
-from libtchat.effect import Known, Loaded, PageKind, Retried, StoredUser
-from libtchat.message.event import Event
+from libtchat.effect import PageKind
+from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import Key, UserKey
+from libtchat.stored import Known, Loaded, Retried, StoredUser
 from tchat_server.clock import Clock, guest_floor
 from tchat_server.ops.control import Control
-from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, UserRow
+from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, Removed, UserRow
 from tchat_server.store.sqlite import accounts, reader, users
 from tchat_server.store.sqlite.copier import COPY, Copier, socket_path
 from tchat_server.store.sqlite.inspection import refusals
@@ -29,7 +30,7 @@ from tchat_server.store.sqlite.lock import Durability, Lock
 from tchat_server.store.sqlite.reader import Query, Reader
 from tchat_server.store.sqlite.schema import MAX_WAL_BYTES, connect, open_file
 from tchat_server.store.sqlite.watch import Watch
-from tchat_server.store.sqlite.writer import AppendParts, Job, NumberGuests, Save, Writer
+from tchat_server.store.sqlite.writer import AppendParts, Job, NumberGuests, RemoveOld, Save, Writer
 
 __all__ = ["SqliteLog"]
 
@@ -105,7 +106,7 @@ class SqliteLog:
         """What tells how old retries are; see EventLog."""
         return self._clock
 
-    async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[Event, ...]]:
+    async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[LogEvent, ...]]:
         """Append parts; see EventLog.
 
         Raises:
@@ -169,6 +170,10 @@ class SqliteLog:
         """List everybody who is known, by key."""
         return self.ask(accounts.list_users)
 
+    def logs_of_two(self, key: UserKey) -> Awaitable[tuple[Key, ...]]:
+        """List the logs of the texts between a user and another one."""
+        return self.ask(partial(users.logs_of_two, key=key))
+
     def number_guest(self) -> Awaitable[int]:
         """Return a number that no guest had before; one in a thousand is written for."""
         number = next(self._guest_numbers, None)
@@ -200,6 +205,12 @@ class SqliteLog:
     def reached(self) -> Ready[None]:
         """Wait for nothing: the file is held, so nobody else appends."""
         return Ready(None)
+
+    async def remove_old(self, *, before: str, messages: int | None, after: Key) -> Removed:
+        """Do a step of removing old events; see EventLog."""
+        job = RemoveOld(asyncio.get_running_loop().create_future(), before, messages, after)
+        self._writer.submit(job)
+        return await job.future
 
     async def close(self) -> None:
         """Write what waits, close the file and let others have it."""

@@ -11,19 +11,23 @@ from pathlib import Path
 
 from attrs import define, field
 
+from libtchat.direct import Box
 from libtchat.effect import PageKind
 from libtchat.group import Group, Standing, evolve
+from libtchat.message.direct import Sent, is_direct
 from libtchat.message.errors import TchatError
-from libtchat.message.event import Event, Said
-from libtchat.message.names import group_key, user_key
+from libtchat.message.event import LogEvent, Said
+from libtchat.message.names import group_key
 from libtchat.wire import codec
-from libtchat.wire.snapshot import decode_group
+from libtchat.wire.snapshot import decode_box, decode_group
 from tchat_server.store.change import displayed_name, redactions
 from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.checksum import damaged_rows
 from tchat_server.store.sqlite.copier import copied, copy_database
 from tchat_server.store.sqlite.entry import lines
 from tchat_server.store.sqlite.inspection import has_checksums, open_for_reading, refusals, refused_by_server
+from tchat_server.store.sqlite.reader import creator as creator_of
+from tchat_server.store.sqlite.removal import begin_of
 
 __all__ = ["Report", "backup", "check"]
 
@@ -66,12 +70,15 @@ def check(path: Path) -> Report:
             strays = connection.execute("PRAGMA foreign_key_check").fetchmany(_MAX_FAULTS)
             report.faults += [f"table {table}, row {row}: of a group that does not exist" for table, row, *_ in strays]
             report.faults += [f"{what}: damaged" for what in damaged_rows(connection, _MAX_FAULTS)]
+            report.faults += _wrongly_listed(connection)
             connection.execute("CREATE TEMP TABLE told AS SELECT * FROM standings")
             connection.execute("CREATE INDEX temp.told_by_group ON told (group_id)")
             ((report.users,),) = connection.execute("SELECT count(*) FROM users")
             for row in connection.execute("SELECT id, key, name, private, creator, seq FROM groups ORDER BY key"):
-                report.groups += 1
-                report.faults += [f"group {row[2]}: {fault}" for fault in _check_group(connection, row, report)]
+                is_group = not is_direct(row[1])
+                report.groups += is_group
+                about = f"group {row[2]}" if is_group else f"texts {row[2]}"
+                report.faults += [f"{about}: {fault}" for fault in _check_group(connection, row, report)]
                 if len(report.faults) >= 2 * _MAX_FAULTS:
                     break
         except sqlite3.Error as error:
@@ -134,6 +141,36 @@ def _find_damaged_pages(connection: sqlite3.Connection) -> list[str]:
     return complaints
 
 
+def _wrongly_listed(connection: sqlite3.Connection) -> list[str]:
+    """Compare the table of groups that are listed with the members there are, if the file has that table already."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'listed'").fetchone() is None:
+        return []
+    wrong = """
+    SELECT name, private = 0 AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')
+        AS is_due FROM groups WHERE is_due <> EXISTS (SELECT 1 FROM listed WHERE key = groups.key) LIMIT ?"""
+    found = connection.execute(wrong, (_MAX_FAULTS,))
+    return [f"group {name}: is {'not ' * is_due}in the list of groups" for name, is_due in found]
+
+
+def _about(standing: str, stored: bytes) -> LogEvent | Box:
+    return decode_box(stored) if standing == Standing.WAITING else codec.decode_event(stored)
+
+
+def _events(connection: sqlite3.Connection, group_id: int, begin: int, last: int, report: Report) -> Iterator[LogEvent]:
+    """Go through the events of a group from *begin* on, and count them. Raises ValueError where one is missing."""
+    before = begin - 1
+    for seq, line in lines(connection, group_id, PageKind.ALL, after=before, before=last + 2):
+        event = codec.decode_event(line)
+        if event.seq != seq:
+            raise ValueError(f"the event stored as {seq} says {event.seq}")
+        if seq != before + 1:
+            raise ValueError(f"event {seq} does not follow {before}")
+        before = seq
+        report.events += 1
+        report.messages += isinstance(event, Said | Sent)
+        yield event
+
+
 def _check_group(
     connection: sqlite3.Connection, row: tuple[int, str, str, int, str, int], report: Report
 ) -> Iterator[str]:
@@ -141,36 +178,40 @@ def _check_group(
     group_id, key, name, private, creator, last = row
     saved = connection.execute("SELECT seq, state FROM snapshots WHERE group_id = ?", (group_id,)).fetchone()
     state: Group | None = None
-    first: Event | None = None
+    first: LogEvent | None = None
     removed: set[int] = set()
     tombstones: set[int] = set()
-    seq = 0
+    reached = 0
     try:
-        for seq, line in lines(connection, group_id, PageKind.ALL, after=0, before=last + 2):
-            event = codec.decode_event(line)
-            if event.seq != seq:
-                yield f"the event stored as {seq} says {event.seq}"
+        begin = begin_of(connection, group_id)
+        if begin > 1:  # what was removed is known by what it led to
+            state = None if saved is None else decode_group(saved[1])
+            if state is None or state.seq < begin - 1:
+                yield f"begins with event {begin}, and has no snapshot of what was before"
                 return
-            first = first or event
-            state = evolve(state, event)
-            report.events += 1
-            report.messages += isinstance(event, Said)
+        for event in _events(connection, group_id, begin, last, report):
+            if state is None or event.seq > state.seq:
+                state = evolve(state, event)
+            first, reached = first or event, event.seq
             removed.update(redactions((event,)))
             if isinstance(event, Said) and event.redacted:
-                tombstones.add(seq)
-            if saved is not None and seq == saved[0] and decode_group(saved[1]) != state:
-                yield f"the snapshot at {seq} is not the fold of its events"
+                tombstones.add(event.seq)
+            if saved is not None and begin == 1 and event.seq == saved[0] and decode_group(saved[1]) != state:
+                yield f"the snapshot at {event.seq} is not the fold of its events"
     except (TchatError, ValueError) as error:
         yield f"after event {0 if state is None else state.seq}: {error}"
         return
-    if state is None or first is None:
+    if state is None:
         yield "has no events"
         return
-    if (state.seq, state.name, state.private, user_key(first.sender)) != (last, name, bool(private), creator):
+    if 1 < begin <= last != reached:
+        yield f"its events end with {reached}, and the table of groups says {last}"
+    made_by = creator if first is None or begin > 1 else creator_of(first)
+    if (state.seq, state.name, state.private, made_by) != (last, name, bool(private), creator):
         yield f"its {state.seq} events do not agree with the table of groups, which says {last}"
     if saved is not None and saved[0] > state.seq:
         yield f"the snapshot at {saved[0]} is beyond the last event, {state.seq}"
-    if group_key(name) != key:
+    if (name if is_direct(key) else group_key(name)) != key:
         yield f"is stored as {key}"
     report.redacted += len(tombstones)
     report.closed += state.closed
@@ -180,9 +221,13 @@ def _check_group(
     for seq in sorted(tombstones - removed):
         yield f"the text {seq} is not there, and nothing says that it was removed"
     found = connection.execute("SELECT user, name, standing, invitation FROM told WHERE group_id = ?", (group_id,))
-    told = {user: (*known, line and codec.decode_event(line)) for user, *known, line in found}
-    users = (*state.members, *state.invited, *state.banned)
-    folded = {user: (displayed_name(state, user), state.standing(user), state.invited.get(user)) for user in users}
+    told = {user: (*known, line and _about(known[1], line)) for user, *known, line in found}
+    waiting = [user for user, box in state.boxes.items() if box.waiting]
+    users = (*state.members, *state.invited, *state.banned, *waiting)
+    folded = {
+        user: (displayed_name(state, user), state.standing(user), state.invited.get(user) or state.boxes.get(user))
+        for user in users
+    }
     for user in sorted({user for user, _ in told.items() ^ folded.items()}):
         standing = folded[user][1] if user in folded else Standing.NONE
         yield f"{user} is {standing} by its events, not so in the table of standings"

@@ -15,9 +15,11 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define
 
-from libtchat.effect import Loaded, PageKind
+from libtchat.effect import PageKind
 from libtchat.message.errors import TchatError
-from libtchat.message.names import Key
+from libtchat.message.event import Created, LogEvent
+from libtchat.message.names import Key, UserKey, user_key
+from libtchat.stored import Loaded
 from libtchat.wire import codec
 from libtchat.wire.snapshot import decode_group
 from tchat_server.store.event_log import LogUnavailable, NamePage, Page
@@ -28,7 +30,9 @@ from tchat_server.store.sqlite.worker import Worker, succeed
 __all__ = [
     "Query",
     "Reader",
+    "begins",
     "check_group",
+    "creator",
     "find_group",
     "load",
     "public_groups",
@@ -37,9 +41,8 @@ __all__ = [
 
 _FIND = "SELECT id, name, private, creator, seq, checksum FROM groups WHERE key = ?"
 _PUBLIC = """
-SELECT id, key, name, private, creator, seq, checksum FROM groups WHERE private = 0 AND key > ?
-AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')
-ORDER BY key LIMIT ?"""
+SELECT id, groups.key, name, private, creator, seq, checksum FROM listed CROSS JOIN groups ON id = group_id
+WHERE listed.key > ? ORDER BY listed.key LIMIT ?"""
 
 
 _MAX_TOGETHER = 64
@@ -160,6 +163,11 @@ def find_group(connection: sqlite3.Connection, key: Key) -> tuple[int, int, int]
     return id, seq, check_group(id, key, name, private, creator, seq, stored)
 
 
+def creator(first: LogEvent) -> UserKey:
+    """Return who created a group whose log begins so, "" for the log of two users: nobody did."""
+    return user_key(first.sender) if isinstance(first, Created) else UserKey("")
+
+
 def load(connection: sqlite3.Connection, key: Key) -> Loaded:
     """Load one group: its last snapshot, if it has one, and the events since."""
     head = find_group(connection, key)
@@ -190,12 +198,21 @@ def read(
     head = find_group(connection, key)
     if head is None:
         return Page()
-    ascending, lowest, highest = after is not None, (after or 0) + 1, min(before - 1, head[1])
+    begin = begins(connection, head[0])
+    ascending, lowest, highest = after is not None, max((after or 0) + 1, begin or 1), min(before - 1, head[1])
     found = lines(connection, head[0], kinds, after=lowest - 1, before=highest + 1, ascending=ascending)
     if kinds is PageKind.ALL:
         expected = range(lowest, highest + 1) if ascending else range(highest, lowest - 1, -1)
         found = _gapless(found, expected, key)
-    return Page.cut(found, ascending=ascending, limit=limit, max_bytes=max_bytes)
+    return Page.cut(found, ascending=ascending, limit=limit, max_bytes=max_bytes, begins=begin)
+
+
+def begins(connection: sqlite3.Connection, group_id: int) -> int | None:
+    """Return the seq of the first event of a group that is still there, None if none was removed."""
+    row = connection.execute("SELECT seq, checksum FROM begins WHERE group_id = ?", (group_id,)).fetchone()
+    if row is not None and checksum(group_id, row[0]) != row[1]:
+        raise Damaged(f"the beginning of group {group_id}")
+    return None if row is None else int(row[0])
 
 
 def public_groups(connection: sqlite3.Connection, after: Key | None, limit: int, max_bytes: int) -> NamePage:

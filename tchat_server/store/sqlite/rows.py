@@ -9,15 +9,17 @@ from typing import Any
 
 from libtchat.effect import PageKind
 from libtchat.group import Standing
-from libtchat.message.event import Event, Said
-from libtchat.message.names import Key, user_key
+from libtchat.message.direct import Sent
+from libtchat.message.event import LogEvent, Said
+from libtchat.message.names import Key
 from libtchat.wire import codec
-from libtchat.wire.snapshot import encode_group
+from libtchat.wire.snapshot import encode_box, encode_group
 from tchat_server.store.change import changed_users, displayed_name, new_retries, redactions, tombstone
 from tchat_server.store.event_log import EncodedPart
 from tchat_server.store.sqlite.checksum import Damaged, begun, checksum, complete
 from tchat_server.store.sqlite.entry import KIND_NUMBERS, lines, pack_seqs, replace_line
-from tchat_server.store.sqlite.reader import find_group
+from tchat_server.store.sqlite.inspection import last_entry
+from tchat_server.store.sqlite.reader import creator, find_group
 
 __all__ = ["RowWriter"]
 
@@ -45,6 +47,7 @@ SELECT max(CAST(substr(user, 7) AS INTEGER)) FROM
     (SELECT user FROM standings UNION ALL SELECT creator FROM groups) WHERE user GLOB 'guest-[0-9]*'"""
 _SET_NEXT_GUEST = "INSERT OR REPLACE INTO guests VALUES (1, ?)"
 
+_TEXTS = (Said, Sent)
 (_MESSAGES,), (_OTHERS,) = KIND_NUMBERS[PageKind.MESSAGES], KIND_NUMBERS[PageKind.STATES]
 
 # In the order foreign keys ask for.
@@ -61,6 +64,8 @@ class RowWriter:
         redacted: a stored text was taken away, and what the file may still hold of it is to be wiped.
     """
 
+    last_entry: int
+
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], float], retry_seconds: float) -> None:
         self.connection = connection
         self._now = now
@@ -69,9 +74,9 @@ class RowWriter:
         self._heads: dict[Key, tuple[int, int, int]] = {}
         self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _ROW_WRITES}
         ((self._last_group,),) = connection.execute("SELECT coalesce(max(id), 0) FROM groups")
-        ((self.last_entry,),) = connection.execute("SELECT coalesce(max(id), 0) FROM entries")
+        _, self.last_entry = last_entry(connection)
 
-    def append(self, parts: Sequence[EncodedPart], now: float | None = None) -> dict[Key, tuple[Event, ...]]:
+    def append(self, parts: Sequence[EncodedPart], now: float | None = None) -> dict[Key, tuple[LogEvent, ...]]:
         """Write the parts that follow their groups' logs, as of *now*; return the newer events of the others."""
         failed = {}
         now = self._now() if now is None else now
@@ -96,14 +101,14 @@ class RowWriter:
         self.connection.execute(_SET_NEXT_GUEST, (first + count,))
         return first
 
-    def _stage(self, part: EncodedPart, now: float) -> tuple[Event, ...] | None:
+    def _stage(self, part: EncodedPart, now: float) -> tuple[LogEvent, ...] | None:
         head = self._heads.get(part.key) or find_group(self.connection, part.key)
         last, after, rows = part.events[-1].seq, part.after, self._rows
         if head is None:
             if part.expected != 0:
                 return ()
             self._last_group = group_id = self._last_group + 1
-            row = (group_id, part.key, after.name, int(after.private), user_key(part.events[0].sender))
+            row = (group_id, part.key, after.name, int(after.private), creator(part.events[0]))
             group = begun(*row)
             rows[_NEW_GROUP].append((*row, last, complete(group, last)))
         elif head[1] == part.expected:
@@ -125,9 +130,10 @@ class RowWriter:
             if standing is Standing.NONE:
                 rows[_FORGET_STANDING].append((user, group_id))
             else:
-                invited = after.invited.get(user)
-                invitation = None if invited is None else part.lines[invited.seq - part.expected - 1]
-                self._add(_SET_STANDING, user, group_id, displayed_name(after, user), str(standing), invitation)
+                invited, box = after.invited.get(user), after.boxes.get(user)
+                about = None if invited is None else part.lines[invited.seq - part.expected - 1]
+                about = about if box is None else encode_box(box)
+                self._add(_SET_STANDING, user, group_id, displayed_name(after, user), str(standing), about)
         if any(part.digests):
             for user, retry in new_retries(part, now):
                 self._add(_NEW_RETRY, user, retry.id, group_id, retry.seq, float(now), retry.digest)
@@ -135,13 +141,13 @@ class RowWriter:
 
     def _stage_entries(self, part: EncodedPart, group_id: int) -> None:
         if len(part.events) == 1:  # what most parts are, at a third of the cost
-            kind, seq = _MESSAGES if isinstance(part.events[0], Said) else _OTHERS, part.events[0].seq
+            kind, seq = _MESSAGES if isinstance(part.events[0], _TEXTS) else _OTHERS, part.events[0].seq
             self._add_entry(group_id, kind, seq, f"{seq}-{seq}", part.lines[0])
             return
         messages: list[tuple[int, bytes]] = []
         others: list[tuple[int, bytes]] = []
         for event, line in zip(part.events, part.lines, strict=True):
-            (messages if isinstance(event, Said) else others).append((event.seq, line))
+            (messages if isinstance(event, _TEXTS) else others).append((event.seq, line))
         for kind, entries in ((_MESSAGES, messages), (_OTHERS, others)):
             for row in _cut_rows(entries) if entries else ():
                 seqs, row_lines = zip(*row, strict=True)

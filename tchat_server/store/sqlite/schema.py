@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,13 +18,14 @@ from tchat_server.store.sqlite.checksum import fill_in
 from tchat_server.store.sqlite.inspection import (
     APPLICATION_ID,
     BUSY_SECONDS,
+    FIRST_WITH_CHECKSUMS,
     VERSION,
     beside,
     check_file,
-    has_checksums,
     is_empty,
     last_entry,
     refusals,
+    version_of,
 )
 from tchat_server.store.sqlite.lock import Durability, Lock
 
@@ -38,7 +40,8 @@ _TABLES = """
 CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     identity TEXT NOT NULL,              -- drawn once: tells this database from another one at the same path
-    fence INTEGER NOT NULL               -- raised to find out whether the file can be written
+    fence INTEGER NOT NULL,              -- raised to find out whether the file can be written
+    last_entry INTEGER NOT NULL DEFAULT 0  -- the number of the last row of entries that was removed, or a larger one
 );
 CREATE TABLE groups (
     id INTEGER PRIMARY KEY,
@@ -50,7 +53,6 @@ CREATE TABLE groups (
     checksum INTEGER NOT NULL            -- of the row, as in every table that has one
 );
 CREATE INDEX groups_by_creator ON groups (creator);
-CREATE INDEX public_groups ON groups (key, name) WHERE private = 0;
 CREATE TABLE entries (                   -- events as they were sent, several of one append in a row
     id INTEGER PRIMARY KEY,
     group_id INTEGER NOT NULL REFERENCES groups (id),
@@ -72,7 +74,7 @@ CREATE TABLE standings (
     group_id INTEGER NOT NULL REFERENCES groups (id),
     name TEXT NOT NULL,
     standing TEXT NOT NULL,
-    invitation BLOB,                     -- the event as it was sent
+    invitation BLOB,                     -- the event as it was sent; of who has texts waiting, which
     checksum INTEGER NOT NULL,
     PRIMARY KEY (user, group_id)
 ) WITHOUT ROWID;
@@ -102,11 +104,43 @@ _LATER = (
     "CREATE INDEX IF NOT EXISTS retries_by_id ON retries (user, id)",
     "CREATE INDEX IF NOT EXISTS standings_by_kind ON standings (user, standing)",
     "DROP INDEX IF EXISTS retries_by_user",
+    "DROP INDEX IF EXISTS public_groups",
     "CREATE INDEX IF NOT EXISTS members_by_group ON standings (group_id) WHERE standing = 'member'",
     """
     CREATE TABLE IF NOT EXISTS guests (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         next INTEGER NOT NULL                -- the number from which on none was given to a guest
+    )""",
+    # The public groups that have members, kept by the file itself: many may have none, and are not gone through.
+    """
+    CREATE TABLE IF NOT EXISTS listed (
+        key TEXT PRIMARY KEY,
+        group_id INTEGER NOT NULL REFERENCES groups (id)
+    ) WITHOUT ROWID""",
+    """
+    INSERT INTO listed SELECT key, id FROM
+        (SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'member_came')) CROSS JOIN groups
+        WHERE private = 0 AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')""",
+    """
+    CREATE TRIGGER IF NOT EXISTS member_came AFTER INSERT ON standings WHEN new.standing = 'member' BEGIN
+        INSERT OR IGNORE INTO listed SELECT key, id FROM groups WHERE id = new.group_id AND private = 0;
+    END""",
+    *(
+        f"""
+    CREATE TRIGGER IF NOT EXISTS {name} AFTER {change} ON standings WHEN {row}.standing {kind} BEGIN
+        DELETE FROM listed WHERE key = (SELECT key FROM groups WHERE id = {row}.group_id)
+            AND NOT EXISTS (SELECT 1 FROM standings WHERE group_id = {row}.group_id AND standing = 'member');
+    END"""
+        for name, change, row, kind in (
+            ("member_went", "DELETE", "old", "= 'member'"),
+            ("member_changed", "INSERT", "new", "<> 'member'"),  # a row that is replaced is not deleted for triggers
+        )
+    ),
+    """
+    CREATE TABLE IF NOT EXISTS begins (      -- of the groups whose oldest events were removed
+        group_id INTEGER PRIMARY KEY REFERENCES groups (id),
+        seq INTEGER NOT NULL,                -- of the first event that is still there
+        checksum INTEGER NOT NULL
     )""",
     """
     CREATE TABLE IF NOT EXISTS bars (        -- who may not come in
@@ -174,10 +208,10 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
                 connection.execute("BEGIN IMMEDIATE")
                 if is_empty(connection):
                     _create(connection)
-                elif not has_checksums(connection):
-                    _migrate(path, connection)
+                elif (version := version_of(connection)) < VERSION:
+                    _migrate(path, connection, version)
                 for statement in _LATER:
-                    connection.execute(statement)
+                    connection.execute(_short(statement))
                 fence(connection)
                 connection.execute("COMMIT")
                 lock.begin(*last_entry(connection))
@@ -190,13 +224,22 @@ def open_file(path: Path, *, durability: Durability = "full") -> Lock:
 
 def _create(connection: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";\n"):
-        connection.execute(statement)
-    connection.execute("INSERT INTO state VALUES (1, lower(hex(randomblob(16))), 0)")
+        connection.execute(_short(statement))
+    connection.execute("INSERT INTO state VALUES (1, lower(hex(randomblob(16))), 0, 0)")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _migrate(path: Path, connection: sqlite3.Connection) -> None:
-    _log.warning("%s is of schema 1: it becomes one of schema %d, every row gets a checksum", path, VERSION)
-    fill_in(connection)
+def _short(statement: str) -> str:
+    """Return *statement* as it is kept in the file, whose first page has room for all of them: without comments."""
+    return " ".join(re.sub("--.*", "", statement).split())
+
+
+def _migrate(path: Path, connection: sqlite3.Connection, version: int) -> None:
+    lacks = version < FIRST_WITH_CHECKSUMS
+    more = ", every row gets a checksum" * lacks
+    _log.warning("%s is of schema %d: it becomes one of schema %d%s", path, version, VERSION, more)
+    if lacks:
+        fill_in(connection)
+    connection.execute("ALTER TABLE state ADD COLUMN last_entry INTEGER NOT NULL DEFAULT 0")
     connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -8,15 +8,17 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from libtchat.effect import Known, Membership, Retried, Retry, StoredUser
 from libtchat.group import Standing
+from libtchat.message.direct import is_log_of
 from libtchat.message.event import Invited
 from libtchat.message.names import Key, UserKey
+from libtchat.stored import Known, Membership, Retried, Retry, StoredUser
 from libtchat.wire import codec
+from libtchat.wire.snapshot import decode_box
 from tchat_server.store.sqlite.checksum import Damaged, checksum
 from tchat_server.store.sqlite.reader import check_group
 
-__all__ = ["find_retry", "find_user", "last_retry_time", "load_user"]
+__all__ = ["find_retry", "find_user", "last_retry_time", "load_user", "logs_of_two"]
 
 _IS_KNOWN = """
 SELECT EXISTS (SELECT 1 FROM users WHERE key = :user) OR EXISTS (SELECT 1 FROM standings WHERE user = :user)
@@ -25,10 +27,10 @@ _MEMBERSHIPS = """
 SELECT group_id, standings.name, standing, invitation, standings.checksum,
     groups.key, groups.name, private, creator, seq, groups.checksum
 FROM standings INDEXED BY standings_by_kind JOIN groups ON groups.id = group_id
-WHERE user = ? AND standing IN ('member', 'invited') ORDER BY groups.key"""
+WHERE user = ? AND standing IN ('member', 'invited', 'waiting') ORDER BY groups.key"""
 _ACCOUNT = "SELECT name, password_hash, checksum FROM users WHERE key = ?"
 _STANDING = "SELECT group_id, name, standing, invitation, checksum FROM standings WHERE user = ? LIMIT 1"
-_INVITATIONS = "SELECT count(*) FROM standings WHERE user = ? AND standing = 'invited'"
+_COUNT = "SELECT count(*) FROM standings WHERE user = ? AND standing = ?"
 _HAS_RETRIES = "SELECT EXISTS (SELECT 1 FROM retries WHERE user = ?)"
 _RETRY = """
 SELECT group_id, retries.seq, time, digest, retries.checksum, groups.key
@@ -55,11 +57,18 @@ def load_user(connection: sqlite3.Connection, key: UserKey) -> StoredUser:
 
 def find_user(connection: sqlite3.Connection, key: UserKey) -> Known:
     """Find whether one user is known, and to how many groups it is invited."""
-    ((invitations,),) = connection.execute(_INVITATIONS, (key,))
+    ((invitations,),) = connection.execute(_COUNT, (key, Standing.INVITED))
     if (account := _account(connection, key)) is not None:
-        return Known(account[0], invitations)
+        ((senders,),) = connection.execute(_COUNT, (key, Standing.WAITING))
+        return Known(account[0], invitations, True, senders)
     row = connection.execute(_STANDING, (key,)).fetchone()
     return Known(None if row is None else _standing_name(key, *row), invitations)
+
+
+def logs_of_two(connection: sqlite3.Connection, key: UserKey) -> tuple[Key, ...]:
+    """List the logs of the texts between a user and another one, by key."""
+    keys = connection.execute("SELECT key FROM groups WHERE key GLOB 'DIRECT *' ORDER BY key")
+    return tuple(Key(found) for (found,) in keys if is_log_of(found, key))
 
 
 def find_retry(connection: sqlite3.Connection, key: UserKey, id: str, *, since: float) -> Retried:
@@ -98,7 +107,10 @@ def _membership(
     shown, private, _, seq, _ = group
     check_group(group_id, key, *group)
     _standing_name(user, group_id, name, standing, invitation, stored)
-    return Membership(Key(key), shown, bool(private), Standing(standing), seq, _invitation(invitation))
+    it = Standing(standing)
+    if it is Standing.WAITING and invitation is not None:
+        return Membership(Key(key), shown, bool(private), it, seq, None, decode_box(invitation))
+    return Membership(Key(key), shown, bool(private), it, seq, _invitation(invitation))
 
 
 def _retry(user: UserKey, id: str, group_id: int, seq: int, time: float, digest: str, stored: int, key: str) -> Retry:

@@ -17,18 +17,19 @@ from typing import Protocol
 from attrs import define, field
 
 from libtchat.message.errors import TchatError
-from libtchat.message.event import Event
+from libtchat.message.event import LogEvent
 from libtchat.message.names import Key
-from tchat_server.store.event_log import EncodedPart, LogUnavailable
+from tchat_server.store.event_log import EncodedPart, LogUnavailable, Removed
 from tchat_server.store.sqlite import worker
 from tchat_server.store.sqlite.lock import Lock
 from tchat_server.store.sqlite.reader import find_group
+from tchat_server.store.sqlite.removal import remove_old
 from tchat_server.store.sqlite.rows import RowWriter
 from tchat_server.store.sqlite.schema import fence
 from tchat_server.store.sqlite.watch import Watch
 from tchat_server.store.sqlite.worker import Worker, fail, succeed
 
-__all__ = ["AppendParts", "Job", "NumberGuests", "Save", "Writer"]
+__all__ = ["AppendParts", "Job", "NumberGuests", "RemoveOld", "Save", "Writer"]
 
 _log = logging.getLogger(__name__)
 
@@ -45,9 +46,9 @@ _SURELY_FAILED_EXTENDED = {sqlite3.SQLITE_IOERR_WRITE}
 class AppendParts:
     """Append parts; the result is EventLog.append's."""
 
-    future: Future[Mapping[Key, tuple[Event, ...]]]
+    future: Future[Mapping[Key, tuple[LogEvent, ...]]]
     parts: Sequence[EncodedPart]
-    _failed: Mapping[Key, tuple[Event, ...]] = field(factory=dict)
+    _failed: Mapping[Key, tuple[LogEvent, ...]] = field(factory=dict)
 
     def write(self, rows: RowWriter) -> None:
         """Write in the open transaction."""
@@ -121,6 +122,33 @@ class NumberGuests:
     def fail(self) -> None:
         """Report that no number was taken."""
         self.future.set_exception(LogUnavailable("no number for a guest was stored"))
+
+
+@define(eq=False)
+class RemoveOld:
+    """Remove old events; the arguments and the result are EventLog.remove_old's."""
+
+    future: Future[Removed]
+    before: str
+    messages: int | None
+    after: Key
+    _removed: Removed = field(factory=lambda: Removed(0, None))
+
+    def write(self, rows: RowWriter) -> None:
+        """Write in the open transaction."""
+        self._removed = remove_old(rows.connection, self.before, self.messages, self.after)
+
+    def is_stored(self, connection: sqlite3.Connection) -> bool:
+        """Tell, on another connection, whether the transaction was committed: if not, it is done again some time."""
+        return True
+
+    def succeed(self) -> None:
+        """Report what is committed."""
+        self.future.set_result(self._removed)
+
+    def fail(self) -> None:
+        """Report that nothing was removed."""
+        self.future.set_exception(LogUnavailable("no old events were removed"))
 
 
 class Job(worker.Job, Protocol):

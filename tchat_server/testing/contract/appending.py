@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from libtchat.effect import Loaded, PageKind, Part
-from libtchat.group import decide, evolve, fold
+from libtchat.effect import PageKind, Part
+from libtchat.group import evolve, fold
 from libtchat.message.event import Said
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.request import Ban, Create, Invite, Join
+from libtchat.rules import decide
+from libtchat.stored import Loaded
 from libtchat.wire import codec
 from tchat_server.store.event_log import Page, encode_part
 from tchat_server.testing.book import TS, Book, create, on_loop, page, say, state_of

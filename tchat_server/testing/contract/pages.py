@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from libtchat.effect import PageKind
-from libtchat.message.event import Said
+from libtchat.message.event import Redacted, Said
 from libtchat.message.names import group_key
 from libtchat.message.request import GroupRequest, Join, Leave
 from libtchat.wire import codec
 from tchat_server.store.event_log import EncodedPart, EventLog, NamePage, Page
-from tchat_server.testing.book import BIG, Book, create, on_loop, page, say
+from tchat_server.testing.book import BIG, TS, Book, create, on_loop, page, say
 from tchat_server.testing.contract.place import Opening
 
 __all__ = ["PagesContract", "Query", "check_pages", "parts_of"]
@@ -63,6 +63,23 @@ class PagesContract(Opening):
             for after, before in cursors
         )
         await check_pages(await place.open(), parts, queries)
+
+    @on_loop
+    async def test_a_text_that_an_operator_removed_is_a_tombstone_wherever_it_is_read(self, tmp_path: Path) -> None:
+        place = self.place(tmp_path)
+        log, book = await place.open(), Book()
+        await log.append([book.part(create(), say("first"), say("a secret"), say("last"))])
+        assert await log.append([book.told(Redacted("server", "wob", 3, "alice", 5, TS))]) == {}
+        for _ in range(2):
+            texts = [codec.decode_event(line) for line in (await page(log, kinds=PageKind.MESSAGES)).lines]
+            removed = [text for text in texts if isinstance(text, Said) and text.redacted]
+            assert [(text.seq, text.sender) for text in removed] == [(3, "alice")]
+            every = b"".join((await page(log)).lines)
+            assert (b"a secret" in every, b"first" in every, b"last" in every) == (False, True, True)
+            assert len((await page(log)).lines) == 5
+            await log.close()
+            log = await place.open()
+        await log.close()
 
     def test_every_page_is_what_a_plain_list_says(self, tmp_path: Path) -> None:
         for number in range(_HISTORIES):

@@ -6,8 +6,8 @@ from collections.abc import Awaitable
 from inspect import isawaitable
 from pathlib import Path
 
-from libtchat.effect import Retry
 from libtchat.message.names import user_key
+from libtchat.stored import Retry
 from tchat_server.store.event_log import EventLog
 from tchat_server.testing.book import Clock
 

@@ -7,12 +7,12 @@ import random
 from collections.abc import Iterable
 from pathlib import Path
 
-from libtchat.effect import Known, Membership, Retry, StoredUser
 from libtchat.group import Standing
 from libtchat.message.errors import Refused
 from libtchat.message.limits import DEFAULT_LIMITS
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Ban, Create, GroupRequest, Invite, Join, Kick, Leave, Say, Unban
+from libtchat.stored import Known, Membership, Retry, StoredUser
 from tchat_server.store.event_log import EventLog, NamePage
 from tchat_server.testing.book import Book, create, on_loop, say, state_of
 from tchat_server.testing.contract.place import Opening, Place, found

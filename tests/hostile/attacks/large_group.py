@@ -6,16 +6,18 @@ import json
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from socket import socket
 
+from hostile import seeds
 from hostile.harness import Attack, Field
 from live import Client
 
 GROUP = "large"
 MEMBERS = 9_800
 THREADS = 4
-PER_ADDRESS = 63
+STRANGERS = 63
 _PIPELINED = 60
 
 
@@ -40,9 +42,9 @@ def line(message: Mapping[str, object]) -> bytes:
 
 
 def storm(field: Field, *, seconds: float) -> None:
-    """Flood joins and leaves from one address and `members` from another, as fast as they are taken."""
-    coming = [field.client(f"coming-{number}", host=2) for number in range(PER_ADDRESS)]
-    asking = [field.client(f"asking-{number}", host=3) for number in range(PER_ADDRESS)]
+    """Flood joins and leaves on some connections and `members` on others, as fast as they are taken."""
+    coming = [field.client(f"coming-{number}") for number in range(STRANGERS)]
+    asking = [field.client(f"asking-{number}") for number in range(STRANGERS)]
     turns = line({"action": "join", "group": GROUP}) + line({"action": "leave", "group": GROUP})
     asks = line({"action": "members", "group": GROUP})
     flood(
@@ -70,15 +72,27 @@ def flood(data: list[tuple[socket, bytes]], seconds: float) -> None:
                     state[1] = (at + client.send(text[at:])) % len(text)
 
 
+WHAT = "63 members of a group of 10 000 join and leave, 63 strangers ask `members`"
 ATTACKS = (
     Attack(
         "large-group",
-        "63 members of a group of 10 000 join and leave, 63 strangers ask `members`",
+        f"{WHAT}, with `:memory:`",
         storm,
-        {"seconds": 4.0},
+        None,
         {"seconds": 30.0},
         p99_seconds=0.1,
         rss_mib=50,
         prepare=prepare,
+    ),
+    Attack(
+        "large-group-on-disk",
+        WHAT,
+        storm,
+        {"seconds": 2.0},
+        {"seconds": 30.0},
+        p99_seconds=0.1,
+        rss_mib=50,
+        options=("--db", "{directory}/t.db"),
+        seed=partial(seeds.large_group, group=GROUP, members=MEMBERS),
     ),
 )

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from hostile import seeds
 from hostile.harness import Attack, Field
 from live import Client
 
@@ -48,19 +49,23 @@ def ask(field: Field, *, connections: int, seconds: float) -> None:
         list(pool.map(one, clients))
 
 
-def row(name: str, *options: str) -> Attack:
-    return Attack(
-        name,
-        "63 connections ask for the list of groups, after 15 000 were created and left",
-        ask,
-        {"connections": 63, "seconds": 3.0},
-        {"connections": 63, "seconds": 30.0},
-        options=options,
-        prepare=partial(leave_groups, groups=15_000),
-    )
-
-
+WHAT = "63 connections ask for the list of groups, after {} were created and left"
 ATTACKS = (
-    row("groups-nobody-is-in"),
-    row("groups-nobody-is-in-on-disk", "--db", "{directory}/t.db"),
+    Attack(
+        "groups-nobody-is-in",
+        WHAT.format("5 000"),
+        ask,
+        {"connections": 63, "seconds": 1.2},
+        {"connections": 63, "seconds": 30.0},
+        prepare=partial(leave_groups, groups=5_000),
+    ),
+    Attack(
+        "groups-nobody-is-in-on-disk",
+        WHAT.format("20 000"),
+        ask,
+        {"connections": 63, "seconds": 1.2},
+        {"connections": 63, "seconds": 30.0},
+        options=("--db", "{directory}/t.db"),
+        seed=partial(seeds.left_groups, groups=20_000, per_user=PER_USER),
+    ),
 )

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from hostile.harness import NO_UVLOOP, Attack, Field
+from hostile.common import ON_ASYNCIO, ON_UVLOOP
+from hostile.harness import Attack, Field
 
 HEAD = "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 UPGRADE = HEAD.format(path="/tchat") + (
@@ -140,7 +141,7 @@ def talk_to_sleepers(field: Field, *, seconds: float) -> None:
         owner.until("gbroadcast")
 
 
-THREADS_QUICK, THREADS_LONG = {"threads": 16, "seconds": 3.0}, {"threads": 48, "seconds": 60.0}
+THREADS_QUICK, THREADS_LONG = {"threads": 16, "seconds": 1.0}, {"threads": 48, "seconds": 60.0}
 FLOODS: tuple[tuple[str, str, Doing], ...] = (
     ("files-without-end", "the page's files, each on a connection of its own, as fast as they come", get_files),
     ("half-requests", "requests and handshakes that end nowhere, a hundred more each second", half_requests),
@@ -151,20 +152,20 @@ FLOODS: tuple[tuple[str, str, Doing], ...] = (
     ("tabs-that-come-and-go", "handshake, hello, questions, and gone in one of four ways", come_and_go),
 )
 ATTACKS = (
-    *(Attack(name, what, at_once(doing), THREADS_QUICK, THREADS_LONG) for name, what, doing in FLOODS),
+    *(Attack(name, what, at_once(doing), THREADS_QUICK, THREADS_LONG, **ON_UVLOOP) for name, what, doing in FLOODS),
     Attack(
         "tabs-that-come-and-go-asyncio",
         "the same on asyncio's own loop",
         at_once(come_and_go),
         THREADS_QUICK,
         THREADS_LONG,
-        prelude=NO_UVLOOP,
+        **ON_ASYNCIO,
     ),
     Attack(
         "tabs-that-sleep",
         "60 members behind WebSocket who never read, while long texts are said to them",
         talk_to_sleepers,
-        {"seconds": 4.0},
+        {"seconds": 1.5},
         {"seconds": 60.0},
         prepare=prepare_sleepers,
         options=("--max-out-bytes", "200000"),

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from attrs import define, field
+from live import Client
 
-__all__ = ["GROUPS", "Address", "Record", "Writer", "raw_events"]
+__all__ = ["GROUPS", "Address", "Record", "Writer", "events_of"]
 
 Json = dict[str, Any]
 GROUPS = tuple(f"group{n}" for n in range(5))
@@ -193,3 +194,16 @@ def raw_events(page: bytes) -> Iterator[bytes]:
             _, end = decoder.raw_decode(text, at)
             yield text[at:end].encode()
             at = end + (text[end] == ",")
+
+
+def events_of(auditor: Client, group: str) -> Iterator[bytes]:
+    """Yield the whole log of a group as somebody who joins in the end can read it."""
+    answer = auditor.ask(action="join", group=group)
+    more, after = answer.get("code") != "group-not-found", 0
+    while more:
+        auditor.send(action="states", group=group, all=True, after=after, limit=1000)
+        line = auditor.line()
+        assert line is not None
+        yield from raw_events(line)
+        page = json.loads(line)
+        more, after = page["more"], page["last"]

@@ -1,0 +1,38 @@
+"""Who may not come in, because an operator said so (R-op-bar)."""
+
+from __future__ import annotations
+
+from math import inf
+
+from attrs import Factory, define
+
+from libtchat.hub.clock import Clock
+from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.names import UserKey
+
+__all__ = ["Bars"]
+
+
+@define
+class Bars:
+    """The users who are barred from one hub, and until when: seconds since the epoch, inf is for ever."""
+
+    _until: dict[UserKey, float] = Factory(dict)
+
+    def put(self, user: UserKey, until: float | None) -> None:
+        """Bar a user until then; None: not any more."""
+        if until is None:
+            self._until.pop(user, None)
+        else:
+            self._until[user] = until
+
+    def check(self, name: str, user: UserKey, clock: Clock) -> None:
+        """Check that the user called *name* is not barred now.
+
+        Raises:
+            Refused: forbidden.
+        """
+        until = self._until.get(user)
+        if until is not None and (wait := until - (clock.now + clock.ahead)) > 0:
+            retry_after = wait if wait < inf else None
+            raise Refused(ErrorCode.FORBIDDEN, f"{name} is banned from this server", retry_after=retry_after)
