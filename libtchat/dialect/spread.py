@@ -144,7 +144,7 @@ def full(
 
     def entries(key: str, inside: str) -> list[Any]:
         if inside == "objects":
-            return [scalars(key + "[].") | {"action": word(f"text:{key}[].action")}]
+            return [scalars(key + "[].") | {each: word(f"text:{key}[].{each}") for each in ("action", "event")}]
         return [word(f"list:{key}[]")]
 
     body: dict[str, Any] = {shape.action: action, **scalars()}
