@@ -111,6 +111,7 @@ class ClientLab:
         self._decoder.reset()
         self._answer_questions()
         if self._peer is None:
+            program.read()  # its last words
             lines = program.screen().strip().splitlines()
             said = f"; it said: {lines[-1].strip()[:200]}" if lines else ""
             hint = "" if self.setup.port else "; if it has a port of its own, say so: --port N"
