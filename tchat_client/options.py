@@ -27,6 +27,7 @@ class Options:
     Attributes:
         address: where the server is, and under which name what is kept of it is found.
         others: where it is too, if it is several.
+        old_password: the one that `register;` replaces; likewise *invitation*, the operator's code.
     """
 
     address: Address
@@ -43,6 +44,8 @@ class Options:
     notify: str | None
     joins: tuple[str, ...]
     dialect: str | None = None
+    old_password: str | None = None
+    invitation: str | None = None
     others: tuple[Address, ...] = ()
 
 
@@ -92,6 +95,8 @@ def read_options(
         notify=notify or found.get("notify"),
         joins=joins or tuple(found.get("join") or ()),
         dialect=dialect,
+        old_password=environ.get("TCHAT_OLD_PASSWORD") or None,
+        invitation=environ.get("TCHAT_INVITATION") or None,
     )
 
 

@@ -37,9 +37,9 @@ from tchat_client.link import Connecting, Link, Offline, Online, Status, Watcher
 from tchat_client.render import Renderer
 from tchat_client.settings import State
 
-__all__ = ["Session", "now"]
+__all__ = ["SECRETS", "Session", "now"]
 
-_ASKED = {"old": "password.old", "invitation": "invitation"}
+SECRETS = {"old": "password.old", "invitation": "invitation"}
 """What a server wants with a new password, by its field -> the question."""
 
 
@@ -111,7 +111,7 @@ class Session(Watcher):
         try:
             answer = await self.link.ask(request)
             field = answer.field if isinstance(answer, Error) else None
-            if field in _ASKED and (secret := await self.secret(_ASKED[field])):
+            if field in SECRETS and (secret := await self.secret(SECRETS[field])):
                 answer = await self.link.ask(evolve(request, **{field: secret}))
         except NoReply:
             return

@@ -32,8 +32,11 @@ FRENCH: Mapping[str, str] = {
     "Open a session with the server at HOST:PORT; with a pipe as input run its lines and end.": "Ouvrir une session "
     "avec le serveur à HÔTE:PORT ; avec un tube en entrée, exécuter ses lignes et s'arrêter.",
     "Send TEXT, or what is piped in, to GROUP.": "Envoyer TEXTE, ou ce qui vient d'un tube, à GROUPE.",
-    "Do one command of the course, such as 'kick;wob;bob;spam'.": "Exécuter une commande du cours, par exemple "
-    "'kick;wob;bob;spam'.",
+    "Do one command of the course, such as 'kick;wob;bob;spam'.\n\nWhat is not for the command line register; takes "
+    "from the environment: TCHAT_PASSWORD, to change it\nTCHAT_OLD_PASSWORD too, TCHAT_INVITATION where a code is "
+    "asked for.": "Exécuter une commande du cours, par exemple 'kick;wob;bob;spam'.\n\nCe qui n'a rien à faire sur la "
+    "ligne de commande, register; le prend de l'environnement : TCHAT_PASSWORD, pour en changer aussi "
+    "TCHAT_OLD_PASSWORD, TCHAT_INVITATION là où un code est demandé.",
     "List the groups you can see.": "Lister les groupes que vous pouvez voir.",
     "List who is in GROUP.": "Lister les membres de GROUPE.",
     "Show the last texts of GROUP.": "Afficher les derniers textes de GROUPE.",

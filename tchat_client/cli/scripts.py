@@ -10,9 +10,9 @@ import click
 from attrs import evolve
 
 from tchat_client.cli.root import with_options
-from tchat_client.cli.typed import check_text, check_texts, new_password, whole_input
+from tchat_client.cli.typed import check_text, check_texts, new_password, secret, wanted, whole_input
 from tchat_client.cli.wiring import make_link, make_output, make_renderer, make_teller, make_tracer, show, user_state
-from tchat_client.errors import Misused
+from tchat_client.errors import Misused, Refused, Unprotected
 
 if TYPE_CHECKING:
     from tchat_client.lasting import Lasting
@@ -51,7 +51,11 @@ async def send(options: Options, group: str, text: str | None, each: str | None)
 @click.argument("line")
 @with_options
 async def do(options: Options, line: str) -> int:
-    """Do one command of the course, such as 'kick;wob;bob;spam'."""
+    """Do one command of the course, such as 'kick;wob;bob;spam'.
+
+    What is not for the command line register; takes from the environment: TCHAT_PASSWORD, to change it
+    TCHAT_OLD_PASSWORD too, TCHAT_INVITATION where a code is asked for.
+    """
     from libtchat.commands import Help, LocalAction, find, parse, unparse
     from libtchat.message.request import Quit, Register
     from tchat_client.script import ask
@@ -62,8 +66,7 @@ async def do(options: Options, line: str) -> int:
             show(row)
         return 0
     if isinstance(meaning, Register):
-        meaning = Register(new_password(options, meaning.password))
-        options = evolve(options, password=None)  # the name has none yet
+        return await _register(options, new_password(options, meaning.password))
     if isinstance(meaning, LocalAction | Quit):
         raise Misused("interactive-only", form=unparse(meaning))
     request = meaning
@@ -72,6 +75,29 @@ async def do(options: Options, line: str) -> int:
         await ask(link, output, request)
 
     return await _script(options, work)
+
+
+async def _register(options: Options, password: str) -> int:
+    """Give one's name a password, or another one; what the server wants to know besides is asked for on a terminal."""
+    from libtchat.message.request import Register
+    from tchat_client.script import ask
+
+    request = Register(password, options.old_password, options.invitation)
+    while True:
+        known = evolve(options, password=request.old)  # the one that opens the door until then
+
+        async def work(link: Link, output: Output, request: Register = request) -> None:
+            await ask(link, output, request)
+
+        try:
+            return await _script(known, work)
+        except Unprotected:
+            raise Unprotected("unprotected.old", name=options.name) from None
+        except Refused as refused:
+            field = wanted(refused, request)
+            if field is None:
+                raise
+        request = evolve(request, **{field: secret(options, field)})
 
 
 @click.command()

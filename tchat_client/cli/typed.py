@@ -6,12 +6,13 @@ import sys
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from tchat_client.errors import Misused
+from tchat_client.errors import HelloRefused, Misused, Refused
 
 if TYPE_CHECKING:
+    from libtchat.message.request import Register
     from tchat_client.options import Options
 
-__all__ = ["check_group", "check_text", "check_texts", "new_password", "whole_input"]
+__all__ = ["check_group", "check_text", "check_texts", "new_password", "secret", "wanted", "whole_input"]
 
 
 def check_group(name: str) -> str:
@@ -66,3 +67,23 @@ def new_password(options: Options, typed: str) -> str:
     if not first:
         raise Misused("no-password")
     return first
+
+
+def wanted(refused: Refused, request: Register) -> str | None:
+    """Return the field of *request* that the server wants and was not given; None if the reason is another one."""
+    from tchat_client.session import SECRETS
+
+    has_one = isinstance(refused, HelloRefused) and refused.code == "auth-required"
+    field = "old" if has_one else refused.field
+    return field if field in SECRETS and getattr(request, field) is None else None
+
+
+def secret(options: Options, field: str) -> str:
+    """Ask on a terminal for what the server wants with a new password."""
+    from tchat_client.session import SECRETS
+
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass(options.language.text(SECRETS[field], name=options.name))
+    raise Misused(f"no-{field}", name=options.name)

@@ -86,6 +86,7 @@ ENGLISH: Mapping[str, str] = {
     "error.auth-failed": "wrong password for {name}",
     "unprotected": "the name {name} has no password: go without TCHAT_PASSWORD and --password-file; "
     "register; gives it one",
+    "unprotected.old": "the name {name} has no password: go without TCHAT_OLD_PASSWORD",
     "error.auth-required.asked": "only names with a password are served here: register; gives {name} one",
     "error.forbidden.register": "the name {name} has a password already",
     "error.forbidden.register.old": "the name {name} has a password already: to change it give the old one too",
@@ -192,6 +193,10 @@ ENGLISH: Mapping[str, str] = {
     "password-seen": "everybody on this machine can read a command line: choose another password, and "
     "do 'register;' without it, which asks on a terminal or takes TCHAT_PASSWORD or --password-file",
     "no-password": "no password: set TCHAT_PASSWORD or use --password-file, or do 'register;' on a terminal",
+    "no-old": "the name {name} has a password already: TCHAT_OLD_PASSWORD must hold that one to change it; "
+    "a terminal asks for it",
+    "no-invitation": "a name gets a password here with an invitation code of the operator's: TCHAT_INVITATION must "
+    "hold it; a terminal asks for it",
     "no-text": "no text: give one, or pipe it in",
     "text-twice": "give the text or --stdin line, not both",
     "bad-duration": "'{value}' is no duration such as 30s, 5m or 1h",

@@ -149,6 +149,7 @@ FRENCH: Mapping[str, str] = {
     "error.auth-failed": "mauvais mot de passe pour {name}",
     "unprotected": "le nom {name} n'a pas de mot de passe : faites sans TCHAT_PASSWORD ni --password-file ; "
     "register; lui en donne un",
+    "unprotected.old": "le nom {name} n'a pas de mot de passe : faites sans TCHAT_OLD_PASSWORD",
     "error.auth-required.asked": "seuls les noms avec mot de passe sont servis ici : register; en donne un à {name}",
     "error.forbidden.register": "le nom {name} a déjà un mot de passe",
     "error.forbidden.register.old": "le nom {name} a déjà un mot de passe : pour en changer, donnez aussi l'ancien",
@@ -252,6 +253,10 @@ FRENCH: Mapping[str, str] = {
     "password-seen": "tout le monde sur cette machine peut lire une ligne de commande : choisissez un autre mot de "
     "passe, et faites 'register;' sans lui : demandé sur un terminal, ou pris de TCHAT_PASSWORD ou --password-file",
     "no-password": "pas de mot de passe : TCHAT_PASSWORD ou --password-file le donnent, un terminal le demande",
+    "no-old": "le nom {name} a déjà un mot de passe : TCHAT_OLD_PASSWORD doit le contenir pour en changer ; "
+    "un terminal le demande",
+    "no-invitation": "un nom reçoit ici un mot de passe avec un code d'invitation de l'opérateur : TCHAT_INVITATION "
+    "doit le contenir ; un terminal le demande",
     "no-text": "pas de texte : donnez-en un, ou par un tube",
     "text-twice": "donnez le texte ou --stdin line, pas les deux",
     "bad-duration": "« {value} » n'est pas une durée comme 30s, 5m ou 1h",

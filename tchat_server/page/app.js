@@ -5,6 +5,7 @@ import { ask } from "./dialog.js";
 import { Late } from "./late.js";
 import { Link } from "./link.js";
 import { Log, Search } from "./log.js";
+import { register } from "./password.js";
 import { SIGNS, showPeople, showPlaces } from "./places.js";
 import { checkUser, key } from "./protocol.js";
 import { store } from "./store.js";
@@ -160,15 +161,9 @@ const doing = {
   },
 };
 
-function register({ password }) {
-  if (password) return link.send("register", { password });
-  doing.ask("register", "p.protect", {}, [["password", "p.new-password", "password"]]);
-  return true;
-}
-
 const composer = new Composer($("text"), $("suggest"), () => talk, {
   q: leaveAll,
-  register,
+  register: (fields) => register(talk, fields),
   raw: ({ text }) => link.sendRaw(text),
   trace: ({ on }) => (panel("wired", on), true),
   more: () => (talk.older(talk.chat), true),
@@ -224,7 +219,7 @@ const CLICKS = {
   "wire-close": () => (panel("wired", false), $("show-wire").focus()),
   "wire-clear": () => wire.clear(),
   create: () => doing.ask("cgroupe", "p.create", {}, [["group", "p.group-name", "text"], ["private", "p.is-private", "checkbox"]]),
-  protect: () => register({}),
+  protect: () => register(talk, {}),
   "leave-all": leaveAll,
   notify: async () => tellNotify(await globalThis.Notification?.requestPermission()),
   find: () => seek($("search").hidden),

@@ -5,7 +5,13 @@ import { make, mistyped, say } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 
+const PASSWORDS = { old: "current-password", password: "new-password", again: "new-password" };
+
 $("dialog-cancel").onclick = () => $("dialog").close("");
+$("dialog-fields").oninput = () => {
+  const { password, again } = $("dialog").querySelector("form").elements;
+  again?.setCustomValidity(again.value === password.value ? "" : say("p.differ"));
+};
 
 /** Ask for *fields* of the request *action*, [name, word, type, proposals?] each; null if the person cancels. */
 export function ask(action, title, ok, fields) {
@@ -27,7 +33,7 @@ function label(action, name, word, type, proposals = []) {
   if (type === "checkbox") return make("label", {}, make("input", { name, type }), say(word));
   const command = COMMANDS.find((each) => each.action === action);
   const field = command.fields.find(([each]) => each === name);
-  const input = make("input", { name, type, required: name !== "reason", autocomplete: type === "password" ? "new-password" : "off" });
+  const input = make("input", { name, type, required: name !== "reason", autocomplete: PASSWORDS[name] ?? "off" });
   input.oninput = () => {
     const problem = input.value && wrongIn(command, field, input.value);
     input.setCustomValidity(problem ? mistyped(problem) : "");

@@ -5,7 +5,7 @@ import { LIMITS } from "./words.js";
 
 /** Each request: its fields; `?`: may be left out. */
 export const REQUESTS = {
-  "client-hello": "from? password? token?", register: "sender? password", "client-send": "from? to msg",
+  "client-hello": "from? password? token?", register: "sender? password old? invitation?", "client-send": "from? to msg",
   "client-broadcast": "from? msg", "client-list-clients": "from? after?", "client-quit": "from?", ping: "",
   "client-error": "from? code? msg?", cgroupe: "sender? group private?", join: "sender? group", leave: "sender? group",
   invite: "sender? group dest", kick: "sender? group dest reason?", ban: "sender? group dest reason?",

@@ -135,7 +135,7 @@ export class Talk {
     if (it.isLoading) return;
     const before = it.first;
     const group = it.kind === "user" ? `@${it.name}` : it.name;
-    const asked = this.#ask("states", { group, all: true, limit: PAGE, ...(before && { before }) }, (page) => {
+    const asked = this.ask("states", { group, all: true, limit: PAGE, ...(before && { before }) }, (page) => {
       it.isLoading = false;
       if (page.action === "states") return this.#came(it, page, before);
       if (it.kind === "user" && !page.retry_after) return this.#came(it, { list: [], more: false }, before); // none are kept
@@ -172,6 +172,7 @@ export class Talk {
       if (kind === "heard" && this.answers.has(message.id)) {
         const then = this.answers.get(message.id);
         this.answers.delete(message.id);
+        this.page.settled(message.id);
         then(message);
       } else if (kind === "heard") this.#take(message, notice, waited);
       else if (kind === "no-answer") this.page.unanswered(request);
@@ -268,7 +269,7 @@ export class Talk {
 
   #count(it) {
     it.unread = 1; // until it is known how many
-    this.#ask("msgs", { group: it.name, after: it.read }, ({ list = [], more }) => {
+    this.ask("msgs", { group: it.name, after: it.read }, ({ list = [], more }) => {
       if (it === this.chat) return;
       const texts = list.filter(({ sender }) => !this.mirror.isMe(sender));
       const count = texts.filter(({ msg }) => mentions(msg, this.mirror.name)).length;
@@ -276,8 +277,9 @@ export class Talk {
     });
   }
 
-  #ask(action, fields, then) {
-    const asked = this.link.send(action, fields, true);
+  /** Send a request whose answer goes to *then*; null if it cannot be sent. */
+  ask(action, fields, then, quiet = true) {
+    const asked = this.link.send(action, fields, quiet);
     if (asked) this.answers.set(asked.id, then);
     return asked;
   }

@@ -333,6 +333,34 @@ def test_a_password_comes_from_a_file_or_the_environment_and_is_never_shown(tcha
     assert "paula" in done[0]
 
 
+def test_a_script_changes_a_password(tchat: Client) -> None:
+    tchat("do", "register;", name="olga", TCHAT_PASSWORD="one")
+    stranger = Client(tchat.directory / "other", tchat.server)  # has no token
+    stranger.directory.mkdir()
+    for user in (tchat, stranger):
+        _, err = user("do", "register;", name="olga", code=2, TCHAT_PASSWORD="two")
+        assert err.startswith("tchat: the name olga has a password already: TCHAT_OLD_PASSWORD must hold that one")
+    _, err = tchat("do", "register;", "--lang", "fr", name="olga", code=2, TCHAT_PASSWORD="two")
+    assert "le nom olga a déjà un mot de passe : TCHAT_OLD_PASSWORD" in err
+    _, err = stranger("do", "register;", name="olga", code=1, TCHAT_PASSWORD="two", TCHAT_OLD_PASSWORD="none")
+    assert err == "tchat: wrong password for olga (auth-failed)\n"
+    out, err = stranger("do", "register;", name="olga", TCHAT_PASSWORD="two", TCHAT_OLD_PASSWORD="one")
+    assert "the name olga is protected by your password now" in out
+    stranger("ping", name="olga", TCHAT_PASSWORD="two")
+    _, err = tchat("do", "register;", name="nobody", code=1, TCHAT_PASSWORD="two", TCHAT_OLD_PASSWORD="one")
+    assert err == "tchat: the name nobody has no password: go without TCHAT_OLD_PASSWORD\n"
+
+
+def test_a_script_registers_with_an_invitation_code(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tchat_server", "invite-code", str(tmp_path / "tchat.db")]
+    with serving(tmp_path, "--registration", "invite") as server:
+        made = subprocess.run(command, capture_output=True, text=True, check=True, env=environment(tmp_path))
+        tchat = Client(tmp_path, server)
+        _, err = tchat("do", "register;", name="ida", code=2, TCHAT_PASSWORD="one")
+        assert "with an invitation code of the operator's: TCHAT_INVITATION" in err
+        tchat("do", "register;", name="ida", TCHAT_PASSWORD="one", TCHAT_INVITATION=made.stdout.strip())
+
+
 def test_a_password_for_a_name_without_one_says_so(tchat: Client) -> None:
     _, err = tchat("ping", name="nopass", code=1, TCHAT_PASSWORD="secret")
     assert err.startswith("tchat: the name nopass has no password: go without TCHAT_PASSWORD")
