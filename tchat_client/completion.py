@@ -47,12 +47,11 @@ def _values(here: Place, command: Command, kind: Kind, mirror: Mirror) -> list[s
     group = group_key(named) if named else mirror.current
     match kind:
         case Kind.GROUP:
-            others = sorted(f"@{name}" for name in mirror.users.values()) if here.fragment.startswith("@") else []
-            return _followed(here, command, [*_groups(command, mirror), *others])
+            return _followed(here, command, [*_groups(command, mirror), *_conversations(here, mirror)])
         case Kind.USER:
             return _followed(here, command, _users(command, mirror, group))
         case Kind.NAME:
-            return sorted({*_groups(command, mirror), *mirror.users.values()})
+            return sorted({*_groups(command, mirror), *mirror.users.values(), *_conversations(here, mirror)})
         case Kind.TEXT | Kind.REASON:
             return _members(mirror, group)
         case Kind.COMMAND:
@@ -63,6 +62,11 @@ def _values(here: Place, command: Command, kind: Kind, mirror: Mirror) -> list[s
             return ["private"]
         case _:
             return []
+
+
+def _conversations(here: Place, mirror: Mirror) -> list[str]:
+    """Return what stands for the texts with each user, once that is begun: `@bob`."""
+    return sorted(f"@{name}" for name in mirror.users.values()) if here.fragment.startswith("@") else []
 
 
 def _followed(here: Place, command: Command, names: Iterable[str]) -> list[str]:

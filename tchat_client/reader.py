@@ -14,7 +14,7 @@ from attrs import define, field
 from libtchat.commands import LocalAction, More, Mute, Search, Unmute
 from libtchat.message.event import Event, LogEvent, Said
 from libtchat.message.names import Key, group_key, user_key
-from libtchat.message.reply import DirectMessage, Error, Foreign, Message, Messages, States
+from libtchat.message.reply import DirectMessage, Error, Foreign, Message, Messages, PublicMessage, States
 from libtchat.message.request import ListMessages, ListStates, Request
 from libtchat.mirror import Heard, NoAnswer, Notice, View
 from tchat_client.errors import LinkError
@@ -161,6 +161,8 @@ class Reader(Session):
         said = notice.message if isinstance(notice, Heard) else None
         if isinstance(said, Messages) and said.first is not None:
             self._older[group_key(said.group)], self._search = said.first, None
+        if isinstance(said, DirectMessage | PublicMessage) and not self._is_me(said.sender):
+            return self._is_muted(said)
         if not isinstance(said, Said) or self._is_me(said.sender):
             return False
         mirror, key = self.link.mirror, group_key(said.group)
@@ -197,7 +199,7 @@ class Reader(Session):
 
     def _alert(self, message: Event | DirectMessage) -> None:
         """Tell somebody who asked for it, and may look elsewhere, about a mention."""
-        if self.alert is None or self._is_me(message.sender) or user_key(message.sender) in self.reading.muted:
+        if self.alert is None or self._is_me(message.sender) or self.reading.mutes(message.sender):
             return
         if isinstance(message, DirectMessage):
             self.alert(f"{message.sender}: {message.msg}")
@@ -224,28 +226,24 @@ class Reader(Session):
     def act(self, action: LocalAction) -> None:
         """Do what concerns this client alone."""
         match action:
-            case More() if self._search is not None:
+            case More(name=None) if self._search is not None:
                 self._start_search(self._search)
-            case More():
-                self._more()
+            case More(name=name):
+                self._more(name or self.link.mirror.current_name)
             case Search(text=text):
                 if (group := self.link.mirror.current_name) is None:
                     self.complain(self.renderer.language.text("problem.no-group"))
                 else:
                     self._start_search(History(group, text))
             case Mute(name=name):
-                if (key := user_key(name)) not in self.reading.muted:
-                    self.reading.muted.append(key)
+                self.reading.mute(name)
                 self._say("muted", name=name)
             case Unmute(name=name):
-                is_muted = user_key(name) in self.reading.muted
-                self.reading.muted = [key for key in self.reading.muted if key != user_key(name)]
-                self._say("unmuted" if is_muted else "not-muted", name=name)
+                self._say("unmuted" if self.reading.unmute(name) else "not-muted", name=name)
             case _:
                 super().act(action)
 
-    def _more(self) -> None:
-        group = self.link.mirror.current_name
+    def _more(self, group: str | None) -> None:
         if group is None:
             self.complain(self.renderer.language.text("problem.no-group"))
             return
@@ -291,7 +289,8 @@ class Reader(Session):
     def _is_me(self, name: str) -> bool:
         return user_key(name) == user_key(self.link.mirror.name)
 
-    def _is_muted(self, event: LogEvent) -> bool:
+    def _is_muted(self, event: LogEvent | DirectMessage | PublicMessage) -> bool:
         """Tell whether *event* is a text that its reader does not want to see."""
-        names = (group_key(event.group), user_key(event.sender))
-        return isinstance(event, Said) and any(name in self.reading.muted for name in names)
+        if isinstance(event, DirectMessage | PublicMessage):
+            return self.reading.mutes(event.sender)
+        return isinstance(event, Said) and self.reading.mutes(event.sender, event.group)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from attrs import define, field
 
-from libtchat.message.names import group_key
+from libtchat.message.names import group_key, user_key
 
 __all__ = ["Reading"]
 
@@ -23,7 +23,7 @@ class Reading:
     Attributes:
         group: the current group when the last session ended, "" if there was none.
         read: by group key, the `seq` up to which everything was shown.
-        muted: keys of groups and users whose texts are not shown.
+        muted: keys of groups and users whose texts are not shown; `@` and a key is a user only.
     """
 
     group: str = ""
@@ -53,3 +53,19 @@ class Reading:
         """Note that everything in *group* up to *seq* was shown."""
         key = group_key(group)
         self.read[key] = max(seq, self.read.get(key, 0))
+
+    def mutes(self, sender: str, group: str = "") -> bool:
+        """Tell whether a text by *sender*, in *group* or in none, is one that its reader does not want to see."""
+        user = user_key(sender)
+        return not {user, f"@{user}", group_key(group)}.isdisjoint(self.muted)
+
+    def mute(self, name: str) -> None:
+        """Want no texts of the group or the user *name*; `@bob` is the user bob only."""
+        if (key := user_key(name)) not in self.muted:
+            self.muted.append(key)
+
+    def unmute(self, name: str) -> bool:
+        """Want them again; return whether they were muted."""
+        key = user_key(name.removeprefix("@"))
+        before, self.muted = self.muted, [each for each in self.muted if each.removeprefix("@") != key]
+        return len(before) > len(self.muted)

@@ -64,7 +64,7 @@ class Renderer(Sentences):
     Attributes:
         zone: the time zone of times shown, None for the machine's.
         round_trip_ms: of the last ping, None before one was answered.
-        more_form: what shows older entries, "" if that is a command with a number.
+        more_form: what shows older entries of the group that follows, "" if that is a command with a number.
         keeps_lines: a text's own lines stay lines, for somebody who indents them; else a line is one event.
     """
 
@@ -218,7 +218,7 @@ class Renderer(Sentences):
         if page.more and page.first is not None and is_typed:
             kind = ListMessages if isinstance(page, Messages) else ListStates
             older = kind(page.group, before=page.first, limit=getattr(request, "limit", None) or 100)
-            form = self.more_form or unparse(older)
+            form = f"{self.more_form} {page.group}" if self.more_form else unparse(older)
             lines.insert(0, self._in_group(now, page.group, "--", self.say("more", form=form)))
         return lines
 

@@ -37,7 +37,12 @@ class Trace:
 
 @frozen
 class More:
-    """Show what is older than what was shown."""
+    """Show what is older than what was shown of the group *name*, or of the texts with a user: `@bob`.
+
+    None means the search that goes on, or the current group.
+    """
+
+    name: str | None = None
 
 
 @frozen
@@ -54,7 +59,7 @@ class Clear:
 
 @frozen
 class Mute:
-    """Show no texts of the group or user *name*."""
+    """Show no texts of the group or user *name*; `@bob` is the user bob only."""
 
     name: str
 

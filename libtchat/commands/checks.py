@@ -35,7 +35,7 @@ def check_field(command: Command, field: Field, text: str) -> object:
 
 def _group(command: Command, field: Field, text: str) -> object:
     other = correspondent(text)
-    if other is not None and command.makes in (ListMessages, ListStates):
+    if other is not None and (field.kind is Kind.NAME or command.makes in (ListMessages, ListStates)):
         return f"@{_user(command, Field('group', 'user', Kind.USER), other)}"
     try:
         return check_group_name(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 
-from libtchat.commands.action import LocalAction, Me, Search
+from libtchat.commands.action import LocalAction, Me, More, Search
 from libtchat.commands.checks import check_field, check_text
 from libtchat.commands.mistyped import Mistyped, unknown, wrong_fields
 from libtchat.commands.row import Command, Field, Kind
@@ -88,7 +88,7 @@ def _refuse_spaced(text: str, current_group: str | None, known: Collection[str])
         raise Mistyped("register")
     word, rest = text.split(None, 1)
     command = find(word)
-    if command is None or word.startswith("/") or not command.fields or command.makes in (Me, Search):
+    if command is None or word.startswith("/") or not command.fields or command.makes in (Me, More, Search):
         return
     if text.casefold() in _SAID:
         return

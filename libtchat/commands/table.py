@@ -157,7 +157,11 @@ COMMANDS: tuple[Command, ...] = (
         help="make a group the current one: plain text goes there, and an empty group means it",
         example="/use wob",
     ),
-    Command(*("more", More, ()), help="show what is older, or search further back", example="/more"),
+    Command(
+        *("more", More, (Field("name", "group or user", Kind.NAME, optional=True),)),
+        help="show what is older, or search further back; /more @bob: of the texts with bob",
+        example="/more",
+    ),
     Command(
         *("search", Search, (Field("text", "word", Kind.TEXT),)),
         help="find the texts of the current group that have a word in them",
@@ -166,7 +170,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(*("clear", Clear, ()), help="empty the screen", example="/clear"),
     Command(
         *("mute", Mute, (Field("name", "group or user", Kind.NAME),)),
-        help="show no texts of a group or of a user",
+        help="show no texts of a group or of a user; /mute @bob is about no group",
         example="/mute bob",
     ),
     Command(

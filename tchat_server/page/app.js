@@ -166,7 +166,11 @@ const composer = new Composer($("text"), $("suggest"), () => talk, {
   register: (fields) => register(talk, fields),
   raw: ({ text }) => link.sendRaw(text),
   trace: ({ on }) => (panel("wired", on), true),
-  more: () => (talk.older(talk.chat), true),
+  more({ name }) {
+    if (name) talk.open(name.startsWith("@") ? talk.direct(name.slice(1)) : talk.group(name));
+    talk.older(talk.chat);
+    return true;
+  },
   search({ text }) {
     seek(true);
     $("needle").value = text;

@@ -75,7 +75,7 @@ function refuseSpaced(text, group, known) {
   if (isMeantToRegister(text)) throw new Mistyped("register");
   const [, word, rest] = typed;
   const command = find(word);
-  if (!command || word.startsWith("/") || !command.fields.length || ["me", "search"].includes(command.name)) return;
+  if (!command || word.startsWith("/") || !command.fields.length || ["me", "more", "search"].includes(command.name)) return;
   if (text.toLowerCase() === "help me") return; // a command with its field, and yet it is said
   const words = cut(command, rest, true);
   const last = command.fields.at(-1)[2];
@@ -161,11 +161,11 @@ const userNamed = checkNamed((text) => (isGuest(text) ? text.trim() : checkUser(
 const PAGES = ["messages", "states"];
 const FIELDS = {
   group(command, field, text) {
-    const isTexts = PAGES.includes(command.name) && text.trim().startsWith("@");
+    const isTexts = (field[2] === "name" || PAGES.includes(command.name)) && text.trim().startsWith("@");
     return isTexts ? `@${userNamed(command, ["group", "user"], text.trim().slice(1))}` : groupNamed(command, field, text);
   },
   user: userNamed,
-  name: (...typed) => (isGuest(typed[2]) ? userNamed : groupNamed)(...typed),
+  name: (...typed) => (isGuest(typed[2]) ? userNamed : FIELDS.group)(...typed),
   text: checkText,
   reason: checkText,
   password: checkText,

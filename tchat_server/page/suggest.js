@@ -55,7 +55,7 @@ function values(kind, command, mirror, group) {
     const isIn = (name) => command === "invite" && group?.members.has(key(name));
     return [...known.values()].filter((name) => !mirror.isMe(name) && !isIn(name));
   }
-  if (kind === "name") return [...mine, ...mirror.users.values()];
+  if (kind === "name") return [...mine, ...mirror.users.values(), ...[...mirror.users.values()].map((name) => `@${name}`)];
   if (kind === "command") return COMMANDS.map(({ name }) => name);
   return { switch: ["on", "off"], privacy: ["private"] }[kind] ?? [];
 }

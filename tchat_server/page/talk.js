@@ -91,15 +91,17 @@ export class Talk {
 
   /** Show no texts of a user, and count none of a group; or do so again. */
   mute(name, isOn) {
-    const word = isOn ? "muted" : this.#isMuted(name) ? "unmuted" : "not-muted";
-    this.muted[isOn ? "add" : "delete"](key(name));
+    const user = key(name.replace("@", ""));
+    const word = isOn ? "muted" : this.#isMuted(user) ? "unmuted" : "not-muted";
+    if (isOn) this.muted.add(key(name));
+    else for (const each of [user, `@${user}`]) this.muted.delete(each);
     this.store.set(this.#key("muted"), JSON.stringify([...this.muted]));
     this.log.show(this.chat);
     this.note(say(word, { name }));
   }
 
   #isMuted(name) {
-    return this.muted.has(key(name));
+    return this.muted.has(key(name)) || this.muted.has(`@${key(name)}`);
   }
 
   close(it) {
@@ -259,7 +261,7 @@ export class Talk {
     this.log.add(it, entry);
     const isOpen = it === this.chat && !document.hidden;
     if (isOpen && (this.log.isFollowing || entry.mine)) return this.seen();
-    if (entry.kind !== "text" || entry.mine || this.#isMuted(entry.who) || this.#isMuted(it.name)) return;
+    if (entry.kind !== "text" || entry.mine || this.#isMuted(entry.who) || this.muted.has(key(it.name))) return;
     if (it === this.chat && !it.unread && document.hidden) it.marker = it.read;
     it.unread++;
     if (!entry.mention && it.kind !== "user") return;

@@ -24,7 +24,7 @@ export const COMMANDS = [
 {"name":"ping","example":"ping;","fields":[],"action":"ping"},
 {"name":"help","example":"/help kick","fields":["command:command:command?"]},
 {"name":"use","example":"/use wob","fields":["group:group:group"],"names":true},
-{"name":"more","example":"/more","fields":[]},
+{"name":"more","example":"/more","fields":["name:group or user:name?"]},
 {"name":"search","example":"/search lunch","fields":["text:word:text"]},
 {"name":"clear","example":"/clear","fields":[]},
 {"name":"mute","example":"/mute bob","fields":["name:group or user:name"]},

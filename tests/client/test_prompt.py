@@ -354,6 +354,8 @@ COMPLETIONS = [
     ("/me", "/me", ["/members ", "/messages ", "/me "]),
     ("un", "un", ["unban;", "unmute;"]),
     ("/mute b", "b", ["bob"]),
+    ("/mute @b", "@b", ["@bob"]),
+    ("/more @b", "@b", ["@bob"]),
     ("bo", "bo", ["bob: "]),
     ("hello ca", "ca", ["Carol"]),
     ("hello ", "", []),

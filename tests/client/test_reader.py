@@ -149,6 +149,34 @@ def test_the_only_group_is_the_current_one_and_of_many_texts_the_last_are_shown(
     terminal.shows("0 with 'nowhere' in three, and nothing older")
 
 
+def test_the_texts_with_a_user_are_paged_and_muted(people: dict[str, Person]) -> None:
+    ada, bo = people["ada"], people["bo"]
+    for person in (ada, bo):
+        person.pipe("register;secret")
+    bo.pipe(*(f"s;{ada.name};text {number:03}" for number in range(50)))
+    terminal = ada.sit_down()
+    terminal.shows("text 049")
+    ada.stand_up()
+    terminal = ada.sit_down()
+    terminal.enter(f"messages;@{bo.name};10")
+    screen = terminal.shows(f"there is more: /more @{bo.name}", "text 040", "text 049")
+    assert "text 039" not in screen
+    terminal.enter(f"/more @{bo.name}")
+    screen = terminal.shows("text 020", "text 039")
+    assert "text 019" not in screen
+    terminal.enter(f"/more @{bo.name}")
+    terminal.shows("text 000", f"there is nothing older in @{bo.name}")
+    terminal.enter("/more @nobody")
+    terminal.shows("there is nothing older in @nobody")
+    terminal.enter(f"/mute @{bo.name}")
+    terminal.shows(f"no texts of @{bo.name} are shown")
+    bo.pipe(f"s;{ada.name};quiet", "b;quieter")
+    terminal.enter(f"/unmute {bo.name}")
+    assert "quiet" not in terminal.shows("are shown again")
+    bo.pipe(f"s;{ada.name};loud")
+    terminal.shows("loud")
+
+
 def test_muted_is_not_shown_and_stays_so(people: dict[str, Person]) -> None:
     day_one(people, "four")
     ada, bo = people["ada"], people["bo"]

@@ -175,6 +175,12 @@ def test_what_is_typed_for_oneself(browser: Browser, server: Server) -> None:
         person.sees("mine", times=0)
         person.type("/more")
         person.sees("mine")
+        person.type(f"/mute @{bob.name}")
+        bob.ask(action="client-send", to=person.page.locator("#me b").inner_text(), msg="only for you")
+        person.type(f"/more @{bob.name}")
+        person.is_in(bob.name)
+        person.type(f"/unmute {bob.name}")
+        person.sees("only for you")
 
 
 # ---- moderation

@@ -148,6 +148,7 @@ WRONG = (
         "me x",
     ),
     *("/me waves", "mute;bob", "/unmute guest-3", "/search a b", "/more", "more;x", "ignore;bob", "ban bob for ever"),
+    *("/more @bob", "mute;@bob", "/mute @a b", "more beer"),
 )
 KNOWN = ["bob", "wob"]
 
