@@ -105,7 +105,9 @@ def make_link(options: Options, state: State, watcher: Watcher | None = None) ->
 
     tls = tls_context(options.ca) if options.uses_tls else None
     token = state.token(options.address, options.name) if options.name else None
-    times = Times(answer_seconds=options.timeout, connect_seconds=options.timeout)
+    usual = Times()
+    hello = options.timeout if options.timeout > usual.answer_seconds else usual.hello_seconds  # some never answer it
+    times = Times(answer_seconds=options.timeout, connect_seconds=options.timeout, hello_seconds=hello)
     dialect = None
     if options.dialect is not None:
         from tchat_client.bridge.serve import read_dialect

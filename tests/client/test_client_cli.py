@@ -524,8 +524,8 @@ def test_nobody_there_exits_3(tchat: Client) -> None:
 
 
 @contextmanager
-def stub(*chunks: bytes, closes: bool = True) -> Iterator[str]:
-    """The address of a server that says one chunk per read, and then closes, or stays silent."""
+def stub(*chunks: bytes, closes: bool = True, pause: float = 0.0) -> Iterator[str]:
+    """The address of a server that says one chunk per read, after a pause, and then closes, or stays silent."""
 
     def serve() -> None:
         with suppress(OSError), listener.accept()[0] as connection:
@@ -533,6 +533,7 @@ def stub(*chunks: bytes, closes: bool = True) -> Iterator[str]:
             for chunk in chunks:
                 if not connection.recv(65_536):
                     break
+                time.sleep(pause)
                 connection.sendall(chunk)
             while not closes and connection.recv(65_536):
                 pass
@@ -568,6 +569,12 @@ def test_a_server_that_never_answers_exits_4_in_time(tchat: Client) -> None:
     with stub(HELLO, b"", closes=False) as address:
         _, err = tchat("ping", "--timeout", "0.3s", "--server", address, code=4)
     assert "did not answer in 0.3 s" in err
+
+
+def test_who_has_more_patience_has_it_for_the_hello_too(tchat: Client) -> None:
+    with stub(HELLO, pause=4.5) as address:
+        _, err = tchat("ping", "--timeout", "20s", "--server", address, code=4)
+    assert "did not answer" not in err, "it waited for the hello, then the server closed"
 
 
 def test_a_text_from_a_terminal_is_not_waited_for(tchat: Client) -> None:
