@@ -13,7 +13,7 @@ _HOMES = {
     "chat": "Chat",
     "misuse": "ChatError ChatFailed Misused NotRunning",
     "peer": "Peer",
-    "store.change": "changed_users displayed_name new_retries redactions tombstone",
+    "store.change": "changed_users displayed_name first_waiting new_retries redactions tombstone",
     "store.event_log": "EncodedPart EventLog LogUnavailable LogUnusable NamePage Page Ready",
     "store.memory": "MemoryLog",
     "store.sqlite.log": "SqliteLog",

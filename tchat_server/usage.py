@@ -41,6 +41,18 @@ FRENCH: Mapping[str, str] = {
     "List everybody who is known.": "Lister tous ceux qui sont connus.",
     "Give NAME a password, asked for or read from the input; its connections are closed.": "Donner à NOM un mot de "
     "passe, demandé ou lu sur l'entrée ; ses connexions sont fermées.",
+    "Texts of one user that wait for another one who is away.": "Textes d'un utilisateur pour un autre, absent.",
+    "Bytes of these texts.": "Octets de ces textes.",
+    "Users whose texts wait for one who is away.": "Utilisateurs dont les textes en attendent un, absent.",
+    "Bytes read from all connections of one address at once (loopback exempt).": "Octets lus d'un coup de toutes les "
+    "connexions d'une adresse (sauf la boucle locale).",
+    "Bytes read from one address after that: more waits on its side; 0: no limit.": "Octets lus ensuite d'une "
+    "adresse : le reste attend de son côté ; 0 : sans limite.",
+    "Remove what is older; members, bans and invitations stay, and what waits for a user.": "Supprimer ce qui est plus "
+    "ancien ; les membres, les bannissements et les invitations restent, et ce qui attend un utilisateur.",
+    "Remove what is before the last so many texts of a group, in the same way.": "Supprimer de même ce qui précède les "
+    "derniers textes d'un groupe, en tel nombre.",
+    "all are kept": "tout est gardé",
     "Take NAME out of all groups, and its password and texts away.": "Sortir NOM de tous les groupes, et lui retirer "
     "son mot de passe et ses textes.",
     "Close the connections of NAME, and let it not come in.": "Fermer les connexions de NOM, et ne plus le laisser "
@@ -88,18 +100,6 @@ FRENCH: Mapping[str, str] = {
     "Members of one group.": "Membres d'un groupe.",
     "Invited and banned users of one group.": "Invités et bannis d'un groupe.",
     "Invitations of one user that are not answered.": "Invitations d'un utilisateur restées sans réponse.",
-    "Texts of one user that wait for another one who is away.": "Textes d'un utilisateur qui attendent un absent.",
-    "Bytes of these texts.": "Octets de ces textes.",
-    "Users whose texts wait for one who is away.": "Utilisateurs dont les textes attendent un absent.",
-    "Bytes read from all connections of one address at once (loopback exempt).": "Octets lus d'un coup de toutes les "
-    "connexions d'une adresse (cette machine exceptée).",
-    "Bytes read from one address after that: more waits on its side; 0: no limit.": "Octets lus ensuite d'une "
-    "adresse : le reste attend de son côté ; 0 : sans limite.",
-    "Remove what is older; members, bans and invitations stay, and what waits for a user.": "Retirer ce qui est plus "
-    "ancien ; membres, bannis et invitations restent, et ce qui attend un utilisateur.",
-    "Remove what is before the last so many texts of a group, in the same way.": "Retirer de même ce qui précède "
-    "les derniers textes d'un groupe, autant qu'il est dit.",
-    "all are kept": "tous restent",
     "Bytes that may wait for a peer that does not read.": "Octets qui peuvent attendre un pair qui ne lit pas.",
     "Bytes that may wait for the gap between two messages to a client that ends nothing with LF.": "Octets qui peuvent "
     "attendre l'intervalle entre deux messages à un client qui ne finit rien par LF.",

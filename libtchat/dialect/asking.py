@@ -10,7 +10,7 @@ from attrs import evolve, field
 
 from libtchat.dialect.dialect import Wire
 from libtchat.dialect.generalise import common, generalise
-from libtchat.dialect.probe import Start, Tell, Tokens, Type, action_path, frames, texts_of, value_at
+from libtchat.dialect.probe import Await, Start, Tell, Tokens, Type, action_path, frames, texts_of, value_at
 from libtchat.dialect.spread import Learning, Shape, full
 from libtchat.dialect.template import Meaning, holes, write
 from libtchat.dialect.vocabulary import ALSO_TYPED, COMMANDS, KEYS, KINDS, kind_of_name
@@ -60,6 +60,8 @@ def learn_requests(me: str, prefix: str = "zr") -> Learning:
     tokens = Tokens(prefix)
     learner = _Asking(me, tokens)
     seen = yield Start(None)
+    if not frames(seen.sent):
+        seen = yield Await()
     learner.take_hello(seen.sent)
     learner.shape = evolve(learner.shape, own_keys=_own_keys(learner.templates.values()))
     yield from learner.choose_welcome()
@@ -112,6 +114,16 @@ class _Asking:
 
     def choose_welcome(self) -> Learning:
         """Find an answer to hello after which the client does what is typed; else one that it survives."""
+        obeys = yield from self.try_welcomes()
+        if not obeys:
+            seen = yield Await()
+            if seen.sent and not self.is_answer(seen.sent):
+                seen = yield Await()
+            if self.is_answer(seen.sent):
+                yield from self.try_welcomes()
+        yield Start(self.welcome)
+
+    def try_welcomes(self) -> Learning:
         names = dict.fromkeys(("server-hello", self.actions.get("hello", "client-hello"), "hello", "welcome"))
         survived: list[Any] = []
         for name in names:
@@ -120,10 +132,16 @@ class _Asking:
             if seen.alive:
                 seen = yield Type((KINDS["users"].typed,))
                 survived += [message] if seen.alive else []
-                if seen.alive and frames(seen.sent):
-                    break
-        self.welcome = survived[-1] if survived and frames(seen.sent) else (survived or [None])[0]
-        yield Start(self.welcome)
+                if seen.alive and self.is_answer(seen.sent):
+                    self.welcome = message
+                    return True
+        self.welcome = (survived or [None])[0]
+        return False
+
+    def is_answer(self, sent: str) -> bool:
+        """Tell whether *sent* is more than a late hello."""
+        path = (*self.shape.path, self.shape.action)
+        return any(value_at(value, path) != self.actions.get("hello", "") for value, _, _ in frames(sent))
 
     def type_all(self) -> Learning:
         for kind in ORDER:

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve
 
 from libtchat.dialect.dialect import Dialect, Rule
-from libtchat.dialect.probe import Start, Tell, Tokens, pattern, shown, wrap
+from libtchat.dialect.probe import Await, Start, Tell, Tokens, pattern, shown, wrap
 from libtchat.dialect.spread import MOST_IN_A_SENTENCE, NONSENSE, TEXT_KINDS, Basics, Finding, Learning, Shape, full
 from libtchat.dialect.template import holes
 from libtchat.dialect.vocabulary import ANSWERS, KINDS, kind_of_name, names_of
@@ -20,11 +20,14 @@ from libtchat.dialect.vocabulary import ANSWERS, KINDS, kind_of_name, names_of
 __all__ = ["assemble", "learn_basics"]
 
 
-def learn_basics(shape: Shape, own: Mapping[str, str], welcome: Any, words: Iterable[str] = ()) -> Learning:
+def learn_basics(
+    shape: Shape, own: Mapping[str, str], welcome: Any, words: Iterable[str] = (), *, is_slow: bool = False
+) -> Learning:
     """Find what a nonsense action does and what is surely shown; returns Basics.
 
     Args:
         words: further names of actions that something may be shown of.
+        is_slow: its waits were made longer already.
     """
     tokens = Tokens("zp")
     layouts = dict.fromkeys(((shape.path, shape.action), ((), shape.action), ((), "type"), ((), "event")))
@@ -62,6 +65,10 @@ def learn_basics(shape: Shape, own: Mapping[str, str], welcome: Any, words: Iter
                 texts = [spot for spot in keys if spot.startswith("text:")]
                 if keys:
                     return evolve(basics, barrier=(message, (texts or [*keys])[0].partition(":")[2]))
+        if first is None and is_alive and not is_slow:
+            seen = yield Await(is_shown=True)
+            if seen.screen.strip():
+                return (yield from learn_basics(shape, own, welcome, words, is_slow=True))
         first = first or basics
     assert first is not None
     return first

@@ -39,6 +39,7 @@ class Interview:
     actions: dict[str, str] = field(factory=dict)
     barrier: Any = None
     alive: bool = True
+    has_answered: bool = False
     group: str = ""
     last_text: str = ""
     groups: list[str] = field(factory=list)
@@ -73,6 +74,9 @@ class Interview:
             self.fatal[kind] = None
             yield from self.revive()
             return []
+        prose = next((text.strip() for _, text in came if text.strip() and "{" not in text), "")
+        if prose and not any("no message" in remark for remark in self.remarks):
+            self.remarks.append(f"it also says what is no message, shown as a sentence: {prose[:80]!r}")
         return [(at, frame) for at, text in came for frame, _, _ in frames(text) if not self.is_barrier(frame)]
 
     def is_barrier(self, frame: Any) -> bool:

@@ -17,6 +17,7 @@ from libtchat.dialect.vocabulary import ACTION_KEYS, WRAPPERS
 from libtchat.message.value import frozen
 
 __all__ = [
+    "Await",
     "Observation",
     "Probe",
     "Start",
@@ -55,7 +56,14 @@ class Tell:
     until: str = ""
 
 
-Probe = Start | Type | Tell
+@frozen
+class Await:
+    """Wait long for the client to send something, or to show something; if it does, wait for everything as long."""
+
+    is_shown: bool = False
+
+
+Probe = Start | Type | Tell | Await
 
 
 @frozen

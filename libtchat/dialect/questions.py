@@ -18,6 +18,7 @@ __all__ = [
     "OTHER_ACTIONS",
     "Close",
     "Connect",
+    "Hear",
     "Send",
     "ServerLearning",
     "ServerProbe",
@@ -52,6 +53,13 @@ class Close:
 
 
 @frozen
+class Hear:
+    """Wait long for anything to come at *who*; if it does, wait for everything as long from now on."""
+
+    who: str
+
+
+@frozen
 class ServerSeen:
     """What came: connection and text, in order; whether the server still runs, and which connections it closed."""
 
@@ -60,7 +68,7 @@ class ServerSeen:
     closed: tuple[str, ...] = ()
 
 
-ServerProbe = Connect | Send | Close
+ServerProbe = Connect | Send | Close | Hear
 ServerLearning = Generator[ServerProbe, ServerSeen, Any]
 _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "{me}": ("sender", "from", "name", "user"),

@@ -15,7 +15,7 @@ from libtchat.dialect.finding import conclude
 from libtchat.dialect.generalise import generalise
 from libtchat.dialect.interview import Interview
 from libtchat.dialect.probe import Tokens, frames
-from libtchat.dialect.questions import CREATE_ACTIONS, OTHER_ACTIONS, Close, Connect, Send, ServerLearning
+from libtchat.dialect.questions import CREATE_ACTIONS, OTHER_ACTIONS, Close, Connect, Hear, Send, ServerLearning
 from libtchat.dialect.template import constants, holes
 from libtchat.dialect.vocabulary import KINDS, WRAPPERS
 
@@ -37,22 +37,38 @@ class _Learner(Interview):
     def find_layout(self) -> ServerLearning:
         """Find out whether messages are wrapped: in the right layout the list of users names somebody."""
         self.names = {"a": self.tokens.next(), "b": self.tokens.next()}
+        is_found = yield from self.try_layouts(fresh=False)
+        if is_found:
+            return
+        self.path = ()
+        hellos, _ = yield from self.say_hello(fresh=True)
+        seen = yield Hear("a")
+        if seen.came and not self.has_answered:
+            self.remarks.append("it answers slowly: every wait was made longer")
+            is_found = yield from self.try_layouts(fresh=True)
+            if is_found:
+                return
+            self.path = ()
+            hellos, _ = yield from self.say_hello(fresh=True)
+        self.learn("hello", "a", hellos)
+        self.remarks.append("its list of users names nobody: what is acknowledged is guessed by waiting")
+
+    def try_layouts(self, *, fresh: bool) -> ServerLearning:
+        """Ask for the list of users in each layout; return whether one was answered."""
         for path in ((), *((key,) for key in WRAPPERS)):
             self.path = path
-            hellos, is_alive = yield from self.say_hello(fresh=path != ())
+            hellos, is_alive = yield from self.say_hello(fresh=fresh or path != ())
             if not is_alive:
                 continue
             seen = yield Send("a", self.request("users", "a", {}), self.wire)
             users = [frame for at, text in seen.came if at == "a" for frame, _, _ in frames(text)]
+            self.has_answered = self.has_answered or bool(users or hellos)
             naming = [frame for frame in users if any(name in str(frame) for name in self.names.values())]
             if naming and seen.alive:
                 self.learn("hello", "a", hellos)
                 self.find_barrier(naming[-1])
-                return
-        self.path = ()
-        hellos, _ = yield from self.say_hello(fresh=True)
-        self.learn("hello", "a", hellos)
-        self.remarks.append("its list of users names nobody: what is acknowledged is guessed by waiting")
+                return True
+        return False
 
     def say_hello(self, *, fresh: bool) -> ServerLearning:
         """Open both connections; return what a was told for its hello, and whether that can go on."""

@@ -23,6 +23,7 @@ from libtchat.dialect.spread import (
     full,
     hole_of,
     is_enough,
+    smallest,
 )
 from libtchat.dialect.template import Meaning, holes, write
 from libtchat.dialect.vocabulary import KEYS, KINDS, SUCCESS, kind_of_name, names_of
@@ -83,6 +84,7 @@ class _Prober:
     control: str = ""
     behind: str = ""
     deadly: list[str] = field(factory=list)
+    reads_little: bool = False
     affixes: dict[str, None] = field(factory=dict)
     affixes_of: Mapping[str, str] = field(factory=dict)
 
@@ -124,35 +126,50 @@ class _Prober:
                     break
             if best.is_specific:
                 break
-        if not best.is_specific and self.basics.control is not None and not is_told_all:
-            for name in names[:_WIDE_NAMES]:
-                if name not in self.deadly:
-                    found = yield from self.try_name(kind, name, copies[0], "wide")
-                    best = found if found.rank > best.rank else best
+        if not best.is_specific and self.basics.control is not None and not is_told_all and not self.reads_little:
+            best = yield from self.try_all_keys(best, [name for name in names[:_WIDE_NAMES] if name not in self.deadly])
         if best.is_specific:
             best = yield from self.reduce(best)
         return evolve(best, deadly=tuple(self.deadly))
+
+    def try_all_keys(self, best: Finding, names: Sequence[str]) -> Learning:
+        """Try *names* with all keys there are, unless the program dies of so long a message."""
+        copy = _COPIES.get(best.kind, ("",))[0]
+        for name in names:
+            found = yield from self.try_name(best.kind, name, copy, "wide")
+            if name in self.deadly:
+                self.deadly.remove(name)
+                self.reads_little = True
+                break
+            best = found if found.rank > best.rank else best
+        return best
 
     def try_name(self, kind: str, name: str, copy: str, wide: str = "") -> Learning:
         best = Finding(kind)
         variants: tuple[str, ...] = _LIST_VARIANTS if kind in LIST_KINDS else ("", "success")
         if kind not in LIST_KINDS and "{own}" not in self.affixes_of.get(name, "{own}"):
             variants = ("",)
-        for variant in variants if self.basics.control is not None else variants[: len(variants) // 2]:
+        tried = variants if self.basics.control is not None else variants[: len(variants) // 2]
+        for variant in tried:
             message, spots = full(kind, name, self.basics.shape, self.tokens, wide + variant, copy)
             screen = yield from self.tell(message)
             if not self.alive:
-                if variant in (
-                    variants[-1],
-                    variants[len(variants) // 2 - 1] if self.basics.control is None else variants[-1],
-                ):
+                if variant == tried[-1]:
                     self.deadly.append(name)
                     return best
                 continue
             like = pattern(screen, spots, name)
             keys = tuple(dict.fromkeys(shown(screen, spots)))
             is_specific = bool(like) and not self.is_default(like) and len(keys) <= max(5, 0.6 * len(spots))
-            found = Finding(kind, self.template(kind, name, keys), covers(kind, keys), like, is_specific, copy, variant)
+            found = Finding(
+                kind,
+                smallest(kind, name, keys, self.basics.shape),
+                covers(kind, keys),
+                like,
+                is_specific,
+                copy,
+                variant,
+            )
             if found.rank > best.rank and (keys or is_specific):
                 best = found
             if is_enough(best) or (kind in LIST_KINDS and not is_specific):
@@ -169,29 +186,6 @@ class _Prober:
         return _USER.sub(_ANYBODY, like).replace(me, _ANYBODY) == _USER.sub(_ANYBODY, self.control).replace(
             me, _ANYBODY
         )
-
-    def template(self, kind: str, name: str, keys: Sequence[str]) -> Any:
-        """Return the smallest template that fills what was shown: of each hole the first key."""
-        body: dict[str, Any] = {}
-        done = set()
-        for spot in keys:
-            hole, _, key = spot.partition(":")
-            outer, _, inner = key.partition("[]")
-            hole = hole_of(kind, hole, inside=bool(inner))
-            if (hole, bool(inner)) in done and not (inner and outer in body):
-                continue
-            if inner:
-                if any(key != outer and isinstance(part, list) for key, part in body.items()):
-                    continue
-                entry = body.setdefault(outer, [{}])[0]
-                if isinstance(entry, dict) and "{" + hole + "}" not in entry.values():
-                    entry[inner[1:]] = "{" + hole + "}"
-            elif key.endswith("[]"):
-                body[outer] = ["{event}" if kind in ("messages", "states") else "{list}"]
-            else:
-                body[key] = "{" + hole + "}"
-            done.add((hole, bool(inner)))
-        return wrap({**body, self.basics.shape.action: name}, self.basics.shape.path)
 
     def reduce(self, found: Finding) -> Learning:
         """See whether the template alone is shown like the message with everything, and in whose copies."""

@@ -28,6 +28,7 @@ __all__ = [
     "full",
     "hole_of",
     "is_enough",
+    "smallest",
 ]
 
 Learning = Generator[Probe, Observation, Any]
@@ -143,7 +144,7 @@ def full(
 
     def entries(key: str, inside: str) -> list[Any]:
         if inside == "objects":
-            return [scalars(key + "[].") | {"action": word(f"text:{key}[].action")}]
+            return [scalars(key + "[].") | {each: word(f"text:{key}[].{each}") for each in ("action", "event")}]
         return [word(f"list:{key}[]")]
 
     body: dict[str, Any] = {shape.action: action, **scalars()}
@@ -202,6 +203,30 @@ def covers(kind: str, keys: Iterable[str]) -> tuple[str, ...]:
         else:
             found[hole] = None
     return tuple(found)
+
+
+def smallest(kind: str, name: str, keys: Iterable[str], shape: Shape) -> Any:
+    """Return the smallest template that fills what was shown: of each hole the first key."""
+    body: dict[str, Any] = {}
+    done = set()
+    for spot in keys:
+        hole, _, key = spot.partition(":")
+        outer, _, inner = key.partition("[]")
+        hole = hole_of(kind, hole, inside=bool(inner))
+        if (hole, bool(inner)) in done and not (inner and outer in body):
+            continue
+        if inner:
+            if any(key != outer and isinstance(part, list) for key, part in body.items()):
+                continue
+            entry = body.setdefault(outer, [{}])[0]
+            if isinstance(entry, dict) and "{" + hole + "}" not in entry.values():
+                entry[inner[1:]] = "{" + hole + "}"
+        elif key.endswith("[]"):
+            body[outer] = ["{event}" if kind in ("messages", "states") else "{list}"]
+        else:
+            body[key] = "{" + hole + "}"
+        done.add((hole, bool(inner)))
+    return wrap({**body, shape.action: name}, shape.path)
 
 
 def is_enough(found: Finding) -> bool:

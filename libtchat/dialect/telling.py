@@ -9,7 +9,7 @@ from attrs import evolve
 
 from libtchat.dialect.canonical import sentence
 from libtchat.dialect.dialect import Dialect
-from libtchat.dialect.template import Meaning, holes, write
+from libtchat.dialect.template import Meaning, evolved, holes, write
 
 __all__ = ["lines_for"]
 
@@ -36,7 +36,7 @@ def lines_for(dialects: Sequence[Dialect], meaning: Meaning, me: str) -> list[by
 def _in_words_of(dialect: Dialect, meaning: Meaning, me: str) -> Any:
     """Return the message of *dialect* for *meaning*, its notice if it has no better word, None if not even that."""
     for rule in (dialect.rule(meaning.kind, meaning.copy), dialect.rule("say")):
-        if rule is not None and _can_write(rule.template, meaning):
+        if rule is not None and _can_write(rule.template, meaning) and not _loses_entries(rule.template, meaning):
             return write(rule.template, meaning, lambda entry: sentence(entry, me))
     return None
 
@@ -49,6 +49,13 @@ def _can_write(template: Any, meaning: Meaning) -> bool:
     if meaning.list is not None:
         has |= {"who", "event"}
     return {*holes(template)} <= has
+
+
+def _loses_entries(template: Any, meaning: Meaning) -> bool:
+    """Tell whether an entry of *meaning* has nothing that the entries of *template* hold: it would not be shown."""
+    lists = [part for part in template.values() if isinstance(part, list)] if isinstance(template, dict) else []
+    wanted = {*holes(lists)}
+    return bool(wanted) and any(not wanted & {*evolved(entry, None).values} for entry in meaning.events or ())
 
 
 def _joined(messages: list[Any], message: Any) -> bool:

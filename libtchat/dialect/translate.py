@@ -29,7 +29,7 @@ from libtchat.dialect.guards import guard_of, guarded_hole
 from libtchat.dialect.reading import read_answer
 from libtchat.dialect.telling import lines_for
 from libtchat.dialect.template import Meaning, holes, match, write
-from libtchat.dialect.waiting import Asked, Waiting
+from libtchat.dialect.waiting import FORGET_SECONDS, Asked, Waiting
 from libtchat.message.errors import Violation
 from libtchat.message.reply import Error, Foreign, Message, Pong
 from libtchat.message.request import Hello, Ping, Request
@@ -37,7 +37,7 @@ from libtchat.wire.codec import decode_request, encode, encode_request, read_mes
 
 __all__ = ["Translator"]
 
-GUARD_SECONDS = 2.0
+GUARD_SECONDS = FORGET_SECONDS
 MADE_UP = " (the server does not say whether it did it)"
 
 
@@ -171,6 +171,10 @@ class Translator:
             self._groups.add(meaning.get("group").casefold())
         effects = self._to_client(completed(meaning, asked.meaning if asked else None, self.me), asked)
         return effects + self._invited(meaning, now)
+
+    def from_server_as_text(self, text: str) -> list[Effect]:
+        """Take in a line of the server that is no message; nothing comes of it if the client can show no sentence."""
+        return self._to_client(Meaning("say", {"say": text}), None)
 
     def _from_canonical(self, frame: bytes) -> list[Effect]:
         message = read_message(frame)

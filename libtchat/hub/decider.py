@@ -209,7 +209,7 @@ class Decider:
         after, audience = self._ledger.extend(slot, event)
         decision.audience = self._presence.earlier(audience, decision.arrivals)
         decision.part = part = Part(decision.key, event.seq - 1, (event,), after, (mark,))
-        self._quota.count(event, 1)
+        self._quota.count(part, 1)
         if mark or isinstance(request, (Create, Join)):
             user.expect(part, self._clock.now)
 
@@ -266,7 +266,7 @@ class Decider:
         event, now = part.events[-1], self._clock.now
         self._newcomers.note(part)
         if isinstance(entry, Decision):
-            self._quota.count(event, -1)
+            self._quota.count(part, -1)
         if event.id is not None and (sender := self._presence.user(user_key(event.sender))) is not None:
             sender.learn_id(part, now)
         changed = subject(event)

@@ -13,6 +13,7 @@ from libtchat.hub.clock import Clock
 from libtchat.hub.entry import Decision, Receive
 from libtchat.hub.peer import Peer
 from libtchat.hub.presence import Presence
+from libtchat.hub.quota import Quota
 from libtchat.hub.user import OnlineUser
 from libtchat.message.direct import KeptEvent, Received, Sent
 from libtchat.message.errors import ErrorCode, Refused
@@ -31,6 +32,7 @@ class Direct:
     limits: ServerLimits
     _clock: Clock
     _presence: Presence
+    _quota: Quota
 
     def keeps(self, user: OnlineUser, request: Tell, known: Known) -> bool:
         """Tell whether a text of *user* is kept: one of the two has a password, and who is away is that one."""
@@ -82,7 +84,7 @@ class Direct:
             limit = limits.max_kept_bytes
             raise Refused(ErrorCode.LIMIT_REACHED, f"too much of yours waits for {name} already", limit=limit)
         limit = limits.max_kept_senders if user.password_hash is not None else (limits.max_kept_senders + 1) // 2
-        if not waiting and known is not None and known.senders >= limit:
+        if not waiting and known is not None and self._quota.senders(user_key(name), known) >= limit:
             raise Refused(ErrorCode.LIMIT_REACHED, f"texts of {limit} users wait for {name} already", limit=limit)
 
 

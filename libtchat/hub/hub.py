@@ -110,7 +110,7 @@ class Hub:
         )
         quota = Quota(limits, ledger)
         self._lookup = lookup = Lookup(limits, clock, presence)
-        direct = Direct(limits, clock, presence)
+        direct = Direct(limits, clock, presence, quota)
         self._decider = decider = Decider(limits, clock, line, presence, ledger, newcomers, quota, lookup, direct)
         self._revision = Revision(clock, line, presence, ledger, quota, decider)
         courier = Courier(line, presence, ledger, lookup, direct, decider)

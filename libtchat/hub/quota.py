@@ -1,14 +1,16 @@
-"""How much one user may have: groups created and joined, invitations that wait for an answer."""
+"""How much one user may have: groups created and joined, invitations that wait, and texts of how many users."""
 
 from __future__ import annotations
 
 from attrs import Factory, define
 
+from libtchat.effect import Part
 from libtchat.group import Group, Standing
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.user import OnlineUser
+from libtchat.message.direct import Sent
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import Invited, LogEvent
+from libtchat.message.event import Invited
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import UserKey, user_key
 from libtchat.message.request import Create, Join
@@ -25,6 +27,7 @@ class Quota:
     limits: ServerLimits
     _ledger: Ledger
     _inviting: dict[UserKey, int] = Factory(dict)
+    _sending: dict[UserKey, int] = Factory(dict)
 
     def check_groups(self, user: OnlineUser, request: Create | Join, group: Group | None) -> None:
         """Check how many groups a *user* who enters created and is in; what the group itself refuses comes first.
@@ -52,14 +55,26 @@ class Quota:
         if waiting + self._inviting.get(user, 0) >= limit:
             raise Refused(ErrorCode.LIMIT_REACHED, "that user has too many invitations to answer", limit=limit)
 
-    def count(self, event: LogEvent, change: int) -> None:
-        """Count the invitations that are decided and not durable: nobody else knows of them yet."""
+    def senders(self, user: UserKey, known: Known) -> int:
+        """Return of how many users texts wait for *user*."""
+        return known.senders + self._sending.get(user, 0)
+
+    def count(self, part: Part, change: int) -> None:
+        """Count what is decided and not durable, as nobody else knows of it yet: invitations, first texts that wait."""
+        event = part.events[-1]
         if isinstance(event, Invited):
-            user = user_key(event.dest)
-            self._inviting[user] = self._inviting.get(user, 0) + change
-            if not self._inviting[user]:
-                del self._inviting[user]
+            _add(self._inviting, user_key(event.dest), change)
+        elif isinstance(event, Sent) and event.kept:
+            user = user_key(event.to)
+            if part.after.boxes[user].waiting[0] == event.seq:
+                _add(self._sending, user, change)
 
     def _standing(self, user: OnlineUser, membership: Membership) -> Standing:
         slot = self._ledger.slot(membership.key)
         return slot.newest.standing(user.key) if slot and slot.newest else membership.standing
+
+
+def _add(counts: dict[UserKey, int], user: UserKey, change: int) -> None:
+    counts[user] = counts.get(user, 0) + change
+    if not counts[user]:
+        del counts[user]

@@ -161,7 +161,7 @@ class Revision:
         if not isinstance(entry, Decision):
             return
         if entry.part is not None:
-            self._quota.count(entry.part.events[-1], -1)
+            self._quota.count(entry.part, -1)
             entry.user.undo(entry.part)
         entry.part, entry.effects = None, ()
         earlier = entry.earlier

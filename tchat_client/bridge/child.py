@@ -43,7 +43,7 @@ def running(command: str | None) -> Iterator[str | None]:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if attempt == TRIES - 1:
-            raise _cannot(command, "it does not listen")
+            raise CannotConnect("cannot-connect", address=command, cause=LinkError("cause.mute"))
 
 
 def _start(command: str) -> tuple[subprocess.Popen[bytes], int]:

@@ -7,7 +7,7 @@ import contextlib
 import json
 import ssl
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from attrs import define, field, frozen
@@ -15,8 +15,11 @@ from attrs import define, field, frozen
 from libtchat.dialect.detect import Detector
 from libtchat.dialect.dialect import Dialect
 from libtchat.dialect.effect import Effect, End, ToClient
+from libtchat.dialect.prose import cut
 from libtchat.dialect.translate import Translator
-from libtchat.wire.framing import Framer
+from libtchat.wire.framing import FrameFault, Framer
+from tchat_client.bridge.copying import copy, ended
+from tchat_client.sanitise import clean
 
 __all__ = ["GAP_SECONDS", "Pipe", "Route"]
 
@@ -27,6 +30,8 @@ UNDECIDED_SECONDS = 1.0
 MAX_WAITING = 512
 _SERVER_FRAME_BYTES = 1024 * 1024
 _READ_BYTES = 65_536
+
+_Cut = Callable[[Framer, bytes], Iterable[bytes | str | FrameFault]]
 
 
 @frozen
@@ -68,6 +73,7 @@ class Pipe:
     _room: asyncio.Event = field(factory=asyncio.Event)
     _timer: asyncio.TimerHandle | None = None
     _ending: bool = False
+    _is_mute: bool = False
     _cause: str = "closed by the client"
 
     def __attrs_post_init__(self) -> None:
@@ -137,7 +143,7 @@ class Pipe:
     async def _either(self) -> bytes:
         """Return what the client says next, b"" if it or the server ends before."""
         mine = asyncio.create_task(self.reader.read(_READ_BYTES))
-        theirs = asyncio.create_task(_ended(self._up_reader))
+        theirs = asyncio.create_task(ended(self._up_reader))
         done, waiting = await asyncio.wait((mine, theirs), return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
@@ -159,23 +165,10 @@ class Pipe:
 
     async def _pass_through(self, held: bytes) -> None:
         self._up_writer.write(held)
-        await asyncio.gather(
-            self._copy(self.reader, self._up_writer, "closed by the client"),
-            self._copy(self._up_reader, self.writer, "closed by the server"),
+        _, by_server = await asyncio.gather(
+            copy(self.reader, self._up_writer), copy(self._up_reader, self.writer, is_last=True)
         )
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cause: str) -> None:
-        try:
-            while data := await reader.read(_READ_BYTES):
-                writer.write(data)
-                await writer.drain()
-            if cause == "closed by the server" or not writer.can_write_eof():
-                writer.close()
-                self._cause = cause
-            else:
-                writer.write_eof()
-        except OSError:
-            writer.close()
+        self._cause = "closed by the server" if by_server else self._cause
 
     # -- translated
 
@@ -189,7 +182,9 @@ class Pipe:
             asyncio.create_task(coroutine)
             for coroutine in (
                 self._read(self.reader, self._framer, self._from_client),
-                self._read(self._up_reader, Framer(_SERVER_FRAME_BYTES, max_garbage_runs=2**31), self._from_server),
+                self._read(
+                    self._up_reader, Framer(_SERVER_FRAME_BYTES, max_garbage_runs=2**31), self._from_server, cut
+                ),
                 self._write(
                     self._to_client, self.writer, 0.0 if self.route.dialect is None and client is None else GAP_SECONDS
                 ),
@@ -211,11 +206,15 @@ class Pipe:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read(self, reader: asyncio.StreamReader, framer: Framer, take: Callable[[bytes], None]) -> None:
+    async def _read(
+        self, reader: asyncio.StreamReader, framer: Framer, take: Callable[[bytes], None], parts: _Cut = Framer.receive
+    ) -> None:
         while data := await reader.read(_READ_BYTES):
-            for frame in framer.receive(data):
+            for frame in parts(framer, data):
                 if isinstance(frame, bytes):
                     take(frame)
+                elif isinstance(frame, str):
+                    self._from_server_as_text(clean(frame))
                 elif frame.fatal:
                     self._cause = frame.detail
                     return
@@ -233,6 +232,14 @@ class Pipe:
     def _from_server(self, frame: bytes) -> None:
         self._note("server >", frame)
         self._do(self._at(lambda now: self._translator.from_server(frame, now)))
+
+    def _from_server_as_text(self, text: str) -> None:
+        self._note("server >", text.encode())
+        effects = self._at(lambda now: self._translator.from_server_as_text(text))
+        if not effects and not self._is_mute:
+            self._is_mute = True
+            self.log(f"{self.peer}: the server says what is no message and this client cannot be shown: {text}")
+        self._do(effects)
 
     def _at(self, act: Callable[[float], list[Effect]]) -> list[Effect]:
         self._translator.ts = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
@@ -290,9 +297,3 @@ class Pipe:
                 while queue:
                     await asyncio.sleep(0.005)
                 await writer.drain()
-
-
-async def _ended(reader: asyncio.StreamReader) -> None:
-    """Return when *reader* has come to its end, without reading what comes."""
-    while not reader.at_eof():
-        await asyncio.sleep(0.2)

@@ -15,6 +15,7 @@ from libtchat.dialect.dialect import Dialect, DialectError, load
 from tchat_client.address import parse_address
 from tchat_client.bridge.pipe import Pipe, Route
 from tchat_client.errors import CannotConnect, LinkError, Misused
+from tchat_client.language import Language
 from tchat_client.sanitise import clean
 
 __all__ = ["make_routes", "read_dialect", "read_dialects", "run_bridge"]
@@ -35,12 +36,11 @@ def read_dialect(path: Path, side: str) -> Dialect:
     except DialectError as error:
         raise Misused("dialect", detail=error.detail) from None
     if dialect.side != side:
-        option = "is given with --as" if dialect.side == "server" else "is given by itself"
-        raise Misused("dialect", detail=f"{path} is the dialect of a {dialect.side}: it {option}")
+        raise Misused(f"dialect.of-{dialect.side}", path=path)
     return dialect
 
 
-def read_dialects(paths: Sequence[Path], say: Callable[[str], None]) -> tuple[Dialect, ...]:
+def read_dialects(paths: Sequence[Path], say: Callable[[str], None], language: Language) -> tuple[Dialect, ...]:
     """Read the files of clients; of a directory those that are of clients. Two that are alike are told of."""
     found: list[Dialect] = []
     for path in paths:
@@ -52,8 +52,8 @@ def read_dialects(paths: Sequence[Path], say: Callable[[str], None]) -> tuple[Di
         else:
             found.append(read_dialect(path, "client"))
     for one, other, differ in alike(found):
-        when = f"told apart by {', '.join(differ[:3])}" if differ else "never told apart"
-        say(f"{one} and {other} begin alike: {when}")
+        key = "dialects.told-apart" if differ else "dialects.alike"
+        say(language.text(key, one=one, other=other, kinds=", ".join(differ[:3])))
     return tuple(found)
 
 
@@ -118,9 +118,7 @@ def make_routes(
         Misused: their numbers differ.
     """
     if not listen or len(listen) != len(to) or len(servers) > len(to):
-        raise Misused(
-            "dialect", detail="every --listen HOST:PORT has its --to HOST:PORT, and at most one --as FILE or --as -"
-        )
+        raise Misused("dialect.routes")
     dialects = [*servers, *([None] * (len(to) - len(servers)))]
     routes = []
     for one, other, dialect in zip(listen, to, dialects, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,9 +47,10 @@ def bridge(
     """Let clients of the dialects in FILEs, or ours, talk to a server of any dialect."""
     from tchat_client.bridge.child import running
     from tchat_client.bridge.serve import make_routes, read_dialect, read_dialects, run_bridge
+    from tchat_client.language import choose
 
     theirs = [None if one == "-" else read_dialect(Path(one), "server") for one in servers]
-    clients = read_dialects(dialects, show_error)
+    clients = read_dialects(dialects, show_error, choose(lang, os.environ))
     with running(run) as started:
         to = (*to, started) if started else to
         routes = make_routes(listen, to, theirs, clients, tls_context(ca) if tls or ca else None, join_invited)
@@ -99,16 +101,19 @@ def learn(
     tchat learn server -- node server.js {port}
     """
     from tchat_client.address import parse_address
+    from tchat_client.language import choose
+    from tchat_client.learn.french import english, french
     from tchat_client.learn.program import Setup
     from tchat_client.learn.run import Subject, learn_all, learn_one, teams_of
 
+    words = french if choose(lang, os.environ).code == "fr" else english
     answers, variables = (dict(one.partition("=")[::2] for one in given) for given in (hints, environment))
 
     def setup(words: tuple[str, ...]) -> Setup:
         return Setup(words, answers, variables, directory, pty, patience, port or 0)
 
     if teams is not None:
-        return learn_all(teams_of(teams, setup), out or Path("."), seconds, is_json=is_json)
+        return learn_all(teams_of(teams, setup), out or Path("."), seconds, words, is_json=is_json)
     if side is None or not command:
         raise click.UsageError("tchat learn client|server -- CMD ..., or --teams FILE")
     if len(command) == 1 and side == "server" and ":" in command[0]:
@@ -117,4 +122,4 @@ def learn(
     else:
         at = ("127.0.0.1", port) if port and side == "server" else None
         subject = Subject(side, name or side, setup(command), at, source, not no_source)
-    return learn_one(subject, out or Path(f"{subject.name}.toml"), seconds, is_json=is_json)
+    return learn_one(subject, out or Path(f"{subject.name}.toml"), seconds, words, is_json=is_json)

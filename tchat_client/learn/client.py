@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -13,8 +14,9 @@ from libtchat.dialect.dialect import Dialect
 from libtchat.dialect.showing import learn_answers
 from libtchat.dialect.spread import Basics, Finding
 from libtchat.dialect.vocabulary import ANSWERS
-from tchat_client.learn.client_lab import ClientLab, LabError
+from tchat_client.learn.client_lab import ClientLab
 from tchat_client.learn.program import Setup, now
+from tchat_client.learn.slowness import LabError, TooSlow
 
 __all__ = ["Learnt", "learn_client"]
 
@@ -51,7 +53,9 @@ def learn_client(setup: Setup, name: str, words: Sequence[str], seconds: float, 
     for attempt in (setup, evolve(setup, pty=True)) if not setup.pty else (setup,):
         last = attempt.pty
         try:
-            learnt = _learn(attempt, name, words, lambda: now() > deadline, say)
+            learnt = _learn(attempt, name, words, deadline, say)
+        except TooSlow:
+            raise
         except LabError:
             if last:
                 raise
@@ -63,19 +67,22 @@ def learn_client(setup: Setup, name: str, words: Sequence[str], seconds: float, 
     raise LabError("it shows nothing")
 
 
-def _learn(setup: Setup, name: str, words: Sequence[str], is_late: Callable[[], bool], say: Say) -> Learnt:
+def _learn(setup: Setup, name: str, words: Sequence[str], deadline: float, say: Say) -> Learnt:
     runs = 1 if setup.port else RUNS  # one port has one server
-    labs = [ClientLab(setup, each, is_late) for each in _NAMES[:runs]]
+    labs = [ClientLab(setup, each, deadline) for each in _NAMES[:runs]]
     try:
         with ThreadPoolExecutor(runs) as pool:
             say("what it sends")
             asked = [pool.submit(lab.run, learn_requests(lab.name, f"z{at}".replace("0", "r").replace("1", "s")))
                      for at, lab in enumerate(labs[:2])]  # fmt: skip
-            requests = merge(asked[0].result(), asked[-1].result())
+            found_twice = _results(asked, labs)
+            requests = merge(found_twice[0], found_twice[-1])
             if not requests.typed:
                 raise LabError("nothing that is typed makes it send anything")
+            _share_patience(labs)
             say(f"{len(requests.typed)} commands; what it shows of anything")
             basics = labs[0].run(learn_basics(requests.shape, requests.own, requests.welcome, words))
+            _share_patience(labs)
             say("what it shows of each kind of answer")
             shares = [
                 pool.submit(
@@ -86,7 +93,7 @@ def _learn(setup: Setup, name: str, words: Sequence[str], is_late: Callable[[], 
                 )
                 for at, lab in enumerate(labs)
             ]
-            found = {finding.kind: finding for share in shares for finding in share.result()}
+            found = {finding.kind: finding for share in _results(shares, labs) for finding in share}
     finally:
         for lab in labs:
             lab.__exit__()
@@ -94,6 +101,22 @@ def _learn(setup: Setup, name: str, words: Sequence[str], is_late: Callable[[], 
     dialect = assemble(name, requests.shape, requests.templates, basics, findings)
     starts, probes = sum(lab.starts for lab in labs), sum(lab.probes for lab in labs)
     return Learnt(dialect, requests, basics, findings, setup.pty, starts, probes)
+
+
+def _results(asked: Sequence[Future[Any]], labs: Sequence[ClientLab]) -> list[Any]:
+    """Return what all found; what one of them raises, once the others were told to stop."""
+    done, _ = wait(asked, return_when=FIRST_EXCEPTION)
+    failed = next((error for one in done if (error := one.exception()) is not None), None)
+    if failed is not None:
+        for lab in labs:
+            lab.deadline = 0.0
+        raise failed
+    return [one.result() for one in asked]
+
+
+def _share_patience(labs: Sequence[ClientLab]) -> None:
+    for lab in labs:
+        lab.patience = max(each.patience for each in labs)
 
 
 def _for(basics: Basics, name: str) -> Basics:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import math
 import re
 import selectors
 import socket
@@ -12,13 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 from libtchat.dialect.dialect import Wire
-from libtchat.dialect.probe import Observation, Probe, Start, Tell, Type, frames
+from libtchat.dialect.probe import Await, Observation, Probe, Start, Tell, Type, frames
 from libtchat.dialect.spread import Learning
 from libtchat.dialect.vocabulary import PROMPTS
 from tchat_client.learn.program import Program, Setup, fill, now
+from tchat_client.learn.slowness import BUSY_SECONDS, SLOW_SECONDS, LabError, patience_for
 from tchat_client.port import HOST
 
-__all__ = ["ClientLab", "LabError"]
+__all__ = ["ClientLab"]
 
 START_SECONDS = 8.0
 QUESTION_SECONDS = 0.6
@@ -27,20 +29,18 @@ PACE_SECONDS = 0.015
 SHOWN_SECONDS = 1.5
 QUIET_SECONDS = 0.25
 SENT_SECONDS = 0.5
+PROBES = 80  # in one of the runs, for an estimate
 MAX_SENT_BYTES = 1 << 20
-
-
-class LabError(Exception):
-    """The program cannot be learnt; the text says why, in one line."""
 
 
 class ClientLab:
     """Runs of one client, one after the other; use as a context manager."""
 
-    def __init__(self, setup: Setup, name: str, stop: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, setup: Setup, name: str, deadline: float = math.inf) -> None:
         self.setup: Setup = setup
+        self.patience: float = setup.patience
         self.name: str = name
-        self._should_stop = stop
+        self.deadline: float = deadline
         self._listener = self._listen(setup.port)
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
@@ -50,7 +50,7 @@ class ClientLab:
         self._closed = False
         self._sent = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._wrote_at = 0.0
+        self._wrote_at = self._acted_at = 0.0
         self._dialogue: list[tuple[str, str]] = []
         self.starts: int = 0
         self.probes: int = 0
@@ -86,12 +86,14 @@ class ClientLab:
     def observe(self, probe: Probe) -> Observation:
         """Do one probe."""
         self.probes += 1
-        if self._should_stop():
+        if now() > self.deadline:
             raise LabError("it takes too long: --seconds gives it more time")
         if isinstance(probe, Start):
             return self._start(probe)
         if isinstance(probe, Type):
             return self._type(probe)
+        if isinstance(probe, Await):
+            return self._await(probe)
         return self._tell(probe)
 
     # -- the probes
@@ -104,11 +106,12 @@ class ClientLab:
             program.start()
         except OSError as error:
             raise LabError(f"cannot start {self.setup.command[0]}: {error.strerror or error}") from None
-        self._program = program
+        self._program, self._acted_at = program, now()
         self._sent, self._closed = "", False
         self._decoder.reset()
         self._answer_questions()
         if self._peer is None:
+            program.read()  # its last words
             lines = program.screen().strip().splitlines()
             said = f"; it said: {lines[-1].strip()[:200]}" if lines else ""
             hint = "" if self.setup.port else "; if it has a port of its own, say so: --port N"
@@ -126,7 +129,7 @@ class ClientLab:
         """Wait for the connection and the hello; a question that it waits with is answered."""
         program = self._program
         assert program is not None
-        deadline, asked_at = now() + START_SECONDS * self.setup.patience, -1
+        deadline, asked_at = now() + START_SECONDS * self.patience, -1
         for question, answer in self._dialogue:  # the same as the first time, without waiting to see whether it is one
             self._wait(lambda question=question: question in program.screen(), QUESTION_SECONDS)  # type: ignore[misc]
             asked_at = program.size
@@ -160,6 +163,7 @@ class ClientLab:
         size, self._sent, typed = program.size, "", 0
         for line in probe.lines:
             program.type(line)
+            self._acted_at = now()
             typed += 1
             last = len(probe.lines) == typed
             before = program.size
@@ -182,6 +186,22 @@ class ClientLab:
             self._wait(lambda: False, QUIET_SECONDS, quiet=True)
         return self._seen(size, self._sent, was_shown=not probe.until or probe.until in program.screen(size).casefold())
 
+    def _await(self, probe: Await) -> Observation:
+        program = self._program
+        if program is None:
+            return Observation(alive=False)
+        size, self._sent = program.size, ""
+
+        def has_come() -> bool:
+            return program.size > size if probe.is_shown else bool(frames(self._sent))
+
+        self._wait(has_come, SLOW_SECONDS / self.patience)
+        if has_come():
+            slowness = patience_for(now() - self._acted_at, self.deadline - now(), PROBES)
+            self.patience = max(self.patience, slowness)
+            self._wait(lambda: False, QUIET_SECONDS / self.patience, quiet=True)
+        return self._seen(size, self._sent)
+
     def _seen(self, size: int, sent: str, typed: int = 0, was_shown: bool = True) -> Observation:
         assert self._program is not None
         return Observation(sent or self._sent, self._program.screen(size), self._is_alive and was_shown, typed)
@@ -201,20 +221,28 @@ class ClientLab:
         """
         program = self._program
         assert program is not None
-        seconds *= self.setup.patience
-        deadline, last = now() + seconds, now() + 10 * seconds
+        seconds *= self.patience
+        deadline, last = now() + seconds, now() + 10 * seconds + BUSY_SECONDS
         while not done():
-            left = min(deadline, last) - now()
-            if left <= 0 or (not program.is_alive and self._peer is None) or (self._closed and not program.is_alive):
+            left = deadline - now()
+            if not program.is_alive and (self._closed or self._peer is None):
                 return
-            for key, _ in self._selector.select(min(left, 0.1)):
+            events = self._selector.select(max(0.0, min(left, 0.1)))
+            if left <= 0 and not events:
+                if not program.is_busy:
+                    return
+                deadline = now() + 0.01
+            if now() > last:
+                program.spins += 1
+                return
+            for key, _ in events:
                 if isinstance(key.data, Program):
                     key.data.read()
                 else:
                     key.data()
                 if quiet:
                     shown = since is not None and program.size > since
-                    deadline = now() + (0.12 * self.setup.patience if shown else seconds)
+                    deadline = now() + (0.12 * self.patience if shown else seconds)
             if self._closed and not done():
                 deadline = min(deadline, now() + 0.05)
 
@@ -245,11 +273,11 @@ class ClientLab:
     def _write(self, message: Any) -> None:
         if self._peer is None or self._closed:
             return
-        self._wait(lambda: False, max(0.0, (self._wrote_at + PACE_SECONDS - now()) / self.setup.patience))
+        self._wait(lambda: False, max(0.0, (self._wrote_at + PACE_SECONDS - now()) / self.patience))
         data = Wire().write(message)
         with contextlib.suppress(OSError):
             self._peer.send(data)
-        self._wrote_at = now()
+        self._wrote_at = self._acted_at = now()
 
     def _drop(self) -> None:
         if self._peer is not None:

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
@@ -18,6 +19,7 @@ from attrs import define, field, frozen
 __all__ = ["Program", "Setup", "plain"]
 
 MAX_OUTPUT_BYTES = 1 << 20
+_MOST_SPINS = 3  # it computes without end: that says nothing
 _WIDE = (60, 500)  # rows, columns: nothing is to be wrapped
 _CONTROLS = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[\[(][0-9;?]*[ -/]*[@-~]?|\x1b[@-Z\\-_=>78]|[\x00-\x08\x0e-\x1f\x7f]"
@@ -75,6 +77,7 @@ class Program:
     _output: bytearray = field(factory=bytearray)
     has_ended: bool = False
     flooded: bool = False
+    spins: int = 0
 
     def start(self) -> None:
         """Start it.
@@ -151,6 +154,17 @@ class Program:
     def is_alive(self) -> bool:
         """It runs, and shows what it should be able to show."""
         return not self.has_ended and not self.flooded and self._process is not None and self._process.poll() is None
+
+    @property
+    def is_busy(self) -> bool:
+        """It computes, or would if the machine let it: what is awaited may still come. Known on Linux only."""
+        if self._process is None or self.flooded or self.spins > _MOST_SPINS:
+            return False
+        with contextlib.suppress(OSError):
+            for path in Path(f"/proc/{self._process.pid}/task").glob("*/stat"):
+                if path.read_bytes().rpartition(b") ")[2][:1] in (b"R", b"D"):
+                    return True
+        return False
 
     def type(self, line: str) -> None:
         """Type *line*; one that does not read is left alone."""

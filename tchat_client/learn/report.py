@@ -10,6 +10,7 @@ from libtchat.dialect.dialect import Dialect
 from libtchat.dialect.finding import ServerFinding
 from libtchat.dialect.vocabulary import COMMANDS, KINDS
 from tchat_client.learn.client import Learnt
+from tchat_client.learn.french import Words, english
 
 __all__ = ["of_client", "of_server", "render"]
 
@@ -84,8 +85,8 @@ def of_server(finding: ServerFinding) -> Report:
     return {"name": dialect.name, "side": "server", "rows": rows, "remarks": remarks, "fatal": list(dialect.fatal)}
 
 
-def render(report: Mapping[str, Any]) -> str:
-    """Return *report* as text."""
+def render(report: Mapping[str, Any], words: Words = english) -> str:
+    """Return *report* as text, in the language of *words*."""
     lines = [f"{report['name']} ({report['side']})"]
     for row in report["rows"]:
         parts = []
@@ -101,12 +102,12 @@ def render(report: Mapping[str, Any]) -> str:
             parts.append("; ".join(f"{copy}: {_short(template)}" for copy, template in row["answers"].items()))
         if row.get("why"):
             parts.append(row["why"])
-        lines.append(f"  {row['command']:<10} " + " | ".join(part for part in parts if part))
-    lines += [f"  note: {remark}" for remark in report["remarks"]]
+        lines.append(f"  {row['command']:<10} " + " | ".join(words(part) for part in parts if part))
+    lines += ["  " + words(f"note: {remark}") for remark in report["remarks"]]
     can = sum(
         bool(row.get("sends")) for row in report["rows"] if row["command"] in KINDS and KINDS[row["command"]].typed
     )
-    lines.append(f"  {can} of {len(COMMANDS)} commands")
+    lines.append("  " + words(f"{can} of {len(COMMANDS)} commands"))
     return "\n".join(lines)
 
 

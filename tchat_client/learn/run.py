@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from libtchat.dialect.dialect import Dialect, dump
 from libtchat.dialect.server import learn_server
@@ -18,9 +18,11 @@ from tchat_client.address import parse_address
 from tchat_client.errors import LinkError, Misused
 from tchat_client.learn import report, source
 from tchat_client.learn.client import learn_client
-from tchat_client.learn.client_lab import LabError
+from tchat_client.learn.french import Words
 from tchat_client.learn.program import Setup, now
 from tchat_client.learn.server_lab import ServerLab
+from tchat_client.learn.slowness import LabError
+from tchat_client.port import HOST
 from tchat_client.sanitise import clean
 
 __all__ = ["Subject", "learn_all", "learn_one", "teams_of"]
@@ -40,19 +42,19 @@ class Subject:
     reads_source: bool = True
 
 
-def learn_one(subject: Subject, out: Path, seconds: float, *, is_json: bool) -> int:
+def learn_one(subject: Subject, out: Path, seconds: float, words: Words, *, is_json: bool) -> int:
     """Learn *subject*, write its dialect to *out*, print the report.
 
     Raises:
         LinkError: it cannot be learnt, or the file cannot be written.
     """
     try:
-        dialect, found = _learn(subject, seconds, lambda text: _say(f"{subject.name}: {text}"))
+        dialect, found = _learn(subject, seconds, lambda text: _say(words(f"{subject.name}: {text}")))
     except LabError as error:
-        raise NotLearnt("not-learnt", detail=f"{subject.name}: {error}") from None
+        raise NotLearnt("not-learnt", detail=words(f"{subject.name}: {error}")) from None
     _write(out, dialect)
-    print(json.dumps(found, ensure_ascii=False) if is_json else clean_lines(report.render(found)))
-    _say(f"{subject.name}: written to {out}")
+    print(json.dumps(found, ensure_ascii=False) if is_json else clean_lines(report.render(found, words)))
+    _say(words(f"{subject.name}: written to {out}"))
     return 0
 
 
@@ -62,13 +64,15 @@ class NotLearnt(LinkError):
     exit_code = 1
 
 
-def learn_all(subjects: list[Subject], directory: Path, seconds: float, *, is_json: bool) -> int:
+def learn_all(subjects: list[Subject], directory: Path, seconds: float, words: Words, *, is_json: bool) -> int:
     """Learn all *subjects*, two at once, into `SIDE-NAME.toml` in *directory*; return 1 if one cannot be learnt."""
     directory.mkdir(parents=True, exist_ok=True)
 
     def learn(subject: Subject) -> dict[str, Any]:
         try:
-            dialect, found = _learn(subject, seconds, lambda text: _say(f"{subject.name} ({subject.side}): {text}"))
+            dialect, found = _learn(
+                subject, seconds, lambda text: _say(words(f"{subject.name} ({subject.side}): {text}"))
+            )
         except LabError as error:
             return {
                 "name": subject.name,
@@ -83,7 +87,7 @@ def learn_all(subjects: list[Subject], directory: Path, seconds: float, *, is_js
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = [*pool.map(learn, subjects)]
     for one in found:
-        print(json.dumps(one, ensure_ascii=False) if is_json else clean_lines(report.render(one)))
+        print(json.dumps(one, ensure_ascii=False) if is_json else clean_lines(report.render(one, words)))
     return int(any(one.get("failed") for one in found))
 
 
@@ -100,7 +104,7 @@ def _learn(subject: Subject, seconds: float, say: Callable[[str], None]) -> tupl
         return learnt.dialect, report.of_client(learnt)
     deadline = now() + seconds
     say("what it answers")
-    with ServerLab(subject.setup, subject.address, lambda: now() > deadline) as lab:
+    with ServerLab(subject.setup, subject.address, deadline) as lab:
         finding = lab.run(learn_server(subject.name))
     say(f"done: {lab.probes} probes, {lab.starts} starts")
     return finding.dialect, report.of_server(finding)
@@ -130,7 +134,18 @@ def _subject(kind: str, row: Mapping[str, Any], setup: Callable[[tuple[str, ...]
     command = tuple(str(word) for word in row["command"]) if "command" in row else None
     if command is None and (at is None or kind == "client"):
         raise ValueError(f"the {kind} {row['name']} has no command")
-    return Subject(kind, str(row["name"]), None if command is None else setup(command), at)
+    port, hints = row.get("port", 0), row.get("hints", {})
+    if type(port) is not int or ("port" in row and not 0 < port < 65_536):
+        raise ValueError(f"the port of the {kind} {row['name']} is to be a number from 1 to 65535, not {port!r}")
+    if not isinstance(hints, dict) or not all(isinstance(answer, str) for answer in hints.values()):
+        raise ValueError(f'the hints of the {kind} {row["name"]} are to be {{ "QUESTION" = "ANSWER" }}, not {hints!r}')
+    if command is None:
+        return Subject(kind, str(row["name"]), None, at)
+    made = setup(command)
+    made = evolve(made, port=port or made.port, hints={**made.hints, **hints})
+    if kind == "server" and port:
+        at = at or (HOST, port)
+    return Subject(kind, str(row["name"]), made, at)
 
 
 def _write(path: Path, dialect: Dialect) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 from attrs import define, field
 
 from libtchat.dialect.probe import frames
-from libtchat.dialect.questions import Close, Connect, Send, ServerLearning, ServerProbe, ServerSeen
+from libtchat.dialect.questions import Close, Connect, Hear, Send, ServerLearning, ServerProbe, ServerSeen
 from libtchat.dialect.template import match
-from tchat_client.learn.client_lab import LabError
 from tchat_client.learn.program import Program, Setup, now
+from tchat_client.learn.slowness import BUSY_SECONDS, SLOW_SECONDS, LabError, patience_for
 from tchat_client.port import HOST, free_port
 
 __all__ = ["ServerLab"]
@@ -26,6 +26,7 @@ PACE_SECONDS = 0.025
 QUIET_SECONDS = 0.3
 AFTER_SECONDS = 0.12
 MAX_BYTES = 1 << 20
+PROBES = 180  # of a server that answers, for an estimate
 
 
 @define
@@ -40,11 +41,12 @@ class _Peer:
 class ServerLab:
     """A server, started as often as it dies, or one that runs already at *address*; use as a context manager."""
 
-    def __init__(self, setup: Setup | None, address: tuple[str, int] | None, stop: Callable[[], bool]) -> None:
+    def __init__(self, setup: Setup | None, address: tuple[str, int] | None, deadline: float) -> None:
         self.setup: Setup | None = setup
+        self.patience: float = setup.patience if setup else 1.0
         self.address: tuple[str, int] | None = address
         self._is_fixed = address is not None
-        self._should_stop = stop
+        self._deadline = deadline
         self._selector = selectors.DefaultSelector()
         self._program: Program | None = None
         self._peers: dict[str, _Peer] = {}
@@ -74,7 +76,7 @@ class ServerLab:
     def observe(self, probe: ServerProbe) -> ServerSeen:
         """Do one probe."""
         self.probes += 1
-        if self._should_stop():
+        if now() > self._deadline:
             raise LabError("it takes too long: --seconds gives it more time")
         for peer in self._peers.values():
             peer.text = ""
@@ -83,6 +85,8 @@ class ServerLab:
         elif isinstance(probe, Close):
             self._drop(probe.who)
             self._wait(lambda: False, QUIET_SECONDS)
+        elif isinstance(probe, Hear):
+            self._hear(probe)
         else:
             self._send(probe)
         came = tuple((who, peer.text) for who, peer in self._peers.items() if peer.text)
@@ -139,7 +143,7 @@ class ServerLab:
             program.start()
         except OSError as error:
             raise LabError(f"cannot start {setup.command[0]}: {error.strerror or error}") from None
-        deadline = now() + START_SECONDS * setup.patience
+        deadline = now() + START_SECONDS * self.patience
         while now() < deadline and program.is_alive:
             try:
                 socket.create_connection(self.address, 1.0).close()
@@ -172,15 +176,34 @@ class ServerLab:
         else:
             self._wait(lambda: False, QUIET_SECONDS)
 
+    def _hear(self, probe: Hear) -> None:
+        peer = self._peers.get(probe.who)
+        if peer is None:
+            return
+        self._wait(lambda: bool(frames(peer.text)), SLOW_SECONDS / self.patience, exactly=True)
+        if frames(peer.text):
+            slowness = patience_for(now() - peer.wrote_at, self._deadline - now(), PROBES)
+            self.patience = max(self.patience, slowness)
+
     def _wait(self, done: Callable[[], bool], seconds: float, *, exactly: bool = False) -> None:
         """Take in what comes until *done*, for *seconds*; unless *exactly*, until no more has come for a while."""
-        seconds *= self.setup.patience if self.setup else 1.0
-        deadline, last = now() + seconds, now() + 5 * seconds
+        seconds *= self.patience
+        deadline, last = now() + seconds, now() + 5 * seconds + BUSY_SECONDS
+        program = self._program
         while not done():
-            left = min(deadline, last) - now()
-            if left <= 0 or (self._program is not None and not self._program.is_alive):
+            left = deadline - now()
+            if program is not None and not program.is_alive:
                 return
-            for key, _ in self._selector.select(left):
+            events = self._selector.select(max(0.0, min(left, 0.1)))
+            if left <= 0 and not events:
+                if program is None or not program.is_busy:
+                    return
+                deadline = now() + 0.01
+            if now() > last:
+                if program is not None:
+                    program.spins += 1
+                return
+            for key, _ in events:
                 if isinstance(key.data, Program):
                     key.data.read()
                     continue

@@ -1,7 +1,7 @@
 """What an operator may have done, on a running server or on its database alone: a row and a function for each.
 
 Each answers with an object: `done` names the act, or `refused` the reason; the rest are values for a sentence, which
-`tchat_server.language` has in every language.
+`tchat_server.sentences` has in every language.
 """
 
 from __future__ import annotations

@@ -192,6 +192,56 @@ def test_a_server_that_vanishes_is_told_of(relay: Callable[[bytes], int]) -> Non
         assert heard
 
 
+@pytest.mark.parametrize("client", [None, "client-threads"], ids=["our client", "a foreign one"])
+def test_what_a_server_says_that_is_no_message_is_shown_as_a_sentence(
+    client: str | None, relay: Callable[[bytes], int]
+) -> None:
+    said = b"Bienvenue chez nous \x1b[2J!\n"
+    with (
+        bridged(relay(said), [file(client)] if client else [], file("server-select")) as inner,
+        socket.create_connection((HOST, inner), 5) as al,
+        al.makefile("r", encoding="utf-8") as lines,
+    ):
+        al.sendall(b'{"action": "client-hello", "from": "al"}\n')
+        shown = json.loads(lines.readline())
+    assert shown["msg" if client is None else "message"] == "Bienvenue chez nous \ufffd[2J!"
+
+
+def test_what_a_client_cannot_be_shown_is_in_the_bridge_s_log(tmp_path: Path, relay: Callable[[bytes], int]) -> None:
+    mute = tmp_path / "mute.toml"
+    mute.write_text(
+        'name = "mute"\nside = "client"\n[requests]\nhello = { action = "client-hello", nick = "{me}" }\n', "utf-8"
+    )
+    command = [sys.executable, "-m", "tchat_client", "bridge", "--listen", f"{HOST}:0", "--port-file"]
+    to = ["--to", f"{HOST}:{relay(b'un' + bytes([10]) + b'deux' + bytes([10]))}", "--as", file("server-select")]
+    bridge = Screen([*command, str(tmp_path / "port"), *to, str(mute)])
+    try:
+        assert wait(lambda: (tmp_path / "port").exists(), 10)
+        with socket.create_connection((HOST, int((tmp_path / "port").read_text())), 5) as al:
+            al.sendall(b'{"action":"client-hello","nick":"al"}\n')
+            assert bridge.shows("gone", seconds=5)
+    finally:
+        bridge.stop()
+    assert bridge.text.count("what is no message and this client cannot be shown: un") == 1
+    assert "deux" not in bridge.text
+
+
+def test_a_server_that_answers_late_is_waited_for() -> None:
+    late = [sys.executable, str(HERE / "late.py"), "server", "2.5", f"{HOST}:{{port}}"]
+    with (
+        serving([*late, sys.executable, str(HERE / "select_server.py"), HOST, "PORT"]) as port,
+        bridged(port, [], file("server-select")) as inner,
+    ):
+        al, bob = Peer(inner, "al"), Peer(inner, "bob")
+        assert al.hears("server-hello", seconds=8)
+        assert bob.hears("server-hello", seconds=8)
+        al.send(action="client-send", to="bob", msg="at last")  # asked about first: a text to nobody ends the server
+        assert bob.hears("at last", seconds=10)
+        for peer in (al, bob):
+            peer.close()
+        assert "did not" not in "".join(al.heard)
+
+
 def test_our_client_talks_to_a_foreign_server(tmp_path: Path) -> None:
     with serving(SELECT) as port:
         command = [

@@ -15,6 +15,8 @@ from libtchat.message.reply import Error, Goodbye
 from libtchat.message.request import Join, Register, Request
 from libtchat.mirror import Heard
 from tchat_client.language import LANGUAGES, choose
+from tchat_client.learn.french import FRENCH as FRENCH_OF_LEARNING
+from tchat_client.learn.french import french
 from tchat_client.render import Renderer
 
 ENGLISH, FRENCH = LANGUAGES["en"], LANGUAGES["fr"]
@@ -36,6 +38,16 @@ def test_both_sentences_name_the_same_things(key: str) -> None:
 def test_hardly_a_sentence_was_left_untranslated() -> None:
     same = {key for key, sentence in ENGLISH.sentences.items() if FRENCH.sentences[key] == sentence}
     assert same == {"error", "cause.other", "dialect", "not-learnt"}
+
+
+def test_what_learning_says_is_said_in_french() -> None:
+    for sentence, words in FRENCH_OF_LEARNING.items():
+        assert placeholders(sentence) == placeholders(words)
+        assert french(sentence) == words  # the holes are values like others
+    said = "al (client): it dies of a, b: nothing is shown"
+    assert french(said) == "al (client) : il meurt de a, b : rien n'est montré"
+    assert french("typed s;{dest};{text}") == "tapé s;{dest};{text}"
+    assert french("something else") == "something else"
 
 
 @pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)

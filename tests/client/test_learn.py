@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,15 @@ from libtchat.dialect.asking import learn_requests
 from libtchat.dialect.client import assemble, learn_basics
 from libtchat.dialect.dialect import Dialect, load
 from libtchat.dialect.probe import Observation, Start, Tell, Tokens, Type
-from libtchat.dialect.questions import Close, Connect, Send, ServerSeen
+from libtchat.dialect.questions import Close, Connect, Hear, Send, ServerSeen
 from libtchat.dialect.server import learn_server
 from libtchat.dialect.showing import learn_answers
 from libtchat.dialect.spread import Shape, full
 from libtchat.dialect.vocabulary import ANSWERS
 from tchat_client.cli import main
+from tchat_client.learn.program import Setup
+from tchat_client.learn.run import teams_of
+from tchat_client.port import HOST
 
 HERE = Path(__file__).parents[1] / "foreign"
 NEEDS_NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
@@ -131,6 +136,30 @@ def test_a_server_is_learnt_from_what_comes_back() -> None:
     assert run(learn_server("paper"), PaperServer().observe).dialect == dialect
 
 
+class LateServer(PaperServer):
+    """One whose answers come only to who waits for them; who heard one waits for all."""
+
+    is_waited_for = False
+    late = ServerSeen()
+
+    def observe(self, probe: Connect | Send | Close | Hear) -> ServerSeen:
+        if isinstance(probe, Hear):
+            self.is_waited_for = True
+            return self.late
+        seen = super().observe(probe)
+        if self.is_waited_for:
+            return seen
+        self.late = seen if seen.came else self.late
+        return ServerSeen()
+
+
+def test_a_server_that_answers_late_is_learnt_like_any_other() -> None:
+    late, usual = (run(learn_server("paper"), server.observe) for server in (LateServer(), PaperServer()))
+    assert late.remarks[0] == "it answers slowly: every wait was made longer"
+    assert {rule.kind for rule in late.dialect.answers} == {rule.kind for rule in usual.dialect.answers}
+    assert late.dialect.silent == usual.dialect.silent
+
+
 def learn(*words: str) -> int:
     with pytest.raises(SystemExit) as ended:
         main(["learn", *words])
@@ -191,6 +220,90 @@ def test_a_foreign_client_is_learnt(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert dialect.rule("kick").template == kicked  # type: ignore[union-attr]
     assert dialect.requests["kick"]["reason"] == "{reason}"
     assert json.loads(capsys.readouterr().out)["side"] == "client"
+
+
+def test_what_cannot_be_learnt_is_said_in_french(capsys: pytest.CaptureFixture[str]) -> None:
+    program = [sys.executable, "-c", "print('pas de chance')"]
+    assert learn("client", "--lang", "fr", "--name", "al", "--", *program) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "al : ce qu'il envoie",
+        "al : il ne vient pas par un tube : encore une fois, avec un terminal",
+        "al : ce qu'il envoie",
+        "tchat : al : il s'arrête sans se connecter ; il a dit : pas de chance ; "
+        "s'il a un port à lui, dites-le : --port N",
+    ]
+
+
+class SmallReader(PaperClient):
+    """One that reads 1024 bytes at a time, and dies of what is longer; it has a word for texts only."""
+
+    def __init__(self) -> None:
+        super().__init__(is_fragile=False)
+        self.starts = 0
+
+    def observe(self, probe: Start | Type | Tell) -> Observation:
+        self.starts += isinstance(probe, Start)
+        return super().observe(probe)
+
+    def shown(self, message: dict[str, Any]) -> str:
+        self.alive = self.alive and len(json.dumps(message)) <= 1024
+        return super().shown(message) if self.alive and message.get("action") == "client-send" else ""
+
+
+def test_what_kills_a_client_by_its_length_alone_is_tried_once() -> None:
+    paper = SmallReader()
+    requests = run(learn_requests("zqmebb"), paper.observe)
+    basics = run(learn_basics(requests.shape, requests.own, requests.welcome), paper.observe)
+    paper.starts = 0
+    found = run(learn_answers(basics, ANSWERS, requests.own), paper.observe)
+    assert paper.starts < 8
+    assert assemble("paper", requests.shape, requests.templates, basics, found).fatal == ()
+
+
+def test_each_row_of_a_file_of_teams_has_its_own_port_and_hints(tmp_path: Path) -> None:
+    (tmp_path / "teams.toml").write_text(
+        '[[server]]\nname = "a"\ncommand = ["a"]\nport = 8080\n[[client]]\nname = "b"\ncommand = ["b"]\nport = 9\n'
+        'hints = { "Nick" = "{name}" }\n[[client]]\nname = "c"\ncommand = ["c"]\n',
+        "utf-8",
+    )
+    a, b, c = teams_of(tmp_path / "teams.toml", lambda words: Setup(words, {"Host": "{host}"}))
+    assert a.address == (HOST, 8080)
+    assert (b.setup.port, b.setup.hints) == (9, {"Host": "{host}", "Nick": "{name}"})  # type: ignore[union-attr]
+    assert (c.setup.port, c.setup.hints) == (0, {"Host": "{host}"})  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ("port = 70000", "the port of the client b is to be a number from 1 to 65535, not 70000"),
+        ("port = true", "the port of the client b is to be a number from 1 to 65535, not True"),
+        ("hints = [1]", 'the hints of the client b are to be { "QUESTION" = "ANSWER" }, not [1]'),
+        ("hints = { a = 1 }", 'the hints of the client b are to be { "QUESTION" = "ANSWER" }, not'),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_said_in_one_line(
+    row: str, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "teams.toml").write_text(f'[[client]]\nname = "b"\ncommand = ["b"]\n{row}\n', "utf-8")
+    assert learn("--teams", str(tmp_path / "teams.toml")) == 2
+    assert complaint in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("side", "program", "arguments"),
+    [
+        ("server", "select_server.py", (HOST, "PORT")),
+        pytest.param("client", "threads_client.py", (HOST, "PORT", "{name}"), marks=pytest.mark.nightly),
+    ],
+)
+def test_how_long_a_late_program_would_take_is_said_at_once(
+    side: str, program: str, arguments: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = [sys.executable, str(HERE / "late.py"), side, "3", f"{HOST}:{{port}}"]
+    command = [*late, sys.executable, str(HERE / program), *arguments]
+    assert learn(side, "--seconds", "100", "--patience", "0.5", "--", *command) == 1
+    complaint = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"answers after [34]\.\d s: learning it takes about \d+ minutes, --seconds \d+00", complaint)
 
 
 @pytest.mark.parametrize(

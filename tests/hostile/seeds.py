@@ -8,9 +8,13 @@ from pathlib import Path
 
 from logs import Book, create, say
 
+from libtchat.message.direct import Sent
+from libtchat.message.names import user_key
 from libtchat.message.request import Join, Leave
+from tchat_server.password import hash_password
 from tchat_server.store.event_log import EncodedPart
 from tchat_server.store.sqlite.log import SqliteLog
+from tchat_server.testing.book import TS, kept
 
 AT_ONCE = 1000
 
@@ -64,4 +68,28 @@ def many_ids(path: Path, *, user: str, ids: int) -> None:
         for at in range(0, ids, 100):
             yield book.part(*(say("x", "hoard", by=user, id=f"{n:064}") for n in range(at, at + 100)))
 
+    fill(path, parts())
+
+
+def absent(number: int) -> str:
+    """Return the name of one of those who are away, and have a password."""
+    return f"kept.away.{number}"
+
+
+def waiting(path: Path, *, user: str, senders: int, texts: int, others: int = 0) -> None:
+    """A user whose password is its name, for whom texts of so many others wait; and so many who are away, too."""
+    hashed = hash_password(user)
+
+    def parts() -> Iterator[EncodedPart]:
+        for sender in range(senders):
+            msg, by = "x" * 600, f"kept.sender.{sender}"
+            yield kept(None, *(Sent(by, user, msg, TS, seq=n, kept=True, reader=user) for n in range(1, texts + 1)))
+
+    async def accounts() -> None:
+        log = SqliteLog.open(path)
+        for name in (user, *map(absent, range(others))):
+            await log.save_user(user_key(name), name, hashed)
+        await log.close()
+
+    asyncio.run(accounts())
     fill(path, parts())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from harness import UNLIMITED, Shell, ask, code, enter
+from harness import UNLIMITED, Shell, ask, at_once, code, enter
 
 from libtchat.direct import Box, boxes_after
 from libtchat.effect import PeerId
@@ -14,6 +14,7 @@ from libtchat.hub.hub import Hub
 from libtchat.message.direct import Received, Sent, correspondent, direct_key, is_direct
 from libtchat.message.names import group_key, user_key
 from libtchat.message.request import Hello, ListMessages, ListStates, ListUsers, Ping, Quit, Register, Tell
+from libtchat.ruling import EndTexts
 from libtchat.wire.snapshot import decode_box, decode_group, encode_box, encode_group
 
 TS = "2026-01-02T03:04:05.678Z"
@@ -222,6 +223,38 @@ def test_so_many_users_texts_wait_and_no_more() -> None:
     assert code(shell, strangers[0], Tell("bob", "hi")) == "", "who has a text there may add to it"
     known = [registered(shell, name) for name in ("d", "e", "f")]
     assert [code(shell, peer, Tell("bob", "hi")) for peer in known] == ["", "", "limit-reached"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_texts_on_their_way_to_the_disk_take_room_too(*, fails: bool) -> None:
+    shell = Shell(hub=Hub("test", evolve(UNLIMITED, max_kept_senders=4)))
+    away(shell, "bob")
+    strangers = [enter(shell, name) for name in ("a", "b", "c")]
+    shell.holds = True
+    for peer in strangers:
+        shell.handle(peer, Tell("bob", "hi"))
+    shell.settle([direct_key(user_key(name), user_key("bob")) for name in "a" if fails])
+    shell.holds = False
+    shell.tick()
+    answers = [shell.said(peer)[-1].get("code", "") for peer in strangers]
+    assert answers == ["unavailable" if fails else "", "", "limit-reached"]
+    assert code(shell, strangers[2], Tell("bob", "hi")) == ("" if fails else "limit-reached")
+
+
+def test_who_is_removed_has_no_part_in_the_log_any_more_and_is_told_nothing_of_it() -> None:
+    shell = Shell(hub=Hub("test", UNLIMITED))
+    alice = registered(shell, "alice")
+    away(shell, "bob")
+    ask(shell, alice, Tell("bob", "hi"))
+    key = direct_key(user_key("alice"), user_key("bob"))
+    for ticket, outcome in enumerate((Received("bob", "alice", 1, 2, shell.hub._clock.ts, removed=True), "error")):
+        shell.hub.operator.rule(EndTexts(key, "BOB"), ticket, at_once(shell.log.load(key)), shell.now)
+        shell.tick()
+        shell.finish()
+        found = shell.settled[ticket]
+        assert (found == outcome) if ticket == 0 else found.action == outcome
+    assert [message["removed"] for message in shell.said(alice) if message["action"] == "server-received"] == [True]
+    assert texts(shell, come(shell, "bob")) == []
 
 
 def test_much_that_waits_comes_in_portions() -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from libtchat.dialect.dialect import Dialect, Rule
 from libtchat.dialect.effect import Effect, End, ToClient, ToServer
@@ -82,6 +83,18 @@ def test_a_kick_goes_from_one_dialect_to_the_other() -> None:
     assert asked == [("server", {"a": "kick", "me": "al", "g": "wob", "d": "bob", "r": "spam"})]
     came = both.says(a="kick", m="bob was kicked from wob: spam")
     assert came == [("client", {"do": "threw", "whom": "bob", "room": "wob", "why": "spam"})]
+
+
+def test_entries_that_a_client_has_no_word_for_are_said_in_a_sentence() -> None:
+    client = evolve(CLIENT, requests={**CLIENT.requests, "states": {"who": "{me}", "room": "{group}", "do": "log"}},
+                    answers=(*CLIENT.answers, Rule("states", {"do": "log", "all": [{"name": "{who}"}]})))  # fmt: skip
+    server = evolve(SERVER, requests={**SERVER.requests, "states": {"a": "states", "g": "{group}"}},
+                    answers=(*SERVER.answers, Rule("states", {"a": "states", "log": ["{event}"]})))  # fmt: skip
+    both = Both(client, server)
+    both.asks(who="al", do="hi")
+    both.asks(who="al", room="wob", do="log")
+    came = both.says(a="states", log=["opened by al", "bob came"])
+    assert came == [("client", {"do": "note", "t": "opened by al / bob came"})]
 
 
 def test_what_a_server_never_acknowledges_is_made_up_and_says_so() -> None:

@@ -70,13 +70,13 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
         *("clock line refusal retries texts throttle work", "bars gate user", "interest peer"),
-        *("entry presence", "ledger lookup newcomer", "claim direct quota", "identity", "decider login query"),
+        *("entry presence", "ledger lookup newcomer", "quota", "claim direct", "identity", "decider login query"),
         *("courier operator revision", "router", "elsewhere follower hub", "node"),
     ),
     "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
         *(
-            "effect french vocabulary",
+            "effect french prose vocabulary",
             "probe template",
             "dialect generalise waiting",
             "answers canonical detect questions spread",
@@ -85,8 +85,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_client.cli": ("typed wiring", "root", "dialects scripts session", "run"),
     "tchat_client.language": ("english french", "choice"),
-    "tchat_client.learn": ("program source", "client_lab", "client server_lab", "report", "run"),
-    "tchat_client.bridge": ("child pipe", "inside", "serve"),
+    "tchat_client.learn": ("french program slowness source", "client_lab", "client server_lab", "report", "run"),
+    "tchat_client.bridge": ("child copying", "pipe", "inside", "serve"),
     "tchat_client.link": ("answers opening watcher", "outgoing trace", "connected", "link"),
     "tchat_server.net": (
         *(

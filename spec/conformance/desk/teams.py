@@ -13,7 +13,8 @@ from words import say
 
 __all__ = ["Teams", "load"]
 
-KEYS = {"server": ("name", "command", "address"), "client": ("name", "command")}
+# The last ones are for `tchat learn --teams`, which reads the same file.
+KEYS = {"server": ("name", "command", "address", "port"), "client": ("name", "command", "port", "hints")}
 
 
 class Teams(NamedTuple):
