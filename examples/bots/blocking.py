@@ -1,4 +1,4 @@
-"""A client on a blocking socket: `python client_blocking.py HOST PORT NAME GROUP` greets whoever says hello."""
+"""A client on a blocking socket: `python blocking.py HOST PORT NAME GROUP` greets whoever says hello."""
 
 import secrets
 import socket

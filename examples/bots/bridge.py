@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from libtchat import Said, group_key
-from tchat_client import Client
+from tchat_client import Client, Refused
 
 
 async def main(address: str, one: str, two: str) -> None:
@@ -13,7 +13,11 @@ async def main(address: str, one: str, two: str) -> None:
         async for heard in chat:  # what was missed while there was no connection too
             match heard.message:
                 case Said(sender=who, group=group, msg=text) if not heard.mine:
-                    await chat.say(other[group_key(group)], f"{who}: {text}")
+                    text = f"{who}: {text}".encode()[:8192].decode(errors="ignore")  # no text may be longer
+                    try:
+                        await chat.say(other[group_key(group)], text)
+                    except Refused as refused:  # the bridge was kicked out, say
+                        print(refused, flush=True)
 
 
 asyncio.run(main(*sys.argv[1:]))

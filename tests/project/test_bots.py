@@ -84,7 +84,7 @@ def says(user: Client, *texts: str, group: str = "wob") -> list[str]:
 
 
 def test_a_bot_in_twenty_lines_answers(server: Server, alice: Client, tmp_path: Path) -> None:
-    assert len((EXAMPLES / "echo.py").read_text("utf-8").splitlines()) <= 20
+    assert len([line for line in (EXAMPLES / "echo.py").read_text("utf-8").splitlines() if line]) <= 20
     with running("echo.py", server.address, "wob", directory=tmp_path):
         assert alice.get()["action"] == "join"
         assert says(alice, "!echo one") == ["one"]
@@ -96,6 +96,41 @@ def test_a_bot_in_twenty_lines_answers(server: Server, alice: Client, tmp_path: 
         while "echo" not in back.ask(action="members", group="wob")["online"]:
             pass
         assert says(back, "!echo two") == ["two"]
+
+
+def test_the_bot_lives_on_when_who_asked_is_gone_and_when_it_is_kicked_out(
+    server: Server, alice: Client, tmp_path: Path
+) -> None:
+    with running("echo.py", server.address, "wob", directory=tmp_path):
+        assert alice.get()["action"] == "join"
+        for number in range(20):
+            with server.client(f"bob{number}") as bob:
+                bob.send(action="client-send", to="echo", msg="hello")
+                bob.send(action="client-quit")
+        alice.send(action="gbroadcast", group="wob", msg="!echo one")
+        alice.send(action="kick", group="wob", dest="echo")
+        while alice.get()["action"] != "kick":
+            pass
+        alice.send(action="client-send", to="echo", msg="are you there?")
+        while alice.get().get("msg") != "I am a bot of wob: say !echo there":
+            pass
+
+
+def test_a_robot_that_does_not_own_its_group_or_whose_spammer_left_lives_on(
+    server: Server, alice: Client, tmp_path: Path
+) -> None:
+    with running("robot.py", server.address, "wob", tmp_path / "texts.db", directory=tmp_path):
+        assert alice.get()["action"] == "join"
+        for number in range(7):
+            alice.send(action="gbroadcast", group="wob", msg=str(number))
+        bob = server.client("bob")
+        bob.ask(action="join", group="wob")
+        for number in range(7):
+            bob.send(action="gbroadcast", group="wob", msg=str(number))
+        bob.send(action="leave", group="wob")
+        carol = server.client("carol")
+        carol.ask(action="join", group="wob")
+        assert says(carol, "!echo still there") == ["still there"]
 
 
 def test_a_robot_in_thirty_lines_echoes_rolls_kicks_and_has_a_log_without_gaps(server: Server, tmp_path: Path) -> None:
@@ -188,3 +223,21 @@ def test_a_bridge_carries_each_text_to_the_other_group(server: Server, alice: Cl
         bob.ask(action="gbroadcast", group="dev", msg="hello")
         assert alice.get()["msg"] == "bob: hello"
         assert alice.sync() == bob.sync() == [], "nothing is carried back"
+
+
+def test_a_bridge_lives_on_with_texts_that_get_too_long_and_when_it_is_kicked_out(
+    server: Server, alice: Client, tmp_path: Path
+) -> None:
+    bob = server.client("bob")
+    bob.ask(action="cgroupe", group="dev")
+    with running("bridge.py", server.address, "wob", "dev", directory=tmp_path) as bridge:
+        assert alice.get()["action"] == "join"
+        assert bob.get()["action"] == "join"
+        for text in ("x" * 8190, "é" * 4094):
+            alice.ask(action="gbroadcast", group="wob", msg=text)
+            assert bob.get()["msg"] == f"alice: {text}".encode()[:8192].decode(errors="ignore")
+        bob.ask(action="kick", group="dev", dest="bridge")
+        alice.ask(action="gbroadcast", group="wob", msg="to nobody")
+        lines_until(bridge, "refused")
+        assert "bridge" in alice.ask(action="members", group="wob")["online"]
+        assert bridge.poll() is None
