@@ -68,7 +68,7 @@ def start_engine(binary: str, directory: Path, stack: ExitStack, but: list[int])
                 routes=joined,
             )
         )
-        start(stack, binary, "-c", str(file), "-l", str(place / "log"))
+        start(stack, f"engine {number}", binary, "-c", str(file), "-l", str(place / "log"))
     credentials = directory / "credentials"
     credentials.write_text(f"tchat:{password}\n")
     hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
@@ -77,10 +77,11 @@ def start_engine(binary: str, directory: Path, stack: ExitStack, but: list[int])
     return f"nats://{hosts}/chat?credentials={credentials}&monitor={asked}"
 
 
-def start(stack: ExitStack, *command: str) -> None:
-    """Start a program that is ended with all the others."""
+def start(stack: ExitStack, name: str, *command: str) -> None:
+    """Start a program that is ended with all the others, and say how to end it alone."""
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     PROGRAMS.append(program)
+    print(f"{name}: kill {program.pid}", flush=True)
     stack.callback(program.wait, 15)
     stack.callback(program.terminate)
 
@@ -114,7 +115,7 @@ def main() -> None:
             for port in ports:
                 cache = str(Path(directory) / f"node-{port}.db")
                 server = (sys.executable, "-m", "tchat_server", "--listen", f"127.0.0.1:{port}")
-                start(stack, *server, "--db", url, "--cache", cache, "--log-level", "warning")
+                start(stack, f"node {port}", *server, "--db", url, "--cache", cache, "--log-level", "warning")
             wait_for(ports)
             print(
                 f"one chat on two nodes: tchat --server {','.join(f':{port}' for port in ports)} --name alice",

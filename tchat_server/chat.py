@@ -194,6 +194,7 @@ class Chat:
             What answers it, from `libtchat`: the event, or the reply.
         Raises:
             Refused: it is refused, with the code a client would be told.
+            Misused: it is no request.
             NotRunning, ChatFailed: see `ChatError`.
         """
         run = self._running()

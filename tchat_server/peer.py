@@ -123,7 +123,10 @@ async def ask(insider: Insider, request: Request) -> Message:
 
     Raises:
         Refused: it is refused, or the connection is ended before it is answered.
+        Misused: it is no request.
     """
+    if not isinstance(request, Request):
+        raise Misused(f"{type(request).__name__} is no request: give one of libtchat, as Say('wob', 'hello')")
     if request.id is None:
         request = attrs.evolve(request, id=secrets.token_hex(8))
     wanted = insider.channel.want(strict_json.dumps({"id": request.id})[1:-1])

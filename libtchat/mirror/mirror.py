@@ -200,7 +200,7 @@ class Mirror(Names):
         for name in (event.sender, getattr(event, "dest", "")):
             self._meet(name)
         if isinstance(event, Sent) and event.kept and self._is_me(event.to):
-            self._owes_sign = True
+            self._owes_sign = missed = True
         is_news = isinstance(event, Said) and not event.redacted and not mine
         if is_news and group_key(event.group) != self.current:
             view.unread += 1

@@ -18,7 +18,7 @@ class Heard:
     Attributes:
         message: as the server sent it.
         request: our request that it answers, None if it answers none of this connection's.
-        missed: it happened while one was away, or was lost on the way, and was fetched.
+        missed: it happened while one was away, and was fetched or has waited; or it was lost on the way.
         quiet: it answers a question the mirror itself wanted asked; only what it teaches is of interest.
         mine: an event or a text of one's own, by this connection or another of the same user.
         repeated: an event that was shown before; it answers a request that was made a second time.

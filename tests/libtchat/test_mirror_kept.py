@@ -62,6 +62,11 @@ def test_what_waited_is_shown_and_the_server_is_given_a_sign_once(bob: Mirror) -
     assert asked(bob) == []
 
 
+def test_what_waited_was_missed_and_what_is_told_now_was_not(bob: Mirror) -> None:
+    notices = hear(bob, text(1, kept=True), text(2), text(3, by="bob", kept=True))
+    assert [(it.missed, it.mine) for it in notices] == [(True, False), (False, False), (False, True)]
+
+
 def test_what_comes_again_after_a_lost_connection_is_shown_once(bob: Mirror) -> None:
     hear(bob, text(1, kept=True))
     bob.disconnected()

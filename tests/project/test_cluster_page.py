@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -70,13 +72,20 @@ def test_make_cluster_starts_two_nodes_of_one_chat_and_ends_them() -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
         try:
             assert program.stdout is not None
+            told: list[str] = []
             while not (line := program.stdout.readline()).startswith("one chat on two nodes"):
                 assert line, "it ended"
+                told.append(line)
             with Client(ports[0]) as alice, Client(ports[1]) as bob:
                 alice.hello("alice")
                 bob.hello("bob")
                 assert alice.ask(action="cgroupe", group="wob")["seq"] == 1
                 assert bob.ask(action="join", group="wob")["seq"] == 2
+                (pid,) = re.findall(rf"^node {ports[0]}: kill (\d+)$", "".join(told), re.MULTILINE)
+                os.kill(int(pid), signal.SIGTERM)
+                while alice.get()["action"] != "server-quit":
+                    pass
+                assert bob.ask(action="members", group="wob")["list"] == ["alice", "bob"]
             program.terminate()
             assert program.wait(TIMEOUT_SECONDS) == 0
         finally:

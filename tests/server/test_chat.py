@@ -18,7 +18,7 @@ from live import ROOT
 from logs import on_loop
 from tabs import Tab
 
-from libtchat import Create, ErrorCode, Event, Join, Members, Refused, Request, Say, ServerLimits
+from libtchat import Create, Created, ErrorCode, Event, Join, Members, Refused, Request, Say, Send, ServerLimits
 from libtchat import ListMembers as AskMembers
 from tchat_server import Chat, ChatFailed, LogUnavailable, LogUnusable, MemoryLog, Misused, NotRunning
 from tchat_server import hooks as hooks_module
@@ -217,6 +217,15 @@ async def test_what_is_refused_is_raised(request_: Request, code: str, field: st
         assert str(refused.value.code) == code
         assert str(refused.value)
         assert refused.value.field in (field, None)
+
+
+@on_loop
+async def test_what_is_no_request_is_said_to_be_none() -> None:
+    async with Chat() as chat:
+        for wrong in (Send("bob", "hi"), "hi", None, Say):  # type: ignore[arg-type]
+            with pytest.raises(Misused, match="is no request"):
+                await chat.ask_as("alice", wrong)  # type: ignore[arg-type]
+        assert isinstance(await chat.ask_as("alice", Create("wob")), Created)
 
 
 @on_loop

@@ -12,7 +12,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from commandline import COMMAND, environment
@@ -127,6 +129,32 @@ def test_an_engine_not_known_to_sync_is_warned_of_at_each_start(tmp_path: Path) 
         (tmp_path / "log").unlink()
         with serving(tmp_path, "--db", monitored, "--cache", str(tmp_path / "copy.db")) as node:
             assert "is not set to sync each record" in node.log()
+
+
+def test_monitors_that_answer_later_are_asked_again(tmp_path: Path, one: Engine) -> None:
+    port, monitor = free_ports(2)
+    url = one.url(fresh("chat").replace(".", "-"), monitor=f"127.0.0.1:{monitor}")
+    options = ("--db", url, "--cache", str(tmp_path / "copy.db"), "--admin-listen", f"127.0.0.1:{port}")
+
+    class Monitor(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"jetstream": {"config": {"sync_always": true}}}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(tmp_path, *options) as node:
+        assert "its monitors do not answer" in node.log()
+        assert "engine_syncs -1" in get(port, "metrics")[1]
+        with ThreadingHTTPServer(("127.0.0.1", monitor), Monitor) as answering:
+            Thread(target=answering.serve_forever, daemon=True).start()
+            deadline = time.monotonic() + TIMEOUT_SECONDS
+            while "engine_syncs 1\n" not in get(port, "metrics")[1]:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            answering.shutdown()
 
 
 def test_a_chat_in_an_engine_is_verified_and_given_an_owner_while_nodes_serve_it(tmp_path: Path, one: Engine) -> None:

@@ -19,6 +19,9 @@ __all__ = ["Node"]
 
 _UNREADY_SECONDS = 15.0
 
+_ASK_AGAIN_SECONDS = 3.0
+"""How often monitors that did not answer are asked again."""
+
 logger = logging.getLogger("tchat_server")
 
 
@@ -31,6 +34,7 @@ class Node:
 
     def __init__(self, log: NatsLog, roster: NatsRoster, syncs: bool | None) -> None:
         self.log, self.roster, self.syncs = log, roster, syncs
+        self._asking: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, url: EngineUrl, cache: Path, limits: ServerLimits) -> Node:
@@ -39,26 +43,34 @@ class Node:
         Raises:
             LogUnusable: the engine or the file is not to be used; the message is one line.
         """
-        syncs = await asyncio.to_thread(is_syncing_always, url)
-        if not syncs:
-            logger.warning(
-                "the engine %s is not %s to sync each record (sync_interval: always): a power cut may cost "
-                "what was acknowledged%s",
-                *(url, "known" if syncs is None else "set", "; ?monitor=HOST:PORT asks it" if syncs is None else ""),
-            )
         try:
             log = await NatsLog.open(url, cache, limits=limits)
         except LogUnavailable as error:
             raise LogUnusable(f"the engine {url} cannot be used: {error}") from None
         try:
+            syncs = await asyncio.to_thread(is_syncing_always, url)  # asked once the engine is there
+            if not syncs:
+                logger.warning(
+                    "the engine %s is not %s to sync each record (sync_interval: always): a power cut may cost "
+                    "what was acknowledged%s",
+                    *(url, "known" if syncs is None else "set", _advice(url) if syncs is None else ""),
+                )
             subjects = await open_roster_stream(log.connection, url)
-            return cls(log, await NatsRoster.open(log.connection, subjects, ahead=log.ahead, limits=limits), syncs)
+            node = cls(log, await NatsRoster.open(log.connection, subjects, ahead=log.ahead, limits=limits), syncs)
         except RosterUnavailable as error:
             await log.close()
             raise LogUnusable(f"the engine {url} cannot be used: {error}") from None
         except BaseException:
             await log.close()
             raise
+        if syncs is None and url.monitors:
+            node._asking = asyncio.create_task(node._ask_again(url))
+        return node
+
+    async def _ask_again(self, url: EngineUrl) -> None:
+        while self.syncs is None:
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            self.syncs = await asyncio.to_thread(is_syncing_always, url)
 
     def is_ready(self) -> bool:
         """Tell whether the engine answered lately; may be called from another thread."""
@@ -89,12 +101,18 @@ class Node:
 
     async def close(self) -> None:
         """Give up the lease, and let go of the engine and the file."""
+        if self._asking is not None:
+            self._asking.cancel()
         await self.roster.close()
         await self.log.close()
 
 
 def _conflicts(node: Node) -> int:
     return node.log.publisher.conflicts_total + node.roster.publisher.conflicts_total
+
+
+def _advice(url: EngineUrl) -> str:
+    return "; its monitors do not answer" if url.monitors else "; ?monitor=HOST:PORT asks it"
 
 
 def _number(known: bool | None) -> int:
