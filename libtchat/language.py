@@ -6,11 +6,12 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping
 
-__all__ = ["VARIABLES", "fill", "wanted"]
+__all__ = ["VARIABLES", "by_english", "fill", "wanted"]
 
 VARIABLES = ("TCHAT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 """Where the environment says it, the first one that says anything counts."""
 
+_HOLE = re.compile(r"(\{\w+\})")
 _OF_A_NAME = re.compile(r"\b(d|qu)e \{(\w+)\}")
 
 
@@ -26,6 +27,18 @@ def fill(sentence: str, values: Mapping[str, object], code: str) -> str:
     if code == "fr":
         sentence = _OF_A_NAME.sub(lambda of: _elided(of, values), sentence)
     return sentence.format_map(_Values(values))
+
+
+def by_english(text: str, sentences: Mapping[str, str], code: str) -> str:
+    """Return *text* in the language *code*, by what *sentences* has for its English; as it is if that is not there.
+
+    For sentences that were made elsewhere and have no key but their English; what stands in its holes is taken over.
+    """
+    for english, other in sentences.items():
+        parts = (f"(?P<{part[1:-1]}>.+)" if _HOLE.fullmatch(part) else re.escape(part) for part in _HOLE.split(english))
+        if found := re.fullmatch("".join(parts), text, re.DOTALL):
+            return fill(other, found.groupdict(), code)
+    return text
 
 
 class _Values(dict[str, object]):

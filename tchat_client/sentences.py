@@ -45,7 +45,7 @@ class Sentences:
 
     def failure(self, error: LinkError) -> str:
         """Return the sentence for what is wrong with the connection."""
-        return clean(error.sentence(self.language.text))
+        return clean(self.language.told(error.sentence(self.language.text)))
 
     def reason(self, cause: LinkError | HelloRefused) -> str:
         """Return the sentence for why there is no connection."""
@@ -61,6 +61,7 @@ class Sentences:
             for name in ("group", "dest", "field", "limit", "retry_after", "msg")
             if (value := getattr(error, name)) not in (None, "")
         }
+        known["msg"] = self.language.told(error.msg or "")
         variants: tuple[str, ...] = ()
         if request is not None and not isinstance(request, Hello):
             variants = ("near", f"{request.action}.{error.field}", request.action, "asked")

@@ -31,7 +31,7 @@ from tchat_server.operator.command import database, operator_commands
 from tchat_server.ops import descriptor, logs
 from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
-from tchat_server.sentences import language, say
+from tchat_server.sentences import language, say, told
 from tchat_server.server import Server
 from tchat_server.settings import Settings, server_options, settings_from
 from tchat_server.storage import ENGINE, Storage, check_database, maintenance_of, open_storage, reopen_storage, shown
@@ -230,12 +230,13 @@ def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]
     if settings.dialects is None:
         return PeerProtocol
     from libtchat.dialect.dialect import DialectError
+    from libtchat.dialect.french import FRENCH
     from tchat_server.foreign import ForeignPeer, read_dialects
 
     try:
         return partial(ForeignPeer, read_dialects(settings.dialects))
     except (DialectError, OSError) as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(told(str(error), FRENCH)) from None
 
 
 def _fitting(limits: ServerLimits) -> ServerLimits:

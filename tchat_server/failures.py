@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import click
 
-from tchat_server.sentences import say
+from tchat_server.sentences import STORAGE, say, told
 from tchat_server.store.event_log import LogUnusable
 
 __all__ = [
@@ -78,4 +78,4 @@ def storage_failures() -> Iterator[None]:
     try:
         yield
     except LogUnusable as error:
-        raise StorageFailed(str(error)) from None
+        raise StorageFailed(told(str(error), STORAGE)) from None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from libtchat.language import fill, wanted
+from libtchat.language import by_english, fill, wanted
 
-__all__ = ["SENTENCES", "language", "say"]
+__all__ = ["SENTENCES", "STORAGE", "language", "say", "told"]
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -173,6 +173,62 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
 }
 
 
+STORAGE: Mapping[str, str] = {
+    "{path} is not a database: choose another file with --db": "{path} n'est pas une base de données : choisissez un "
+    "autre fichier avec --db",
+    "{path} is damaged: `tchat-server check` says where; restore a backup": "{path} est endommagé : `tchat-server "
+    "check` dit où ; restaurez une sauvegarde",
+    "{path} is damaged, {damage}: no backup was made; `tchat-server check` lists all; restore a backup": "{path} est "
+    "endommagé, {damage} : aucune sauvegarde n'est faite ; `tchat-server check` dit tout ; restaurez-en une d'avant",
+    "{path} cannot be written: change its permissions or choose another file with --db": "écriture impossible dans "
+    "{path} : changez ses droits ou choisissez un autre fichier avec --db",
+    "{path} cannot be written, its disk is full: make room or choose another file with --db": "écriture impossible "
+    "dans {path}, son disque est plein : faites de la place ou choisissez un autre fichier avec --db",
+    "{path} cannot be opened: check that its directory exists and can be written": "impossible d'ouvrir {path} : voyez "
+    "si son dossier existe et peut être écrit",
+    "{path} cannot be opened, {detail}: check its directory or choose another file with --db": "impossible d'ouvrir "
+    "{path}, {detail} : voyez son dossier ou choisissez un autre fichier avec --db",
+    "{path} is locked by another program: stop that one or choose another file with --db": "{path} est verrouillé par "
+    "un autre programme : arrêtez-le ou choisissez un autre fichier avec --db",
+    "{path}: database is locked by another tchat-server: stop that one or choose another file with --db": "{path} : un "
+    "autre tchat-server a cette base : arrêtez-le ou choisissez un autre fichier avec --db",
+    "{path} cannot be used: {detail}": "{path} ne peut être utilisé : {detail}",
+    "{path} does not exist: name the database of a tchat-server": "{path} n'existe pas : nommez la base d'un "
+    "tchat-server",
+    "{path} is another program's database: choose another file with --db": "{path} est la base d'un autre programme : "
+    "choisissez un autre fichier avec --db",
+    "{path}: database schema {schema} is newer than this server ({ours}): install a newer tchat-server": "{path} : le "
+    "schéma {schema} de la base est plus récent que ce serveur ({ours}) : installez un tchat-server plus récent",
+    "{path} is of an older schema: start tchat-server with it once, or `backup` it as it is": "{path} est d'un schéma "
+    "plus ancien : démarrez une fois tchat-server avec, ou faites-en un `backup` tel quel",
+    "{path} is a backup, and {wal} is of another database: delete that one": "{path} est une sauvegarde, et {wal} est "
+    "d'une autre base : effacez celui-ci",
+    "{path} is truncated, {size} of {whole} bytes: restore a backup": "{path} est tronqué, {size} octets sur {whole} : "
+    "restaurez une sauvegarde",
+    "{path} is gone, or emptied: put it back with its -wal file or restore a backup, or delete {lock} to start with an "
+    "empty one": "{path} n'est plus là, ou vidé : remettez-le avec son fichier -wal ou restaurez une sauvegarde, ou "
+    "effacez {lock} pour commencer avec une base vide",
+    "{path} is not the database that was used here: put that one back or restore a backup of it, or delete {lock} to "
+    "go on with this one": "{path} n'est pas la base utilisée ici : remettez l'autre ou restaurez-en une sauvegarde, "
+    "ou effacez {lock} pour continuer avec celle-ci",
+    "{path} lacks its last entries ({count}): restore its -wal file or a backup, or delete {lock} to go on without "
+    "them": "il manque à {path} ses dernières entrées ({count}) : restaurez son fichier -wal ou une sauvegarde, ou "
+    "effacez {lock} pour continuer sans elles",
+    "{out} exists already: name another file for the backup": "{out} existe déjà : nommez un autre fichier pour la "
+    "sauvegarde",
+    "{path} is another program's database: name another file with --cache": "{path} est la base d'un autre programme : "
+    "nommez un autre fichier avec --cache",
+    "{path} is a database of its own, and no node's copy: name another file with --cache": "{path} est une base à part "
+    "entière, pas la copie d'un nœud : nommez un autre fichier avec --cache",
+    "{path} is the copy of another chat: name another file with --cache, or delete it": "{path} est la copie d'un "
+    "autre chat : nommez un autre fichier avec --cache, ou effacez-le",
+    "the engine {url} cannot be used: {detail}": "le moteur {url} ne peut être utilisé : {detail}",
+    "--db nats:// needs the extra `cluster`: pip install 'libtchat[cluster]'": "--db nats:// demande l'extra "
+    "`cluster` : pip install 'libtchat[cluster]'",
+}
+"""What a storage says is wrong with it, in French, by its English."""
+
+
 def language() -> str:
     """Return the code of the language that the environment asks for."""
     return wanted(None, os.environ, SENTENCES)
@@ -183,3 +239,8 @@ def say(key: str, **values: object) -> str:
     code = language()
     sentences = SENTENCES[code]
     return fill(sentences[key], values, code)
+
+
+def told(english: str, french: Mapping[str, str]) -> str:
+    """Return a sentence that was made in English, in the language that the environment asks for."""
+    return by_english(english, french, "fr") if language() == "fr" else english

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from libtchat.language import fill, wanted
+from attrs import field
+
+from libtchat.language import by_english, fill, wanted
 from libtchat.message.value import frozen
 from tchat_client.language.english import ENGLISH, OF_PROGRAMS
-from tchat_client.language.french import FRENCH
+from tchat_client.language.french import FRENCH, SAID
 from tchat_client.sanitise import clean
 
 __all__ = ["FOR_PROGRAMS", "LANGUAGES", "Language", "choose"]
@@ -19,9 +21,14 @@ class Language:
 
     code: str
     sentences: Mapping[str, str]
+    said: Mapping[str, str] = field(factory=dict)
 
     def __contains__(self, key: str) -> bool:
         return key in self.sentences
+
+    def told(self, english: str) -> str:
+        """Return what was said in English elsewhere in this language, if that is known."""
+        return by_english(english, self.said, self.code)
 
     def text(self, key: str, **values: object) -> str:
         """Return the sentence *key* with *values* in it, cleaned; what it names and is not given becomes `?`."""
@@ -31,7 +38,7 @@ class Language:
         return fill(self.sentences[key], shown, self.code)
 
 
-LANGUAGES: Mapping[str, Language] = {"en": Language("en", ENGLISH), "fr": Language("fr", FRENCH)}
+LANGUAGES: Mapping[str, Language] = {"en": Language("en", ENGLISH), "fr": Language("fr", FRENCH, SAID)}
 FOR_PROGRAMS = Language("en", {**ENGLISH, **OF_PROGRAMS})
 
 

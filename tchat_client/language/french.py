@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from libtchat.commands import COMMANDS
+from libtchat.dialect import french as dialect
 
-__all__ = ["FRENCH"]
+__all__ = ["FRENCH", "SAID"]
 
 FRENCH: Mapping[str, str] = {
     "problem.empty": "rien n'a été tapé",
@@ -265,3 +266,15 @@ FRENCH: Mapping[str, str] = {
     "interactive-only": "{form} n'a de sens que dans une session",
     "error-prefix": "tchat : {text}",
 }
+
+SAID: Mapping[str, str] = {
+    "{name} is banned from this server": "{name} est banni de ce serveur",
+    "you are banned from this server until {until}": "vous êtes banni de ce serveur jusqu'au {until}",
+    "you are banned from this server": "vous êtes banni de ce serveur",
+    "the operator closed this connection": "l'opérateur a fermé cette connexion",
+    "the operator removed this name": "l'opérateur a supprimé ce nom",
+    "the operator gave this name a new password": "l'opérateur a donné à ce nom un nouveau mot de passe",
+    "this server does not allow it": "ce serveur ne le permet pas",
+    **dialect.FRENCH,
+}
+"""What is said in English elsewhere, by our servers or about a dialect, by its English."""

@@ -123,7 +123,7 @@ async def ban_user(desk: Desk, fields: Fields) -> Json:
     await desk.log.save_bar(user, name, until)
     desk.hub.bar(user, until)
     end = shown_until(until)
-    why = f"you are banned from this server{'' if end == 'ever' else f' until {end}'}"
+    why = "you are banned from this server" if end == "ever" else f"you are banned from this server until {end}"
     return {"name": name, "until": end, "closed": desk.dismiss(user, why)}
 
 

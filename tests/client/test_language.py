@@ -108,6 +108,18 @@ def test_french_elides_before_a_name_and_nowhere_else(key: str, values: Mapping[
             "the name alice is protected by a password",
             "le nom alice est protégé par un mot de passe",
         ),
+        (
+            Error(ErrorCode.FORBIDDEN, msg="you are banned from this server until 2026-01-01"),
+            None,
+            "you are banned from this server until 2026-01-01",
+            "vous êtes banni de ce serveur jusqu'au 2026-01-01",
+        ),
+        (
+            Error(ErrorCode.FORBIDDEN, msg="the operator closed this connection"),
+            None,
+            "the operator closed this connection",
+            "l'opérateur a fermé cette connexion",
+        ),
     ],
 )
 def test_a_refusal_says_what_is_the_matter_in_both_languages(

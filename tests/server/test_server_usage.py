@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from pathlib import Path
 from string import Formatter
 
 import click
 import pytest
 from commandline import COMMAND, environment
-from live import TIMEOUT_SECONDS
+from live import ROOT, TIMEOUT_SECONDS
 
+from libtchat.dialect.dialect import DialectError, load
+from libtchat.dialect.french import FRENCH as DIALECT
+from libtchat.language import by_english
+from tchat_client.language.french import SAID
 from tchat_server.cli import cli
-from tchat_server.sentences import SENTENCES
+from tchat_server.sentences import SENTENCES, STORAGE
 from tchat_server.usage import FRENCH
 
 
@@ -61,3 +67,53 @@ def test_it_is_french(words: tuple[str, ...], code: int, sentence: str) -> None:
     )
     assert done.returncode == code, done
     assert sentence in done.stdout + done.stderr
+
+
+def test_what_is_translated_by_its_english_is_still_said_so() -> None:
+    """The longest piece between two holes is in the source that makes the sentence."""
+    paths = [path for package in ("libtchat", "tchat_server") for path in (ROOT / package).rglob("*.py")]
+    source = "\n".join(path.read_text("utf-8") for path in paths if path.name not in ("french.py", "sentences.py"))
+    source = re.sub(r'"\n\s*f?"', "", source).replace("{{", "{")
+    for english, french in {**STORAGE, **DIALECT, **SAID}.items():
+        piece = max(re.split(r"\{\w+\}", english), key=len).strip().replace("\\", "\\\\")
+        assert piece in source, english
+        assert {*re.findall(r"\{(\w+)\}", french)} == {*re.findall(r"\{(\w+)\}", english)}, english
+
+
+@pytest.mark.parametrize(
+    ("options", "content", "said"),
+    [
+        (
+            ("--db", "chat.db"),
+            b"no database at all" * 100,
+            "chat.db n'est pas une base de données : choisissez",
+        ),
+        (("--db", "no/where/chat.db"), b"", "impossible d'ouvrir"),
+        (("check", "chat.db"), b"", "chat.db n'existe pas : nommez la base d'un tchat-server"),
+        (("--dialects", "."), b"", "il n'y a pas de dialecte de client dans . : tchat learn client en fait"),
+    ],
+    ids=["no-database", "no-directory", "nothing", "no-dialects"],
+)
+def test_what_is_wrong_with_a_file_is_said_in_french(
+    options: tuple[str, ...], content: bytes, said: str, tmp_path: Path
+) -> None:
+    if content:
+        (tmp_path / "chat.db").write_bytes(content)
+    (tmp_path / "no").write_bytes(b"")
+    done = subprocess.run(
+        [*COMMAND, *options],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(TCHAT_LANG="fr"),
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert done.returncode in (2, 4)
+    assert said in done.stderr
+
+
+def test_what_is_wrong_in_a_dialect_is_said_in_french() -> None:
+    with pytest.raises(DialectError) as wrong:
+        load('name = "a"\nside = "client"\n[wire]\nindent = "x"\n', "a.toml")
+    assert by_english(wrong.value.detail, DIALECT, "fr").startswith("a.toml : wire est comme { indent = 0")

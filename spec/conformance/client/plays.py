@@ -11,7 +11,7 @@ from talk.wire import Message, write
 from words import say as tell
 
 from client.requesting import guessable_ids, one_write, own_elsewhere
-from client.showing import SHOWN, marker, no_controls, say
+from client.showing import SHOWN, a_closed_group, a_removed_text, marker, no_controls, say
 from client.stage import Stage
 
 __all__ = ["Play", "plays"]
@@ -98,6 +98,10 @@ def plays() -> List[Play]:
         found.append(_play("semicolons/" + slug, "R-client-semicolons", title, _types(line, pattern)))
     for slug, act in SHOWN.items():
         found.append(_play("showing/" + slug, "R-client-shows-msg", "%s is shown" % slug.replace("-", " "), act))
+    title = "a text that an operator removed is shown as removed"
+    found.append(_play("showing/a-removed-text", "R-client-redacted", title, a_removed_text, "MAY"))
+    title = "that a group takes no more texts is shown, and is not the end"
+    found.append(_play("showing/a-closed-group", "R-client-error-stays", title, a_closed_group, "MAY"))
     title = "control characters do not reach the terminal"
     found.append(_play("showing/no-controls", "R-client-sanitise", title, no_controls))
     return found

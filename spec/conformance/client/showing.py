@@ -11,7 +11,7 @@ from words import say as tell
 
 from client.stage import Stage
 
-__all__ = ["SHOWN", "marker", "no_controls", "say"]
+__all__ = ["SHOWN", "a_closed_group", "a_removed_text", "marker", "no_controls", "say"]
 
 
 def marker() -> str:
@@ -60,6 +60,51 @@ def no_controls(stage: Stage) -> None:
     for control in (b"\x1b]0;" + text.encode(), b"\x07", "\u009b31m".encode()):
         if control in stage.screen.output:
             raise Unfit(tell("client-writes-control", control=repr(control)))
+
+
+def a_removed_text(stage: Stage) -> None:
+    """Remove a text that was shown: that is told, and a page that has it still names its author."""
+    author = marker()
+    text = stage.event("gbroadcast", author, msg="too much")
+    stage.tell(text)
+    stage.screen.shows(author)
+    since = len(stage.screen.output)
+    about: Message = {"redacts": text["seq"], "author": author, "msg": "a text of %s was removed from wob" % author}
+    stage.tell(stage.event("redact", "server", **about))
+    stage.screen.shows_more(since)
+    author = marker()
+    gone = {**text, "sender": author, "from": author, "msg": "(this text was removed)", "redacted": True}
+    stage.answer_with("msgs", {"list": [gone], "first": text["seq"], "last": text["seq"]})
+    stage.type("messages;wob")
+    stage.wants({"action": "msgs"})
+    stage.screen.shows(author)
+    _goes_on(stage)
+
+
+def a_closed_group(stage: Stage) -> None:
+    """Close the group and refuse a text to it: both is told, and the client goes on."""
+    since = len(stage.screen.output)
+    stage.tell(stage.event("close", "server", msg="wob is closed: it takes no more texts"))
+    stage.screen.shows_more(since)
+    since = len(stage.screen.output)
+    refused: Message = {
+        "action": "error",
+        "code": "group-closed",
+        "request": "gbroadcast",
+        "group": "wob",
+        "msg": "closed",
+    }
+    stage.answer_with("gbroadcast", refused)
+    stage.type("bg;wob;salut")
+    stage.wants({"action": "gbroadcast"})
+    stage.screen.shows_more(since)
+    _goes_on(stage)
+
+
+def _goes_on(stage: Stage) -> None:
+    text = marker()
+    stage.tell(_text_to(stage.name, text))
+    stage.screen.shows(text)
 
 
 def _ts(message: Message) -> Message:
