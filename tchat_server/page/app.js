@@ -287,6 +287,6 @@ for (const select of document.querySelectorAll("select.language")) {
 }
 await choose(store.get("language") || navigator.language.slice(0, 2));
 if (globalThis.Notification?.permission === "granted") tellNotify("granted");
-$("name").value = store.get("name");
+$("name").value ||= store.get("name"); // somebody may have begun to type
 if (store.get("name")) enter(store.get("name"), "");
 else $("name").focus();

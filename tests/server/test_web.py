@@ -660,7 +660,7 @@ def test_ten_thousand_requests_leave_the_others_their_turn(tmp_path: Path) -> No
                     assert status(answer) == 404
                     assert answer.count(b"HTTP/1.1 ") == 1
         assert slowest < 1.0
-        assert server.logs("lines like this left out")
+        assert len(server.log().splitlines()) < 400  # of each kind a hundred, then ten a second
         assert server.has_descriptors(40)
 
 
