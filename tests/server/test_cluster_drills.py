@@ -114,7 +114,7 @@ DRILLS: dict[str, tuple[Harm, float]] = {
     "kill -9 of a node": (Place.kill_a_node, 10),
     "SIGTERM of an engine server": (Place.stop_an_engine_server, 4),
     "kill -9 of an engine server": (Place.kill_an_engine_server, 14),
-    "rolling restart": (Place.restart_nodes_in_turn, 20),  # 2 s are wanted: seen are 0.2, and once 8.3
+    "rolling restart": (Place.restart_nodes_in_turn, 20),  # 2 s are wanted: 0.2 were seen, and once 8.3
     "SIGSTOP of a node": (Place.freeze_a_node, 12),
     "a copy deleted": (Place.lose_a_copy, 10),
 }
