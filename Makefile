@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+PYTEST := $(BIN)/python -m pytest --numprocesses auto
 # What runs in seconds: the library, and the specification's data against it.
 QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
   tests/project/test_architecture.py

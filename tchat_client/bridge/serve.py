@@ -63,6 +63,11 @@ async def run_bridge(routes: Sequence[Route], port_file: Path | None, traces: bo
     Raises:
         CannotConnect: an address cannot be listened on.
     """
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, done.set)
     tasks: set[asyncio.Task[None]] = set()
     servers = []
     for route in routes:
@@ -90,11 +95,6 @@ async def run_bridge(routes: Sequence[Route], port_file: Path | None, traces: bo
     if port_file is not None:
         ports = [str(server.sockets[0].getsockname()[1]) for server in servers]
         port_file.write_text("\n".join(ports) + "\n", "utf-8")
-    done = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, done.set)
     await done.wait()
     for server in servers:
         server.close()
