@@ -7,13 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from libtchat.effect import Answer, Append, Ask, Effect, PeerId, Read, ReadGroups, Resend
+from libtchat.effect import Answer, Append, Ask, Effect, Item, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Event, LogEvent
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key
 from libtchat.message.reply import Error, Message
+from libtchat.message.request import Say
 from libtchat.stored import Loaded
 from tchat_server.hooks import Hooks
 from tchat_server.net.ending import CloseReason
@@ -29,9 +30,9 @@ from tchat_server.store.lines import Lines, encode_line
 from tchat_server.store.pages import reading
 from tchat_server.supervisor import Supervisor
 
-__all__ = ["REQUEST_BYTES", "Errands", "Sender"]
+__all__ = ["Errands", "Sender"]
 
-REQUEST_BYTES = 2048
+_REQUEST_BYTES = 2048
 """What a request counts for in `taken_bytes` that is no text: a list to be made, or an event that changes who hears."""
 
 logger = logging.getLogger("tchat_server")
@@ -79,6 +80,15 @@ class Errands:
         self.is_appending = False
         self.appending_since = 0.0
         self.taken_bytes = 0
+
+    def note_taken(self, items: Sequence[Item], size: int) -> None:
+        """Note what was taken from a socket, in *size* bytes: while an append is out it waits for that."""
+        if self.is_appending:
+            self.taken_bytes += size + _REQUEST_BYTES * sum(type(item) is not Say for item in items)
+
+    def waited(self) -> float:
+        """Return for how many seconds the append that is out has been; may be called from another thread."""
+        return time.monotonic() - self.appending_since if self.is_appending else 0.0
 
     def append(self, append: Append) -> None:
         """Have events stored, and the hub told what became of them."""
@@ -176,7 +186,7 @@ class Errands:
             waited = hub.backlog
             peer.guard(hub.answered, ask, known, sender.now())
             if self.is_appending:  # as if what was behind the question came now
-                self.taken_bytes += REQUEST_BYTES * (hub.backlog - waited)
+                self.taken_bytes += _REQUEST_BYTES * (hub.backlog - waited)
             return
         try:
             hub.answered(ask, known, sender.now())

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 import ssl
-import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import assert_never
@@ -18,9 +17,8 @@ from libtchat.hub.node import Node
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.reply import Error, Goodbye, Message
-from libtchat.message.request import Say
 from tchat_server.clock import time_of_day
-from tchat_server.errands import REQUEST_BYTES, Errands
+from tchat_server.errands import Errands
 from tchat_server.hooks import Hooks
 from tchat_server.neighbours import Neighbours
 from tchat_server.net.admission import INSIDE, Admission, origin_of
@@ -184,8 +182,7 @@ class Server:
         if not self._may_go_on():
             return
         self.metrics.frames_in_total += len(items)
-        if self._errands.is_appending:
-            self._errands.taken_bytes += size + REQUEST_BYTES * sum(type(item) is not Say for item in items)
+        self._errands.note_taken(items, size)
         self.hub.handle(peer.id, items, self.now())
         if items:
             peer.has_spoken = True
@@ -223,8 +220,7 @@ class Server:
 
     def serves(self) -> bool:
         """Tell whether clients are accepted and the log answers; may be called from another thread."""
-        waited = time.monotonic() - self._errands.appending_since if self._errands.is_appending else 0.0
-        return not self.is_stopping and waited < _SLOW_LOG_SECONDS
+        return not self.is_stopping and self._errands.waited() < _SLOW_LOG_SECONDS
 
     def measured(self) -> str:
         """Return the metrics of now; may be called from another thread."""

@@ -9,16 +9,14 @@ from attrs import define, field
 
 from libtchat.group import evolve
 from libtchat.message.direct import KeptEvent, Received, Sent, correspondent
-from libtchat.message.event import Created, Invited, Joined, Left, LogEvent, Said
+from libtchat.message.event import Created, Invited, Joined, LogEvent, Said
 from libtchat.message.limits import MAX_INTEGER
-from libtchat.message.names import Key, group_key, user_key
+from libtchat.message.names import Key, group_key
 from libtchat.message.reply import (
-    DirectMessage,
     Error,
     Foreign,
     Members,
     Message,
-    PublicMessage,
     States,
     Welcome,
 )
@@ -37,13 +35,11 @@ class Mirror(Names):
     """One user's view of a server, over any number of connections.
 
     Attributes:
-        name: one's own name; "" until it is known.
         current: the key of the group that plain text goes to.
         groups: every group heard of through events or answers, by key.
         texts: the same of the texts with each user that are kept, by the key of `@` and the name.
     """
 
-    name: str = ""
     current: Key | None = None
     groups: dict[Key, View] = field(factory=dict)
     texts: dict[Key, View] = field(factory=dict)
@@ -151,14 +147,6 @@ class Mirror(Names):
     def _asked(self, request: Request, *, is_asking: bool) -> None:
         if isinstance(request, ListStates | ListMembers):
             self._view(group_key(request.group), request.group).is_asking = is_asking
-
-    # -- events
-
-    def _log_of(self, event: LogEvent) -> str:
-        """Return what the pages of an event's log are asked by: its group, or `@` and the other user's name."""
-        if not isinstance(event, KeptEvent):
-            return event.group
-        return f"@{event.to if self._is_me(event.sender) else event.sender}"
 
     def _happened(self, event: LogEvent, request: Request | None) -> list[Notice]:
         name = self._log_of(event)
@@ -279,24 +267,10 @@ class Mirror(Names):
             self._leave(view)
         return notices
 
-    def _is_me(self, name: str) -> bool:
-        return user_key(name) == user_key(self.name)
-
-    def _is_mine(self, message: Message | Foreign) -> bool:
-        return isinstance(message, LogEvent | DirectMessage | PublicMessage) and self._is_me(message.sender)
-
-    def _reaches_outsider(self, event: LogEvent) -> bool:
-        """Tell whether one hears *event* without being a member after it: it is about oneself, or not one's to read."""
-        if isinstance(event, KeptEvent):
-            return isinstance(event, Sent) and event.reader is not None and not self._is_me(event.reader)
-        return self._is_me(event.sender if isinstance(event, Left) else getattr(event, "dest", ""))
-
     def _leave(self, view: View) -> None:
         view.is_member, view.group = False, None
         if self.current is not None and view is self.groups[self.current]:
             self.current = None
-
-    # -- answers
 
     def _welcomed(self, hello: Welcome) -> list[Notice]:
         """Compare what the server says one is in with what was known before."""

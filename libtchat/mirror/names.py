@@ -1,10 +1,11 @@
-"""Who is there, as far as it passed by: for completion, and to know who is online."""
+"""Who is there, as far as it passed by, and who one is oneself: for completion, and to know what is one's own."""
 
 from __future__ import annotations
 
 from attrs import define, field
 
-from libtchat.message.event import OPERATOR
+from libtchat.message.direct import KeptEvent, Sent
+from libtchat.message.event import OPERATOR, Left, LogEvent
 from libtchat.message.names import Key, UserKey, group_key, user_key
 from libtchat.message.reply import (
     DirectMessage,
@@ -25,13 +26,33 @@ class Names:
     """The names that were heard of.
 
     Attributes:
+        name: one's own; "" until it is known.
         users: of users, by key; `online` are those known to be connected.
         listed: of groups that the server listed, by key.
     """
 
+    name: str = ""
     users: dict[UserKey, str] = field(factory=dict, kw_only=True)
     online: set[UserKey] = field(factory=set, kw_only=True)
     listed: dict[Key, str] = field(factory=dict, kw_only=True)
+
+    def _is_me(self, name: str) -> bool:
+        return user_key(name) == user_key(self.name)
+
+    def _is_mine(self, message: Message | Foreign) -> bool:
+        return isinstance(message, LogEvent | DirectMessage | PublicMessage) and self._is_me(message.sender)
+
+    def _reaches_outsider(self, event: LogEvent) -> bool:
+        """Tell whether one hears *event* without being a member after it: it is about oneself, or not one's to read."""
+        if isinstance(event, KeptEvent):
+            return isinstance(event, Sent) and event.reader is not None and not self._is_me(event.reader)
+        return self._is_me(event.sender if isinstance(event, Left) else getattr(event, "dest", ""))
+
+    def _log_of(self, event: LogEvent) -> str:
+        """Return what the pages of an event's log are asked by: its group, or `@` and the other user's name."""
+        if not isinstance(event, KeptEvent):
+            return event.group
+        return f"@{event.to if self._is_me(event.sender) else event.sender}"
 
     def _learn_names(self, message: Message | Foreign) -> None:
         match message:

@@ -185,10 +185,7 @@ CATCHES_ANYTHING = {
 }
 
 MAX_LINES = 300
-LONG = {
-    "tchat_server.server": "the shell: one effect, one function",
-    "libtchat.mirror.mirror": "what is shown, what is held back and what is missing are the same few fields",
-}
+LONG: dict[str, str] = {}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -471,10 +468,11 @@ def test_a_module_without_docstring_is_seen() -> None:
     assert faults("libtchat.message.names", "X = 1\n") == ["has no docstring"]
 
 
-def test_a_long_module_is_seen_unless_it_is_named() -> None:
+def test_a_long_module_is_seen_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert faults("libtchat.message.names", LONG_SOURCE)[0].startswith(f"has {MAX_LINES + 1} lines")
-    assert faults("tchat_server.server", LONG_SOURCE) == []
-    assert faults("tchat_server.server", '"""Short."""\n') == ["is not long any more: take it out of LONG"]
+    monkeypatch.setitem(LONG, "libtchat.message.names", "a reason")
+    assert faults("libtchat.message.names", LONG_SOURCE) == []
+    assert faults("libtchat.message.names", '"""Short."""\n') == ["is not long any more: take it out of LONG"]
 
 
 def test_what_raises_again_may_catch_everything() -> None:
