@@ -70,7 +70,7 @@ def with_options(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[.
         joins = given.pop("join", ())
         host = given.pop("host", None)
         if "group" in given:
-            given["group"] = check_group(given["group"])
+            given["group"] = check_group(given["group"], command.__name__)
         chat = {name: given.pop(name, None) for name in ("plain", "all", "notify")}
         options = read_options(**common, host=host, joins=joins, **chat)
         try:

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["check_group", "check_text", "check_texts", "new_password", "secret", "wanted", "whole_input"]
 
 
-def check_group(name: str) -> str:
-    """Return *name* if a group may be called so; else raise Mistyped."""
+def check_group(name: str, command: str) -> str:
+    """Return *name* if a group may be so called, or is `@` and a user whose texts *command* reads; or raise Mistyped."""
     from libtchat.commands import Use, parse
+    from libtchat.message.request import ListMessages, ListStates
 
-    use = parse(f"use;{name}", None)
-    assert isinstance(use, Use)
-    return use.group
+    said = parse(f"{command if command in ('messages', 'states') else 'use'};{name}", None)
+    assert isinstance(said, Use | ListMessages | ListStates)
+    return said.group
 
 
 def check_text(text: str) -> str:

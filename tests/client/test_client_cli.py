@@ -708,3 +708,13 @@ def test_tokens_are_kept_per_server_and_name_for_the_owner_alone(tmp_path: Path)
     history = state.history_path()
     assert history is not None
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
+
+
+def test_the_texts_with_a_user_are_read_by_a_script(tchat: Client) -> None:
+    secret = {"TCHAT_PASSWORD": "correct horse"}
+    tchat("do", "register;", name="walt", **secret)
+    tchat("do", "s;walt;tea at five?", name="vera")
+    out, _ = tchat("messages", "@vera", name="walt", **secret)
+    assert "vera → walt: tea at five?" in out
+    _, err = tchat("tail", "@vera", name="walt", code=2, **secret)
+    assert "'@vera' cannot be a group name" in err
