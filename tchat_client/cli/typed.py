@@ -16,7 +16,7 @@ __all__ = ["check_group", "check_text", "check_texts", "new_password", "secret",
 
 
 def check_group(name: str, command: str) -> str:
-    """Return *name* if a group may be so called, or is `@` and a user whose texts *command* reads; or raise Mistyped."""
+    """Return *name* if a group may be so called, or is `@` and a user whose texts *command* reads. Raises Mistyped."""
     from libtchat.commands import Use, parse
     from libtchat.message.request import ListMessages, ListStates
 
