@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
 from libtchat.cluster import Record
 from libtchat.message.errors import TchatError
+from libtchat.message.event import LogEvent
+from libtchat.message.names import Key
 from libtchat.wire import codec
 from tchat_server.store.nats import record as records
 from tchat_server.store.nats.fetch import Entry
@@ -23,6 +26,8 @@ from tchat_server.store.sqlite.cache import Cache, Followed, FollowedAccount, Fo
 __all__ = ["Fate", "Intake", "read_events"]
 
 NOTHING = Head(0, 0)
+
+_MANY = 64
 
 logger = logging.getLogger("tchat_server")
 
@@ -63,6 +68,7 @@ class Intake:
     damaged: dict[str, str]
     told: Callable[[Sequence[Record]], None] | None = None
     followed_total: int = 0
+    _recent: deque[Record] = field(factory=lambda: deque(maxlen=_MANY))
     _fates: dict[str, Fate] = field(factory=dict)
 
     def expect(self, subject: str, fate: Fate) -> None:
@@ -84,6 +90,15 @@ class Intake:
     def head(self, subject: str) -> Head:
         """Return where a subject stands."""
         return self.heads.get(subject, NOTHING)
+
+    def newer(self, key: Key, seq: int) -> tuple[LogEvent, ...]:
+        """Return what others appended to a group after *seq*, () unless all of that was lately."""
+        found: list[LogEvent] = []
+        for record in self._recent:
+            if record.key == key and record.expected == seq + len(found):
+                found += record.events
+        is_all = seq + len(found) == self.head(self.subjects.group(key)).seq
+        return tuple(found) if is_all else ()
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Take in what follows what was taken before."""
@@ -128,6 +143,7 @@ class Intake:
                 seq = found.last
                 if not is_ours:
                     told.append(record)
+                    self._recent.append(record)
             case Account():
                 if self.subjects.user(found.key) != entry.subject:
                     raise Damaged(f"it is of {found.key!r}, which has another subject")

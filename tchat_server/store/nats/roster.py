@@ -10,7 +10,7 @@ import json
 import logging
 import random
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,9 @@ from libtchat.message.names import UserKey
 from libtchat.wire import codec
 from tchat_server.clock import Clock
 from tchat_server.roster.port import Listener, RosterUnavailable
-from tchat_server.store.event_log import LogUnavailable
+from tchat_server.store.event_log import LogUnavailable, Ready
 from tchat_server.store.nats.connection import Connection, EngineGone, Refused
+from tchat_server.store.nats.ending import end
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.lease import Leases
 from tchat_server.store.nats.proof import Proofs
@@ -120,10 +121,15 @@ class NatsRoster:
         except LogUnavailable as error:
             raise RosterUnavailable(str(error)) from None
 
-    async def find(self, key: UserKey) -> Seat:
+    def find(self, key: UserKey, *, known: bool = False) -> Awaitable[Seat]:
         """Find who has a name; see Roster."""
+        is_free = known and key not in self._locks
+        return Ready(self.seats.find(key)) if is_free else self._find(key, known)
+
+    async def _find(self, key: UserKey, known: bool) -> Seat:
         async with self._turn(key):
-            await self.reached()
+            if not known:
+                await self.reached()
             return self.seats.find(key)
 
     async def take(self, seat: Seat) -> int:
@@ -165,8 +171,7 @@ class NatsRoster:
         self._is_closed = True
         self._listener = None
         self.seats.give_up(RosterUnavailable("the roster is closed"))
-        for task in self._tasks:
-            task.cancel()
+        await end(self._tasks)
         await self.leases.close()
         await self.proofs.close()
         await self.follower.close()
