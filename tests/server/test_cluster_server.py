@@ -308,6 +308,7 @@ def test_a_chat_in_an_engine_is_verified_and_given_an_owner_while_nodes_serve_it
 FAILURES = [
     ("nats://host", 2, "--db is not nats://"),
     ("nats://u:SECRET@host/chat?colour=red", 2, "there is no 'colour'"),
+    ("NATS://u:SECRET@host/chat", 2, "a database is a file, or nats://HOST/NAME: no other URL is one"),
     ("nats://u:SECRET@127.0.0.1:1/chat", 4, "Connection refused"),
     ("nats://tchat:SECRET@{hosts}/chat", 4, "does not accept this user and password"),
     ("nats://tchat:{password}@{hosts}/chat", 4, "fewer than 3 servers"),
