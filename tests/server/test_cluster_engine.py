@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from certificates import certificate
 from engine import Engine, engine
 from logs import on_loop
 
 from libtchat.message.limits import DEFAULT_LIMITS
 from tchat_server.store.event_log import LogUnusable
+from tchat_server.store.nats import connection as connection_module
 from tchat_server.store.nats.connection import Connection, Refused
 from tchat_server.store.nats.stream import open_stream
 from tchat_server.store.nats.url import UrlMalformed, parse_url
@@ -141,6 +143,21 @@ async def test_an_engine_that_cannot_be_used_is_told_in_one_line(one: Engine) ->
             await Connection.open(parse_url(text))
         assert "wrongsecret" not in str(told.value)
         assert "\n" not in str(told.value)
+
+
+@on_loop
+async def test_an_engine_that_speaks_tls_is_trusted_by_whom_ca_names_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "_CLOSE_SECONDS", 0.05)
+    certificate(tmp_path)
+    with engine(tmp_path / "engine", tls=tmp_path) as secret:
+        for ca in ({}, {"ca": "system"}):
+            with pytest.raises(LogUnusable, match=r"its certificate is not accepted \(.+\): ca=FILE names who"):
+                await Connection.open(parse_url(secret.url(**ca)))
+        trusting = await Connection.open(parse_url(secret.url(ca=str(tmp_path / "cert.pem"))))
+        assert trusting.is_connected
+        await trusting.close()
 
 
 def info(version: str) -> bytes:

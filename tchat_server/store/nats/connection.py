@@ -170,8 +170,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close it, also when the engine does not answer."""
-        with suppress(TimeoutError, OSError, RuntimeError):  # the last is uvloop's word for a transport that is gone
-            await asyncio.wait_for(self._client.close(), _CLOSE_SECONDS)
+        await _close(self._client)
 
     @staticmethod
     def _answer(message: Msg) -> dict[str, Any]:
@@ -212,7 +211,13 @@ async def _probe(host: str, options: Mapping[str, Any]) -> str:
     except TimeoutError:
         raise (errors[-1] if errors else TimeoutError()) from None
     finally:
-        await client.close()
+        await _close(client)
+
+
+async def _close(client: Client) -> None:
+    """Close it; after a TLS handshake that failed it would not end by itself."""
+    with suppress(TimeoutError, OSError, RuntimeError):  # the last is uvloop's word for a transport that is gone
+        await asyncio.wait_for(client.close(), _CLOSE_SECONDS)
 
 
 def _options(url: EngineUrl) -> dict[str, Any]:
@@ -246,6 +251,8 @@ def _reason(error: BaseException) -> str:
         return "what answers there is no NATS server"
     if "authorization" in text or "authentication" in text:
         return "it does not accept this user and password"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted ({error.verify_message}): ca=FILE names who vouches for it"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'no reason given'})"
     if "tls" in text or "secure" in text:
