@@ -109,7 +109,7 @@ class _Piped(Session):
 
     def _is_new(self, notice: Notice) -> bool:
         """Tell whether *notice* is to be printed: an event that answers what was asked again may have been fetched."""
-        if isinstance(notice, Unanswered) and self.link.others:
+        if notice.quiet or (isinstance(notice, Unanswered) and self.link.others):
             return False
         if self._told is None or not isinstance(notice.message, Event):
             return True
@@ -132,7 +132,7 @@ class _PipedJson(_Piped):
 
     def show(self, notices: Sequence[Notice]) -> None:
         for notice in notices:
-            if isinstance(notice, Heard) and not notice.quiet:
+            if isinstance(notice, Heard):
                 message = notice.message
                 self.failures += isinstance(message, Error) and notice.request is not None and not self.selects(notice)
                 self.emit(json_line(message))

@@ -145,7 +145,8 @@ def test_a_group_whose_making_was_not_answered_is_the_current_one(tmp_path: Path
 
 def test_what_may_not_be_asked_twice_is_told_and_the_rest_is_done(tmp_path: Path) -> None:
     async def first(peer: Peer) -> None:
-        await peer.welcome(wob=1)
+        await peer.welcome()
+        stamp(peer, await ask(peer), 1)
         assert (await ask(peer))["action"] == "client-send"
 
     async def second(peer: Peer) -> None:
@@ -153,6 +154,6 @@ def test_what_may_not_be_asked_twice_is_told_and_the_rest_is_done(tmp_path: Path
         stamp(peer, await ask(peer), 2)
         await end(peer)
 
-    code, printed, told = run(tmp_path, ["s;bob;psst", "bg;wob;hi"], first, second)
+    code, printed, told = run(tmp_path, ["j;wob", "s;bob;psst", "bg;wob;hi"], first, second)
     assert (code, sorted(told)) == (4, sorted([*TOLD_OF_THE_LOSS, "no-answer"]))
-    assert [text(line) for line in printed[2:]] == ["wob  alice: hi"]
+    assert [text(line) for line in printed[1:]] == ["wob  -- you joined wob", "wob  alice: hi"]
