@@ -18,12 +18,16 @@ __all__ = ["Found", "check_free", "has_token", "protection"]
 
 @define(eq=False)
 class Found:
-    """What is known of a name: as stored, as in the roster, and the hash that the hello's password is right for."""
+    """What is known of a name: as stored, as in the roster, and the hash that the hello's password is right for.
+
+    *revision*: that of the seat, once it is taken.
+    """
 
     name: str
     stored: StoredUser | None = None
     seat: Seat | None = None
     right: str | None = None
+    revision: int = 0
 
 
 def protection(online: OnlineUser | None, stored: StoredUser | None, news: News) -> str | None:
