@@ -89,8 +89,8 @@ def test_two_people_and_a_terminal_talk(browser: Browser, server: Server, tmp_pa
             second.sees("two\nlines; and a semicolon")
             second.type(f"bg;{group};typed as a command")
             first.sees("typed as a command")
-            while "typed as a command" not in terminal.stdout.readline():
-                pass
+            while "typed as a command" not in (line := terminal.stdout.readline()):
+                assert line, "it ended"
             terminal.stdin.close()
             terminal.wait(20)
         expect(first.page.locator("#people li")).to_have_count(3)
