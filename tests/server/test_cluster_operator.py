@@ -225,8 +225,11 @@ def test_a_node_that_died_just_now_is_told_of(one: Engine, here: Server, run: Ru
 
 def test_without_a_node_it_is_one_line(one: Engine, run: Run, tmp_path: Path) -> None:
     other = one.url(fresh("chat").replace(".", "-"))
+    copy = tmp_path / f"{parse_url(other).name}.node.db"
     assert "there is no chat" in run("who", db=other, code=4)
-    with serving(tmp_path, "--db", other, "--cache", str(tmp_path / "copy.db")) as node:
+    with serving(
+        tmp_path, "--db", other, prelude=f"import os; os.environ['STATE_DIRECTORY'] = {str(tmp_path)!r}"
+    ) as node:
         alice = node.client("alice")
         alice.ask(action="cgroupe", group="wob")
         alice.ask(action="leave", group="wob")
@@ -234,4 +237,5 @@ def test_without_a_node_it_is_one_line(one: Engine, run: Run, tmp_path: Path) ->
         assert "no server of nats://" in run("ban-user", "bob", db=other, code=1)
         assert run("own", "wob", "bob", db=other) == "bob owns wob (event 3)\n"
         for act, *words in (("who",), ("users",), ("close", "wob")):
-            assert "is a node's own copy" in run(act, *words, db=str(tmp_path / "copy.db"), code=4)
+            assert "is a node's own copy" in run(act, *words, db=str(copy), code=4)
+    assert "Connection refused" in run("who", db="nats://tchat:SECRET@127.0.0.1:1/chat", code=4)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
 import re
 import ssl
@@ -239,8 +240,8 @@ def _reason(error: BaseException) -> str:
         return "it asks for TLS: add ?ca=FILE to --db"
     if isinstance(error, TimeoutError):
         return "it does not answer"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # asyncio has words of its own for some
     return type(error).__name__
 
 
