@@ -21,6 +21,7 @@ class Found:
     """What is known of a name: as stored, as in the roster, and the hash that the hello's password is right for.
 
     *is_sure*: the seat is as of now, and not as this node was told: who sits there must not be refused for less.
+    *revision*: that of the seat, once it is taken.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Found:
     stored: StoredUser | None = None
     seat: Seat | None = None
     right: str | None = None
+    revision: int = 0
 
     def is_guess(self) -> bool:
         """Tell whether the roster may have another seat by now."""

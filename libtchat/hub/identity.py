@@ -83,6 +83,7 @@ class Identity:
                 yield question
         self.bars.check(found.name, key, self._clock)
         if self.node is not None:
+            _check_not_ended(found, news)
             online = self._presence.user(key)
         if online is None:
             return self._come_online(peer, hello, key, found, news)
@@ -141,8 +142,10 @@ class Identity:
         elif seat.token and (peer.is_vouched or has_token(hello, seat.token)):
             token = seat.token  # else it is somebody else, for all we know: the old token ends here
         nodes = {**seat.nodes, self.node: seat.nodes.get(self.node, 0) + 1}
-        found.seat = taken = Seat(seat.key, name, token, nodes, seat.revision)
-        peer.is_seated = (yield from ask(TakeSeat(taken), int)) > 0
+        why = seat.why if seat.nodes else ""
+        found.seat = taken = Seat(seat.key, name, token, nodes, seat.revision, why)
+        found.revision = yield from ask(TakeSeat(taken), int)
+        peer.is_seated = found.revision > 0
         return peer.is_seated
 
     def leave(self, user: OnlineUser) -> None:
@@ -261,3 +264,14 @@ class Identity:
             stored.created,
             Retries(limits.retry_seconds, self._clock.now + limits.retry_seconds if stored.has_retries else 0.0),
         )
+
+
+def _check_not_ended(found: Found, news: News) -> None:
+    """Check that no operator ended the token of the seat that was taken.
+
+    Raises:
+        Refused: auth-failed.
+    """
+    seat, ended = found.seat, news.ended
+    if seat is not None and ended is not None and ended.revision > found.revision and ended.token != seat.token:
+        raise Refused(ErrorCode.AUTH_FAILED)

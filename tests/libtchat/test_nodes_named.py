@@ -16,7 +16,7 @@ from harness import Shell
 from nodecheck import check
 from nodes import Connection, World
 
-from libtchat.cluster import FindSeat, NodeId, Prove, Record, TakeSeat
+from libtchat.cluster import Barred, FindSeat, NodeId, Protected, Prove, Record, TakeSeat
 from libtchat.effect import LoadGroup, LoadUser, Send
 from libtchat.hub.claim import Found
 from libtchat.hub.entry import Query
@@ -43,7 +43,7 @@ from libtchat.message.request import (
     Tell,
 )
 
-WOB = Key("wob")
+WOB, ALICE, BOB = Key("wob"), UserKey(Key("alice")), UserKey(Key("bob"))
 
 
 class Pair(World):
@@ -292,6 +292,89 @@ def test_a_password_changed_here_is_the_one_asked_there() -> None:
     pair.ask(alice, Register("changed", old="secret"))
     assert last(pair.enter(1, "alice", password="secret"))["code"] == "auth-failed"
     assert pair.enter(1, "alice", password="changed").token == there.token
+
+
+def test_a_password_set_elsewhere_holds_for_who_is_connected_here() -> None:
+    pair = Pair(2)
+    here = pair.enter(0, "alice")
+    there = pair.enter(1, "alice", token=here.token)
+    for machine in pair.machines:
+        machine.hub._login.require_auth = True
+    pair.ask(there, Create("wob"))
+    assert last(there)["code"] == "auth-required"
+    pair.ask(here, Register("secret"))
+    pair.ask(there, Create("wob"))
+    assert last(there)["action"] == "cgroupe"
+    pair.ask(there, Register("another"))
+    assert (last(there)["code"], last(there)["field"]) == ("forbidden", "old")
+    pair.spread(Protected(ALICE, None))
+    pair.rest()
+    pair.ask(there, ListGroups())
+    assert last(there)["code"] == "auth-required"
+
+
+def test_who_is_barred_elsewhere_is_closed_here_and_does_not_come_in() -> None:
+    pair = Pair(2)
+    alice, late = pair.enter(1, "alice"), pair.connect(1, "bob")
+    pair.send(late, Hello(sender="bob", id="hello"))
+    pair.answer_until(1, TakeSeat)
+    for user in (ALICE, BOB):
+        pair.spread(Barred(user, pair.now + 60))
+    while pair.machines[1].news:
+        pair.hear_news(pair.machines[1])
+    pair.rest()
+    assert (last(alice)["msg"], alice.is_open) == ("you are banned from this server until 2027-01-15 08:01:00Z", False)
+    assert (last(late)["code"], last(late)["retry_after"]) == ("forbidden", 60)
+    assert pair.seat(BOB).nodes == {}
+    assert last(pair.enter(1, "ALICE"))["code"] == "forbidden"
+    pair.spread(Barred(ALICE, None))
+    pair.rest()
+    again = pair.enter(1, "alice")
+    pair.spread(Barred(ALICE, pair.now - 1))
+    pair.rest()
+    pair.ask(again, Ping())
+    assert last(again)["action"] == "ping"
+
+
+def test_a_token_that_an_operator_ended_lets_nobody_stay_or_come_in_anywhere() -> None:
+    pair = Pair(2)
+    here = pair.enter(0, "alice")
+    pair.ask(here, Register("secret"))
+    there = pair.enter(1, "alice", token=here.token)
+    pair._seat(evolve(pair.seat(ALICE), token="nobody knows", why="it has a new password"), None)
+    pair.hear_news(pair.machines[0])
+    pair.finish(0)
+    back = pair.connect(0, "alice")  # before the other node is told
+    pair.send(back, Hello(sender="alice", id="hello", password="secret"))
+    pair.finish(0)
+    pair.rest()
+    for connection in (here, there):
+        assert (last(connection)["msg"], connection.is_open) == ("it has a new password", False)
+        assert sum("new password" in line.decode() for line, _ in connection.heard) == 1
+    assert last(pair.enter(0, "alice", token=here.token))["code"] == "auth-failed"
+    assert pair.enter(1, "alice", password="secret").token == back.token == "nobody knows"
+    pair.ask(back, Ping())
+    assert last(back)["action"] == "ping"
+    check(pair)
+
+
+def test_a_token_ended_while_it_lets_somebody_in_lets_nobody_in() -> None:
+    pair = Pair(2)
+    here = pair.enter(0, "alice")
+    pair.ask(here, Register("secret"))
+    late, machine = pair.connect(1, "alice"), pair.machines[1]
+    pair.send(late, Hello(sender="alice", id="hello", token=here.token))
+    pair.answer_until(1, TakeSeat)
+    taking = machine.asked.pop()[0]
+    taken = pair._answer(machine, taking.question)
+    pair._seat(evolve(pair.seat(ALICE), token="nobody knows", why="it has a new password"), None)
+    while machine.news:
+        pair.hear_news(machine)
+    machine.hub.answered(taking, taken, pair.now)
+    pair.rest()
+    assert last(late)["code"] == "auth-failed"
+    assert pair.seat(ALICE).nodes == {}
+    check(pair)
 
 
 def test_a_text_that_is_kept_is_heard_on_another_node_and_waits_for_who_is_away() -> None:

@@ -107,12 +107,19 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.testing.contract": ("place", "appending kept pages removal users"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
-        *("ending record subject url", "connection", "fetch stream", "follower intake lease"),
-        *("publisher seats", "proof", "log maintenance roster syncing", "node"),
+        *(
+            "ending record subject url",
+            "connection",
+            "calls fetch stream",
+            "follower intake lease",
+            "publisher seats",
+            "accounts proof",
+        ),
+        *("log maintenance roster syncing", "node"),
     ),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch"),
-        *("accounts removal rows users", "cache_file writer", "log", "cache maintenance"),
+        *("accounts removal rows users", "cache_file followed writer", "log", "cache maintenance"),
     ),
 }
 STOREY = {

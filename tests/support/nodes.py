@@ -15,7 +15,7 @@ from typing import Any
 from attrs import Factory, define, evolve, field
 from harness import UNLIMITED, at_once
 
-from libtchat.cluster import FindSeat, NodeId, Prove, Record, Relay, ReleaseSeat, Seat, TakeSeat
+from libtchat.cluster import Barred, FindSeat, NodeId, Protected, Prove, Record, Relay, ReleaseSeat, Seat, TakeSeat
 from libtchat.effect import (
     Answer,
     Append,
@@ -102,7 +102,7 @@ class Machine:
     asked: list[tuple[Ask, Answer, dict[Key, int], int]] = field(factory=list)
     seats: dict[UserKey, Seat] = field(factory=dict)
     relays: deque[Relay] = field(factory=deque)
-    news: deque[Seat | NodeId] = field(factory=deque)
+    news: deque[Seat | NodeId | Protected | Barred] = field(factory=deque)
     is_fenced: bool = False
 
 
@@ -245,8 +245,7 @@ class World:
         if self.leases:
             gone = self.leases.popleft()
             self.gone.add(gone)
-            for machine in self.machines:
-                machine.news.append(gone)
+            self.spread(gone)
 
     def hear_news(self, machine: Machine) -> None:
         """Tell a node the next thing the roster has for it."""
@@ -411,6 +410,7 @@ class World:
                 if current not in (replaces, hashed):
                     return False
                 self.accounts[user] = (name, hashed)
+                self.spread(Protected(user, hashed), machine)
                 return True
             case NumberGuest():
                 self.guests += 1
@@ -446,15 +446,21 @@ class World:
         self.seats[seat.key] = evolve(seat, revision=self.revision)
         if by is not None:
             self._know(by, self.seat(seat.key))
-        for machine in self.machines:
-            if machine is not by:
-                machine.news.append(self.seat(seat.key))
+        self.spread(self.seat(seat.key), by)
         return self.revision
 
-    def _hear(self, machine: Machine, news: Seat | NodeId) -> None:
+    def spread(self, news: Seat | NodeId | Protected | Barred, by: Machine | None = None) -> None:
+        """Have all nodes, but the one it is of, told some time."""
+        for machine in self.machines:
+            if machine is not by:
+                machine.news.append(news)
+
+    def _hear(self, machine: Machine, news: Seat | NodeId | Protected | Barred) -> None:
         if isinstance(news, Seat):
             self._know(machine, news)
             machine.hub.seated([news], self.now)
+        elif isinstance(news, Protected | Barred):
+            machine.hub.told([news], self.now)
         else:
             for seat in list(machine.seats.values()):
                 nodes = {node: count for node, count in seat.nodes.items() if node != news}

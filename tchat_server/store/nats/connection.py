@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
 import re
 import ssl
@@ -137,12 +138,17 @@ class Connection:
         except (nats.errors.Error, OSError, TimeoutError) as error:
             raise EngineGone(_reason(error)) from None
 
-    async def subscribe(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> Subscription:
-        """Have *heard* called with what comes on *subject*, however much waits. Raises EngineGone."""
+    async def subscribe(
+        self, subject: str, heard: Callable[[Msg], Awaitable[None]], *, queue: str = ""
+    ) -> Subscription:
+        """Have *heard* called with what comes on *subject*, however much waits. Raises EngineGone.
+
+        Of all who subscribe with one *queue* one is sent each message.
+        """
         import nats.errors
 
         try:
-            return await self._client.subscribe(subject, cb=heard, pending_msgs_limit=0, pending_bytes_limit=0)
+            return await self._client.subscribe(subject, queue, heard, pending_msgs_limit=0, pending_bytes_limit=0)
         except (nats.errors.Error, OSError) as error:
             raise EngineGone(_reason(error)) from None
 
@@ -259,8 +265,8 @@ def _reason(error: BaseException) -> str:
         return "it asks for TLS: add ?ca=FILE to --db"
     if isinstance(error, TimeoutError):
         return "it does not answer"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # asyncio has words of its own for some
     return type(error).__name__
 
 

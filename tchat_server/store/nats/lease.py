@@ -73,6 +73,11 @@ class Leases:
             self._fenced()
         return not self.is_fenced
 
+    @property
+    def others(self) -> tuple[NodeId, ...]:
+        """The other nodes that are not gone."""
+        return tuple(self._heard)
+
     def is_gone(self, node: NodeId) -> bool:
         """Tell whether a node is gone. Each was heard of before anything else of it, so one that never was is, too."""
         return node not in self._heard and node != self._node
