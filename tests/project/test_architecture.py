@@ -108,7 +108,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
         *("record subject url", "connection", "fetch stream", "follower intake lease", "publisher seats", "proof"),
-        *("log maintenance roster syncing", "node"),
+        *("health log maintenance roster syncing", "node"),
     ),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch"),

@@ -250,6 +250,12 @@ async def _tell_error(error: Exception) -> None:
 
 
 async def _tell_gone(client: Client) -> None:
+    """Say so, and have nobody wait for an answer that can't come any more."""
+    import nats.errors
+
+    for answer in [*getattr(client, "_resp_map", {}).values()]:  # its client lets them wait for their time to be over
+        if not answer.done():
+            answer.set_exception(nats.errors.ConnectionClosedError())
     if not client.is_closed:
         logger.warning("engine: the connection is lost")
 

@@ -68,7 +68,9 @@ class Leases:
         """Tell whether this node's lease holds; if not, it never will again."""
         if not self.is_fenced and self.age > FENCE_SECONDS:
             self.is_fenced = True
-            logger.error("engine: it has not taken the lease of this node for %.0f seconds", self.age)
+            logger.error(
+                "engine: it has not taken the lease of this node for %.0f seconds: all connections are closed", self.age
+            )
             self._fenced()
         return not self.is_fenced
 
