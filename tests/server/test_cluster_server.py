@@ -287,6 +287,6 @@ def test_who_is_on_a_node_that_is_killed_is_back_on_another_with_nothing_lost(tm
     with nodes(tmp_path, one.url(fresh("chat").replace(".", "-"))) as (here, there):
         bob = there.client("bob")
         assert bob.ask(action="cgroupe", group="wob")["seq"] == 1
-        assert asyncio.run(talk(here, there)) < 5
+        assert asyncio.run(talk(here, there)) < 2
         heard = [bob.get() for _ in range(21)][1:]
         assert [(event["seq"], event["msg"]) for event in heard] == [(number + 3, str(number)) for number in range(20)]
