@@ -16,6 +16,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 from crash.checker import Checker, Verdict
+from drills.network import Network
 from drills.place import Place
 from engine import engine
 
@@ -33,6 +34,7 @@ class Drill:
         hit_seconds: how long somebody may wait for an answer who used the node that was hit.
         wait_seconds: how long everybody else may.
         is_quick: it is run once in CI.
+        is_parting: it cuts a network: each machine needs one of its own (see `drills.network`).
         is_refusing: `unavailable` may be answered: else everything asked is done.
     """
 
@@ -43,6 +45,7 @@ class Drill:
     wait_seconds: float = 2.0
     is_quick: bool = False
     is_refusing: bool = False
+    is_parting: bool = False
 
 
 @define
@@ -105,7 +108,7 @@ class Stage:
         for number, log in enumerate(more, 1):
             unlike = [group for group in first if first[group] != log[group][: len(first[group])]]
             faults += [f"node 0 and node {number} have different histories of {', '.join(unlike)}"] if unlike else []
-        faults += [f"{count} {name}" for name, count in verdict.wrong.items()] + verdict.faults[:3]
+        faults += [f"{count} {name}" for name, count in verdict.wrong.items()] + [*verdict.faults, *verdict.examples][:3]
         faults += [] if drill.is_refusing or not unavailable else [f"{unavailable} times unavailable"]
         faults += [] if verdict.accepted > 20 else [f"nothing goes on: {verdict.accepted} accepted"]
         faults += self._said_by_nodes()
@@ -130,10 +133,17 @@ class Stage:
 
 
 @contextmanager
-def stage(directory: Path, seed: int, *, prelude: str = "") -> Iterator[Stage]:
-    """Run a cluster, and end it; *prelude* is Python for the nodes' processes, to plan a fault."""
+def stage(directory: Path, seed: int, *, prelude: str = "", network: Network | None = None) -> Iterator[Stage]:
+    """Run a cluster, and end it.
+
+    Args:
+        prelude: Python for the nodes' processes, to plan a fault.
+        network: between machines, if each is to have its own.
+    """
+    machines = [network.machines[f"e{number}"] for number in range(3)] if network is not None else []
     with ExitStack() as stack:
-        place = Place(directory, stack.enter_context(engine(directory, 3)), stack, random.Random(seed), prelude)
+        found = stack.enter_context(engine(directory, 3, machines=machines))
+        place = Place(directory, found, stack, random.Random(seed), prelude=prelude, network=network)
         place.quiet()
         place.records()
         yield Stage(place)

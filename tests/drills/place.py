@@ -12,7 +12,8 @@ from pathlib import Path
 
 from crash.nodes import NodeWriter
 from crash.writer import GROUPS, Record, events_of
-from engine import Engine, EngineServer
+from drills.network import Network
+from engine import Engine, EngineServer, Machine
 from live import Client, Server
 
 __all__ = ["SETTLE_SECONDS", "Node", "Place"]
@@ -22,13 +23,15 @@ SETTLE_SECONDS = 60.0
 _STARTING_SECONDS = 20.0
 _QUIET_SECONDS = 0.05
 STREAM = "tchat-chat"
+_HERE = Machine()
 
 
 class Node(Server):
     """A node of the chat, with its own copy at `copy`."""
 
-    def __init__(self, directory: Path, url: str, *options: str, prelude: str = "") -> None:
+    def __init__(self, directory: Path, url: str, *options: str, prelude: str = "", machine: Machine = _HERE) -> None:
         directory.mkdir()
+        self.host, self.prefix = machine.host, machine.prefix
         self.copy = directory / "copy.db"
         options = ("--db", url, "--cache", str(self.copy), "--log-level", "warning", *options)
         super().__init__(directory, *options, prelude=prelude)
@@ -57,7 +60,7 @@ class Node(Server):
         """Wait until somebody is let in: it may begin anew just now."""
         deadline = time.monotonic() + _STARTING_SECONDS
         while True:
-            with suppress(OSError), Client(self.port) as client:
+            with suppress(OSError), Client(self.port, host=self.host) as client:
                 client.send(action="ping")
                 if client.next() is not None:
                     return
@@ -69,21 +72,29 @@ class Place:
     """What a drill harms, and who uses it meanwhile.
 
     Attributes:
-        harmed: the node that was hit in this cycle, None if it was not one node.
-        hit: who used it then.
+        hit: who used the node that was hit in this cycle, if it was one.
         notes: what a drill has to say of itself, for the table.
+        network: between the machines, if each has its own.
     """
 
     def __init__(
-        self, directory: Path, engine: Engine, stack: ExitStack, moments: random.Random, prelude: str = ""
+        self,
+        directory: Path,
+        engine: Engine,
+        stack: ExitStack,
+        moments: random.Random,
+        *,
+        prelude: str = "",
+        network: Network | None = None,
     ) -> None:
-        self.directory, self.engine, self.moments = directory, engine, moments
+        self.directory, self.engine, self.moments, self.network = directory, engine, moments, network
         self.nodes: list[Node] = []
         for number in range(2):
-            node = Node(directory / f"node{number}", engine.url(), prelude=prelude)
+            machine = network.machines[f"n{number}"] if network is not None else _HERE
+            node = Node(directory / f"node{number}", engine.url(), prelude=prelude, machine=machine)
             stack.callback(node.end)
             self.nodes.append(node)
-        addresses = [("127.0.0.1", node.port) for node in self.nodes]
+        addresses = [(node.host, node.port) for node in self.nodes]
         seed = moments.getrandbits(32)
         self.writers = [NodeWriter(number, WRITERS, addresses, seed) for number in range(WRITERS)]
         self.hit: list[NodeWriter] = []
@@ -115,7 +126,7 @@ class Place:
         """Return the server of the engine that leads the log, as the others say too."""
         deadline = time.monotonic() + _STARTING_SECONDS
         while True:
-            said = {self._leader_by(monitor, stream) for monitor in self.engine.monitors}
+            said = {self._leader_by(server, stream) for server in self.engine.servers}
             name = said.pop()
             if not said and name:
                 return next(server for server in self.engine.servers if server.name == name)
@@ -132,9 +143,10 @@ class Place:
         self.leader()
         self.leader(f"{STREAM}-roster")
 
-    def _leader_by(self, monitor: int, stream: str) -> str:
+    def _leader_by(self, server: EngineServer, stream: str) -> str:
+        monitor = self.engine.monitors[self.engine.servers.index(server)]
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{monitor}/jsz?streams=1", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{server.host}:{monitor}/jsz?streams=1", timeout=2) as answer:
                 accounts = json.load(answer)["account_details"]
         except (OSError, ValueError, KeyError):
             return ""
@@ -172,7 +184,7 @@ class Place:
         found: list[dict[str, list[bytes]]] = []
         for node in self.nodes:
             node.waits_until_it_serves()
-            with Client(node.port) as auditor:
+            with Client(node.port, host=node.host) as auditor:
                 name = f"auditor{len(found)}"
                 auditor.hello(name, **self._tokens.get(name, {}))
                 self._tokens[name] = {"token": auditor.welcome["token"]}

@@ -161,6 +161,10 @@ class Connection:
         except (nats.errors.Error, OSError) as error:
             raise EngineGone(_reason(error)) from None
 
+    async def turn(self) -> None:
+        """Turn to the next server of the engine: this one answers its clients, and knows no others, perhaps."""
+        await self._client.force_reconnect()
+
     def new_inbox(self) -> str:
         """Return a subject for answers that nobody else has."""
         return self._client.new_inbox()

@@ -27,6 +27,7 @@ class Verdict:
         disordered: events with a lower seq than one that was acknowledged before they were asked for.
         stale: lists and refusals that are older than what was acknowledged before they were asked for.
         faults: what clients noticed at once: a seq that went back.
+        examples: which of the above, in words.
     """
 
     events: int = 0
@@ -43,6 +44,7 @@ class Verdict:
     disordered: int = 0
     stale: int = 0
     faults: list[str] = field(factory=list)
+    examples: list[str] = field(factory=list)
 
     @property
     def wrong(self) -> dict[str, int]:
@@ -95,8 +97,10 @@ class Checker:
             verdict.lost += sum(not self._is_stored(line) for line in record.accepted.values())
             verdict.different += sum(self._line(heard.group, heard.seq) != heard.line for heard in record.heard)
             verdict.unfounded += sum(id in made for id in record.refused)
+            verdict.examples += [f"refused ({code}) and made: {id}" for id, code in record.refused.items() if id in made]
             answered.update(record.accepted)
         verdict.unfounded += sum(id not in answered for id in made)
+        verdict.examples += [f"made, and nobody was told so: {id}" for id in made if id not in answered]
         for story in self._stories.values():
             verdict.holes += story.holes(records)
             verdict.disordered += story.disordered(records)
