@@ -108,7 +108,8 @@ class Stage:
         for number, log in enumerate(more, 1):
             unlike = [group for group in first if first[group] != log[group][: len(first[group])]]
             faults += [f"node 0 and node {number} have different histories of {', '.join(unlike)}"] if unlike else []
-        faults += [f"{count} {name}" for name, count in verdict.wrong.items()] + [*verdict.faults, *verdict.examples][:3]
+        faults += [f"{count} {name}" for name, count in verdict.wrong.items()]
+        faults += [*verdict.faults, *verdict.examples][:3]
         faults += [] if drill.is_refusing or not unavailable else [f"{unavailable} times unavailable"]
         faults += [] if verdict.accepted > 20 else [f"nothing goes on: {verdict.accepted} accepted"]
         faults += self._said_by_nodes()

@@ -97,7 +97,8 @@ class Checker:
             verdict.lost += sum(not self._is_stored(line) for line in record.accepted.values())
             verdict.different += sum(self._line(heard.group, heard.seq) != heard.line for heard in record.heard)
             verdict.unfounded += sum(id in made for id in record.refused)
-            verdict.examples += [f"refused ({code}) and made: {id}" for id, code in record.refused.items() if id in made]
+            both = [id for id in record.refused if id in made]
+            verdict.examples += [f"refused ({record.refused[id]}) and made: {id}" for id in both]
             answered.update(record.accepted)
         verdict.unfounded += sum(id not in answered for id in made)
         verdict.examples += [f"made, and nobody was told so: {id}" for id in made if id not in answered]

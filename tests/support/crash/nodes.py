@@ -116,7 +116,7 @@ class NodeWriter(Writer):
             self._send(request)
 
     def _take(self, line: bytes) -> None:
-        id = json.loads(line).get("id", "")
+        id = json.loads(line).get("id", "").partition(".")[0]
         request = self._asked.get(id)
         super()._take(line)
         if request is None or id in self._asked:

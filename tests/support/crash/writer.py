@@ -8,6 +8,7 @@ import random
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,6 +106,7 @@ class Writer(threading.Thread):
         self._address = address
         self._is_finishing = False
         self._asked: dict[str, Json] = {}
+        self._pinged: Counter[str] = Counter()
         self._resent: set[str] = set()
         self._joined: set[str] = set()
         self._last: dict[str, int] = {}
@@ -175,7 +177,9 @@ class Writer(threading.Thread):
         assert self._socket is not None
         self._socket.sendall(json.dumps(request).encode() + b"\n")
         if request["action"] == "invite":  # an old invitation is answered with its own id: the ping tells it is over
-            self._socket.sendall(b'{"action":"ping","id":"%b"}\n' % request["id"].encode())
+            self._pinged[request["id"]] += 1
+            ping = f"{request['id']}.{self._pinged[request['id']]}"  # not one of an earlier try
+            self._socket.sendall(b'{"action":"ping","id":"%b"}\n' % ping.encode())
 
     def _line(self) -> bytes:
         assert self._socket is not None
@@ -190,6 +194,10 @@ class Writer(threading.Thread):
     def _take(self, line: bytes) -> None:
         message = json.loads(line)
         action, id = message["action"], message.get("id")
+        if action == "ping" and id is not None:
+            id, _, number = id.partition(".")
+            if number != str(self._pinged[id]):
+                return
         if "seq" in message and action != "members":
             self._hear(line, message)
         if id not in self._asked:
