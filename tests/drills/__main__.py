@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -56,7 +58,8 @@ def play_inside(names: list[str], cycles: int) -> int:
         print(f"NOT RUN, this machine allows no network of one's own ({why}): {', '.join(names)}")
         return 0
     print(flush=True)
-    return subprocess.run(inside("-m", "drills", "--parting", "--cycles", str(cycles), *names)).returncode
+    command = inside("-m", "drills", "--parting", "--cycles", str(cycles), *names)
+    return subprocess.run(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}).returncode
 
 
 def show(place: Stage, row: Drill, number: int) -> Figures:
