@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto
 QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
   tests/project/test_architecture.py
 
-.PHONY: serve cluster test check quick versions fuzz soak hostile lint types bench page manuals docs clean
+.PHONY: serve cluster test check quick versions fuzz soak hostile drills lint types bench page manuals docs clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
@@ -46,6 +46,9 @@ soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
 
 hostile: $(STAMP)  ## attacks beside honest clients, in full (30 minutes); ONLY="name name": some of them
 	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(ONLY)
+
+drills: $(STAMP)  ## nodes and an engine's servers die and come back, CYCLES times each; ONLY="name name": some drills
+	PYTHONPATH=tests:tests/support $(BIN)/python -m drills --cycles $(or $(CYCLES),10) $(ONLY)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

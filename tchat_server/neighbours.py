@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -23,8 +22,6 @@ from tchat_server.roster.port import Roster
 from tchat_server.store.event_log import EventLog
 
 __all__ = ["Neighbours", "Teller"]
-
-logger = logging.getLogger("tchat_server")
 
 
 class Teller(Protocol):
@@ -108,7 +105,6 @@ class Neighbours:
         if self._is_fenced:
             return
         self._is_fenced = True
-        logger.error("the lease of this node is over: all its connections are closed")
         for peer in self._teller.peers:
             peer.abort(CloseReason.FENCED)
         self.over.set_result(None)

@@ -62,6 +62,8 @@ class Storage:
             await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            if self.node is not None:
+                self.node.rest()
 
 
 async def open_storage(settings: Settings) -> Storage:

@@ -578,6 +578,22 @@ def test_without_proof_a_list_is_unavailable_and_a_hello_ends() -> None:
     check(pair)
 
 
+def test_what_the_storage_did_not_take_is_told_without_a_proof() -> None:
+    """It is certain; and while the engine is gone there would be no proof either."""
+    pair = Pair(2)
+    alice = pair.enter(0, "alice")
+    pair.send(alice, Create("wob", id="create"))
+    pair.rest()
+    machine = pair.machines[0]
+    pair.send(alice, Say("wob", "hi", id="say"))
+    pair.commit(machine, [Key("wob")])
+    pair.settle(machine)
+    assert last(alice)["code"] == "unavailable"
+    assert machine.asked == []
+    pair.rest()
+    check(pair)
+
+
 def test_a_node_asks_for_a_seat_and_a_hub_that_is_alone_for_nothing_of_the_kind() -> None:
     node, shell = Node("test", node=NodeId("a")), Shell()
     for hub in (node, shell.hub):

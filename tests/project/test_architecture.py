@@ -115,7 +115,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
             "publisher seats",
             "accounts proof",
         ),
-        *("log maintenance roster syncing", "node"),
+        *("health log maintenance roster syncing", "node"),
     ),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch"),

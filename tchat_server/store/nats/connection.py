@@ -170,6 +170,10 @@ class Connection:
         except (nats.errors.Error, OSError) as error:
             raise EngineGone(_reason(error)) from None
 
+    async def turn(self) -> None:
+        """Turn to the next server of the engine: this one answers its clients, and knows no others, perhaps."""
+        await self._client.force_reconnect()
+
     def new_inbox(self) -> str:
         """Return a subject for answers that nobody else has."""
         return self._client.new_inbox()
@@ -281,6 +285,12 @@ async def _tell_error(error: Exception) -> None:
 
 
 async def _tell_gone(client: Client) -> None:
+    """Say so, and have nobody wait for an answer that can't come any more."""
+    import nats.errors
+
+    for answer in [*getattr(client, "_resp_map", {}).values()]:  # its client lets them wait for their time to be over
+        if not answer.done():
+            answer.set_exception(nats.errors.ConnectionClosedError())
     if not client.is_closed:
         logger.warning("engine: the connection is lost")
 

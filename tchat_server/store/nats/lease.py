@@ -24,6 +24,8 @@ RENEW_SECONDS = 5.0
 FENCE_SECONDS = 20.0
 LEASE_SECONDS = 30.0
 _WATCH_SECONDS = 0.25
+_TURN_SECONDS = 8.0
+"""After so long without an answer another server of the engine is tried: this one may be cut off from the others."""
 _RETRY_SECONDS = 0.5
 _MARGIN_SECONDS = 5.0
 
@@ -54,7 +56,7 @@ class Leases:
         self._now = Clock(0.0)
         self._engine_now = Clock()
         self._ahead = ahead
-        self._renewed = self._now()
+        self._renewed = self._turned = self._now()
         self._heard: dict[NodeId, float] = {}
         self._gone: set[NodeId] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -69,7 +71,9 @@ class Leases:
         """Tell whether this node's lease holds; if not, it never will again."""
         if not self.is_fenced and self.age > FENCE_SECONDS:
             self.is_fenced = True
-            logger.error("engine: it has not taken the lease of this node for %.0f seconds", self.age)
+            logger.error(
+                "engine: it has not taken the lease of this node for %.0f seconds: all connections are closed", self.age
+            )
             self._fenced()
         return not self.is_fenced
 
@@ -139,7 +143,13 @@ class Leases:
             except (EngineGone, Refused) as error:
                 logger.debug("engine: the lease is not renewed: %s", error)
                 pause = _RETRY_SECONDS
+                await self._turn()
             await asyncio.sleep(pause)
+
+    async def _turn(self) -> None:
+        if self._now() > max(self._renewed, self._turned) + _TURN_SECONDS:
+            self._turned = self._now()
+            await self._connection.turn()
 
     async def _watch(self) -> None:
         while True:

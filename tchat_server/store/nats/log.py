@@ -51,10 +51,12 @@ class NatsLog:
 
     Attributes:
         ahead: how many seconds the engine's clock was ahead of this machine's.
+        stream, cache: where the events are, and this node's own copy of them.
     """
 
     def __init__(self, connection: Connection, stream: Stream, cache: Cache) -> None:
-        self.connection, self._subjects, self._cache = connection, stream.subjects, cache
+        self.connection, self.stream, self.cache = connection, stream, cache
+        self._subjects, self._cache = stream.subjects, cache
         self.control = cache.log.control
         self._clock, self.ahead = cache.log.clock, stream.clock_offset
         self.intake = Intake(stream.subjects, cache, cache.heads, cache.damaged, cache.bars, cache.codes)

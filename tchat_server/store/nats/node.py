@@ -9,6 +9,7 @@ from pathlib import Path
 from libtchat.message.limits import ServerLimits
 from tchat_server.roster.port import RosterUnavailable
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
+from tchat_server.store.nats.health import Health
 from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.roster import NatsRoster
 from tchat_server.store.nats.stream import open_roster_stream
@@ -30,11 +31,15 @@ class Node:
 
     Attributes:
         syncs: the engine is known to write each record through to its disks; None: not known.
+        health: what has happened under the node.
     """
 
     def __init__(self, log: NatsLog, roster: NatsRoster, syncs: bool | None) -> None:
         self.log, self.roster, self.syncs = log, roster, syncs
         self._asking: asyncio.Task[None] | None = None
+        self.health = Health(
+            log.connection, log.stream, log.cache, position=lambda: log.follower.position, harmed=roster.give_up
+        )
 
     @classmethod
     async def open(cls, url: EngineUrl, cache: Path, limits: ServerLimits) -> Node:
@@ -73,8 +78,9 @@ class Node:
             self.syncs = await asyncio.to_thread(is_syncing_always, url)
 
     def is_ready(self) -> bool:
-        """Tell whether the engine answered lately; may be called from another thread."""
-        return not self.roster.leases.is_fenced and self.roster.leases.age < _UNREADY_SECONDS
+        """Tell whether the engine answered lately, and has the stream; may be called from another thread."""
+        leases = self.roster.leases
+        return not leases.is_fenced and leases.age < _UNREADY_SECONDS and not self.health.trouble
 
     def measured(self) -> str:
         """Return the metrics of now in Prometheus' text format; may be called from another thread."""
@@ -99,10 +105,15 @@ class Node:
             lines += [f"# HELP {name} {help}", f"# TYPE {name} {kind}", f"{name} {value}"]
         return "\n".join(lines) + "\n"
 
-    async def close(self) -> None:
-        """Give up the lease, and let go of the engine and the file."""
+    def rest(self) -> None:
+        """Look after nothing any more: it is to end."""
+        self.health.close()
         if self._asking is not None:
             self._asking.cancel()
+
+    async def close(self) -> None:
+        """Give up the lease, and let go of the engine and the file."""
+        self.rest()
         await self.roster.close()
         await self.log.close()
 

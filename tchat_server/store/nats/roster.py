@@ -191,6 +191,10 @@ class NatsRoster:
         if self._connection.is_connected and not self._relays.full():
             self._relays.put_nowait((head, relay))
 
+    def give_up(self) -> None:
+        """Have all connections closed at once: the node is to begin anew."""
+        self._fence()
+
     async def close(self) -> None:
         """Give up the lease, and with it every connection of this node. The engine's connection stays open."""
         self._is_closed = True

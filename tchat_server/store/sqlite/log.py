@@ -225,6 +225,16 @@ class SqliteLog:
         """Have *job* written, in one transaction with all that waits."""
         self._writer.submit(job)
 
+    @property
+    def harm(self) -> str:
+        """What has happened to the files, as far as it was looked at; "" if nothing."""
+        return self._watch.harm
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file at the path is the one that was opened."""
+        return self._watch.is_in_place()
+
     def _stop(self) -> None:
         self._reader.stop()
         self._copier.give_up()
