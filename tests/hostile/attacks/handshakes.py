@@ -70,6 +70,7 @@ def seal(sock: socket.socket, records: int) -> bytes:
         except ssl.SSLWantReadError:
             sock.sendall(written.read())
             read.write(sock.recv(1 << 16))
+    sock.sendall(written.read())
     for _ in range(records):
         connection.write(b" ")
     return written.read()
