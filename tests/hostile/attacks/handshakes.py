@@ -44,12 +44,11 @@ def write_tiny_records(field: Field, *, connections: int, records: int, rounds: 
     """Write spaces, each in a record of its own, on all connections at one moment."""
     for _ in range(rounds):
         with ExitStack() as stack:
-            crowd = [stack.enter_context(dial(field, number)) for number in range(connections)]
-            sealed = [seal(sock, records) for sock in crowd]
-            writers = [
-                threading.Thread(target=sock.sendall, args=(data,), daemon=True)
-                for sock, data in zip(crowd, sealed, strict=True)
-            ]
+            writers = []
+            for number in range(connections):
+                sock = stack.enter_context(dial(field, number))
+                data = seal(sock, records)
+                writers.append(threading.Thread(target=sock.sendall, args=(data,), daemon=True))
             for writer in writers:
                 writer.start()
             for writer in writers:
