@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from libtchat.effect import Answer, Append, Ask, Effect, Item, PeerId, Read, ReadGroups, Resend
+from libtchat.effect import Answer, Append, Ask, AwaitRoom, Effect, Item, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Event, LogEvent
@@ -102,11 +102,15 @@ class Errands:
 
     def ask(self, ask: Ask) -> None:
         """Have a question answered."""
-        found = self._answers.answer(ask.question)
+        peer = self._sender.peer(ask.peer)
+        if isinstance(ask.question, AwaitRoom):
+            found = self._room(peer, ask.question)
+        else:
+            found = self._answers.answer(ask.question, "" if peer is None else peer.origin)
         if isinstance(found, Ready):
             self._answered(ask, found.value)
             return
-        if (peer := self._sender.peer(ask.peer)) is not None:
+        if peer is not None:
             peer.turns.hold(Hold.QUESTION)
         self._sender.supervisor.start(self._answer_later(ask, found))
 
@@ -137,6 +141,12 @@ class Errands:
         finally:
             self._answers.close()
             await self._hooks.close()
+
+    def _room(self, sender: PeerProtocol | None, wanted: AwaitRoom) -> Awaitable[Answer]:
+        reader = self._sender.peer(wanted.reader)
+        if sender is None or reader is None:
+            return Ready(True)
+        return reader.patience.wait(sender.turns, wanted.size)
 
     async def _settle_later(
         self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[LogEvent, ...]]]

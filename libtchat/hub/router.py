@@ -124,7 +124,10 @@ class Router:
                 yield from self._user(peer, item)
                 yield from decider.load(group_key(item.group))
             case Tell():
-                if (yield from self._courier.tell(peer, (yield from self._user(peer, item)), item)):
+                user = yield from self._user(peer, item)
+                if self._courier.crowded:
+                    yield from self._courier.await_room(peer, item)
+                if (yield from self._courier.tell(peer, user, item)):
                     return
             case ListUsers() | ListGroups():
                 yield from self._user(peer, item)
