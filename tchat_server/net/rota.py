@@ -80,7 +80,7 @@ class Rota:
             self.put(turns)
         else:
             self._soon()
-            self._taken += turns.take_turn(min(self._room, _TURN_BYTES), _TURN_MESSAGES)
+            self.count(turns.take_turn(min(self._room, _TURN_BYTES), _TURN_MESSAGES))
 
     def put(self, turns: Taker) -> None:
         """Give *turns* a turn when it comes round."""
@@ -95,6 +95,10 @@ class Rota:
         """Go on giving turns."""
         self.is_shut = False
         self._soon()
+
+    def count(self, size: int) -> None:
+        """Count what was taken in this round: *size* bytes of texts, or what takes as long as these."""
+        self._taken += size
 
     async def turn(self, spent: float) -> None:
         """Wait for a turn with what is no message, and counts as many bytes as a turn has."""
@@ -142,6 +146,6 @@ class Rota:
             while turns.spent > spent:  # what it had carried was counted meanwhile
                 spent, number, turns = heappushpop(waiting, (turns.spent, number, turns))
             self.spent = max(self.spent, spent)
-            self._taken += turns.take_turn(most, messages)
+            self.count(turns.take_turn(most, messages))
             if self._taken >= self._room or self.is_shut:
                 return
