@@ -71,6 +71,7 @@ class PeerProtocol(Accepted):
     """
 
     __slots__ = (
+        "_let_go",
         "_owner",
         "address",
         "connection",
@@ -103,6 +104,7 @@ class PeerProtocol(Accepted):
         self.connection = ServerEnd()
         self.ending: Ending | None = None
         self.was_opened = self.has_spoken = self.has_ended = False
+        self._let_go: Callable[[], None] | None = None
         self.since = 0.0
         self.frames_in = 0
 
@@ -128,9 +130,10 @@ class PeerProtocol(Accepted):
         self.take_with(self._take)
         self._take(data)
 
-    def carry_with(self, transport: asyncio.Transport) -> None:
-        """Have *transport* carry what is written from now on."""
+    def carry_with(self, transport: asyncio.Transport, let_go: Callable[[], None] | None = None) -> None:
+        """Have *transport* carry what is written from now on; *let_go* is called when the connection is gone."""
         self.transport = self.outbox.carrier = transport
+        self._let_go = let_go
 
     def take_with(self, take: Callable[[bytes], None], end: TurnEnd | None = None) -> None:
         """Have *take* read what comes from now on; see `Turns.give_to`."""
@@ -170,6 +173,8 @@ class PeerProtocol(Accepted):
         self.patience.end()
         self.outbox.end()
         self.transport = GONE
+        if self._let_go is not None:
+            self._let_go()
         if self.ending is None:
             self.ending = Ending(CloseReason.LOST, str(error)) if error else Ending(CloseReason.CLOSED)
         self._owner.lost(self)
