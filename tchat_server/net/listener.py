@@ -23,7 +23,7 @@ __all__ = ["Accepted", "Listener", "bind"]
 logger = logging.getLogger("tchat_server")
 
 _BACKLOG = 1024
-_AT_ONCE = 64
+_AT_ONCE = 8
 """How many connections are accepted before everybody else has a turn."""
 
 _HANDSHAKE_SECONDS, _TLS_END_SECONDS = 10.0, 2.0

@@ -21,6 +21,7 @@ from tchat_server.net.admission import Admission
 from tchat_server.net.ending import CloseReason, Ending
 from tchat_server.net.flow import TurnEnd, Turns
 from tchat_server.net.gone import GONE
+from tchat_server.net.linger import Lingering
 from tchat_server.net.listener import Accepted
 from tchat_server.net.outbox import Outbox
 from tchat_server.net.patience import Patience
@@ -71,7 +72,6 @@ class PeerProtocol(Accepted):
     """
 
     __slots__ = (
-        "_let_go",
         "_owner",
         "address",
         "connection",
@@ -104,7 +104,6 @@ class PeerProtocol(Accepted):
         self.connection = ServerEnd()
         self.ending: Ending | None = None
         self.was_opened = self.has_spoken = self.has_ended = False
-        self._let_go: Callable[[], None] | None = None
         self.since = 0.0
         self.frames_in = 0
 
@@ -130,10 +129,9 @@ class PeerProtocol(Accepted):
         self.take_with(self._take)
         self._take(data)
 
-    def carry_with(self, transport: asyncio.Transport, let_go: Callable[[], None] | None = None) -> None:
-        """Have *transport* carry what is written from now on; *let_go* is called when the connection is gone."""
+    def carry_with(self, transport: Lingering) -> None:
+        """Have *transport* carry what is written from now on."""
         self.transport = self.outbox.carrier = transport
-        self._let_go = let_go
 
     def take_with(self, take: Callable[[bytes], None], end: TurnEnd | None = None) -> None:
         """Have *take* read what comes from now on; see `Turns.give_to`."""
@@ -172,9 +170,9 @@ class PeerProtocol(Accepted):
         self.toll.end()
         self.patience.end()
         self.outbox.end()
+        if isinstance(self.transport, Lingering):
+            self.transport.end()
         self.transport = GONE
-        if self._let_go is not None:
-            self._let_go()
         if self.ending is None:
             self.ending = Ending(CloseReason.LOST, str(error)) if error else Ending(CloseReason.CLOSED)
         self._owner.lost(self)

@@ -104,7 +104,7 @@ class Web:
                     peer.eof_received()
 
         peer.connection = connection
-        peer.carry_with(framed, connection.end)
+        peer.carry_with(framed)
         peer.take_with(take, connection.end_of_turn)
         if rest:
             peer.turns.feed(rest)

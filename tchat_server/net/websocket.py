@@ -249,6 +249,11 @@ class FramedTransport(Lingering):
         self._is_ending = True
         self._inner.close()
 
+    def end(self) -> None:
+        """Forget everything: the connection is gone."""
+        super().end()
+        self._connection.end()
+
     def _take_end(self, data: bytes) -> None:
         """Take what comes behind the close frame."""
         self._connection.drain(data)
