@@ -182,7 +182,7 @@ class Errands:
             logger.warning("storage: %s", error)
             known = None
         if isinstance(known, Loaded) and (peer := self._sender.peer(ask.peer)) is not None:
-            await self._sender.rota.turn(peer.turns.spent)  # a crowd may have asked, each with much behind it
+            await self._sender.rota.turn(peer.turns.spent, is_whole=True)  # a crowd may wait, each with much behind it
         self._answered(ask, known)
         self._answers.told(ask.question)
         self._sender.tick_soon()

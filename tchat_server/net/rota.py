@@ -35,17 +35,17 @@ class Taker(Protocol):
 
 
 class _Turn:
-    """A turn that somebody waits for who has *spent* so much."""
+    """A turn that somebody waits for who has *spent* so much; it counts as *size* bytes."""
 
-    def __init__(self, spent: float) -> None:
-        self.spent = spent
+    def __init__(self, spent: float, size: int) -> None:
+        self.spent, self._size = spent, size
         self.has_come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def take_turn(self, most: int, messages: int) -> int:
         if self.has_come.done():  # who waited is gone
             return 0
         self.has_come.set_result(None)
-        return _TURN_BYTES
+        return self._size
 
 
 class Rota:
@@ -100,9 +100,9 @@ class Rota:
         """Count what was taken in this round: *size* bytes of texts, or what takes as long as these."""
         self._taken += size
 
-    async def turn(self, spent: float) -> None:
-        """Wait for a turn with what is no message, and counts as many bytes as a turn has."""
-        turn = _Turn(spent)
+    async def turn(self, spent: float, *, is_whole: bool = False) -> None:
+        """Wait for a turn with what is no message; it counts as a turn has bytes, or as all of a round (*is_whole*)."""
+        turn = _Turn(spent, _ROUND_BYTES if is_whole else _TURN_BYTES)
         self.put(turn)
         await turn.has_come
 
