@@ -155,6 +155,7 @@ def talk_to_sleepers(field: Field, *, seconds: float) -> None:
 
 
 THREADS_QUICK, THREADS_LONG = {"threads": 16, "seconds": 1.0}, {"threads": 48, "seconds": 60.0}
+LONG_ONLY = ("files-without-end",)
 FLOODS: tuple[tuple[str, str, Doing], ...] = (
     ("files-without-end", "the page's files, each on a connection of its own, as fast as they come", get_files),
     ("requests-in-bursts", "the same, many at one moment and again and again", get_in_bursts),
@@ -166,7 +167,10 @@ FLOODS: tuple[tuple[str, str, Doing], ...] = (
     ("tabs-that-come-and-go", "handshake, hello, questions, and gone in one of four ways", come_and_go),
 )
 ATTACKS = (
-    *(Attack(name, what, at_once(doing), THREADS_QUICK, THREADS_LONG, **ON_UVLOOP) for name, what, doing in FLOODS),
+    *(
+        Attack(name, what, at_once(doing), None if name in LONG_ONLY else THREADS_QUICK, THREADS_LONG, **ON_UVLOOP)
+        for name, what, doing in FLOODS
+    ),
     Attack(
         "tabs-that-come-and-go-asyncio",
         "the same on asyncio's own loop",
