@@ -128,7 +128,8 @@ class Turns:
 
     def end(self) -> None:
         """Forget what was read, and whom to give it: the connection is gone."""
-        self._transport, self._unread, self._take = GONE, b"", _ignore
+        self._transport, self._unread = GONE, b""
+        self.give_to(_ignore)
         self._forget_holds()
 
     def _forget_holds(self) -> None:

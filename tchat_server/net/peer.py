@@ -21,6 +21,7 @@ from tchat_server.net.admission import Admission, origin_of
 from tchat_server.net.ending import CloseReason, Ending
 from tchat_server.net.flow import TurnEnd, Turns
 from tchat_server.net.gone import GONE
+from tchat_server.net.linger import Lingering
 from tchat_server.net.listener import Accepted
 from tchat_server.net.outbox import Outbox
 from tchat_server.net.patience import Patience
@@ -134,7 +135,7 @@ class PeerProtocol(Accepted):
         self.take_with(self._take)
         self._take(data)
 
-    def carry_with(self, transport: asyncio.Transport) -> None:
+    def carry_with(self, transport: Lingering) -> None:
         """Have *transport* carry what is written from now on."""
         self.transport = self.outbox.carrier = transport
 
@@ -175,6 +176,8 @@ class PeerProtocol(Accepted):
         self.toll.end()
         self.patience.end()
         self.outbox.end()
+        if isinstance(self.transport, Lingering):
+            self.transport.end()
         self.transport = GONE
         if self.ending is None:
             self.ending = Ending(CloseReason.LOST, str(error)) if error else Ending(CloseReason.CLOSED)

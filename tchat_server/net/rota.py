@@ -36,17 +36,17 @@ class Taker(Protocol):
 
 
 class _Turn:
-    """A turn that somebody waits for who has *spent* so much."""
+    """A turn that somebody waits for who has *spent* so much; it counts as *size* bytes."""
 
-    def __init__(self, spent: float) -> None:
-        self.spent = spent
+    def __init__(self, spent: float, size: int) -> None:
+        self.spent, self._size = spent, size
         self.has_come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def take_turn(self, most: int, messages: int) -> int:
         if self.has_come.done():  # who waited is gone
             return 0
         self.has_come.set_result(None)
-        return _TURN_BYTES
+        return self._size
 
 
 class Rota:
@@ -98,7 +98,7 @@ class Rota:
             self.put(turns)
         else:
             self._soon()
-            self._taken += turns.take_turn(min(self._room, _TURN_BYTES), _TURN_MESSAGES)
+            self.count(turns.take_turn(min(self._room, _TURN_BYTES), _TURN_MESSAGES))
 
     def put(self, turns: Taker) -> None:
         """Give *turns* a turn when it comes round."""
@@ -114,9 +114,13 @@ class Rota:
         self.is_shut = False
         self._soon()
 
-    async def turn(self, spent: float) -> None:
-        """Wait for a turn with what is no message, and counts as many bytes as a turn has."""
-        turn = _Turn(spent)
+    def count(self, size: int) -> None:
+        """Count what was taken in this round: *size* bytes of texts, or what takes as long as these."""
+        self._taken += size
+
+    async def turn(self, spent: float, *, is_whole: bool = False) -> None:
+        """Wait for a turn with what is no message; it counts as a turn has bytes, or as all of a round (*is_whole*)."""
+        turn = _Turn(spent, _ROUND_BYTES if is_whole else _TURN_BYTES)
         self.put(turn)
         await turn.has_come
 
@@ -160,6 +164,6 @@ class Rota:
             while turns.spent > spent:  # what it had carried was counted meanwhile
                 spent, number, turns = heappushpop(waiting, (turns.spent, number, turns))
             self.spent = max(self.spent, spent)
-            self._taken += turns.take_turn(most, messages)
+            self.count(turns.take_turn(most, messages))
             if self._taken >= self._room or self.is_shut:
                 return
