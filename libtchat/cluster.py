@@ -108,9 +108,15 @@ class Prove:
 
 @frozen
 class FindSeat:
-    """Find who has a name, as of now: nobody was told of a later change. Answer: Seat; its revision is 0 if nobody."""
+    """Find who has a name, as of now: nobody was told of a later change. Answer: Seat; its revision is 0 if nobody.
+
+    Attributes:
+        known: as far as this node was told is enough, for who is going to take that seat: if it is another one by now,
+            that fails.
+    """
 
     key: UserKey
+    known: bool = False
 
 
 @frozen

@@ -61,6 +61,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "refused.unavailable": "the storage cannot be used now, nothing has changed: try again",
         "not-running": "no server uses {db}: nobody is connected",
         "failed": "the server of {db} did not do it: {failed}",
+        "other-url": "a database is a file, or nats://HOST/NAME: no other URL is one",
         "no-node": "no server of {db} runs, and it is they who do this: start one",
         "silent": "servers that did not answer: {count}; it is not done for who is connected there: ask again",
         "no-access": "{path} may not be used, {detail}: run this as the user who runs the server",
@@ -144,6 +145,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "refused.unavailable": "le stockage ne répond pas, rien n'a changé : réessayez",
         "not-running": "aucun serveur n'utilise {db} : personne n'est connecté",
         "failed": "le serveur de {db} ne l'a pas fait : {failed}",
+        "other-url": "une base est un fichier, ou nats://HÔTE/NOM : aucune autre URL n'en est une",
         "no-node": "aucun serveur de {db} ne tourne, et c'est à eux de le faire : démarrez-en un",
         "silent": "serveurs qui n'ont pas répondu : {count} ; rien n'est fait pour qui y est connecté : redemandez",
         "no-access": "{path} ne peut être utilisé, {detail} : faites-le comme l'utilisateur du serveur",
@@ -232,6 +234,25 @@ STORAGE: Mapping[str, str] = {
     "the node of {url} that was asked did not answer: see whether it is done": "le nœud de {url} à qui on l'a demandé "
     "n'a pas répondu : voyez si c'est fait",
     "the engine {url} cannot be used: {detail}": "le moteur {url} ne peut être utilisé : {detail}",
+    "the engine at {host} is NATS {version}, which may lose what it acknowledged: {lowest} or newer is needed": "le "
+    "moteur à {host} est NATS {version}, qui peut perdre ce qu'il a confirmé : il faut {lowest} ou plus récent",
+    "the engine {url} does not serve JetStream: {detail}": "le moteur {url} ne sert pas JetStream : {detail}",
+    "{url}: the engine has fewer than {count} servers to keep each record on: start the others, or add ?replicas=1 if "
+    "one may lose everything": "{url} : le moteur a moins de {count} serveurs où garder chaque enregistrement : "
+    "démarrez les autres, ou ajoutez ?replicas=1 si l'on peut tout perdre",
+    "{url} keeps {found} replicas of each record, not {wanted}: say ?replicas={same}, or change the stream": "{url} "
+    "garde {found} copies de chaque enregistrement, pas {wanted} : dites ?replicas={same}, ou changez le flux",
+    "{url}: the stream exists with other settings, {key} is {found} and must be {wanted}: choose another NAME": "{url} "
+    ": le flux existe avec d'autres réglages, {key} est {found} et doit être {wanted} : choisissez un autre NOM",
+    "{url}: the stream was not made by tchat-server: choose another NAME": "{url} : le flux n'a pas été fait par "
+    "tchat-server : choisissez un autre NOM",
+    "{url}: the records are of format {found}, this server knows {ours}: install a newer one": "{url} : les "
+    "enregistrements ont le format {found}, ce serveur connaît {ours} : installez-en un plus récent",
+    "{url} has {found} shards, not {wanted}: leave ?shards= away": "{url} a {found} parts, pas {wanted} : enlevez "
+    "?shards=",
+    "{url} was made with {option} {theirs}, not {mine}: all nodes must have the same": "{url} a été fait avec {option} "
+    "{theirs}, pas {mine} : tous les nœuds doivent avoir la même valeur",
+    "there is no chat {url}: tchat-server --db makes it": "il n'y a pas de chat {url} : tchat-server --db le fait",
     "--db nats:// needs the extra `cluster`: pip install 'libtchat[cluster]'": "--db nats:// demande l'extra "
     "`cluster` : pip install 'libtchat[cluster]'",
 }

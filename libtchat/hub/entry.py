@@ -86,8 +86,8 @@ class Decision(Entry):
     effects: tuple[Effect, ...] = field(default=(), init=False)
 
     def rests(self) -> bool:
-        """Tell that what is refused may be in order by now."""
-        return True
+        """Tell whether it is refused, or repeated: that may be in order by now."""
+        return bool(self.effects)
 
     def repeat(self, first: Retry) -> None:
         """Have what the same request made before told once more, to who asked alone (R-retry-same)."""

@@ -61,20 +61,22 @@ class Identity:
         """
         if hello.sender is None:
             return (yield from self._enter_as_guest(peer))
-        found = Found(check_user_name(hello.sender))
+        found = Found(check_user_name(hello.sender), is_sure=peer.on_behalf)
         self.bars.check(found.name, key, self._clock)
         # Each turn looks at the present state: while an answer was on its way, the user may have come or gone, and
         # the name may have got a password. What was read before that, or checked against less, lets nobody in.
         while True:
             online = self._presence.user(key)
             if found.seat is None and self.node is not None:
-                found.seat, found.stored = (yield from ask(FindSeat(key), Seat)), None
+                found.seat, found.stored = (yield from ask(FindSeat(key, not found.is_sure), Seat)), None
             elif found.stored is None and (online is None or self.node is not None):
                 found.stored = yield from ask(LoadUser(key), StoredUser)  # who sets a password has a seat
             elif (question := self._doubt(peer, hello, key, online, found, news)) is None:
                 if found.seat is None or (yield from self._take(peer, hello, found, found.seat)):
                     break
-                found.seat = None  # somebody changed it meanwhile
+                found.seat, found.is_sure = None, True  # somebody changed it meanwhile
+            elif isinstance(question, FindSeat):
+                found.seat, found.is_sure = None, True
             elif isinstance(question, CheckPassword):
                 found.right = yield from self._check_password(peer, key, question)
             else:
@@ -95,13 +97,13 @@ class Identity:
     def _enter_as_guest(self, peer: Peer) -> Work[OnlineUser]:
         while True:
             guest = f"{GUEST_PREFIX}{yield from ask(NumberGuest(), int)}"
-            found, key = Found(guest), user_key(guest)
+            found, key = Found(guest, is_sure=True), user_key(guest)
             if self.node is None or (yield from self._take(peer, Hello(), found, Seat(key, guest, ""))):
                 return self._new_user(key, guest, peer.token, StoredUser(), None)
 
     def _doubt(
         self, peer: Peer, hello: Hello, key: UserKey, online: OnlineUser | None, found: Found, news: News
-    ) -> CheckPassword | SaveUser | None:
+    ) -> CheckPassword | SaveUser | FindSeat | None:
         """Return what must be known before *peer* may be this user; None: it may.
 
         Raises:
@@ -112,16 +114,18 @@ class Identity:
             return None
         if (save := self._saving.get(key)) is not None:
             return save
+        if found.is_guess() and (hello.token is not None or (hello.password is None and found.is_held())):
+            return FindSeat(key)
         password_hash = protection(online if self.node is None else None, found.stored, news)
         if hello.password is None:
-            is_held = bool(seat.nodes) if seat is not None else online is not None and online.shown > 0
+            is_held = found.is_held() if seat is not None else online is not None and online.shown > 0
             check_free(hello, password_hash, is_held=is_held)
             return None
         is_right = found.right is not None and found.right == password_hash
         return None if is_right else CheckPassword(hello.password, password_hash)
 
     def _take(self, peer: Peer, hello: Hello, found: Found, seat: Seat) -> Work[bool]:
-        """Have the roster count *peer* on that *seat*; False: it is another one by now.
+        """Have the roster count *peer* on that *seat*; False: it is another one by now, or may be.
 
         Raises:
             Refused: limit-reached; unavailable.
@@ -129,6 +133,8 @@ class Identity:
         if peer.on_behalf or self.node is None:
             return True
         if sum(seat.nodes.values()) >= self.limits.max_peers_per_user:
+            if not found.is_sure:
+                return False
             raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
         name, token = found.name, peer.token
         if seat.nodes:

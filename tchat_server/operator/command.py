@@ -26,7 +26,7 @@ from tchat_server.operator.operator import ONLINE_ACTS, Operator
 from tchat_server.ops.control import Json, asked
 from tchat_server.sentences import say
 from tchat_server.server import Server
-from tchat_server.storage import ENGINE, maintenance_of, shown
+from tchat_server.storage import is_engine, maintenance_of, shown
 
 __all__ = ["database", "operator_commands"]
 
@@ -73,7 +73,7 @@ def operator_commands() -> Iterable[click.Command]:
 def database(ctx: click.Context, word: str | None) -> Path | str:
     """Return the database that *word* names, else that of --db, else the usual one; of an engine, its URL."""
     named = word if word is not None else str(ctx.find_root().params["db"])
-    return named if named.startswith(ENGINE) else Path(os.path.expanduser(named)).resolve()
+    return named if is_engine(named) else Path(os.path.expanduser(named)).resolve()
 
 
 def _command(row: _Row) -> click.Command:

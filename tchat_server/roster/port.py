@@ -71,9 +71,10 @@ class Roster(Protocol):
         It is asked often, and looks at a clock that also goes on while the process or the machine sleeps.
         """
 
-    def find(self, key: UserKey) -> Awaitable[Seat]:
+    def find(self, key: UserKey, *, known: bool = False) -> Awaitable[Seat]:
         """Find who has a name, as of what any node was acknowledged before; revision 0 if nobody.
 
+        With *known* as of what *listener* was told, and of what this node did: nobody else has to be asked.
         Nodes whose lease ended are not in it, and a token that is too old is nobody's. Raises RosterUnavailable.
         """
 

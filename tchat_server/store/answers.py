@@ -75,8 +75,8 @@ class Answers:
         match question:
             case Prove():
                 return _proof(self._log, roster)
-            case FindSeat(key=user):
-                return roster.find(user)
+            case FindSeat(key=user, known=known):
+                return roster.find(user, known=known)
             case TakeSeat(seat=seat):
                 return roster.take(seat)
             case ReleaseSeat(key=user):

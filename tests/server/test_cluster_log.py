@@ -7,7 +7,7 @@ import itertools
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.request import Join
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
 from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.ending import end
 from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.subject import Subjects
 from tchat_server.store.nats.url import parse_url
@@ -253,6 +254,20 @@ async def test_what_is_appended_while_the_engine_is_killed_is_there_once_or_refu
             await there.log.reached()
             assert [event.seq for record in there.told for event in record.events] == list(range(1, 152))
             assert (await page(here.log)).lines == (await page(there.log)).lines
+
+
+@on_loop
+async def test_a_task_that_took_no_notice_of_its_end_is_ended() -> None:
+    async def wait() -> None:
+        for _ in range(2):
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await end([task])
+    assert task.done()
 
 
 @on_loop

@@ -81,7 +81,7 @@ class OneRoster:
             self.listener.fenced()
         return self.holds
 
-    async def find(self, key: UserKey) -> Seat:
+    async def find(self, key: UserKey, *, known: bool = False) -> Seat:
         if not self.is_there:
             raise RosterUnavailable("there is no roster now")
         return self.seats.get(key) or Seat(key, "", "")

@@ -105,8 +105,9 @@ class Engine:
         user, password: what every client must say.
     """
 
-    def __init__(self, directory: Path, servers: int, *, sync: str = "always") -> None:
+    def __init__(self, directory: Path, servers: int, *, sync: str = "always", tls: Path | None = None) -> None:
         binary = find_binary()
+        self._tls = tls
         self.user, self.password = "tchat", secrets.token_hex(12)
         ports = free_ports(3 * servers)
         routes = ports[servers : 2 * servers]
@@ -133,6 +134,8 @@ cluster {{
   authorization {{ user: r, password: "{self.password}" }}
   routes: [{others}]
 }}"""
+        cert, key = (self._tls / "cert.pem", self._tls / "key.pem") if self._tls else ("", "")
+        tls = f'tls {{ cert_file: "{cert}", key_file: "{key}" }}' if self._tls else ""
         return f"""
 server_name: e{number}
 listen: 127.0.0.1:{port}
@@ -142,6 +145,7 @@ accounts {{
   TCHAT {{ jetstream: enabled, users: [{{ user: "{self.user}", password: "{self.password}" }}] }}
 }}
 {cluster}
+{tls}
 """
 
     @property
@@ -172,9 +176,9 @@ accounts {{
 
 
 @contextmanager
-def engine(directory: Path, servers: int = 1, *, sync: str = "always") -> Iterator[Engine]:
-    """Run an engine of so many servers."""
-    found = Engine(directory, servers, sync=sync)
+def engine(directory: Path, servers: int = 1, *, sync: str = "always", tls: Path | None = None) -> Iterator[Engine]:
+    """Run an engine of so many servers; *tls*: where its certificate and key are."""
+    found = Engine(directory, servers, sync=sync, tls=tls)
     try:
         found.start()
         yield found

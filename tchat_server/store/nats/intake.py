@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
 from libtchat.cluster import Barred, Protected, Record, Told
 from libtchat.message.errors import TchatError
-from libtchat.message.names import UserKey
+from libtchat.message.event import LogEvent
+from libtchat.message.names import Key, UserKey
 from libtchat.wire import codec
 from tchat_server.store.nats import record as records
 from tchat_server.store.nats.fetch import Entry
@@ -25,6 +27,8 @@ from tchat_server.store.sqlite.followed import Followed, FollowedAccount, Follow
 __all__ = ["Fate", "Intake", "check_subject", "read_events"]
 
 NOTHING = Head(0, 0)
+
+_MANY = 64
 
 logger = logging.getLogger("tchat_server")
 
@@ -69,6 +73,7 @@ class Intake:
     codes: set[str]
     told: Callable[[Sequence[Told]], None] | None = None
     followed_total: int = 0
+    _recent: deque[Record] = field(factory=lambda: deque(maxlen=_MANY))
     _fates: dict[str, Fate] = field(factory=dict)
 
     def expect(self, subject: str, fate: Fate) -> None:
@@ -90,6 +95,15 @@ class Intake:
     def head(self, subject: str) -> Head:
         """Return where a subject stands."""
         return self.heads.get(subject, NOTHING)
+
+    def newer(self, key: Key, seq: int) -> tuple[LogEvent, ...]:
+        """Return what others appended to a group after *seq*, () unless all of that was lately."""
+        found: list[LogEvent] = []
+        for record in self._recent:
+            if record.key == key and record.expected == seq + len(found):
+                found += record.events
+        is_all = seq + len(found) == self.head(self.subjects.group(key)).seq
+        return tuple(found) if is_all else ()
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Take in what follows what was taken before."""
@@ -144,6 +158,8 @@ class Intake:
                 news = self._take_admission(entry, found, followed)
         if news is not None and not is_ours:
             told.append(news)
+            if isinstance(news, Record):
+                self._recent.append(news)
         self.heads[entry.subject] = Head(seq, entry.number)
         if fate is not None and (not is_ours or seq >= fate.last):
             fates.append((fate, entry.number if is_ours and not is_void else 0))

@@ -23,9 +23,10 @@ from libtchat.message.names import UserKey
 from libtchat.wire import codec
 from tchat_server.clock import Clock
 from tchat_server.roster.port import Called, Listener, RosterUnavailable
-from tchat_server.store.event_log import LogUnavailable
+from tchat_server.store.event_log import LogUnavailable, Ready
 from tchat_server.store.nats.calls import Calls
 from tchat_server.store.nats.connection import Connection, EngineGone, Refused
+from tchat_server.store.nats.ending import end
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.lease import Leases
 from tchat_server.store.nats.proof import Proofs
@@ -123,10 +124,15 @@ class NatsRoster:
         except LogUnavailable as error:
             raise RosterUnavailable(str(error)) from None
 
-    async def find(self, key: UserKey) -> Seat:
+    def find(self, key: UserKey, *, known: bool = False) -> Awaitable[Seat]:
         """Find who has a name; see Roster."""
+        is_free = known and key not in self._locks
+        return Ready(self.seats.find(key)) if is_free else self._find(key, known)
+
+    async def _find(self, key: UserKey, known: bool) -> Seat:
         async with self._turn(key):
-            await self.reached()
+            if not known:
+                await self.reached()
             return self.seats.find(key)
 
     async def take(self, seat: Seat) -> int:
@@ -190,8 +196,7 @@ class NatsRoster:
         self._is_closed = True
         self._listener = None
         self.seats.give_up(RosterUnavailable("the roster is closed"))
-        for task in self._tasks:
-            task.cancel()
+        await end(self._tasks)
         await self._calls.close()
         await self.leases.close()
         await self.proofs.close()
