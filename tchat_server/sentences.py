@@ -230,6 +230,7 @@ STORAGE: Mapping[str, str] = {
     "autre chat : nommez un autre fichier avec --cache, ou effacez-le",
     "{path} is a node's own copy of a chat in an engine: name that, nats://HOST/NAME": "{path} est la copie qu'un nœud "
     "a d'un chat dans un moteur : nommez celui-ci, nats://HÔTE/NOM",
+    "no server of {url} answers now: try again": "aucun serveur de {url} ne répond en ce moment : réessayez",
     "the node of {url} that was asked did not answer: see whether it is done": "le nœud de {url} à qui on l'a demandé "
     "n'a pas répondu : voyez si c'est fait",
     "the engine {url} cannot be used: {detail}": "le moteur {url} ne peut être utilisé : {detail}",

@@ -153,15 +153,22 @@ class Desk:
         """
         barred = (await self.log.barred()).get(user)
         closed = await self.end_session(user, why)
-        if self.server.neighbours is not None:
-            await self.ban(user, name, max(barred or 0.0, time.time() + _REMOVAL_SECONDS))
-        self.hub.bar(user, inf)
+        if self.server.neighbours is None:
+            self.hub.bar(user, inf)
+            try:
+                yield closed
+            finally:
+                self.hub.bar(user, barred)
+            return
+        until = max(barred or 0.0, time.time() + _REMOVAL_SECONDS)
+        await self.ban(user, name, until)
         try:
             yield closed
         finally:
-            self.hub.bar(user, barred)
-            if self.server.neighbours is not None:
+            await self.log.reached()
+            if (await self.log.barred()).get(user) == until:  # else another operator banned it, or let it in
                 await self.log.save_bar(user, name, barred)
+                self.hub.bar(user, barred)
 
     async def others(self, fields: Fields) -> Called:
         """Have the other nodes do what is asked, each for itself; nobody, if it is about this one alone."""

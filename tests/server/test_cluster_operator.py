@@ -162,6 +162,7 @@ def test_who_is_removed_is_in_no_group_and_anybody_may_have_the_name(here: Serve
     bob, carl, group = registered(there, fresh("bob"), "old"), here.client(fresh("carl")), fresh("wob")
     bob.ask(action="cgroupe", group=group)
     carl.ask(action="join", group=group)
+    does(there, "ban-user", name=carl.name + "x")
     assert run("remove-user", bob.name) == f"{bob.name} is removed (groups left: 1, connections closed: 1)\n"
     assert [message.get("msg") for message in bob.rest() if message["action"] == "error"] == [
         "the operator removed this name"

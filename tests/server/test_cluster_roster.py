@@ -20,7 +20,7 @@ from libtchat.message.names import user_key
 from libtchat.message.reply import PublicMessage
 from libtchat.wire import codec
 from tchat_server.store.nats import calls, lease
-from tchat_server.store.nats.connection import Connection, NobodyThere
+from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere
 from tchat_server.store.nats.roster import NatsRoster
 from tchat_server.store.nats.stream import open_roster_stream
 from tchat_server.store.nats.subject import RosterSubjects
@@ -233,23 +233,25 @@ async def test_what_all_others_are_asked_each_answers_however_long(monkeypatch: 
 
 
 @on_loop
-async def test_an_operator_s_call_is_answered_by_one_node_and_by_none_if_there_is_none() -> None:
-    url, asked = parse_url(shared_engine().url(f"roster-{next(_names)}")), list[str]()
-    both, connection = [await join(url) for _ in range(2)], await Connection.open(url)
-    for at, node in enumerate(both):
+async def test_an_operator_finds_a_node_that_answers_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_HAIL_SECONDS", 0.2)
+    url = parse_url(shared_engine().url(f"roster-{next(_names)}"))
+    chat, connection = RosterSubjects(url.name), await Connection.open(url)
+    starting, node = await join(url), await join(url)
 
-        async def answer(request: Mapping[str, Any], who: str, at: int = at) -> Mapping[str, Any]:
-            asked.append(f"{at} {request['n']} {who}")
-            return {"by": at}
+    async def answer(request: Mapping[str, Any], who: str) -> Mapping[str, Any]:
+        return {"said": request, "who": who}
 
-        node.roster.attend(answer)
-    subject = RosterSubjects(url.name).operator
-    answers = [await calls.call(connection, subject, {"n": number}, "me", 5.0) for number in range(10)]
-    assert asked == [f"{said['by']} {number} me" for number, said in enumerate(answers)]
-    for node in both:
-        await node.close()
+    with pytest.raises(EngineGone):
+        await calls.find_node(connection, chat)
+    node.roster.attend(answer)
+    found = await calls.find_node(connection, chat)
+    assert found == node.roster.node
+    assert await calls.call(connection, chat.call(found), {"n": 1}, "me", 5.0) == {"said": {"n": 1}, "who": "me"}
+    await starting.close()
+    await node.close()
     with pytest.raises(NobodyThere):
-        await calls.call(connection, subject, {"n": 0}, "me", 5.0)
+        await calls.find_node(connection, chat)
     await connection.close()
 
 

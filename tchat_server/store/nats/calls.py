@@ -20,7 +20,7 @@ from tchat_server.store.nats.subject import RosterSubjects
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-__all__ = ["Calls", "call"]
+__all__ = ["Calls", "call", "find_node"]
 
 Json: TypeAlias = Mapping[str, Any]
 Act: TypeAlias = Callable[[Json, str], Awaitable[Json]]
@@ -28,6 +28,7 @@ Act: TypeAlias = Callable[[Json, str], Awaitable[Json]]
 CALL_SECONDS = 3.0
 """How long other nodes are waited for: what they are asked takes none of them long."""
 
+_HAIL_SECONDS = 5.0
 _PART_BYTES = 512 * 1024
 _MORE = "Tchat-More"
 _NOBODY = "503"
@@ -69,6 +70,16 @@ async def call(connection: Connection, subject: str, request: Json, who: str, se
     return answer
 
 
+async def find_node(connection: Connection, subjects: RosterSubjects) -> NodeId:
+    """Return the node that answers first.
+
+    Raises:
+        NobodyThere: none runs.
+        EngineGone: none answers.
+    """
+    return NodeId((await call(connection, subjects.hail, {}, "", _HAIL_SECONDS))["node"])
+
+
 class Calls:
     """What one node is asked, and asks of the others.
 
@@ -84,7 +95,7 @@ class Calls:
     async def start(self) -> None:
         """Answer from now on. Raises EngineGone."""
         await self._connection.subscribe(self._subjects.call(self._node), self._called)
-        await self._connection.subscribe(self._subjects.operator, self._called, queue="nodes")
+        await self._connection.subscribe(self._subjects.hail, self._hailed)
 
     async def ask(self, nodes: Iterable[NodeId], request: Json, who: str) -> Called:
         """Ask these nodes, all at once."""
@@ -106,6 +117,10 @@ class Calls:
             return None
         return None if "failed" in answer else answer
 
+    async def _hailed(self, message: Msg) -> None:
+        if self.act is not None:
+            await self._send(message.reply, {"node": self._node})
+
     async def _called(self, message: Msg) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(message))  # another call does not wait for it
         self._tasks.add(task)
@@ -121,11 +136,14 @@ class Calls:
         answer: Json = {"failed": "it is just starting, or ends"}
         if self.act is not None:
             answer = await self.act(request, who)
+        await self._send(message.reply, answer)
+
+    async def _send(self, inbox: str, answer: Json) -> None:
         data = compress(json.dumps(answer).encode())
         parts = [data[at : at + _PART_BYTES] for at in range(0, len(data), _PART_BYTES)]
         try:
             for number, part in enumerate(parts, 1):
                 headers = {_MORE: "1"} if number < len(parts) else None
-                await self._connection.send(message.reply, part, headers=headers)
+                await self._connection.send(inbox, part, headers=headers)
         except EngineGone as error:
             logger.warning("roster: an answer is not passed on: %s", error)

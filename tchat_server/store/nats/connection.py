@@ -138,17 +138,12 @@ class Connection:
         except (nats.errors.Error, OSError, TimeoutError) as error:
             raise EngineGone(_reason(error)) from None
 
-    async def subscribe(
-        self, subject: str, heard: Callable[[Msg], Awaitable[None]], *, queue: str = ""
-    ) -> Subscription:
-        """Have *heard* called with what comes on *subject*, however much waits. Raises EngineGone.
-
-        Of all who subscribe with one *queue* one is sent each message.
-        """
+    async def subscribe(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> Subscription:
+        """Have *heard* called with what comes on *subject*, however much waits. Raises EngineGone."""
         import nats.errors
 
         try:
-            return await self._client.subscribe(subject, queue, heard, pending_msgs_limit=0, pending_bytes_limit=0)
+            return await self._client.subscribe(subject, cb=heard, pending_msgs_limit=0, pending_bytes_limit=0)
         except (nats.errors.Error, OSError) as error:
             raise EngineGone(_reason(error)) from None
 

@@ -24,7 +24,7 @@ from tchat_server.store.nats.subject import Subjects
 from tchat_server.store.sqlite.cache import Cache, Head
 from tchat_server.store.sqlite.followed import Followed, FollowedAccount, FollowedBar, FollowedCode, FollowedRecord
 
-__all__ = ["Fate", "Intake", "read_events"]
+__all__ = ["Fate", "Intake", "check_subject", "read_events"]
 
 NOTHING = Head(0, 0)
 
@@ -142,14 +142,14 @@ class Intake:
             case Mark():
                 return
             case Events():
-                _check_subject(entry, found.key, self.subjects.group(found.key))
+                check_subject(entry, found.key, self.subjects.group(found.key))
                 news = read_events(found, self.head(entry.subject).seq)
                 followed.append(FollowedRecord(news, found.time))
                 seq = found.last
             case Guests():
                 seq = found.next
             case Account():
-                _check_subject(entry, found.key, self.subjects.user(found.key))
+                check_subject(entry, found.key, self.subjects.user(found.key))
                 is_void = not self._use_up(found.invitation)
                 if not is_void:
                     followed.append(FollowedAccount(found.key, found.name, found.password_hash, found.invitation))
@@ -168,11 +168,11 @@ class Intake:
     def _take_admission(self, entry: Entry, found: Bar | Code, followed: list[Followed]) -> Barred | None:
         """Take in who may come in, or with which code."""
         if isinstance(found, Code):
-            _check_subject(entry, found.mark, self.subjects.code(found.mark))
+            check_subject(entry, found.mark, self.subjects.code(found.mark))
             self.codes.add(found.mark)
             followed.append(FollowedCode(found.mark))
             return None
-        _check_subject(entry, found.key, self.subjects.bar(found.key))
+        check_subject(entry, found.key, self.subjects.bar(found.key))
         if found.until is None:
             self.bars.pop(found.key, None)
         else:
@@ -190,7 +190,8 @@ class Intake:
         return True
 
 
-def _check_subject(entry: Entry, key: str, subject: str) -> None:
+def check_subject(entry: Entry, key: str, subject: str) -> None:
+    """Check that a record of *key* stands on the *subject* of that. Raises Damaged."""
     if subject != entry.subject:
         raise Damaged(f"it is of {key!r}, which has another subject")
 

@@ -123,9 +123,9 @@ class RosterSubjects:
         return f"tchat.{self.name}.call.{node}"
 
     @property
-    def operator(self) -> str:
-        """The subject of what an operator asks of any node."""
-        return f"tchat.{self.name}.operator"
+    def hail(self) -> str:
+        """The subject on which every node says which one it is."""
+        return f"tchat.{self.name}.hail"
 
     def relay(self, node: str) -> str:
         """The subject of texts from a node that nobody keeps; `*` for those of all."""
