@@ -34,6 +34,7 @@ class Drill:
         hit_seconds: how long somebody may wait for an answer who used the node that was hit.
         wait_seconds: how long everybody else may.
         is_quick: it is run once in CI.
+        keeps_clients: nobody is disconnected, and nobody is told that somebody came or went.
         is_parting: it cuts a network: each machine needs one of its own (see `drills.network`).
         is_refusing: `unavailable` may be answered: else everything asked is done.
     """
@@ -45,6 +46,7 @@ class Drill:
     wait_seconds: float = 2.0
     is_quick: bool = False
     is_refusing: bool = False
+    keeps_clients: bool = False
     is_parting: bool = False
 
 
@@ -102,6 +104,8 @@ class Stage:
         longest, wait = (max((writer.longest for writer in some), default=0.0) for some in (hit, others))
         unavailable = sum(writer.unavailable for writer in place.writers)
         faults = [*self._too_long(hit, drill.hit_seconds), *self._too_long(others, drill.wait_seconds)]
+        disconnected = sum(writer.disconnections for writer in place.writers)
+        noticed = sum(writer.noticed for writer in place.writers)
         records = place.records()  # before somebody joins to read the logs
         first, *more = place.newer(self._checker.lengths())
         verdict = self._checker.check(records, first)
@@ -111,6 +115,8 @@ class Stage:
         faults += [f"{count} {name}" for name, count in verdict.wrong.items()]
         faults += [*verdict.faults, *verdict.examples][:3]
         faults += [] if drill.is_refusing or not unavailable else [f"{unavailable} times unavailable"]
+        if drill.keeps_clients and (disconnected or noticed):
+            faults.append(f"{disconnected} clients were disconnected, {noticed} presence notices came")
         faults += [] if verdict.accepted > 20 else [f"nothing goes on: {verdict.accepted} accepted"]
         faults += self._said_by_nodes()
         notes, place.notes = place.notes, []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -33,6 +34,40 @@ def test_a_node_whose_stream_is_deleted_says_so_and_is_not_ready(tmp_path: Path)
         assert node.logs(f"engine: the stream tchat-{name} was deleted: nothing can be stored or proved")
         assert not is_ready(port)
         assert node.log().count("\n") == before + 1, node.log()
+
+
+def test_a_node_that_was_killed_and_is_started_again_has_its_names_at_once(tmp_path: Path) -> None:
+    url = shared_engine().url(fresh("chat").replace(".", "-"))
+    with serving(tmp_path, "--db", url, "--cache", str(tmp_path / "copy.db")) as node:
+        node.client("alice").ask(action="cgroupe", group="wob")
+        guest = node.client()
+        guest.ask(action="client-hello")
+        assert guest.ask(action="join", group="wob")["seq"] == 2
+        node.kill()
+        node.start()
+        alice, deadline = node.client(), time.monotonic() + 10
+        while alice.ask(action="client-hello", **{"from": "alice"})["action"] == "error":
+            assert time.monotonic() < deadline
+            alice = node.client()
+        while alice.ask(action="members", group="wob").get("list") != ["alice"]:
+            assert time.monotonic() < deadline
+
+
+def test_two_nodes_with_one_copy_do_not_both_go_on_for_long(tmp_path: Path) -> None:
+    """Somebody copied all files of a node that runs: the new one takes the old one for gone, and that one knows."""
+    url = shared_engine().url(fresh("chat").replace(".", "-"))
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    with serving(here, "--db", url, "--cache", str(here / "copy.db")) as node:
+        alice = node.client("alice")
+        shutil.copy(here / "copy.db.node", there)
+        with serving(there, "--db", url, "--cache", str(there / "copy.db")):
+            assert alice.rest() == []
+            assert node.logs("another node took it for gone")
+            deadline = time.monotonic() + TIMEOUT_SECONDS
+            while not serves(node):
+                assert time.monotonic() < deadline
 
 
 def serves(node: Server) -> bool:
@@ -68,7 +103,7 @@ def test_a_node_that_lost_who_is_connected_where_begins_anew(tmp_path: Path) -> 
         assert alice.ask(action="cgroupe", group="wob")["seq"] == 1
         asyncio.run(delete_stream(url, f"tchat-{name}-roster"))
         assert alice.rest() == []
-        assert node.logs("it has not taken the lease of this node for 2 seconds: all connections are closed")
+        assert node.logs("connections are closed: the engine has not taken it for 2 seconds")
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not serves(node):
             assert time.monotonic() < deadline

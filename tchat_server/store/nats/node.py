@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 
+from libtchat.cluster import NodeId
 from libtchat.message.limits import ServerLimits
 from tchat_server.roster.port import RosterUnavailable
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
@@ -61,7 +63,9 @@ class Node:
                     *(url, "known" if syncs is None else "set", _advice(url) if syncs is None else ""),
                 )
             subjects = await open_roster_stream(log.connection, url)
-            node = cls(log, await NatsRoster.open(log.connection, subjects, ahead=log.ahead, limits=limits), syncs)
+            roster = await NatsRoster.open(log.connection, subjects, ahead=log.ahead, limits=limits)
+            roster.predecessor = _take_over(roster.node, cache.with_name(f"{cache.name}.node"))
+            node = cls(log, roster, syncs)
         except RosterUnavailable as error:
             await log.close()
             raise LogUnusable(f"the engine {url} cannot be used: {error}") from None
@@ -116,6 +120,16 @@ class Node:
         self.rest()
         await self.roster.close()
         await self.log.close()
+
+
+def _take_over(node: NodeId, file: Path) -> NodeId | None:
+    """Return the node that had this copy before, and note that *node* has it: who has it is alone with it."""
+    before = ""
+    with suppress(OSError, ValueError):
+        before = file.read_text("ascii").strip()
+    with suppress(OSError):  # then the next one does not know
+        file.write_text(f"{node}\n", "ascii")
+    return NodeId(before) if before.isalnum() else None
 
 
 def _conflicts(node: Node) -> int:

@@ -51,6 +51,7 @@ class NatsRoster:
 
     Attributes:
         over: done when this node's lease is.
+        predecessor: a node that is certainly gone, though its lease may not be over: it is ended.
     """
 
     def __init__(self, connection: Connection, subjects: RosterSubjects, *, ahead: float, limits: ServerLimits) -> None:
@@ -66,6 +67,7 @@ class NatsRoster:
         self.proofs = Proofs(self.publisher, self.follower, subjects.mark(self._node))
         self._calls = Calls(connection, subjects, self._node)
         self.over: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.predecessor: NodeId | None = None
         self._listener: Listener | None = None
         self._locks: dict[UserKey, tuple[asyncio.Lock, int]] = {}
         self._relays: asyncio.Queue[tuple[bytes, Relay]] = asyncio.Queue(_MAX_WAITING_RELAYS)
@@ -110,6 +112,8 @@ class NatsRoster:
         self._listener = listener
         listener.seated(self.seats.all())
         self.leases.start()
+        if self.predecessor is not None:
+            self._start(self.leases.end(self.predecessor))
         self._start(self._send_relays())
         self._start(self._tidy())
 

@@ -64,6 +64,7 @@ DRILLS = (
         "the engine's leader is stopped in good order",
         stop_the_leader,
         wait_seconds=1.0,
+        keeps_clients=True,
         is_quick=True,
     ),
     Drill(
@@ -71,10 +72,11 @@ DRILLS = (
         "kill -9 of the engine's leader",
         kill_the_leader,
         wait_seconds=_ELECTION_SECONDS,
+        keeps_clients=True,
         is_quick=True,
         is_refusing=True,
     ),
-    Drill("kill-follower", "kill -9 of a server of the engine that leads nothing", kill_a_follower),
+    Drill("kill-follower", "kill -9 of a server of the engine that leads nothing", kill_a_follower, keeps_clients=True),
     Drill(
         "kill-all-three",
         "kill -9 of all servers of the engine at once",
@@ -87,6 +89,7 @@ DRILLS = (
         "the engine's leader is frozen for 15 s",
         freeze_the_leader,
         wait_seconds=_ELECTION_SECONDS,
+        keeps_clients=True,
         is_refusing=True,
     ),
     Drill(
@@ -94,6 +97,7 @@ DRILLS = (
         "the engine's leader is frozen for 40 s",
         freeze_the_leader_for_long,
         wait_seconds=_ELECTION_SECONDS,
+        keeps_clients=True,
         is_refusing=True,
     ),
 )

@@ -23,6 +23,7 @@ class NodeWriter(Writer):
     Attributes:
         longest: seconds from a request to its answer, at most; over as many connections as it took.
         unavailable: how often it was told to ask again.
+        noticed: how often it was told that another writer came or went.
         trail: when what happened last.
     """
 
@@ -30,7 +31,7 @@ class NodeWriter(Writer):
         super().__init__(number, users, Address(), seed)
         self.addresses = addresses
         self.longest = 0.0
-        self.unavailable = 0
+        self.unavailable = self.noticed = self._before = 0
         self.trail: deque[tuple[float, str]] = deque(maxlen=60)
         self._turn = number
         self._token: str | None = None
@@ -60,8 +61,13 @@ class NodeWriter(Writer):
         """Return what was recorded so far, and record anew; it must be quiet."""
         assert self.is_quiet
         found, self.record = self.record, Record(self.name)
-        self.longest, self.unavailable = 0.0, 0
+        self.longest, self.unavailable, self.noticed, self._before = 0.0, 0, 0, self._connections
         return found
+
+    @property
+    def disconnections(self) -> int:
+        """How often it had to connect again."""
+        return self._connections - self._before
 
     def go_on(self) -> None:
         """Ask again."""
@@ -116,7 +122,9 @@ class NodeWriter(Writer):
             self._send(request)
 
     def _take(self, line: bytes) -> None:
-        id = json.loads(line).get("id", "").partition(".")[0]
+        message = json.loads(line)
+        self.noticed += "event" in message and message["name"] in self._others
+        id = message.get("id", "").partition(".")[0]
         request = self._asked.get(id)
         super()._take(line)
         if request is None or id in self._asked:
