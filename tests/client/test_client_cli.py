@@ -205,6 +205,14 @@ def test_do_does_any_command_of_the_course(tchat: Client) -> None:
     assert "kick;[group];user[;reason]" in tchat("do", "/help kick")[0]
 
 
+def test_a_command_may_follow_the_address(tchat: Client, wob: str) -> None:
+    tchat(tchat.server.address, "send", "wob", "do", TCHAT_SERVER="")
+    out, _ = tchat("--json", tchat.server.address, "messages", "-n", "1", "wob", TCHAT_SERVER="")
+    assert json.loads(out)["msg"] == "do"
+    _, err = tchat("snd", "groups", code=2)
+    assert "did you mean send?" in err
+
+
 def test_ping_measures(tchat: Client) -> None:
     out, _ = tchat("ping")
     assert out.startswith("round trip ")
