@@ -28,6 +28,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "redact": "text {redacts} of {author} is removed from {group} (event {seq})",
         "own": "{name} owns {group} (event {seq})",
         "head.name": "NAME",
+        "head.node": "NODE",
         "head.address": "ADDRESS",
         "head.in": "IN",
         "head.out": "OUT",
@@ -61,7 +62,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "not-running": "no server uses {db}: nobody is connected",
         "failed": "the server of {db} did not do it: {failed}",
         "other-url": "a database is a file, or nats://HOST/NAME: no other URL is one",
-        "not-in-engine": "{act} is not done to a chat in an engine: use a database in a file",
+        "no-node": "no server of {db} runs, and it is they who do this: start one",
+        "silent": "servers that did not answer: {count}; it is not done for who is connected there: ask again",
         "no-access": "{path} may not be used, {detail}: run this as the user who runs the server",
         "password": "new password of {name}: ",
         "password.again": "once more: ",
@@ -110,6 +112,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "redact": "le texte {redacts} de {author} est retiré de {group} (évènement {seq})",
         "own": "{name} est propriétaire de {group} (évènement {seq})",
         "head.name": "NOM",
+        "head.node": "NŒUD",
         "head.address": "ADRESSE",
         "head.in": "REÇUS",
         "head.out": "ENVOYÉS",
@@ -143,7 +146,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "not-running": "aucun serveur n'utilise {db} : personne n'est connecté",
         "failed": "le serveur de {db} ne l'a pas fait : {failed}",
         "other-url": "une base est un fichier, ou nats://HÔTE/NOM : aucune autre URL n'en est une",
-        "not-in-engine": "{act} ne se fait pas sur un chat dans un moteur : utilisez une base dans un fichier",
+        "no-node": "aucun serveur de {db} ne tourne, et c'est à eux de le faire : démarrez-en un",
+        "silent": "serveurs qui n'ont pas répondu : {count} ; rien n'est fait pour qui y est connecté : redemandez",
         "no-access": "{path} ne peut être utilisé, {detail} : faites-le comme l'utilisateur du serveur",
         "password": "nouveau mot de passe de {name} : ",
         "password.again": "encore une fois : ",
@@ -224,6 +228,11 @@ STORAGE: Mapping[str, str] = {
     "entière, pas la copie d'un nœud : nommez un autre fichier avec --cache",
     "{path} is the copy of another chat: name another file with --cache, or delete it": "{path} est la copie d'un "
     "autre chat : nommez un autre fichier avec --cache, ou effacez-le",
+    "{path} is a node's own copy of a chat in an engine: name that, nats://HOST/NAME": "{path} est la copie qu'un nœud "
+    "a d'un chat dans un moteur : nommez celui-ci, nats://HÔTE/NOM",
+    "no server of {url} answers now: try again": "aucun serveur de {url} ne répond en ce moment : réessayez",
+    "the node of {url} that was asked did not answer: see whether it is done": "le nœud de {url} à qui on l'a demandé "
+    "n'a pas répondu : voyez si c'est fait",
     "the engine {url} cannot be used: {detail}": "le moteur {url} ne peut être utilisé : {detail}",
     "the engine at {host} is NATS {version}, which may lose what it acknowledged: {lowest} or newer is needed": "le "
     "moteur à {host} est NATS {version}, qui peut perdre ce qu'il a confirmé : il faut {lowest} ou plus récent",

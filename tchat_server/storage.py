@@ -12,15 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platformdirs import user_state_path
-
 from libtchat.hub.hub import Hub
 from libtchat.hub.node import Node as HubNode
 from libtchat.message.value import frozen
 from tchat_server.failures import UsageFailed
 from tchat_server.roster.port import Roster
 from tchat_server.sentences import say
-from tchat_server.settings import Settings
+from tchat_server.settings import Settings, state_directory
 from tchat_server.store.event_log import EventLog, LogUnusable
 from tchat_server.store.memory import MEMORY, MemoryLog
 
@@ -64,6 +62,8 @@ class Storage:
             await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            if self.node is not None:
+                self.node.rest()
 
 
 async def open_storage(settings: Settings) -> Storage:
@@ -83,7 +83,7 @@ async def open_storage(settings: Settings) -> Storage:
     from tchat_server.store.nats.url import parse_url
 
     url = parse_url(settings.db)
-    node = await Node.open(url, settings.cache or user_state_path("tchat") / f"{url.name}.node.db", settings.limits)
+    node = await Node.open(url, settings.cache or state_directory() / f"{url.name}.node.db", settings.limits)
     return Storage(node.log, node.roster, node)
 
 

@@ -43,6 +43,7 @@ class Client:
     def __init__(self, directory: Path, server: Server) -> None:
         self.directory = directory
         self.server = server
+        self.opened: list[subprocess.Popen[bytes]] = []
 
     def __call__(
         self, *args: str, name: str = "alice", stdin: bytes | None = b"", code: int = 0, **env: str
@@ -64,7 +65,7 @@ class Client:
         return out, err
 
     def open(self, *args: str, name: str = "alice", **env: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "tchat_client", *args],
             env=environment(self.directory, **{"TCHAT_SERVER": self.server.address, "TCHAT_NAME": name, **env}),
             cwd=self.directory,
@@ -72,11 +73,24 @@ class Client:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self.opened.append(process)
+        return process
+
+
+def connected(process: subprocess.Popen[bytes]) -> None:
+    """Read what a client that was opened with `--trace` says until it is connected."""
+    assert process.stderr is not None
+    while b'"server-hello"' not in (line := process.stderr.readline()):
+        assert line, "it ended before it was connected"
 
 
 @pytest.fixture
-def tchat(tmp_path: Path, server: Server) -> Client:
-    return Client(tmp_path, server)
+def tchat(tmp_path: Path, server: Server) -> Iterator[Client]:
+    client = Client(tmp_path, server)
+    yield client
+    for process in client.opened:  # its name is free again, whatever the test found
+        process.kill()
+        process.communicate(timeout=SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -201,9 +215,7 @@ def test_ping_measures(tchat: Client) -> None:
 
 def test_tail_prints_until_it_has_enough(tchat: Client, wob: str) -> None:
     tail = tchat.open("tail", "wob", "--json", "--count", "2", "--trace", name="bob")
-    assert tail.stderr is not None
-    while b'"server-hello"' not in tail.stderr.readline():
-        pass
+    connected(tail)
     tchat("send", "wob", "one")
     tchat("send", "wob", "two")
     out, err = tail.communicate(timeout=SECONDS)
@@ -280,9 +292,7 @@ def test_lines_sent_over_a_cable_that_breaks_are_there_once(tchat: Client, tmp_p
 
 def test_an_interrupted_tail_exits_130(tchat: Client, wob: str) -> None:
     tail = tchat.open("tail", "wob", "--trace")
-    assert tail.stderr is not None
-    while b'"server-hello"' not in tail.stderr.readline():
-        pass
+    connected(tail)
     tail.send_signal(signal.SIGINT)
     _, err = tail.communicate(timeout=SECONDS)
     assert tail.returncode == 130
@@ -301,9 +311,7 @@ def test_a_closed_pipe_exits_141_in_silence(tchat: Client, wob: str) -> None:
 
 def test_a_one_shot_beside_an_open_session_is_the_same_user(tchat: Client, wob: str) -> None:
     session = tchat.open("tail", "wob", "--count", "1", "--trace")
-    assert session.stderr is not None
-    while b'"server-hello"' not in session.stderr.readline():
-        pass
+    connected(session)
     tchat("send", "wob", "beside")
     out, _ = session.communicate(timeout=SECONDS)
     assert b"alice: beside" in out
@@ -312,9 +320,7 @@ def test_a_one_shot_beside_an_open_session_is_the_same_user(tchat: Client, wob: 
     stranger = Client(tchat.directory / "elsewhere", tchat.server)
     stranger.directory.mkdir()
     session = tchat.open("tail", "wob", "--for", "20s", "--trace")
-    assert session.stderr is not None
-    while b'"server-hello"' not in session.stderr.readline():
-        pass
+    connected(session)
     _, err = stranger("ping", code=1)
     assert err == "tchat: the name alice is in use: choose another one with --name (name-in-use)\n"
     session.send_signal(signal.SIGINT)

@@ -300,8 +300,8 @@ def test_a_chat_in_an_engine_is_verified_and_given_an_owner_while_nodes_serve_it
         assert run("own", url, "wob", "bob") == "bob owns wob (event 3)\n"
         assert bob.get()["seq"] == 3
         assert bob.ask(action="members", group="wob")["owner"] == "bob"
-        assert "owns wob already" in run("own", url, "wob", "bob", code=4)
-        assert "there is no group nowhere" in run("own", url, "nowhere", "bob", code=4)
+        assert "owns wob already" in run("own", url, "wob", "bob", code=1)
+        assert "there is no group nowhere" in run("own", url, "nowhere", "bob", code=1)
         assert "nats stream backup tchat-" in run("backup", url, str(tmp_path / "out"), code=4)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
 import re
 import ssl
@@ -164,6 +165,10 @@ class Connection:
         except (nats.errors.Error, OSError) as error:
             raise EngineGone(_reason(error)) from None
 
+    async def turn(self) -> None:
+        """Turn to the next server of the engine: this one answers its clients, and knows no others, perhaps."""
+        await self._client.force_reconnect()
+
     def new_inbox(self) -> str:
         """Return a subject for answers that nobody else has."""
         return self._client.new_inbox()
@@ -259,8 +264,8 @@ def _reason(error: BaseException) -> str:
         return "it asks for TLS: add ?ca=FILE to --db"
     if isinstance(error, TimeoutError):
         return "it does not answer"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # asyncio has words of its own for some
     return type(error).__name__
 
 
@@ -275,6 +280,12 @@ async def _tell_error(error: Exception) -> None:
 
 
 async def _tell_gone(client: Client) -> None:
+    """Say so, and have nobody wait for an answer that can't come any more."""
+    import nats.errors
+
+    for answer in [*getattr(client, "_resp_map", {}).values()]:  # its client lets them wait for their time to be over
+        if not answer.done():
+            answer.set_exception(nats.errors.ConnectionClosedError())
     if not client.is_closed:
         logger.warning("engine: the connection is lost")
 
