@@ -376,6 +376,8 @@ def test_a_case_is_held_once_for_each_address_with_its_first_peer_there() -> Non
         addresses = [f"127.0.0.1:{server.port}" for server in (right, wrong)]
         found = verdict("server", *addresses, "talk/text-verbatim")
         assert failures(found) == ["talk/text-verbatim"], "who is alone in it was at the first address only"
+        (case,) = [case for case in found["cases"] if case["outcome"] == "failed"]
+        assert case["conversation"][0] == ["", "!", f"the first peer is at {addresses[1]}"]
 
 
 # ---- for programs

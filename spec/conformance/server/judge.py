@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Sequence
 from cases import path
 from cases.case import SPEC, Case
 from programs.program import Absent
-from report.outcome import Cause, Lack, Outcome, Verdict
+from report.outcome import Cause, Lack, Line, Outcome, Verdict
 from talk import shapes
 from talk.address import dial
 from talk.matcher import Names
@@ -135,11 +135,20 @@ class _Run:
 
     def _hold(self, case: Case) -> Outcome:
         """Hold *case* once for each address, so that its peers are spread over them every way round."""
-        outcome = self._hold_round(case, 0)
+        outcome = self._hold_at(case, 0)
         for first in range(1, len(self.target.addresses)):
             if outcome.state == "passed":
-                outcome = _joined(outcome, self._hold_round(case, first))
+                outcome = _joined(outcome, self._hold_at(case, first))
         return outcome
+
+    def _hold_at(self, case: Case, first: int) -> Outcome:
+        """Hold *case*, and say where its first peer was, if that is a question."""
+        outcome = self._hold_round(case, first)
+        if len(self.target.addresses) == 1:
+            return outcome
+        return outcome._replace(
+            lines=(Line("", "!", say("first-at", address=self.target.addresses[first])), *outcome.lines)
+        )
 
     def _hold_round(self, case: Case, first: int) -> Outcome:
         """Hold *case* with its first peer at address number *first*, and each other at the next one."""

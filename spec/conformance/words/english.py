@@ -74,6 +74,7 @@ WORDS: Dict[str, str] = {
     "too-soon": "{peer}: the message came {ms} ms after the one before; expected at least {wanted} ms",
     "still-open": "{peer}: the server should have closed the connection",
     "peer-closes": "closes",
+    "first-at": "the first peer is at {address}",
     "closed-by-server": "closed by the server",
     "rate-limited": "the server says rate-limited: start it without such a limit (tchat-server --rate 0)",
     "cannot-connect": "cannot connect: {why}",

@@ -74,6 +74,7 @@ WORDS: Dict[str, str] = {
     "too-soon": "{peer} : le message est venu {ms} ms après le précédent ; attendu au moins {wanted} ms",
     "still-open": "{peer} : le serveur aurait dû fermer la connexion",
     "peer-closes": "ferme",
+    "first-at": "le premier pair est à {address}",
     "closed-by-server": "fermé par le serveur",
     "rate-limited": "le serveur dit rate-limited : le lancer sans cette limite (tchat-server --rate 0)",
     "cannot-connect": "connexion impossible : {why}",
