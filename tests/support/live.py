@@ -34,8 +34,8 @@ def fresh(word: str) -> str:
 class Client:
     """One connection. Presence notices are passed over."""
 
-    def __init__(self, port: int, *, source: str = "") -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS, (source, 0))
+    def __init__(self, port: int, *, source: str = "", host: str = "127.0.0.1") -> None:
+        self.sock = socket.create_connection((host, port), TIMEOUT_SECONDS, (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self.welcome: Json = {}
@@ -137,7 +137,13 @@ class Server:
         directory: an empty one, for its files.
         options: of the command; `--db :memory:` and no rates unless given.
         prelude: Python to run in the server's process before anything of tchat is imported, to plan a fault.
+
+    Attributes:
+        host, prefix: where it listens, and what its command begins with: another machine, perhaps.
     """
+
+    host: str = "127.0.0.1"
+    prefix: tuple[str, ...] = ()
 
     def __init__(self, directory: Path, *options: str, prelude: str = "", open_files: int = 0) -> None:
         self.directory, self._port_file = directory, directory / "port"
@@ -154,12 +160,21 @@ class Server:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def start(self) -> None:
         """Start, on the port it had, and wait until it listens."""
         self._port_file.unlink(missing_ok=True)
-        command = [sys.executable, "-c", self._code, "--listen", self.address, "--port-file", str(self._port_file)]
+        command = [
+            *self.prefix,
+            sys.executable,
+            "-c",
+            self._code,
+            "--listen",
+            self.address,
+            "--port-file",
+            str(self._port_file),
+        ]
         with self.log_file.open("ab") as log, self.out_file.open("wb") as out:
             self.process = subprocess.Popen([*command, *self._options], stdout=out, stderr=log, cwd=ROOT)
         self.pid = self.process.pid
@@ -173,7 +188,7 @@ class Server:
         self.start()
 
     def client(self, name: str | None = None, *, source: str = "") -> Client:
-        client = Client(self.port, source=source)
+        client = Client(self.port, source=source, host=self.host)
         self._clients.append(client)
         if name is not None:
             client.hello(name)

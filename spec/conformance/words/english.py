@@ -249,8 +249,8 @@ WORDS: Dict[str, str] = {
     "help-check": "check recorded messages",
     "help-lines": "vectors or cases as plain lines, for languages without JSON",
     "help-name": "a file of vectors (framing, receive, codec), or a topic, an id, a pattern of cases",
-    "help-words": "where it listens (several places: the peers are spread), and which cases: a topic, an id, a "
-    "pattern, an R- id",
+    "help-words": "where it listens (several places: the peers are spread, every way round), and which cases: a topic, "
+    "an id, a pattern, an R- id",
     "help-case": "a topic, an id, a pattern, or an R- id",
     "help-port": "the port for {{port}}; a free one if not given",
     "help-lang": "en or fr; else as TCHAT_LANG, LC_ALL, LC_MESSAGES or LANG say",

@@ -16,6 +16,7 @@ from datetime import datetime
 from libtchat.cluster import NodeId
 from tchat_server.clock import Clock
 from tchat_server.store.nats.connection import Connection, EngineGone, Refused
+from tchat_server.store.nats.ending import end
 
 __all__ = ["FENCE_SECONDS", "LEASE_SECONDS", "Leases"]
 
@@ -23,6 +24,8 @@ RENEW_SECONDS = 5.0
 FENCE_SECONDS = 20.0
 LEASE_SECONDS = 30.0
 _WATCH_SECONDS = 0.25
+_TURN_SECONDS = 8.0
+"""After so long without an answer another server of the engine is tried: this one may be cut off from the others."""
 _RETRY_SECONDS = 0.5
 _MARGIN_SECONDS = 5.0
 
@@ -53,11 +56,11 @@ class Leases:
         self._now = Clock(0.0)
         self._engine_now = Clock()
         self._ahead = ahead
-        self._renewed = self._now()
+        self._renewed = self._turned = self._now()
         self._heard: dict[NodeId, float] = {}
         self._gone: set[NodeId] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self.is_fenced = False
+        self.is_fenced = self._is_ending = False
 
     @property
     def age(self) -> float:
@@ -66,11 +69,20 @@ class Leases:
 
     def holds(self) -> bool:
         """Tell whether this node's lease holds; if not, it never will again."""
-        if not self.is_fenced and self.age > FENCE_SECONDS:
-            self.is_fenced = True
-            logger.error("engine: it has not taken the lease of this node for %.0f seconds", self.age)
-            self._fenced()
+        if self.age > FENCE_SECONDS:
+            self._give_up(f"the engine has not taken it for {self.age:.0f} seconds")
         return not self.is_fenced
+
+    @property
+    def others(self) -> tuple[NodeId, ...]:
+        """The other nodes that are not gone."""
+        return tuple(self._heard)
+
+    def _give_up(self, why: str) -> None:
+        if not self.is_fenced and not self._is_ending:
+            self.is_fenced = True
+            logger.error("engine: the lease of this node is over, all its connections are closed: %s", why)
+            self._fenced()
 
     def is_gone(self, node: NodeId) -> bool:
         """Tell whether a node is gone. Each was heard of before anything else of it, so one that never was is, too."""
@@ -84,6 +96,8 @@ class Leases:
         except (ValueError, KeyError, TypeError) as error:
             logger.error("roster: a lease is damaged: %r", error)
             return
+        if node == self._node and said.get("ended"):
+            self._give_up("another node took it for gone: is its own copy (--cache) one of this node's?")
         if node == self._node or node in self._gone:
             return
         age = self._engine_now() + self._ahead - datetime.fromisoformat(time).timestamp()
@@ -110,22 +124,26 @@ class Leases:
 
     async def close(self) -> None:
         """Give it up, and say so if that is possible."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         if not self.is_fenced:
+            self._is_ending = True
             with suppress(EngineGone, Refused):
-                await self._say(ended=True)
+                await self._say(self._node, ended=True)
+
+    async def end(self, node: NodeId) -> None:
+        """Say that another node is gone, which is certain: nobody waits for its lease to be over."""
+        with suppress(EngineGone, Refused):  # then they do
+            await self._say(node, ended=True)
 
     async def _renew(self) -> None:
         sent = self._now()
-        await self._say(ended=False)
+        await self._say(self._node, ended=False)
         self._renewed = max(self._renewed, sent)
 
-    async def _say(self, *, ended: bool) -> None:
-        data = json.dumps({"node": self._node, "ended": ended}).encode()
+    async def _say(self, node: NodeId, *, ended: bool) -> None:
+        data = json.dumps({"node": node, "ended": ended}).encode()
         headers = {"Nats-TTL": f"{int(2 * LEASE_SECONDS)}s"}
-        await self._connection.publish(self._subject(self._node), data, headers, seconds=2.0)
+        await self._connection.publish(self._subject(node), data, headers, seconds=2.0)
 
     async def _renew_for_ever(self) -> None:
         while not self.is_fenced:
@@ -135,7 +153,13 @@ class Leases:
             except (EngineGone, Refused) as error:
                 logger.debug("engine: the lease is not renewed: %s", error)
                 pause = _RETRY_SECONDS
+                await self._turn()
             await asyncio.sleep(pause)
+
+    async def _turn(self) -> None:
+        if self._now() > max(self._renewed, self._turned) + _TURN_SECONDS:
+            self._turned = self._now()
+            await self._connection.turn()
 
     async def _watch(self) -> None:
         while True:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 
+from libtchat.cluster import NodeId
 from libtchat.message.limits import ServerLimits
 from tchat_server.roster.port import RosterUnavailable
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
+from tchat_server.store.nats.health import Health
 from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.roster import NatsRoster
 from tchat_server.store.nats.stream import open_roster_stream
@@ -30,11 +33,15 @@ class Node:
 
     Attributes:
         syncs: the engine is known to write each record through to its disks; None: not known.
+        health: what has happened under the node.
     """
 
     def __init__(self, log: NatsLog, roster: NatsRoster, syncs: bool | None) -> None:
         self.log, self.roster, self.syncs = log, roster, syncs
         self._asking: asyncio.Task[None] | None = None
+        self.health = Health(
+            log.connection, log.stream, log.cache, position=lambda: log.follower.position, harmed=roster.give_up
+        )
 
     @classmethod
     async def open(cls, url: EngineUrl, cache: Path, limits: ServerLimits) -> Node:
@@ -56,7 +63,9 @@ class Node:
                     *(url, "known" if syncs is None else "set", _advice(url) if syncs is None else ""),
                 )
             subjects = await open_roster_stream(log.connection, url)
-            node = cls(log, await NatsRoster.open(log.connection, subjects, ahead=log.ahead, limits=limits), syncs)
+            roster = await NatsRoster.open(log.connection, subjects, ahead=log.ahead, limits=limits)
+            roster.predecessor = _take_over(roster.node, cache.with_name(f"{cache.name}.node"))
+            node = cls(log, roster, syncs)
         except RosterUnavailable as error:
             await log.close()
             raise LogUnusable(f"the engine {url} cannot be used: {error}") from None
@@ -73,8 +82,9 @@ class Node:
             self.syncs = await asyncio.to_thread(is_syncing_always, url)
 
     def is_ready(self) -> bool:
-        """Tell whether the engine answered lately; may be called from another thread."""
-        return not self.roster.leases.is_fenced and self.roster.leases.age < _UNREADY_SECONDS
+        """Tell whether the engine answered lately, and has the stream; may be called from another thread."""
+        leases = self.roster.leases
+        return not leases.is_fenced and leases.age < _UNREADY_SECONDS and not self.health.trouble
 
     def measured(self) -> str:
         """Return the metrics of now in Prometheus' text format; may be called from another thread."""
@@ -99,12 +109,27 @@ class Node:
             lines += [f"# HELP {name} {help}", f"# TYPE {name} {kind}", f"{name} {value}"]
         return "\n".join(lines) + "\n"
 
-    async def close(self) -> None:
-        """Give up the lease, and let go of the engine and the file."""
+    def rest(self) -> None:
+        """Look after nothing any more: it is to end."""
+        self.health.close()
         if self._asking is not None:
             self._asking.cancel()
+
+    async def close(self) -> None:
+        """Give up the lease, and let go of the engine and the file."""
+        self.rest()
         await self.roster.close()
         await self.log.close()
+
+
+def _take_over(node: NodeId, file: Path) -> NodeId | None:
+    """Return the node that had this copy before, and note that *node* has it: who has it is alone with it."""
+    before = ""
+    with suppress(OSError, ValueError):
+        before = file.read_text("ascii").strip()
+    with suppress(OSError):  # then the next one does not know
+        file.write_text(f"{node}\n", "ascii")
+    return NodeId(before) if before.isalnum() else None
 
 
 def _conflicts(node: Node) -> int:

@@ -26,7 +26,7 @@ _NOT_LAST = (10071, 10164)
 """The engine's numbers for "another record follows", and "another one may be about to"."""
 _NOTHING_THERE = "wrong last sequence: 0"
 
-_ANSWER_SECONDS = (0.5, 1.0, 2.0)
+_ANSWER_SECONDS = (0.25, 0.25, 0.5, 1.0, 2.0)
 """How long an answer is waited for, at first and later: what a leader that stepped down was sent is not answered."""
 GIVE_UP_SECONDS = 10.0
 _FOLLOW_SECONDS = 0.1

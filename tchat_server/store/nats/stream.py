@@ -21,7 +21,7 @@ from tchat_server.store.nats.connection import Connection, EngineGone, Refused
 from tchat_server.store.nats.subject import Feed, RosterSubjects, Subjects
 from tchat_server.store.nats.url import DEFAULT_SHARDS, EngineUrl
 
-__all__ = ["Stream", "find_stream", "open_roster_stream", "open_stream"]
+__all__ = ["Stream", "find_stream", "open_roster_stream", "open_stream", "trouble_with"]
 
 _PATIENCE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.25
@@ -74,6 +74,20 @@ async def open_stream(connection: Connection, url: EngineUrl, limits: ServerLimi
     return Stream(
         Subjects(url.name, int(metadata["tchat.shards"])), metadata["tchat.identity"], _clock_offset(url, info)
     )
+
+
+async def trouble_with(connection: Connection, stream: Stream, position: int) -> str:
+    """Return what has become of a stream that is used up to *position*, "" if nothing. Raises EngineGone."""
+    name = stream.subjects.stream
+    try:
+        info = await connection.ask(f"STREAM.INFO.{name}")
+    except Refused as error:
+        return f"the stream {name} was deleted" if error.code == _NOT_FOUND else ""
+    if (info["config"].get("metadata") or {}).get("tchat.identity") != stream.identity:
+        return f"the stream {name} is of another chat now"
+    if (last := int(info["state"]["last_seq"])) < position:
+        return f"the stream {name} ends with record {last}, and had {position}"
+    return ""
 
 
 async def find_stream(connection: Connection, url: EngineUrl) -> Subjects:

@@ -19,15 +19,17 @@ from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
 from tchat_server.clock import Clock
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, LogUnusable
-from tchat_server.store.sqlite.accounts import password_of, save_account
-from tchat_server.store.sqlite.cache_file import look
+from tchat_server.store.sqlite.accounts import barred, invitations
+from tchat_server.store.sqlite.cache_file import look, remove
+from tchat_server.store.sqlite.followed import Followed, FollowedRecord, write_account
 from tchat_server.store.sqlite.inspection import refusals
 from tchat_server.store.sqlite.lock import Lock, lock_path
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.reader import load
 from tchat_server.store.sqlite.rows import RowWriter
+from tchat_server.store.sqlite.writer import Save
 
-__all__ = ["Cache", "FollowedAccount", "FollowedRecord", "Head"]
+__all__ = ["Cache", "Head"]
 
 _TABLES = (
     """
@@ -57,26 +59,6 @@ class Head:
     number: int
 
 
-@frozen
-class FollowedRecord:
-    """Events to copy, as of *time*."""
-
-    record: Record
-    time: float
-
-
-@frozen
-class FollowedAccount:
-    """An account to copy; *password_hash* None: there is no password any more."""
-
-    key: UserKey
-    name: str
-    password_hash: str | None
-
-
-Followed = FollowedRecord | FollowedAccount
-
-
 @define(eq=False)
 class _Copy:
     """Copy what was followed up to a position; the result tells whether it is stored."""
@@ -91,9 +73,8 @@ class _Copy:
     def write(self, rows: RowWriter) -> None:
         """Write in the open transaction."""
         for each in self.followed:
-            if isinstance(each, FollowedAccount):
-                known = password_of(rows.connection, each.key)
-                save_account(rows.connection, each.key, each.name, each.password_hash, known, None)
+            if not isinstance(each, FollowedRecord):
+                write_account(rows.connection, each)
             elif rows.append([self._part(rows.connection, each.record)], each.time):
                 raise sqlite3.IntegrityError(f"the copy of group {each.record.key} is not what was followed")
         execute = rows.connection.executemany
@@ -169,10 +150,16 @@ class Cache:
         position: how far it was filled when it was opened.
         heads: where each subject stood then.
         damaged: the subjects of which something could not be read, and why.
+        bars, codes: who might not come in then, and until when; the marks of the invitation codes that held.
     """
 
-    def __init__(self, log: SqliteLog, position: int, heads: dict[str, Head], damaged: dict[str, str]) -> None:
+    def __init__(
+        self, path: Path, log: SqliteLog, position: int, heads: dict[str, Head], damaged: dict[str, str]
+    ) -> None:
+        self._path = path
         self.log, self.position, self.heads, self.damaged = log, position, heads, damaged
+        self.bars: dict[UserKey, float] = {}
+        self.codes: set[str] = set()
         self._followed: list[Followed] = []
         self._heads: dict[str, Head] = {}
         self._damaged: dict[str, str] = {}
@@ -180,6 +167,7 @@ class Cache:
         self._groups: dict[Key, Group] = {}
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._looking: asyncio.Future[bool] | None = None
 
     @classmethod
     async def open(
@@ -213,7 +201,9 @@ class Cache:
         begin = _Begin(asyncio.get_running_loop().create_future(), identity)
         log.submit(begin)
         try:
-            return cls(log, *await begin.future)
+            cache = cls(path, log, *await begin.future)
+            cache.bars, cache.codes = await log.ask(barred), await log.ask(invitations)
+            return cache
         except BaseException:
             await log.close()
             raise
@@ -243,12 +233,26 @@ class Cache:
         except TimeoutError:
             raise LogUnavailable("this node's own copy is behind: its disk may be full, or slow") from None
 
+    def harm(self) -> str:
+        """Return what was done to its file at the last look, "" if nothing, and have it looked at again."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_future()
+            self._looking.add_done_callback(
+                lambda it: it.cancelled() or it.exception()
+            )  # it is known by what `log.harm` says
+            self.log.submit(Save(self._looking, lambda _: False, lambda _: True))
+        return self.log.harm
+
     async def close(self) -> None:
-        """Copy what waits if that works, and close the file."""
+        """Copy what waits if that works, and close the file; one that was harmed meanwhile is removed."""
+        is_harmed = bool(self.log.harm)
         if self._task is not None and not self._task.done():
-            await asyncio.wait([self._task], timeout=_CLOSE_SECONDS)
+            await asyncio.wait([self._task], timeout=0 if is_harmed else _CLOSE_SECONDS)
             self._task.cancel()
+        is_harmed = is_harmed and self.log.is_in_place
         await self.log.close()
+        if is_harmed:
+            remove(self._path)
 
     async def _copy(self) -> None:
         loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.inspection import APPLICATION_ID, BUSY_SECONDS, beside, is_empty
 from tchat_server.store.sqlite.users import last_retry_time
 
-__all__ = ["look"]
+__all__ = ["look", "remove"]
 
 _MAX_CHECKED_BYTES = 16 * 1024 * 1024
 
@@ -73,5 +73,10 @@ def _put_aside(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         _log.warning("%s is damaged: it is put aside, and filled again", path)
         path.replace(beside(path, ".damaged"))
+    remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove the file, and what SQLite has beside it."""
     for suffix in ("", "-wal", "-shm"):
         beside(path, suffix).unlink(missing_ok=True)

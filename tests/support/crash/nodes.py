@@ -6,8 +6,9 @@ import contextlib
 import json
 import socket
 import time
+from collections import deque
 
-from crash.writer import Address, Writer
+from crash.writer import Address, Record, Writer
 
 __all__ = ["NodeWriter"]
 
@@ -17,48 +18,99 @@ _PASSING = ("unavailable", "name-in-use", "rate-limited")
 
 
 class NodeWriter(Writer):
-    """A `Writer` that may use any of *ports*.
+    """A `Writer` that may use any of *addresses*, as (host, port), and may be paused.
 
     Attributes:
-        longest: seconds between two answers, at most.
+        longest: seconds from a request to its answer, at most; over as many connections as it took.
+        unavailable: how often it was told to ask again.
+        noticed: how often it was told that another writer came or went.
+        trail: when what happened last.
     """
 
-    def __init__(self, number: int, users: int, ports: list[int], seed: int) -> None:
+    def __init__(self, number: int, users: int, addresses: list[tuple[str, int]], seed: int) -> None:
         super().__init__(number, users, Address(), seed)
-        self.ports = ports
+        self.addresses = addresses
+        self.longest = 0.0
+        self.unavailable = self.noticed = self._before = 0
+        self.trail: deque[tuple[float, str]] = deque(maxlen=60)
         self._turn = number
         self._token: str | None = None
-        self._answered = time.monotonic()
-        self.longest = 0.0
+        self._is_paused = False
 
     @property
-    def port(self) -> int:
+    def address(self) -> tuple[str, int]:
         """The node it uses now."""
-        return self.ports[self._turn % len(self.ports)]
+        return self.addresses[self._turn % len(self.addresses)]
+
+    @property
+    def waited(self) -> float:
+        """Seconds that its oldest request has waited."""
+        asked = [self.record.sent[id][1] for id in [*self._asked] if id in self.record.sent]
+        return time.monotonic() - min(asked, default=time.monotonic())
+
+    def pause(self) -> None:
+        """Ask nothing more for now: see `is_quiet`."""
+        self._is_paused = True
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is paused, and everything is answered."""
+        return self._is_paused and not self._asked
+
+    def take_record(self) -> Record:
+        """Return what was recorded so far, and record anew; it must be quiet."""
+        assert self.is_quiet
+        found, self.record = self.record, Record(self.name)
+        self.longest, self.unavailable, self.noticed, self._before = 0.0, 0, 0, self._connections
+        return found
+
+    @property
+    def disconnections(self) -> int:
+        """How often it had to connect again."""
+        return self._connections - self._before
+
+    def go_on(self) -> None:
+        """Ask again."""
+        self._is_paused = False
+        with contextlib.suppress(OSError, AttributeError):  # it waits for a line, or connects just now
+            self._socket.sendall(b'{"action":"ping"}\n')  # type: ignore[union-attr]
+
+    def note(self, what: str) -> None:
+        """Note what happens, for whoever wonders why something took long."""
+        self.trail.append((time.monotonic(), what))
+
+    def _may_ask(self) -> bool:
+        return super()._may_ask() and not self._is_paused
+
+    def _hang_up(self) -> None:
+        super()._hang_up()
+        self._turn += 1
 
     def _connect(self) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
-                self._hello(self.port)
+                self._hello(self.address)
                 return
-            except (OSError, _NotNow):
+            except (OSError, _NotNow) as error:
+                self.note(f"{self.address[1]}: {error}")
                 self._hang_up()
-                self._turn += 1
-                assert time.monotonic() < deadline, f"{self.name} is let in nowhere"
+                assert time.monotonic() < deadline, f"{self.name} is let in nowhere: {[*self.trail][-5:]}"
                 time.sleep(0.05)
 
-    def _hello(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), _SILENT_SECONDS)
+    def _hello(self, address: tuple[str, int]) -> None:
+        self._socket = socket.create_connection(address, _SILENT_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connections += 1
+        self.note(f"{address[1]}: connected")
         hello = {"action": "client-hello", "from": self.name}
         self._send(hello if self._token is None else {**hello, "token": self._token})
         while (welcome := json.loads(self._line()))["action"] == "server-broadcast":
             pass
         if welcome["action"] == "error" and welcome["code"] in _PASSING:
-            raise _NotNow
+            raise _NotNow(welcome["code"])
         assert welcome["action"] == "server-hello", welcome
+        self.note(f"{address[1]}: welcome")
         self._token = welcome["token"]
         self._joined = set(welcome["groups"])
         for group, seq in welcome["seqs"].items():
@@ -70,20 +122,22 @@ class NodeWriter(Writer):
             self._send(request)
 
     def _take(self, line: bytes) -> None:
-        before = self.record.answers
-        request = self._asked.get(json.loads(line).get("id", ""))
+        message = json.loads(line)
+        self.noticed += "event" in message and message["name"] in self._others
+        id = message.get("id", "").partition(".")[0]
+        request = self._asked.get(id)
         super()._take(line)
-        if self.record.answers > before:
-            now = time.monotonic()
-            self.longest = max(self.longest, now - self._answered)
-            self._answered = now
-            id = json.loads(line)["id"]
-            if self.record.refused.get(id) == "unavailable" and request is not None:
-                with contextlib.suppress(KeyError):
-                    del self.record.refused[id]  # certain: it is not stored; ask again
-                self._asked[id] = request
-                time.sleep(0.2)
-                self._send(request)
+        if request is None or id in self._asked:
+            return
+        if self.record.refused.get(id) == "unavailable":
+            del self.record.refused[id], self.record.done[id]  # certain: it is not stored; ask again
+            self.unavailable += 1
+            self.note("unavailable")
+            self._asked[id] = request
+            time.sleep(0.2)
+            self._send(request)
+            return
+        self.longest = max(self.longest, self.record.done[id] - self.record.sent[id][1])
 
 
 class _NotNow(Exception):

@@ -7,19 +7,31 @@ import json
 import random
 import socket
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 from live import Client
 
-__all__ = ["GROUPS", "Address", "Record", "Writer", "events_of"]
+__all__ = ["GROUPS", "Address", "Heard", "Record", "Writer", "events_of"]
 
 Json = dict[str, Any]
 GROUPS = tuple(f"group{n}" for n in range(5))
 _TIMEOUT_SECONDS = 60.0
 _WINDOW = 6
-_WEIGHTS = {"gbroadcast": 60, "join": 12, "leave": 4, "cgroupe": 4, "invite": 6, "kick": 5, "ban": 3, "unban": 6}
+_WEIGHTS = {
+    "gbroadcast": 60,
+    "join": 12,
+    "leave": 4,
+    "cgroupe": 4,
+    "invite": 6,
+    "kick": 5,
+    "ban": 3,
+    "unban": 6,
+    "members": 4,
+}
 
 
 @define
@@ -41,27 +53,45 @@ class Address:
             return self.port
 
 
+@frozen
+class Heard:
+    """An event as it came over a connection, which has a number; *is_repeated*: it may have come before."""
+
+    connection: int
+    group: str
+    seq: int
+    line: bytes
+    is_repeated: bool = False
+
+
 @define
 class Record:
-    """What one client was told.
+    """What one client, of that *name*, was told.
 
     Attributes:
         accepted: id -> the event as it came, for each request that made one.
         refused: id -> the code, or "repeated" for an invitation there was already.
-        heard: every event, of oneself and of others, as it came: (connection's number, line).
+        listed: id -> the seq of the list of members that came.
+        heard: every event, of oneself and of others.
+        sent: id -> the request, and when it was sent first.
+        done: id -> when it was answered.
         faults: what was wrong at once, one sentence each.
         retried: how many requests were sent more than once.
     """
 
+    name: str = ""
     accepted: dict[str, bytes] = field(factory=dict)
     refused: dict[str, str] = field(factory=dict)
-    heard: list[tuple[int, bytes]] = field(factory=list)
+    listed: dict[str, int] = field(factory=dict)
+    heard: list[Heard] = field(factory=list)
+    sent: dict[str, tuple[Json, float]] = field(factory=dict)
+    done: dict[str, float] = field(factory=dict)
     faults: list[str] = field(factory=list)
     retried: int = 0
 
     @property
     def answers(self) -> int:
-        return len(self.accepted) + len(self.refused)
+        return len(self.accepted) + len(self.refused) + len(self.listed)
 
 
 class Writer(threading.Thread):
@@ -69,13 +99,14 @@ class Writer(threading.Thread):
 
     def __init__(self, number: int, users: int, address: Address, seed: int) -> None:
         super().__init__(name=f"writer{number}", daemon=True)
-        self.record = Record()
+        self.record = Record(self.name)
         self.error: BaseException | None = None
         self._others = [f"writer{n}" for n in range(users) if n != number]
         self._random = random.Random(f"{seed}/{number}")
         self._address = address
         self._is_finishing = False
         self._asked: dict[str, Json] = {}
+        self._pinged: Counter[str] = Counter()
         self._resent: set[str] = set()
         self._joined: set[str] = set()
         self._last: dict[str, int] = {}
@@ -92,7 +123,7 @@ class Writer(threading.Thread):
                 try:
                     if self._socket is None:
                         self._connect()
-                    while len(self._asked) < _WINDOW and not self._is_finishing:
+                    while len(self._asked) < _WINDOW and self._may_ask():
                         self._ask()
                     self._take(self._line())
                 except OSError:
@@ -101,6 +132,9 @@ class Writer(threading.Thread):
             self.error = error
         finally:
             self._hang_up()
+
+    def _may_ask(self) -> bool:
+        return not self._is_finishing
 
     def _connect(self) -> None:
         address = ("127.0.0.1", self._address.wait())
@@ -133,16 +167,19 @@ class Writer(threading.Thread):
             request["group"] = self._random.choice(GROUPS)
         elif action == "gbroadcast":
             request["msg"] = f'{self._random.random()} "é" \u2028' * self._random.choice((1, 1, 1, 40))
-        elif action not in ("join", "leave"):
+        elif action not in ("join", "leave", "members"):
             request["dest"] = self._random.choice(self._others)
         self._asked[id] = request
+        self.record.sent[id] = request, time.monotonic()
         self._send(request)
 
     def _send(self, request: Json) -> None:
         assert self._socket is not None
         self._socket.sendall(json.dumps(request).encode() + b"\n")
         if request["action"] == "invite":  # an old invitation is answered with its own id: the ping tells it is over
-            self._socket.sendall(b'{"action":"ping","id":"%b"}\n' % request["id"].encode())
+            self._pinged[request["id"]] += 1
+            ping = f"{request['id']}.{self._pinged[request['id']]}"  # not one of an earlier try
+            self._socket.sendall(b'{"action":"ping","id":"%b"}\n' % ping.encode())
 
     def _line(self) -> bytes:
         assert self._socket is not None
@@ -157,12 +194,19 @@ class Writer(threading.Thread):
     def _take(self, line: bytes) -> None:
         message = json.loads(line)
         action, id = message["action"], message.get("id")
+        if action == "ping" and id is not None:
+            id, _, number = id.partition(".")
+            if number != str(self._pinged[id]):
+                return
         if "seq" in message and action != "members":
             self._hear(line, message)
         if id not in self._asked:
             return
         request = self._asked.pop(id)
-        if action == "error":
+        self.record.done[id] = time.monotonic()
+        if action == "members":
+            self.record.listed[id] = message["seq"]
+        elif action == "error":
             self.record.refused[id] = message["code"]
             if message["code"] in ("not-member", "banned"):
                 self._joined.discard(request["group"])
@@ -176,11 +220,12 @@ class Writer(threading.Thread):
                 self._joined.discard(message["group"])
 
     def _hear(self, line: bytes, message: Json) -> None:
-        self.record.heard.append((self._connections, line))
         group, seq, last = message["group"], message["seq"], self._last.get(message["group"], 0)
+        is_repeated = message["action"] == "invite" or message.get("id") in self._resent
+        self.record.heard.append(Heard(self._connections, group, seq, line, is_repeated))
         if seq > last:
             self._last[group] = seq
-        elif message["action"] != "invite" and message.get("id") not in self._resent:
+        elif not is_repeated:
             self.record.faults.append(f"{self.name} heard {group} {seq} after {last}")
 
 
@@ -196,14 +241,15 @@ def raw_events(page: bytes) -> Iterator[bytes]:
             at = end + (text[end] == ",")
 
 
-def events_of(auditor: Client, group: str) -> Iterator[bytes]:
-    """Yield the whole log of a group as somebody who joins in the end can read it."""
+def events_of(auditor: Client, group: str, after: int = 0) -> Iterator[bytes]:
+    """Yield the log of a group, beyond event *after*, as somebody who joins in the end can read it."""
     answer = auditor.ask(action="join", group=group)
-    more, after = answer.get("code") != "group-not-found", 0
+    more = answer.get("code") != "group-not-found"
     while more:
         auditor.send(action="states", group=group, all=True, after=after, limit=1000)
-        line = auditor.line()
-        assert line is not None
+        while (line := auditor.line()) is not None and b'"action":"states"' not in line:
+            pass
+        assert line is not None, f"no page of {group}"
         yield from raw_events(line)
         page = json.loads(line)
         more, after = page["more"], page["last"]

@@ -1,0 +1,111 @@
+"""What is done to a node's stream in the engine while it runs: it says so in one line, and is not ready."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+from engine import free_ports, shared_engine
+from live import TIMEOUT_SECONDS, Client, Server, fresh, serving
+
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.url import parse_url
+
+ASK_SOON = "from tchat_server.store.nats import health; health.ASK_SECONDS = 0.1"
+
+
+def test_a_node_whose_stream_is_deleted_says_so_and_is_not_ready(tmp_path: Path) -> None:
+    (port,), name = free_ports(1), fresh("chat").replace(".", "-")
+    url = shared_engine().url(name)
+    options = ("--db", url, "--cache", str(tmp_path / "copy.db"), "--admin-listen", f"127.0.0.1:{port}")
+    with serving(tmp_path, *options, prelude=ASK_SOON) as node:
+        alice, bob = node.client("alice"), node.client()
+        assert alice.ask(action="cgroupe", group="wob")["seq"] == 1
+        assert is_ready(port)
+        before = node.log().count("\n")
+        asyncio.run(delete_stream(url, f"tchat-{name}"))
+        alice.send(action="gbroadcast", group="wob", msg="is anybody there?")
+        bob.send(action="client-hello", **{"from": "bob"})
+        assert node.logs(f"engine: the stream tchat-{name} was deleted: nothing can be stored or proved")
+        assert not is_ready(port)
+        assert node.log().count("\n") == before + 1, node.log()
+
+
+def test_a_node_that_was_killed_and_is_started_again_has_its_names_at_once(tmp_path: Path) -> None:
+    url = shared_engine().url(fresh("chat").replace(".", "-"))
+    with serving(tmp_path, "--db", url, "--cache", str(tmp_path / "copy.db")) as node:
+        node.client("alice").ask(action="cgroupe", group="wob")
+        guest = node.client()
+        guest.ask(action="client-hello")
+        assert guest.ask(action="join", group="wob")["seq"] == 2
+        node.kill()
+        node.start()
+        alice, deadline = node.client(), time.monotonic() + 10
+        while alice.ask(action="client-hello", **{"from": "alice"})["action"] == "error":
+            assert time.monotonic() < deadline
+            alice = node.client()
+        while alice.ask(action="members", group="wob").get("list") != ["alice"]:
+            assert time.monotonic() < deadline
+
+
+def test_two_nodes_with_one_copy_do_not_both_go_on_for_long(tmp_path: Path) -> None:
+    """Somebody copied all files of a node that runs: the new one takes the old one for gone, and that one knows."""
+    url = shared_engine().url(fresh("chat").replace(".", "-"))
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    with serving(here, "--db", url, "--cache", str(here / "copy.db")) as node:
+        alice = node.client("alice")
+        shutil.copy(here / "copy.db.node", there)
+        with serving(there, "--db", url, "--cache", str(there / "copy.db")):
+            assert alice.rest() == []
+            assert node.logs("another node took it for gone")
+            deadline = time.monotonic() + TIMEOUT_SECONDS
+            while not serves(node):
+                assert time.monotonic() < deadline
+
+
+def serves(node: Server) -> bool:
+    with suppress(OSError), Client(node.port) as client:
+        client.send(action="ping")
+        return client.next() is not None
+    return False
+
+
+async def delete_stream(url: str, stream: str) -> None:
+    connection = await Connection.open(parse_url(url))
+    await connection.ask(f"STREAM.DELETE.{stream}")
+    await connection.close()
+
+
+def is_ready(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=TIMEOUT_SECONDS).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+    return True
+
+
+SHORT_LEASE = "from tchat_server.store.nats import lease; lease.RENEW_SECONDS, lease.FENCE_SECONDS = 0.2, 2.0"
+
+
+def test_a_node_that_lost_who_is_connected_where_begins_anew(tmp_path: Path) -> None:
+    name = fresh("chat").replace(".", "-")
+    url = shared_engine().url(name)
+    with serving(tmp_path, "--db", url, "--cache", str(tmp_path / "copy.db"), prelude=SHORT_LEASE) as node:
+        alice = node.client("alice")
+        assert alice.ask(action="cgroupe", group="wob")["seq"] == 1
+        asyncio.run(delete_stream(url, f"tchat-{name}-roster"))
+        assert alice.rest() == []
+        assert node.logs("connections are closed: the engine has not taken it for 2 seconds")
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not serves(node):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert node.client("alice").welcome["seqs"] == {"wob": 1}
