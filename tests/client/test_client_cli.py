@@ -586,7 +586,7 @@ def test_a_server_that_never_answers_exits_4_in_time(tchat: Client) -> None:
 
 
 def test_who_has_more_patience_has_it_for_the_hello_too(tchat: Client) -> None:
-    with stub(HELLO, pause=4.5) as address:
+    with stub(HELLO, pause=3.3) as address:  # 3 s are usual
         _, err = tchat("ping", "--timeout", "20s", "--server", address, code=4)
     assert "did not answer" not in err, "it waited for the hello, then the server closed"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import MILLISECONDS, Person, asleep, browsing, launched
+from browser import MILLISECONDS, Person, asleep, browsing, chromium, launched
 from certificates import fingerprint, secure
 from live import ROOT, Client, Server, fresh, serving
 from playwright.sync_api import Browser, expect
@@ -1111,14 +1111,14 @@ def test_it_is_usable_within_a_second_and_small(browser: Browser, server: Server
     person.close()
 
 
-def test_without_a_browser_one_line_says_how_to_get_it(tmp_path: Path) -> None:
-    def run(**more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pytest", "tests/page/test_page.py", "-k", "french or apart"]
-        variables = {**os.environ, "PATH": str(tmp_path), "TCHAT_NEEDS_BROWSER": "", **more}
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=60)
-
-    skipped = run()
+def test_without_a_browser_one_line_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-m", "pytest", "tests/page/test_page.py", "-k", "french or apart"]
+    variables = {**os.environ, "PATH": str(tmp_path), "TCHAT_NEEDS_BROWSER": ""}
+    skipped = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=60)
     assert skipped.returncode == 0, skipped.stdout
     assert skipped.stdout.count("THE PAGE IS NOT TESTED") == 1
     assert "apt install chromium" in skipped.stdout
-    assert run(TCHAT_NEEDS_BROWSER="1").returncode == 1
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("browser.IS_NEEDED", True)
+    with pytest.raises(pytest.fail.Exception, match="THE PAGE IS NOT TESTED"):
+        chromium()
