@@ -394,6 +394,28 @@ def test_a_text_that_is_kept_is_heard_on_another_node_and_waits_for_who_is_away(
     assert [json.loads(line)["msg"] for line in pair.lines(log)] == ["one", "two"]
 
 
+@pytest.mark.parametrize("question", [None, LoadUser, TakeSeat, Prove])
+def test_a_text_kept_while_its_user_comes_in_elsewhere_is_heard_once(question: type | None) -> None:
+    pair = Pair(2)
+    alice, bob = pair.enter(0, "alice"), pair.enter(1, "bob")
+    pair.ask(bob, Register("secret"))
+    pair.disconnect(bob)
+    pair.rest()
+    pair.send(alice, Tell("bob", "two", id="kept"))
+    pair.settle_now(0)
+    assert last(alice)["kept"] is True
+    back, machine = pair.connect(1, "bob"), pair.machines[1]
+    pair.send(back, Hello(sender="bob", id="hello", password="secret"))
+    if question is not None:
+        pair.answer_until(1, question)
+    for key in list(pair.records):
+        if question is not None:
+            pair.tell(machine, key)
+    pair.finish(1)
+    pair.rest()
+    assert [it.get("msg") for it in said(back)].count("two") == 1
+
+
 def test_a_name_protected_while_a_hello_waits_is_not_had_without_the_password() -> None:
     pair = Pair(2)
     late = pair.connect(1, "alice")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
 import pytest
@@ -92,6 +94,9 @@ class OneRoster:
 
     async def release(self, key: UserKey) -> None:
         del self.seats[key]
+
+    async def end(self, key: UserKey, token: str, why: str) -> int:
+        return 0
 
     def relay(self, relay: Relay) -> None:
         self.relays.append(relay)
@@ -192,6 +197,18 @@ async def test_a_group_that_cannot_be_loaded_for_an_operator_holds_nothing_up() 
     site.log.load = load  # type: ignore[method-assign]
     await site.append(book.part(create("dev", by="zoe")))
     assert (await Desk(site.server).rule(CloseGroup("dev"))).seq == 2
+
+
+@on_loop
+async def test_a_name_is_kept_out_at_all_nodes_while_it_is_removed_and_no_other_ban_is_undone() -> None:
+    site, bob = Site(), UserKey(Key("bob"))
+    desk = Desk(site.server)
+    async with desk.keeping_out(bob, "bob", "it is removed"):
+        assert 500 < (await site.log.barred())[bob] - time.time() < 700
+    assert await site.log.barred() == {}
+    async with desk.keeping_out(bob, "bob", "it is removed"):
+        await site.log.save_bar(bob, "bob", inf)  # by an operator at another node
+    assert await site.log.barred() == {bob: inf}
 
 
 @on_loop
