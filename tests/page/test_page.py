@@ -615,6 +615,7 @@ def test_five_thousand_texts_are_read_upwards_and_searched(browser: Browser, ser
             expect(person.page.locator(".line.hit")).to_contain_text("text number 17.")
 
 
+@pytest.mark.alone
 def test_two_hundred_texts_a_second_arrive_while_one_types(browser: Browser, server: Server) -> None:
     with server.client(fresh("drone")) as flood, people(browser, server, fresh("typist")) as (person,):
         group = group_of(flood)
@@ -1094,6 +1095,7 @@ class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...
 
 
+@pytest.mark.alone
 def test_it_is_usable_within_a_second_and_small(browser: Browser, server: Server) -> None:
     person = Person(browser, server)
     expect(person.page.locator("#enter button").first).to_have_text("Enter")
