@@ -243,6 +243,8 @@ class Cache:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((self._put, future))
+        if self.log.harm:
+            self._give_up()
         try:
             await asyncio.wait_for(future, patience_seconds)
         except TimeoutError:
@@ -269,6 +271,12 @@ class Cache:
         if is_harmed:
             remove(self._path)
 
+    def _give_up(self) -> None:
+        """Let nobody wait for a file that was harmed."""
+        while self._waiters:
+            if not (future := self._waiters.pop()[1]).done():
+                future.set_exception(LogUnavailable(self.log.harm))
+
     async def _copy(self) -> None:
         loop = asyncio.get_running_loop()
         while self._written < self._put:
@@ -279,6 +287,9 @@ class Cache:
                 job = _Copy(loop.create_future(), followed, heads, damaged, position, self._groups)
                 self.log.submit(job)
                 is_stored = await job.future
+                if self.log.harm:
+                    self._give_up()
+                    return
                 if not is_stored:
                     await asyncio.sleep(_PAUSE_SECONDS)
             self._written = position
