@@ -107,8 +107,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.testing.contract": ("place", "appending kept pages removal users"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
-        *("record subject url", "connection", "fetch stream", "follower intake lease", "publisher seats", "proof"),
-        *("health log maintenance roster syncing", "node"),
+        *("ending record subject url", "connection", "fetch stream", "follower intake lease"),
+        *("publisher seats", "proof", "health log maintenance roster syncing", "node"),
     ),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch"),

@@ -71,7 +71,7 @@ def test_two_nodes_with_one_copy_do_not_both_go_on_for_long(tmp_path: Path) -> N
             assert node.logs("another node took it for gone")
             deadline = time.monotonic() + TIMEOUT_SECONDS
             while not serves(node):
-                assert time.monotonic() < deadline
+                assert time.monotonic() < deadline, node.log()
 
 
 def test_a_large_copy_that_was_cut_beside_its_wal_file_is_put_aside(

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tchat_server.store.nats.connection import Connection, EngineGone
+from tchat_server.store.nats.ending import end
 from tchat_server.store.nats.fetch import Entry, entry_of, fetch
 from tchat_server.store.nats.subject import Feed
 
@@ -70,10 +71,7 @@ class Follower:
 
     async def close(self) -> None:
         """Follow no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _heard(self, message: Msg) -> None:
         entry = entry_of(message)
@@ -114,7 +112,8 @@ class Follower:
             except EngineGone as error:
                 logger.debug("engine: nothing can be fetched: %s", error)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_due.wait(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._is_due.wait()
 
     async def _fetch(self) -> bool:
         """Fetch some of what is missing; tell whether there is more."""

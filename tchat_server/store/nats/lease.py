@@ -16,6 +16,7 @@ from datetime import datetime
 from libtchat.cluster import NodeId
 from tchat_server.clock import Clock
 from tchat_server.store.nats.connection import Connection, EngineGone, Refused
+from tchat_server.store.nats.ending import end
 
 __all__ = ["FENCE_SECONDS", "LEASE_SECONDS", "Leases"]
 
@@ -118,9 +119,7 @@ class Leases:
 
     async def close(self) -> None:
         """Give it up, and say so if that is possible."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         if not self.is_fenced:
             self._is_ending = True
             with suppress(EngineGone, Refused):

@@ -98,7 +98,7 @@ class NatsLog:
         try:
             await log.follower.start()
             await log.reached()
-            await cache.settled(_MAX_SEQ)
+            await cache.filled()
         except BaseException as error:
             await log.close()
             if not (isinstance(error, LogUnavailable) and cache.log.harm):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import suppress
 
 from tchat_server.store.event_log import LogUnavailable
 from tchat_server.store.nats.connection import EngineGone
+from tchat_server.store.nats.ending import end
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.publisher import Publisher
 from tchat_server.store.nats.record import Mark, encode_record
@@ -39,10 +39,7 @@ class Proofs:
 
     async def close(self) -> None:
         """Prove no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
         self._settle(self._waiting, LogUnavailable("the log is closed"))
 
     async def _prove(self) -> None:

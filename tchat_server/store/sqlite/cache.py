@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import define
@@ -48,6 +49,7 @@ _TABLES = (
 _MAX_GROUPS = 2000
 _PAUSE_SECONDS = 0.25
 _CLOSE_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 
 
 @frozen
@@ -243,8 +245,6 @@ class Cache:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((self._put, future))
-        if self.log.harm:
-            self._give_up()
         try:
             await asyncio.wait_for(future, patience_seconds)
         except TimeoutError:
@@ -271,11 +271,12 @@ class Cache:
         if is_harmed:
             remove(self._path)
 
-    def _give_up(self) -> None:
-        """Let nobody wait for a file that was harmed."""
-        while self._waiters:
-            if not (future := self._waiters.pop()[1]).done():
-                future.set_exception(LogUnavailable(self.log.harm))
+    async def filled(self) -> None:
+        """Wait until all that was put is there. Raises LogUnavailable if the file was harmed."""
+        while not self.log.harm:
+            with suppress(LogUnavailable):
+                return await self.settled(_LOOK_SECONDS)
+        raise LogUnavailable(self.log.harm)
 
     async def _copy(self) -> None:
         loop = asyncio.get_running_loop()
@@ -287,9 +288,6 @@ class Cache:
                 job = _Copy(loop.create_future(), followed, heads, damaged, position, self._groups)
                 self.log.submit(job)
                 is_stored = await job.future
-                if self.log.harm:
-                    self._give_up()
-                    return
                 if not is_stored:
                     await asyncio.sleep(_PAUSE_SECONDS)
             self._written = position
