@@ -80,6 +80,9 @@ class Stage:
     def __init__(self, place: Place) -> None:
         self._place, self._checker = place, Checker()
         self._read = [0 for _ in place.nodes]
+        place.quiet()
+        verdict = self._checker.check(place.records(), place.newer({})[0])  # what was asked while it began
+        assert verdict.is_good, str(verdict)
 
     def run(self, drill: Drill) -> Figures:
         """Run one cycle of *drill*, and judge it."""
@@ -151,7 +154,5 @@ def stage(directory: Path, seed: int, *, prelude: str = "", network: Network | N
     with ExitStack() as stack:
         found = stack.enter_context(engine(directory, 3, machines=machines))
         place = Place(directory, found, stack, random.Random(seed), prelude=prelude, network=network)
-        place.quiet()
-        place.records()
         yield Stage(place)
         place.finish()

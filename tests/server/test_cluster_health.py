@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
+import pytest
 from engine import free_ports, shared_engine
 from live import TIMEOUT_SECONDS, Client, Server, fresh, serving
 
 from tchat_server.store.nats.connection import Connection
 from tchat_server.store.nats.url import parse_url
+from tchat_server.store.sqlite import cache_file
+from tchat_server.store.sqlite.inspection import APPLICATION_ID
 
 ASK_SOON = "from tchat_server.store.nats import health; health.ASK_SECONDS = 0.1"
 
@@ -67,7 +71,29 @@ def test_two_nodes_with_one_copy_do_not_both_go_on_for_long(tmp_path: Path) -> N
             assert node.logs("another node took it for gone")
             deadline = time.monotonic() + TIMEOUT_SECONDS
             while not serves(node):
-                assert time.monotonic() < deadline
+                assert time.monotonic() < deadline, node.log()
+
+
+def test_a_large_copy_that_was_cut_beside_its_wal_file_is_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large ones are not read through at the start; that it is shorter than it notes itself is seen all the same."""
+    monkeypatch.setattr(cache_file, "_MAX_CHECKED_BYTES", 0)
+    path, found = tmp_path / "copy.db", tmp_path / "found.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("CREATE TABLE followed (identity TEXT)")
+        connection.executemany("INSERT INTO followed VALUES (?)", [("x" * 4000,)] * 50)
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("INSERT INTO followed VALUES ('more')")
+        connection.commit()
+        shutil.copy(path, found)  # as a node leaves them that is killed
+        shutil.copy(f"{path}-wal", f"{found}-wal")
+    with found.open("r+b") as file:
+        file.truncate(found.stat().st_size // 2)
+    assert cache_file.look(found, "any") == 0.0
+    assert not found.exists()
 
 
 def serves(node: Server) -> bool:

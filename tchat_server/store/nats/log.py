@@ -97,11 +97,14 @@ class NatsLog:
         try:
             await log.follower.start()
             await log.reached()
-            await cache.settled(_MAX_SEQ)
-        except BaseException:
+            await cache.filled()
+        except BaseException as error:
             await log.close()
-            raise
-        return log
+            if not (isinstance(error, LogUnavailable) and cache.log.harm):
+                raise
+        else:
+            return log
+        return await cls.open(url, path, clock=clock, limits=limits)  # the file is removed
 
     @property
     def clock(self) -> Callable[[], float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import define
@@ -49,6 +50,7 @@ _TABLES = (
 _MAX_GROUPS = 2000
 _PAUSE_SECONDS = 0.25
 _CLOSE_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 
 
 @frozen
@@ -253,6 +255,13 @@ class Cache:
         await self.log.close()
         if is_harmed:
             remove(self._path)
+
+    async def filled(self) -> None:
+        """Wait until all that was put is there. Raises LogUnavailable if the file was harmed."""
+        while not self.log.harm:
+            with suppress(LogUnavailable):
+                return await self.settled(_LOOK_SECONDS)
+        raise LogUnavailable(self.log.harm)
 
     async def _copy(self) -> None:
         loop = asyncio.get_running_loop()

@@ -17,6 +17,7 @@ from tchat_server.store.sqlite.users import last_retry_time
 
 __all__ = ["look", "remove"]
 
+_HEADER_BYTES = 100
 _MAX_CHECKED_BYTES = 16 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
@@ -58,14 +59,20 @@ def _whose(path: Path, identity: str, connection: sqlite3.Connection) -> float:
 
 
 def _is_damaged(path: Path, connection: sqlite3.Connection) -> bool:
-    ((pages,),) = connection.execute("PRAGMA page_count")
-    ((page_bytes,),) = connection.execute("PRAGMA page_size")
     size = path.stat().st_size
-    if size < pages * page_bytes and not (beside(path, "-wal").exists() and beside(path, "-wal").stat().st_size):
+    if size < _noted_bytes(path):
         return True
     if size > _MAX_CHECKED_BYTES:
         return False
     return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
+
+
+def _noted_bytes(path: Path) -> int:
+    """Return how long the file notes it is itself, whatever the -wal file says (https://sqlite.org/fileformat2.html)."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    page_bytes = int.from_bytes(header[16:18], "big")
+    return int.from_bytes(header[28:32], "big") * (page_bytes if page_bytes > 1 else 65_536)
 
 
 def _put_aside(path: Path) -> None:

@@ -6,6 +6,7 @@ SQLite writes on into files that somebody removed, replaced or cut: who restarts
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import time
 from contextlib import suppress
@@ -24,7 +25,7 @@ class Watch:
     now, under which nothing of it is lost, is seen a moment later: to find a file by its name takes the system longer.
 
     Attributes:
-        harm: what was found at the last look, "" if nothing; may be read in another thread.
+        harm: what was found first, "" if nothing yet; may be read in another thread.
     """
 
     def __init__(self, path: Path, *, max_wal_bytes: int, is_cache: bool = False) -> None:
@@ -45,7 +46,16 @@ class Watch:
 
     def trouble(self) -> str:
         """Return what has happened to the files, "" if nothing."""
-        self.harm = self._look()
+        found = self._look()
+        self.harm = self.harm or found
+        return found
+
+    def explain(self, error: Exception) -> str:
+        """Return what SQLite says, for people; that a cache is damaged is taken note of."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if not self._is_cache or code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return str(error)
+        self.harm = self._said(str(error), "")
         return self.harm
 
     def is_in_place(self) -> bool:

@@ -204,7 +204,7 @@ class Writer(Worker[Job]):
             for job in jobs:
                 job.write(rows)
         except (sqlite3.Error, TchatError, ValueError) as error:
-            self._tell_trouble(f"nothing can be stored: {error}")
+            self._tell_trouble(f"nothing can be stored: {self._watch.explain(error)}")
             self._give_up_rows()
             return fail
         try:
