@@ -98,10 +98,13 @@ class NatsLog:
             await log.follower.start()
             await log.reached()
             await cache.filled()
-        except BaseException as error:
+        except LogUnavailable:
             await log.close()
-            if not (isinstance(error, LogUnavailable) and cache.log.harm):
+            if not cache.log.harm:
                 raise
+        except BaseException:
+            await log.close()
+            raise
         else:
             return log
         return await cls.open(url, path, clock=clock, limits=limits)  # the file is removed
