@@ -282,7 +282,7 @@ def _announce(greeting: Greeting, settings: Settings) -> None:
 def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run on uvloop where it is installed (the extra `fast`), else on asyncio's own loop."""
     gc.freeze()  # what was imported lives as long as the server
-    gc.set_threshold(5_000, 10, 1_000)  # messages are no cycles: look for them less often
+    gc.set_threshold(5_000, 10, 1_000)  # messages are no cycles: look for them seldom, and at few at a time
     run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
     with suppress(ImportError):
         from uvloop import run

@@ -117,6 +117,7 @@ def _handshake(request: Request) -> bytes:
     if "upgrade" in request.headers and version != "13":
         raise Refused(HTTPStatus.UPGRADE_REQUIRED, "WebSocket version 13 is needed here", Sec_WebSocket_Version="13")
     response = _handshakes.accept(HandshakeRequest(request.target, Headers(request.headers)))
+    _handshakes.handshake_exc = None  # it would hold on to who asked
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
         status, text = HTTPStatus(response.status_code), bytes(response.body or b"").decode().partition("\n")[0]
         more = {"Upgrade": "websocket"} if status is HTTPStatus.UPGRADE_REQUIRED else {}

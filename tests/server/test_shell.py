@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,22 @@ async def test_lists_that_a_crowd_asks_for_at_one_moment_are_made_a_few_at_a_tim
             await asyncio.sleep(0)
             made.append(sum(transport.written.count(b"\n") for _, transport in crowd))
     assert max(after - before for before, after in pairwise(made)) <= 64
+
+
+@on_loop
+async def test_connections_that_come_at_one_moment_are_accepted_a_few_at_a_time() -> None:
+    server = make_server()
+    address = await server.listen("127.0.0.1", 0)
+    accepted = [0]
+    with ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(socket.create_connection(address))
+        async with asyncio.timeout(5):
+            while accepted[-1] < 60:
+                await asyncio.sleep(0)
+                accepted.append(server.admission.size)
+    await server.stop(0.0)
+    assert max(after - before for before, after in pairwise(accepted)) <= 16
 
 
 @on_loop
