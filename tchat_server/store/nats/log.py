@@ -85,6 +85,7 @@ class NatsLog:
             clock: tells how old retries are; by default the engine's.
         Raises:
             LogUnusable: the engine or the file is not to be used; the message is one line.
+            CopyHarmed: the file was damaged: it is removed now.
         """
         connection = await Connection.open(url)
         try:
@@ -99,13 +100,10 @@ class NatsLog:
             await log.follower.start()
             await log.reached()
             await cache.filled()
-        except BaseException as error:
+        except BaseException:
             await log.close()
-            if not (isinstance(error, LogUnavailable) and cache.log.harm):
-                raise
-        else:
-            return log
-        return await cls.open(url, path, clock=clock, limits=limits)  # the file is removed
+            raise
+        return log
 
     @property
     def clock(self) -> Callable[[], float]:
