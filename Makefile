@@ -1,6 +1,7 @@
 # Every target sets up what it needs in .venv; nothing else is touched. PYTHON=python3.13 takes another Python.
 PYTHON ?= python3
 VENV ?= .venv
+EXTRAS ?= test,docs
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest --numprocesses auto
@@ -31,7 +32,7 @@ versions: $(STAMP)  ## the quick tests on each other Python from 3.11 on that is
 	    "$$python" -c '' 2>/dev/null || continue; \
 	    [ "$$version" = "$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" ] && break; \
 	    echo "Python $$version"; \
-	    $(MAKE) --no-print-directory quick PYTHON="$$python" VENV=.venv-$$version || exit 1; \
+	    $(MAKE) --no-print-directory quick PYTHON="$$python" VENV=.venv-$$version EXTRAS=quick || exit 1; \
 	    break; \
 	  done; \
 	done
@@ -81,7 +82,7 @@ $(STAMP): pyproject.toml
 	  { echo "tchat needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "no venv module here: install it first (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@
 
 clean:

@@ -121,6 +121,7 @@ def main() -> None:
                 f"one chat on two nodes: tchat --server {','.join(f':{port}' for port in ports)} --name alice",
                 flush=True,
             )
+            print(f"what an operator asks: tchat-server who '{url}'", flush=True)
             signal.pause()
     except KeyboardInterrupt:
         pass

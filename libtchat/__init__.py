@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "client": "ClientConnection",
     "effect": (
-        "Answer Append Ask CheckPassword CheckRequest Close Effect FindRetry FindUser HashPassword Item "
+        "Answer Append Ask AwaitRoom CheckPassword CheckRequest Close Effect FindRetry FindUser HashPassword Item "
         "LoadGroup LoadUser NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups "
         "Registration Resend SaveUser Send Settled"
     ),

@@ -16,7 +16,8 @@ from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import Message
 from libtchat.message.value import frozen
 
-__all__ = ["Clustered", "FindSeat", "NodeId", "Prove", "Record", "Relay", "ReleaseSeat", "Seat", "TakeSeat"]
+__all__ = ["Barred", "Clustered", "FindSeat", "NodeId", "Protected", "Prove", "Record", "Relay", "ReleaseSeat", "Seat"]
+__all__ += ["TakeSeat", "Told"]
 
 NodeId = NewType("NodeId", str)
 """One run of one node: whoever starts again has another one."""
@@ -42,6 +43,29 @@ class Record:
 
 
 @frozen
+class Protected:
+    """A name is protected by another password now, as another node stored it; None: by none any more."""
+
+    key: UserKey
+    password_hash: str | None
+
+
+@frozen
+class Barred:
+    """A user may not come in, as an operator said at another node.
+
+    *until*: seconds since the epoch, inf is for ever; None: the user may.
+    """
+
+    key: UserKey
+    until: float | None
+
+
+Told = Record | Protected | Barred
+"""What a hub that is a node is told of the log that all of them share."""
+
+
+@frozen
 class Seat:
     """A name as the roster has it. Whoever shows its token is the user.
 
@@ -51,6 +75,7 @@ class Seat:
             ended. Empty: the user went, and the token is good for `token_seconds` more.
         revision: which change made it: each change of a name has a larger one than that before, and never 0.
             0: the roster has nothing of the name.
+        why: the sentence for whoever is connected under an earlier token, which an operator ended; "" if none did.
     """
 
     key: UserKey
@@ -58,6 +83,7 @@ class Seat:
     token: str
     nodes: Mapping[NodeId, int] = field(factory=dict, hash=False)
     revision: int = 0
+    why: str = ""
 
 
 @frozen
@@ -82,9 +108,15 @@ class Prove:
 
 @frozen
 class FindSeat:
-    """Find who has a name, as of now: nobody was told of a later change. Answer: Seat; its revision is 0 if nobody."""
+    """Find who has a name, as of now: nobody was told of a later change. Answer: Seat; its revision is 0 if nobody.
+
+    Attributes:
+        known: as far as this node was told is enough, for who is going to take that seat: if it is another one by now,
+            that fails.
+    """
 
     key: UserKey
+    known: bool = False
 
 
 @frozen

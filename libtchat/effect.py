@@ -23,6 +23,7 @@ __all__ = [
     "Answer",
     "Append",
     "Ask",
+    "AwaitRoom",
     "CheckPassword",
     "CheckRequest",
     "Close",
@@ -240,9 +241,20 @@ class CheckRequest:
     request: Request
 
 
+@frozen
+class AwaitRoom:
+    """Wait until there is room for about *size* bytes more for the peer *reader*, for whom much waits. Answer: True.
+
+    It is only asked about peers in `Hub.crowded`.
+    """
+
+    reader: PeerId
+    size: int
+
+
 _Stored = LoadGroup | LoadUser | FindUser | FindRetry | SaveUser | NumberGuest
 
-Question = _Stored | HashPassword | CheckPassword | CheckRequest | Clustered
+Question = _Stored | HashPassword | CheckPassword | CheckRequest | AwaitRoom | Clustered
 
 
 @frozen

@@ -11,7 +11,7 @@ from types import TracebackType
 from attrs import evolve
 
 from libtchat.message.reply import Foreign, Message, Registered
-from libtchat.message.request import Broadcast, Hello, Quit, Register, ReportError, Request, Tell
+from libtchat.message.request import Hello, Quit, Register, ReportError, Request
 from libtchat.mirror import Mirror, Notice
 from tchat_client import arguments
 from tchat_client.address import parse_addresses
@@ -19,7 +19,7 @@ from tchat_client.errors import Misused, NoAnswer, NotOpen
 from tchat_client.inbox import Inbox
 from tchat_client.joining import Joining
 from tchat_client.link import Link, Times
-from tchat_client.patience import patiently, persistently
+from tchat_client.patience import may_repeat, patiently, persistently
 from tchat_client.requesting import Requesting
 
 __all__ = ["Client"]
@@ -231,12 +231,12 @@ class Client(Requesting):
         return answer
 
     async def _asked(self, request: Request) -> Message | Foreign:
-        def may_repeat() -> bool:
-            return self._retry and self._link.is_ours and not isinstance(request, Tell | Broadcast | Register)
+        def may_ask_again() -> bool:
+            return self._retry and self._link.is_ours and may_repeat(request)
 
         ready = partial(self._until_open, request)
         with self._inbox.awaiting():
-            return await persistently(self._link.ask, request, ready=ready, may_repeat=may_repeat)
+            return await persistently(self._link.ask, request, ready=ready, may_repeat=may_ask_again)
 
     async def _until_open(self, request: Request) -> None:
         """Wait until *request* can be sent: as long as for an answer, or as long as it takes."""

@@ -19,10 +19,11 @@ from libtchat.mirror import Gone, Heard, Missing, Notice
 from tchat_client.errors import Refused
 from tchat_client.link import Link, Offline, Online, Status
 from tchat_client.patience import patiently, persistently
+from tchat_client.render import Renderer
 from tchat_client.script import Output, Script
 from tchat_client.settings import State
 
-__all__ = ["Lasting", "Tail", "last", "say_each", "tail"]
+__all__ = ["Changes", "Lasting", "Tail", "last", "say_each", "tail"]
 
 _PASSES = ("rate-limited", "unavailable")  # what may be tried again as it is
 
@@ -44,8 +45,36 @@ async def last(link: Link, work: Awaitable[None]) -> None:
         await asyncio.gather(connected, working, return_exceptions=True)
 
 
+class Changes:
+    """Tells why there is no connection, each reason once, and that there is one again.
+
+    Args:
+        tell: takes a code for programs, and a sentence for people.
+    """
+
+    def __init__(self, renderer: Renderer, tell: Callable[[str, str], None]) -> None:
+        self._renderer, self._tell = renderer, tell
+        self._reason = ""
+
+    def take(self, status: Status) -> None:
+        """Tell what changed."""
+        say = self._renderer.language.text
+        match status:
+            case Offline(seconds=seconds, cause=cause):
+                reason = self._renderer.reason(cause)
+                if reason != self._reason:
+                    self._tell("offline", f"{reason} ({say('offline', seconds=f'{seconds:.0f}')})")
+                self._reason = reason
+            case Online(is_back=is_back):
+                self._reason = ""
+                if is_back:
+                    self._tell("back", say("back"))
+            case _:
+                pass
+
+
 class Lasting(Script):
-    """Tells why there is no connection, each reason once, and that there is one again."""
+    """Tells what happens to the connection."""
 
     def __init__(
         self,
@@ -57,24 +86,13 @@ class Lasting(Script):
         super().__init__(state, tracer)
         self.output = output
         self._tell = tell
-        self._reason = ""
+        self._changes = Changes(output.renderer, tell)
 
     def status(self, status: Status) -> None:
         """Tell what changed."""
-        say = self.output.renderer.language.text
-        match status:
-            case Offline(seconds=seconds, cause=cause):
-                reason = self.output.renderer.reason(cause)
-                if reason != self._reason:
-                    self._tell("offline", f"{reason} ({say('offline', seconds=f'{seconds:.0f}')})")
-                self._reason = reason
-            case Online(is_back=is_back):
-                self.output.renderer.me = "" if self.link is None else self.link.mirror.name
-                self._reason = ""
-                if is_back:
-                    self._tell("back", say("back"))
-            case _:
-                pass
+        self._changes.take(status)
+        if isinstance(status, Online):
+            self.output.renderer.me = "" if self.link is None else self.link.mirror.name
 
 
 class Tail(Lasting):

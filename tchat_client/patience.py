@@ -9,10 +9,10 @@ from itertools import count
 from attrs import define, field
 
 from libtchat.message.reply import Error, Foreign, Message
-from libtchat.message.request import Request
+from libtchat.message.request import Broadcast, Register, Request, Tell
 from tchat_client.errors import NoAnswer, NotTchat, Refused
 
-__all__ = ["MAX_TRIES", "Bound", "patience", "patiently", "persistently"]
+__all__ = ["MAX_TRIES", "Bound", "may_repeat", "patience", "patiently", "persistently"]
 
 Ask = Callable[[Request], Awaitable[Message | Foreign]]
 
@@ -49,6 +49,11 @@ async def patiently(
             raise Refused(answer, request)
         await asyncio.sleep(patience(answer.retry_after))
     return answer
+
+
+def may_repeat(request: Request) -> bool:
+    """Tell whether a server of this protocol does *request* once, however often it is asked with one `id`."""
+    return not isinstance(request, Tell | Broadcast | Register)
 
 
 async def persistently(

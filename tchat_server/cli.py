@@ -34,7 +34,7 @@ from tchat_server.ops.outlet import Outlet
 from tchat_server.sentences import language, say, told
 from tchat_server.server import Server
 from tchat_server.settings import Settings, server_options, settings_from
-from tchat_server.storage import ENGINE, Storage, check_database, maintenance_of, open_storage, reopen_storage, shown
+from tchat_server.storage import Storage, check_database, is_engine, maintenance_of, open_storage, reopen_storage, shown
 
 __all__ = ["main"]
 
@@ -48,7 +48,7 @@ class _DatabaseType(click.ParamType[Path | str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
         text = str(value)
-        return text if text.startswith(ENGINE) else Path(_FILE.convert(text, param, ctx))
+        return text if is_engine(text) else Path(_FILE.convert(text, param, ctx))
 
 
 _DATABASE = click.argument("db", type=_DatabaseType())
@@ -70,7 +70,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
         return
     settings = settings_from(options)
     check_database(settings.db, settings.cache)
-    if settings.db.startswith(ENGINE) and not settings.keep.keeps_all:
+    if is_engine(settings.db) and not settings.keep.keeps_all:
         raise UsageFailed("--keep-days and --keep-messages go with a file or :memory:, an engine has rules of its own")
     outlet = Outlet(sys.stderr.fileno())
     ctx.call_on_close(outlet.close)
@@ -282,7 +282,7 @@ def _announce(greeting: Greeting, settings: Settings) -> None:
 def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run on uvloop where it is installed (the extra `fast`), else on asyncio's own loop."""
     gc.freeze()  # what was imported lives as long as the server
-    gc.set_threshold(50_000, 20, 50)  # messages are no cycles: look for them less often
+    gc.set_threshold(5_000, 10, 1_000)  # messages are no cycles: look for them less often
     run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
     with suppress(ImportError):
         from uvloop import run

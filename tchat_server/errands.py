@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from libtchat.effect import Answer, Append, Ask, Effect, Item, PeerId, Read, ReadGroups, Resend
+from libtchat.effect import Answer, Append, Ask, AwaitRoom, Effect, Item, PeerId, Read, ReadGroups, Resend
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Event, LogEvent
@@ -32,8 +32,10 @@ from tchat_server.supervisor import Supervisor
 
 __all__ = ["Errands", "Sender"]
 
-_REQUEST_BYTES = 2048
-"""What a request counts for in `taken_bytes` that is no text: a list to be made, or an event that changes who hears."""
+_REQUEST_BYTES = 4096
+"""What a request counts for that is no text: a list to be made, or an event that changes who hears."""
+
+_TEXTS_ONLY = {Say}
 
 logger = logging.getLogger("tchat_server")
 
@@ -83,8 +85,16 @@ class Errands:
 
     def note_taken(self, items: Sequence[Item], size: int) -> None:
         """Note what was taken from a socket, in *size* bytes: while an append is out it waits for that."""
+        if {*map(type, items)} != _TEXTS_ONLY:
+            self._count(sum(type(item) is not Say for item in items))
         if self.is_appending:
-            self.taken_bytes += size + _REQUEST_BYTES * sum(type(item) is not Say for item in items)
+            self.taken_bytes += size
+
+    def _count(self, requests: int) -> None:
+        """Count requests that are no texts: few of them are done in one turn of the loop, or while an append is out."""
+        self._sender.rota.count(_REQUEST_BYTES * requests)
+        if self.is_appending:
+            self.taken_bytes += _REQUEST_BYTES * requests
 
     def waited(self) -> float:
         """Return for how many seconds the append that is out has been; may be called from another thread."""
@@ -102,11 +112,15 @@ class Errands:
 
     def ask(self, ask: Ask) -> None:
         """Have a question answered."""
-        found = self._answers.answer(ask.question)
+        peer = self._sender.peer(ask.peer)
+        if isinstance(ask.question, AwaitRoom):
+            found = self._room(peer, ask.question)
+        else:
+            found = self._answers.answer(ask.question, "" if peer is None else peer.origin)
         if isinstance(found, Ready):
             self._answered(ask, found.value)
             return
-        if (peer := self._sender.peer(ask.peer)) is not None:
+        if peer is not None:
             peer.turns.hold(Hold.QUESTION)
         self._sender.supervisor.start(self._answer_later(ask, found))
 
@@ -137,6 +151,12 @@ class Errands:
         finally:
             self._answers.close()
             await self._hooks.close()
+
+    def _room(self, sender: PeerProtocol | None, wanted: AwaitRoom) -> Awaitable[Answer]:
+        reader = self._sender.peer(wanted.reader)
+        if sender is None or reader is None:
+            return Ready(True)
+        return reader.patience.wait(sender.turns, wanted.size)
 
     async def _settle_later(
         self, parts: Sequence[EncodedPart], appended: Awaitable[Mapping[Key, tuple[LogEvent, ...]]]
@@ -172,7 +192,7 @@ class Errands:
             logger.warning("storage: %s", error)
             known = None
         if isinstance(known, Loaded) and (peer := self._sender.peer(ask.peer)) is not None:
-            await self._sender.rota.turn(peer.turns.spent)  # a crowd may have asked, each with much behind it
+            await self._sender.rota.turn(peer.turns.spent, is_whole=True)  # a crowd may wait, each with much behind it
         self._answered(ask, known)
         self._answers.told(ask.question)
         self._sender.tick_soon()
@@ -185,8 +205,7 @@ class Errands:
         if (peer := sender.peer(ask.peer)) is not None:
             waited = hub.backlog
             peer.guard(hub.answered, ask, known, sender.now())
-            if self.is_appending:  # as if what was behind the question came now
-                self.taken_bytes += _REQUEST_BYTES * (hub.backlog - waited)
+            self._count(hub.backlog - waited)  # as if what was behind the question came now
             return
         try:
             hub.answered(ask, known, sender.now())

@@ -8,9 +8,13 @@ from typing import Protocol
 
 from attrs import evolve
 
-from libtchat.cluster import NodeId, Record, Relay, Seat
+from libtchat.cluster import NodeId, Relay, Seat, Told
+from libtchat.effect import Ask, LoadGroup
 from libtchat.hub.node import Node
+from libtchat.hub.work import NOBODY
+from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import Message
+from libtchat.stored import Loaded
 from libtchat.wire.connection import CRLF
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.peer import PeerProtocol
@@ -39,10 +43,11 @@ class Neighbours:
 
     Attributes:
         over: done when this node's lease is over. Then nothing is told any more, and the server is to end.
+        roster: who is connected where.
     """
 
     def __init__(self, teller: Teller, hub: Node, log: EventLog, roster: Roster) -> None:
-        self._teller, self._hub, self._roster = teller, hub, roster
+        self._teller, self._hub, self._log, self.roster = teller, hub, log, roster
         self._is_fenced = False
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         log.follow(self.told)
@@ -50,17 +55,34 @@ class Neighbours:
 
     def may_go_on(self) -> bool:
         """Tell whether this node's lease holds; if not, everything is closed by now."""
-        return not self._is_fenced and self._roster.check() and not self._is_fenced
+        return not self._is_fenced and self.roster.check() and not self._is_fenced
 
     def relay(self, relay: Relay, encode: Callable[[Message], bytes]) -> None:
         """Send a text to all other nodes, in the line that *encode* makes of it."""
-        self._roster.relay(evolve(relay, line=encode(relay.message).removesuffix(CRLF)))
+        self.roster.relay(evolve(relay, line=encode(relay.message).removesuffix(CRLF)))
+
+    # --- what an operator does ---
+
+    async def load(self, key: Key) -> Loaded:
+        """Load a group: what other nodes append to it meanwhile is told after that. Raises LogUnavailable."""
+        ask, loaded = Ask(NOBODY, LoadGroup(key)), None
+        self._hub.asks(ask.question)
+        try:
+            loaded = await self._log.load(key)
+        finally:
+            self._hub.answered(ask, loaded, self._teller.now())
+        return loaded
+
+    async def connections(self, user: UserKey) -> int:
+        """Return how many connections a user has to other nodes. Raises RosterUnavailable."""
+        seat = await self.roster.find(user)
+        return sum(count for node, count in seat.nodes.items() if node != self.roster.node)
 
     # --- what the log and the roster tell ---
 
-    def told(self, records: Sequence[Record]) -> None:
+    def told(self, told: Sequence[Told]) -> None:
         """Take what other nodes appended."""
-        self._hub.told(records, self._teller.now())
+        self._hub.told(told, self._teller.now())
         self._teller.tick_soon()
 
     def seated(self, seats: Sequence[Seat]) -> None:

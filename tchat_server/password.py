@@ -1,7 +1,7 @@
 """Password hashes: scrypt, with its parameters in the stored text, so that they can be raised later.
 
 They are derived in threads of their own, few at a time: whoever keeps them busy takes nothing from the event loop or
-the disk, and who sets a password does not make those wait who come with one.
+the disk, and who sets a password does not make those wait who come with one. The addresses they come from take turns.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import os
 import secrets
 import sys
 import threading
-from asyncio import Future, get_running_loop
 from base64 import b64decode, b64encode
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable
+from functools import partial
+
+from tchat_server.fair_pool import FairPool
 
 __all__ = ["Passwords", "check_password", "hash_password", "mark_of", "new_code"]
 
@@ -25,21 +27,21 @@ class Passwords:
     """Derives hashes off the event loop: one thread for passwords that are set, half the cores for those checked."""
 
     def __init__(self) -> None:
-        self._hashing = ThreadPoolExecutor(1, "tchat-hash", _step_back)
-        self._checking = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), "tchat-check")
+        self._hashing = FairPool(1, "tchat-hash", _step_back)
+        self._checking = FairPool(max(1, (os.cpu_count() or 1) // 2), "tchat-check")
 
-    def hash(self, password: str) -> Future[str]:
-        """As `hash_password`."""
-        return get_running_loop().run_in_executor(self._hashing, hash_password, password)
+    def hash(self, password: str, origin: str) -> Awaitable[str]:
+        """As `hash_password`, when it is the turn of the address it comes from."""
+        return self._hashing.run(origin, partial(hash_password, password))
 
-    def check(self, password: str, stored: str | None) -> Future[bool]:
-        """As `check_password`."""
-        return get_running_loop().run_in_executor(self._checking, check_password, password, stored)
+    def check(self, password: str, stored: str | None, origin: str) -> Awaitable[bool]:
+        """As `check_password`, when it is the turn of the address it comes from."""
+        return self._checking.run(origin, partial(check_password, password, stored))
 
     def close(self) -> None:
         """Give up what waits for its turn."""
-        for pool in (self._hashing, self._checking):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._hashing.close()
+        self._checking.close()
 
 
 def _step_back() -> None:

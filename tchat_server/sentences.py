@@ -28,6 +28,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "redact": "text {redacts} of {author} is removed from {group} (event {seq})",
         "own": "{name} owns {group} (event {seq})",
         "head.name": "NAME",
+        "head.node": "NODE",
         "head.address": "ADDRESS",
         "head.in": "IN",
         "head.out": "OUT",
@@ -60,7 +61,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "refused.unavailable": "the storage cannot be used now, nothing has changed: try again",
         "not-running": "no server uses {db}: nobody is connected",
         "failed": "the server of {db} did not do it: {failed}",
-        "not-in-engine": "{act} is not done to a chat in an engine: use a database in a file",
+        "other-url": "a database is a file, or nats://HOST/NAME: no other URL is one",
+        "no-node": "no server of {db} runs, and it is they who do this: start one",
+        "silent": "servers that did not answer: {count}; it is not done for who is connected there: ask again",
         "no-access": "{path} may not be used, {detail}: run this as the user who runs the server",
         "password": "new password of {name}: ",
         "password.again": "once more: ",
@@ -109,6 +112,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "redact": "le texte {redacts} de {author} est retiré de {group} (évènement {seq})",
         "own": "{name} est propriétaire de {group} (évènement {seq})",
         "head.name": "NOM",
+        "head.node": "NŒUD",
         "head.address": "ADRESSE",
         "head.in": "REÇUS",
         "head.out": "ENVOYÉS",
@@ -141,7 +145,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "refused.unavailable": "le stockage ne répond pas, rien n'a changé : réessayez",
         "not-running": "aucun serveur n'utilise {db} : personne n'est connecté",
         "failed": "le serveur de {db} ne l'a pas fait : {failed}",
-        "not-in-engine": "{act} ne se fait pas sur un chat dans un moteur : utilisez une base dans un fichier",
+        "other-url": "une base est un fichier, ou nats://HÔTE/NOM : aucune autre URL n'en est une",
+        "no-node": "aucun serveur de {db} ne tourne, et c'est à eux de le faire : démarrez-en un",
+        "silent": "serveurs qui n'ont pas répondu : {count} ; rien n'est fait pour qui y est connecté : redemandez",
         "no-access": "{path} ne peut être utilisé, {detail} : faites-le comme l'utilisateur du serveur",
         "password": "nouveau mot de passe de {name} : ",
         "password.again": "encore une fois : ",
@@ -222,7 +228,31 @@ STORAGE: Mapping[str, str] = {
     "entière, pas la copie d'un nœud : nommez un autre fichier avec --cache",
     "{path} is the copy of another chat: name another file with --cache, or delete it": "{path} est la copie d'un "
     "autre chat : nommez un autre fichier avec --cache, ou effacez-le",
+    "{path} is a node's own copy of a chat in an engine: name that, nats://HOST/NAME": "{path} est la copie qu'un nœud "
+    "a d'un chat dans un moteur : nommez celui-ci, nats://HÔTE/NOM",
+    "no server of {url} answers now: try again": "aucun serveur de {url} ne répond en ce moment : réessayez",
+    "the node of {url} that was asked did not answer: see whether it is done": "le nœud de {url} à qui on l'a demandé "
+    "n'a pas répondu : voyez si c'est fait",
     "the engine {url} cannot be used: {detail}": "le moteur {url} ne peut être utilisé : {detail}",
+    "the engine at {host} is NATS {version}, which may lose what it acknowledged: {lowest} or newer is needed": "le "
+    "moteur à {host} est NATS {version}, qui peut perdre ce qu'il a confirmé : il faut {lowest} ou plus récent",
+    "the engine {url} does not serve JetStream: {detail}": "le moteur {url} ne sert pas JetStream : {detail}",
+    "{url}: the engine has fewer than {count} servers to keep each record on: start the others, or add ?replicas=1 if "
+    "one may lose everything": "{url} : le moteur a moins de {count} serveurs où garder chaque enregistrement : "
+    "démarrez les autres, ou ajoutez ?replicas=1 si l'on peut tout perdre",
+    "{url} keeps {found} replicas of each record, not {wanted}: say ?replicas={same}, or change the stream": "{url} "
+    "garde {found} copies de chaque enregistrement, pas {wanted} : dites ?replicas={same}, ou changez le flux",
+    "{url}: the stream exists with other settings, {key} is {found} and must be {wanted}: choose another NAME": "{url} "
+    ": le flux existe avec d'autres réglages, {key} est {found} et doit être {wanted} : choisissez un autre NOM",
+    "{url}: the stream was not made by tchat-server: choose another NAME": "{url} : le flux n'a pas été fait par "
+    "tchat-server : choisissez un autre NOM",
+    "{url}: the records are of format {found}, this server knows {ours}: install a newer one": "{url} : les "
+    "enregistrements ont le format {found}, ce serveur connaît {ours} : installez-en un plus récent",
+    "{url} has {found} shards, not {wanted}: leave ?shards= away": "{url} a {found} parts, pas {wanted} : enlevez "
+    "?shards=",
+    "{url} was made with {option} {theirs}, not {mine}: all nodes must have the same": "{url} a été fait avec {option} "
+    "{theirs}, pas {mine} : tous les nœuds doivent avoir la même valeur",
+    "there is no chat {url}: tchat-server --db makes it": "il n'y a pas de chat {url} : tchat-server --db le fait",
     "--db nats:// needs the extra `cluster`: pip install 'libtchat[cluster]'": "--db nats:// demande l'extra "
     "`cluster` : pip install 'libtchat[cluster]'",
 }

@@ -21,7 +21,7 @@ from tchat_server.clock import time_of_day
 from tchat_server.errands import Errands
 from tchat_server.hooks import Hooks
 from tchat_server.neighbours import Neighbours
-from tchat_server.net.admission import INSIDE, Admission, origin_of
+from tchat_server.net.admission import INSIDE, Admission
 from tchat_server.net.delivery import Delivery
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold
@@ -76,7 +76,7 @@ class Server:
         make_peer: Callable[[Server, str, str], PeerProtocol] = PeerProtocol,
         hooks: Hooks | None = None,
     ) -> None:
-        self.hub, self.log, self.limits, self.metrics = hub, log, limits, Metrics()
+        self.hub, self.log, self.limits, self.metrics, self.crowded = hub, log, limits, Metrics(), hub.crowded
         self._clock, self.trace = log.clock, trace
         self._make_peer = make_peer
         self.meet: Callable[[PeerProtocol, bytes], None] | None = None
@@ -171,8 +171,8 @@ class Server:
 
     def connected(self, peer: PeerProtocol) -> PeerId:
         """Take a connection in."""
-        token, origin = secrets.token_urlsafe(16), origin_of(peer.host)
-        id = self.hub.connect(self.now(), token=token, origin=origin, user=peer.user, on_behalf=peer.on_behalf)
+        token = secrets.token_urlsafe(16)
+        id = self.hub.connect(self.now(), token=token, origin=peer.origin, user=peer.user, on_behalf=peer.on_behalf)
         self._peers[id] = peer
         self.metrics.connections_total += 1
         return id

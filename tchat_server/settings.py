@@ -20,7 +20,7 @@ from tchat_server.retention import Retention
 from tchat_server.sentences import say
 from tchat_server.store.memory import MEMORY
 
-__all__ = ["Settings", "server_options", "settings_from"]
+__all__ = ["Settings", "server_options", "settings_from", "state_directory"]
 
 Durability = Literal["full", "normal"]
 _Address = tuple[str, int]
@@ -145,7 +145,7 @@ _OPTIONS = [
     click.option(
         "--db",
         metavar="PATH",
-        default=lambda: str(_state_directory() / "tchat.db"),
+        default=lambda: str(state_directory() / "tchat.db"),
         show_default="tchat.db in the state directory",
         help=f"SQLite file to keep everything in, {MEMORY} to keep nothing, or a nats:// URL: one of several servers.",
     ),
@@ -224,7 +224,7 @@ _OPTIONS = [
 ]
 
 
-def _state_directory() -> Path:
+def state_directory() -> Path:
     """Return where what is kept goes: systemd's StateDirectory= if it gave one, else the user's."""
     given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return Path(given) if given else Path(user_state_path("tchat"))

@@ -5,29 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platformdirs import user_state_path
-
 from libtchat.hub.hub import Hub
 from libtchat.hub.node import Node as HubNode
 from libtchat.message.value import frozen
 from tchat_server.failures import UsageFailed
 from tchat_server.roster.port import Roster
-from tchat_server.settings import Settings
+from tchat_server.sentences import say
+from tchat_server.settings import Settings, state_directory
 from tchat_server.store.event_log import EventLog, LogUnusable
 from tchat_server.store.memory import MEMORY, MemoryLog
 
 if TYPE_CHECKING:
     from tchat_server.store.nats.node import Node
 
-__all__ = ["ENGINE", "Storage", "check_database", "maintenance_of", "open_storage", "reopen_storage", "shown"]
+__all__ = ["Storage", "check_database", "is_engine", "maintenance_of", "open_storage", "reopen_storage", "shown"]
 
-ENGINE = "nats://"
+_ENGINE = "nats://"
+_URL = re.compile(r"\s*(?:nats:|[a-z][a-z0-9+.-]+:/)", re.IGNORECASE)
 _REOPEN_SECONDS = 1.0
 
 logger = logging.getLogger("tchat_server")
@@ -73,7 +74,7 @@ async def open_storage(settings: Settings) -> Storage:
     """
     if settings.db == MEMORY:
         return Storage(MemoryLog(limits=settings.limits))
-    if not settings.db.startswith(ENGINE):
+    if not is_engine(settings.db):
         from tchat_server.store.sqlite.log import SqliteLog
 
         path = Path(os.path.expanduser(settings.db))
@@ -82,7 +83,7 @@ async def open_storage(settings: Settings) -> Storage:
     from tchat_server.store.nats.url import parse_url
 
     url = parse_url(settings.db)
-    node = await Node.open(url, settings.cache or user_state_path("tchat") / f"{url.name}.node.db", settings.limits)
+    node = await Node.open(url, settings.cache or state_directory() / f"{url.name}.node.db", settings.limits)
     return Storage(node.log, node.roster, node)
 
 
@@ -101,9 +102,22 @@ async def reopen_storage(settings: Settings, stop: asyncio.Event) -> Storage | N
     return None
 
 
+def is_engine(db: str) -> bool:
+    """Tell whether *db* names a chat in an engine.
+
+    Raises:
+        UsageFailed: it is a URL of another kind. No file is meant by that, and there may be a password in it.
+    """
+    if db.startswith(_ENGINE):
+        return True
+    if _URL.match(db):
+        raise UsageFailed(say("other-url"))
+    return False
+
+
 def check_database(db: str, cache: Path | None = None) -> None:
     """See that what `--db` says is understood. Raises UsageFailed."""
-    if not db.startswith(ENGINE):
+    if not is_engine(db):
         if cache is not None:
             raise UsageFailed("--cache goes with --db nats://HOST/NAME")
         return
@@ -129,7 +143,7 @@ def maintenance_of(db: Path | str) -> Any:
 
 def shown(db: str) -> str:
     """Show what `--db` says, without user and password."""
-    if not db.startswith(ENGINE):
+    if not is_engine(db):
         return db
     from tchat_server.store.nats.url import parse_url
 

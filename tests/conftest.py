@@ -5,6 +5,7 @@ And a fixture that many use.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from libtchat.wire import strict_json
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores Ctrl-C: our programs do not
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from math import inf
 
 from attrs import Factory, define
@@ -10,7 +11,14 @@ from libtchat.hub.clock import Clock
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.names import UserKey
 
-__all__ = ["Bars"]
+__all__ = ["Bars", "told"]
+
+
+def told(until: float) -> str:
+    """Return what a user hears who is barred *until* then, and is connected."""
+    if until == inf:
+        return "you are banned from this server"
+    return f"you are banned from this server until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 @define

@@ -18,12 +18,26 @@ __all__ = ["Found", "check_free", "has_token", "protection"]
 
 @define(eq=False)
 class Found:
-    """What is known of a name: as stored, as in the roster, and the hash that the hello's password is right for."""
+    """What is known of a name: as stored, as in the roster, and the hash that the hello's password is right for.
+
+    *is_sure*: the seat is as of now, and not as this node was told: who sits there must not be refused for less.
+    *revision*: that of the seat, once it is taken.
+    """
 
     name: str
+    is_sure: bool = False
     stored: StoredUser | None = None
     seat: Seat | None = None
     right: str | None = None
+    revision: int = 0
+
+    def is_guess(self) -> bool:
+        """Tell whether the roster may have another seat by now."""
+        return self.seat is not None and not self.is_sure
+
+    def is_held(self) -> bool:
+        """Tell whether somebody has the seat."""
+        return self.seat is not None and bool(self.seat.nodes)
 
 
 def protection(online: OnlineUser | None, stored: StoredUser | None, news: News) -> str | None:

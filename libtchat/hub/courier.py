@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
+from libtchat.effect import AwaitRoom, PeerId
 from libtchat.hub.decider import Decider
 from libtchat.hub.direct import Direct
 from libtchat.hub.entry import AnyEntry, Decision, Deliver, Query, Receive
@@ -24,7 +25,7 @@ __all__ = ["Courier"]
 
 @define
 class Courier:
-    """The texts between two users of one hub."""
+    """The texts between two users of one hub. *crowded*: the peers for whom much waits."""
 
     _line: Line[AnyEntry]
     _presence: Presence
@@ -32,6 +33,14 @@ class Courier:
     _lookup: Lookup
     _direct: Direct
     _decider: Decider
+    crowded: set[PeerId]
+
+    def await_room(self, peer: Peer, request: Tell) -> Work[None]:
+        """Have a text wait while much waits for who is to hear it (R-op-slow-direct)."""
+        online = self._presence.user(user_key(request.to))
+        for reader in () if online is None else online.peers:
+            if reader in self.crowded and reader != peer.id:
+                yield AwaitRoom(reader, _size(request.msg))
 
     def tell(self, peer: Peer, user: OnlineUser, request: Tell) -> Work[bool]:
         """Have a text decided if it is one that is kept (R-kept); tell whether that was so.
@@ -61,3 +70,8 @@ class Courier:
             if box is not None and box.waiting and box.waiting[0] <= delivered[key]:
                 self._decider.put(slot, Decision(None, user, Receive(box.other, delivered[key]), key, arrivals))
         self._line.put(Query(peer, Deliver(), arrivals))
+
+
+def _size(text: str) -> int:
+    """Return about how many bytes a text has on the wire, no less: JSON makes six of a control character."""
+    return len(text) if text.isascii() and text.isprintable() else 6 * len(text)

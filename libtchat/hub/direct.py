@@ -24,6 +24,8 @@ from libtchat.stored import Known
 
 __all__ = ["Direct", "deliver"]
 
+_MORE_BYTES = 1024
+
 
 @define
 class Direct:
@@ -91,6 +93,7 @@ class Direct:
 def deliver(peer: Peer, user: OnlineUser, most_bytes: int) -> Iterator[Resend]:
     """Send *peer* what waits for its *user* and was not sent to it yet: log after log, some *most_bytes* at once.
 
+    Each text counts `_MORE_BYTES` more than it has: it is looked for in storage, however short it is.
     The rest follows when the peer has shown, by asking something, that it is there.
     """
     if user.password_hash is None:
@@ -105,6 +108,6 @@ def deliver(peer: Peer, user: OnlineUser, most_bytes: int) -> Iterator[Resend]:
         peer.delivered = {**peer.delivered, key: box.waiting[-1]}
         peer.owes_sign = True
         if new := [seq for seq in box.waiting if seq > last]:
-            size += box.size
+            size += box.size + _MORE_BYTES * len(new)
             for seq in new:
                 yield Resend(peer.id, key, seq)

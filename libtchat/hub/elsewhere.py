@@ -13,6 +13,8 @@ from libtchat.hub.entry import AnyEntry, Notice
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
 from libtchat.hub.login import Login
+from libtchat.hub.newcomer import Newcomers
+from libtchat.hub.operator import Operator
 from libtchat.hub.presence import Presence
 from libtchat.hub.user import OnlineUser
 from libtchat.message.event import Invited
@@ -33,14 +35,18 @@ class Elsewhere:
     _ledger: Ledger
     _login: Login
     _decider: Decider
+    _newcomers: Newcomers
+    _operator: Operator
     _ask: Callable[[Question], None]
     _seats: dict[UserKey, Seat] = Factory(dict)
     _gone: set[NodeId] = Factory(set)
     _notices: dict[UserKey, list[tuple[str, str]]] = Factory(dict)
 
-    def seated(self, seats: Iterable[Seat]) -> None:
+    def seated(self, seats: Iterable[Seat], now: float) -> None:
         """Take what became of names; what is older than what is known is passed over."""
         for seat in seats:
+            if seat.why:
+                self._end(seat, now)
             known = self._seats.get(seat.key)
             if known is None or seat.revision > known.revision:
                 self._put(seat)
@@ -73,6 +79,13 @@ class Elsewhere:
                     self._decider.end_guest(key)
             case LoadUser(key=key), _ if not is_awaited and key in self._notices:
                 self._tell(key, answer)
+
+    def _end(self, seat: Seat, now: float) -> None:
+        """Close the connections that a user has here under a token that an operator ended (R-op-password)."""
+        self._newcomers.end_token(seat)
+        user = self._presence.user(seat.key)
+        if user is not None and self.node in seat.nodes and user.token != seat.token:
+            self._operator.dismiss(seat.key, seat.why, now, token=seat.token)
 
     def _put(self, seat: Seat) -> None:
         others = {node: count for node, count in seat.nodes.items() if node != self.node and node not in self._gone}

@@ -87,8 +87,8 @@ class Decision(Entry):
     _is_unavailable: bool = field(default=False, init=False)
 
     def rests(self) -> bool:
-        """Tell whether what is refused may be in order by now: not that the storage did not take it."""
-        return not self._is_unavailable
+        """Tell whether it is refused, or repeated: that may be in order by now, unless the storage did not take it."""
+        return bool(self.effects) and not self._is_unavailable
 
     def repeat(self, first: Retry) -> None:
         """Have what the same request made before told once more, to who asked alone (R-retry-same)."""

@@ -5,7 +5,7 @@ A record waits here while its group is being loaded, or while a part of it is ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import Factory, define
 
@@ -50,10 +50,23 @@ class Follower:
     _held: dict[Key, list[Record]] = Factory(dict)
     _unproved: set[Key] | None = None
 
-    def told(self, records: Iterable[Record]) -> None:
-        """Take what other nodes appended."""
-        for record in records:
-            self._take(record)
+    def told(self, record: Record) -> None:
+        """Take what another node appended."""
+        key = record.key
+        if (held := self._held.get(key)) is not None:
+            if record.expected == held[-1].events[-1].seq:  # else it is known
+                held.append(record)
+        elif self._line.is_out(key):
+            self._held[key] = [record]
+        elif self._ledger.slot(key) is not None:
+            self._revision.tell(key, (record,))
+        elif key in self.loads:
+            self._held[key] = [record]
+        elif self._concerns(record):
+            self._held[key] = [record]
+            self._ask(LoadGroup(key))
+        else:
+            self._newcomers.pass_by(key, record.events[-1].seq)
 
     def asks(self, question: Question) -> None:
         """Take note of a question that goes out, whoever asks."""
@@ -87,23 +100,6 @@ class Follower:
         for key in [key for key in self._held if self._ledger.slot(key) is not None]:
             self._tell(key)
         self._prove()
-
-    def _take(self, record: Record) -> None:
-        key = record.key
-        if (held := self._held.get(key)) is not None:
-            if record.expected == held[-1].events[-1].seq:  # else it is known
-                held.append(record)
-        elif self._line.is_out(key):
-            self._held[key] = [record]
-        elif self._ledger.slot(key) is not None:
-            self._revision.tell(key, (record,))
-        elif key in self.loads:
-            self._held[key] = [record]
-        elif self._concerns(record):
-            self._held[key] = [record]
-            self._ask(LoadGroup(key))
-        else:
-            self._newcomers.pass_by(key, record.events[-1].seq)
 
     def _concerns(self, record: Record) -> bool:
         """Tell whether somebody here is to hear of a record of a group that is not loaded, or did it elsewhere."""

@@ -74,6 +74,7 @@ class Hub:
 
     Attributes:
         operator: what who runs the server may do beside what clients ask.
+        crowded: the peers for whom much waits, as the shell says: before a text to one an `AwaitRoom` is asked.
     """
 
     server: str = "libtchat"
@@ -82,6 +83,7 @@ class Hub:
     require_auth: bool = False
     asks_first: bool = False
     registration: Registration = "open"
+    crowded: set[PeerId] = field(factory=set, init=False)
     _peers: dict[PeerId, Peer] = field(factory=dict, init=False)
     _last_peer: int = field(default=0, init=False)
     _asks: list[Effect] = field(factory=list, init=False)
@@ -113,7 +115,7 @@ class Hub:
         direct = Direct(limits, clock, presence, quota)
         self._decider = decider = Decider(limits, clock, line, presence, ledger, newcomers, quota, lookup, direct)
         self._revision = Revision(clock, line, presence, ledger, quota, decider)
-        courier = Courier(line, presence, ledger, lookup, direct, decider)
+        courier = Courier(line, presence, ledger, lookup, direct, decider, self.crowded)
         self._router = Router(clock, line, presence, self._identity, self._login, decider, courier, gate)
         self._replies = Replies(self.server, limits, clock, presence, ledger)
         self.operator = Operator(clock, line, presence, ledger, self._peers, self._identity, self._decider)

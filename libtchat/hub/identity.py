@@ -61,26 +61,29 @@ class Identity:
         """
         if hello.sender is None:
             return (yield from self._enter_as_guest(peer))
-        found = Found(check_user_name(hello.sender))
+        found = Found(check_user_name(hello.sender), is_sure=peer.on_behalf)
         self.bars.check(found.name, key, self._clock)
         # Each turn looks at the present state: while an answer was on its way, the user may have come or gone, and
         # the name may have got a password. What was read before that, or checked against less, lets nobody in.
         while True:
             online = self._presence.user(key)
             if found.seat is None and self.node is not None:
-                found.seat, found.stored = (yield from ask(FindSeat(key), Seat)), None
+                found.seat, found.stored = (yield from ask(FindSeat(key, not found.is_sure), Seat)), None
             elif found.stored is None and (online is None or self.node is not None):
                 found.stored = yield from ask(LoadUser(key), StoredUser)  # who sets a password has a seat
             elif (question := self._doubt(peer, hello, key, online, found, news)) is None:
                 if found.seat is None or (yield from self._take(peer, hello, found, found.seat)):
                     break
-                found.seat = None  # somebody changed it meanwhile
+                found.seat, found.is_sure = None, True  # somebody changed it meanwhile
+            elif isinstance(question, FindSeat):
+                found.seat, found.is_sure = None, True
             elif isinstance(question, CheckPassword):
                 found.right = yield from self._check_password(peer, key, question)
             else:
                 yield question
         self.bars.check(found.name, key, self._clock)
         if self.node is not None:
+            _check_not_ended(found, news)
             online = self._presence.user(key)
         if online is None:
             return self._come_online(peer, hello, key, found, news)
@@ -94,13 +97,13 @@ class Identity:
     def _enter_as_guest(self, peer: Peer) -> Work[OnlineUser]:
         while True:
             guest = f"{GUEST_PREFIX}{yield from ask(NumberGuest(), int)}"
-            found, key = Found(guest), user_key(guest)
+            found, key = Found(guest, is_sure=True), user_key(guest)
             if self.node is None or (yield from self._take(peer, Hello(), found, Seat(key, guest, ""))):
                 return self._new_user(key, guest, peer.token, StoredUser(), None)
 
     def _doubt(
         self, peer: Peer, hello: Hello, key: UserKey, online: OnlineUser | None, found: Found, news: News
-    ) -> CheckPassword | SaveUser | None:
+    ) -> CheckPassword | SaveUser | FindSeat | None:
         """Return what must be known before *peer* may be this user; None: it may.
 
         Raises:
@@ -111,16 +114,18 @@ class Identity:
             return None
         if (save := self._saving.get(key)) is not None:
             return save
+        if found.is_guess() and (hello.token is not None or (hello.password is None and found.is_held())):
+            return FindSeat(key)
         password_hash = protection(online if self.node is None else None, found.stored, news)
         if hello.password is None:
-            is_held = bool(seat.nodes) if seat is not None else online is not None and online.shown > 0
+            is_held = found.is_held() if seat is not None else online is not None and online.shown > 0
             check_free(hello, password_hash, is_held=is_held)
             return None
         is_right = found.right is not None and found.right == password_hash
         return None if is_right else CheckPassword(hello.password, password_hash)
 
     def _take(self, peer: Peer, hello: Hello, found: Found, seat: Seat) -> Work[bool]:
-        """Have the roster count *peer* on that *seat*; False: it is another one by now.
+        """Have the roster count *peer* on that *seat*; False: it is another one by now, or may be.
 
         Raises:
             Refused: limit-reached; unavailable.
@@ -128,6 +133,8 @@ class Identity:
         if peer.on_behalf or self.node is None:
             return True
         if sum(seat.nodes.values()) >= self.limits.max_peers_per_user:
+            if not found.is_sure:
+                return False
             raise Refused(ErrorCode.LIMIT_REACHED, limit=self.limits.max_peers_per_user)
         name, token = found.name, peer.token
         if seat.nodes:
@@ -135,8 +142,10 @@ class Identity:
         elif seat.token and (peer.is_vouched or has_token(hello, seat.token)):
             token = seat.token  # else it is somebody else, for all we know: the old token ends here
         nodes = {**seat.nodes, self.node: seat.nodes.get(self.node, 0) + 1}
-        found.seat = taken = Seat(seat.key, name, token, nodes, seat.revision)
-        peer.is_seated = (yield from ask(TakeSeat(taken), int)) > 0
+        why = seat.why if seat.nodes else ""
+        found.seat = taken = Seat(seat.key, name, token, nodes, seat.revision, why)
+        found.revision = yield from ask(TakeSeat(taken), int)
+        peer.is_seated = found.revision > 0
         return peer.is_seated
 
     def leave(self, user: OnlineUser) -> None:
@@ -255,3 +264,14 @@ class Identity:
             stored.created,
             Retries(limits.retry_seconds, self._clock.now + limits.retry_seconds if stored.has_retries else 0.0),
         )
+
+
+def _check_not_ended(found: Found, news: News) -> None:
+    """Check that no operator ended the token of the seat that was taken.
+
+    Raises:
+        Refused: auth-failed.
+    """
+    seat, ended = found.seat, news.ended
+    if seat is not None and ended is not None and ended.revision > found.revision and ended.token != seat.token:
+        raise Refused(ErrorCode.AUTH_FAILED)

@@ -16,6 +16,8 @@ from libtchat.message.names import Key, user_key
 __all__ = ["Ledger", "Slot"]
 
 _MANY = 10_000
+_LIKE_MEMBERS = 16
+"""A group counts as so many members, beside those it has: each takes some 300 bytes."""
 
 
 @define(eq=False)
@@ -57,7 +59,8 @@ class Ledger:
     keeps_empty: bool = False
     pinned: Container[Key] = ()
     _slots: dict[Key, Slot] = Factory(dict)
-    _sweep_at: int = _MANY
+    _sweep_at: int = _MANY * _LIKE_MEMBERS
+    _weight: int = 0
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -69,6 +72,8 @@ class Ledger:
     def hold(self, key: Key, slot: Slot) -> None:
         """Keep the slot of a group as long as there is something in it, or always if empty ones are kept."""
         if slot.newest is not None or self.keeps_empty:
+            if key not in self._slots:
+                self._weight += _weight(slot)
             self._slots[key] = slot
         else:
             self._slots.pop(key, None)
@@ -93,8 +98,11 @@ class Ledger:
             slot.durable = part.after
 
     def sweep(self) -> None:
-        """Drop groups none of whose members is online, once there are many; they are loaded again when asked for."""
-        if len(self._slots) < self._sweep_at:
+        """Drop groups none of whose members is online, once there are many, or large ones.
+
+        They are loaded again when asked for.
+        """
+        if self._weight < self._sweep_at:
             return
         online = self._presence.user
         self._slots = {
@@ -102,7 +110,8 @@ class Ledger:
             for key, slot in self._slots.items()
             if key in self.pinned or (slot.durable and any(online(user) is not None for user in slot.durable.members))
         }
-        self._sweep_at = max(_MANY, 2 * len(self._slots))
+        self._weight = sum(map(_weight, self._slots.values()))
+        self._sweep_at = max(_MANY * _LIKE_MEMBERS, 2 * self._weight)
 
     # --- who hears ---
 
@@ -129,6 +138,7 @@ class Ledger:
         if slot.audience and isinstance(event, Said):
             return after, slot.audience  # a text changes nobody's standing
         if before is not None and before.members is not after.members and (changed := subject(event)) is not None:
+            self._weight += 1
             user = user_key(changed)
             change = slot.hear if user in after.members else slot.hear_no_more
             change(self._presence.peers((user,)))
@@ -156,3 +166,10 @@ class Ledger:
 
     def _slots_of(self, user: OnlineUser) -> list[Slot]:
         return [slot for key in user.memberships if (slot := self._slots.get(key)) is not None]
+
+
+def _weight(slot: Slot) -> int:
+    group = slot.newest
+    return (
+        _LIKE_MEMBERS if group is None else _LIKE_MEMBERS + len(group.members) + len(group.invited) + len(group.banned)
+    )

@@ -63,6 +63,7 @@ class Line(Generic[E]):
     _proofs_needed: int = 0
     _proofs_begun: int = 0
     _proofs_done: int = 0
+    _last_proof: int = 0
 
     def __len__(self) -> int:
         return self._size
@@ -74,7 +75,7 @@ class Line(Generic[E]):
         if part is None:
             self._size += 1
             if self.proves and not entry.proof and entry.rests():
-                entry.proof = self._proofs_needed = self._proofs_begun + 1
+                entry.proof = self.need_proof()
             return
         self._size += len(part.events)
         if not entry.durable:
@@ -201,6 +202,17 @@ class Line(Generic[E]):
     def _waits_for_proof(self, entry: E) -> bool:
         return entry.part is None and entry.proof > self._proofs_done
 
+    def need_proof(self) -> int:
+        """Have a proof begun of all that is acknowledged by now; return its number, 0 if nothing has to be proved."""
+        if self.proves:
+            self._proofs_needed = self._proofs_begun + 1
+            return self._proofs_needed
+        return 0
+
+    def is_in_vain(self, proof: int) -> bool:
+        """Tell whether a proof that was needed came to nothing, and none that was begun later came."""
+        return self._last_proof < proof <= self._proofs_done
+
     def begin_proof(self) -> bool:
         """Begin a proof of all that was put, if something waits for one and none is out; tell whether that is so."""
         if self._proofs_needed == self._proofs_begun or self._proofs_begun != self._proofs_done:
@@ -210,7 +222,7 @@ class Line(Generic[E]):
 
     def proved(self) -> None:
         """Let go what waited for the proof that is out."""
-        self._proofs_done = self._proofs_begun
+        self._proofs_done = self._last_proof = self._proofs_begun
 
     def not_proved(self, instead: Callable[[E], E]) -> None:
         """Put *instead* of what waited for the proof that is out, which can't be had."""
@@ -218,7 +230,7 @@ class Line(Generic[E]):
             instead(entry) if self._waits_for_proof(entry) and entry.proof == self._proofs_begun else entry
             for entry in self._entries
         )
-        self.proved()
+        self._proofs_done = self._proofs_begun
 
     # --- outcomes ---
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from attrs import Factory, define, evolve
 
+from libtchat.cluster import Seat
 from libtchat.effect import Part
 from libtchat.group import subject
 from libtchat.hub.clock import Clock
@@ -27,12 +28,14 @@ class News:
         hellos: how many wait.
         events: what became durable about the user.
         password_hash: what the name is protected with; only if it changed: *is_protection_new*.
+        ended: the seat by which an operator ended the token that was in use, the last one told.
     """
 
     hellos: int = 0
     events: list[Part] = Factory(list)
     password_hash: str | None = None
     is_protection_new: bool = False
+    ended: Seat | None = None
 
 
 @define
@@ -82,6 +85,11 @@ class Newcomers:
         """Take note of what the name of *user* is protected with from now on, None: with nothing any more."""
         if (news := self._news.get(user)) is not None:
             news.password_hash, news.is_protection_new = password_hash, True
+
+    def end_token(self, seat: Seat) -> None:
+        """Take note that an operator ended the token in use; *seat* has the one in its place."""
+        if (news := self._news.get(seat.key)) is not None:
+            news.ended = seat
 
     def bring_up_to_date(self, user: OnlineUser, news: News) -> None:
         """Tell a *user* who comes online what is not in the log as it was read.

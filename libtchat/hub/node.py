@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import assert_never
 
 from attrs import define, field
 
-from libtchat.cluster import FindSeat, NodeId, Record, Relay, ReleaseSeat, Seat
+from libtchat.cluster import Barred, FindSeat, NodeId, Protected, Record, Relay, ReleaseSeat, Seat, Told
 from libtchat.effect import Answer, Ask, Effect, PeerId, Question
 from libtchat.hub.elsewhere import Elsewhere
 from libtchat.hub.follower import Follower
@@ -57,6 +58,8 @@ class Node(Hub):
             self._ledger,
             self._login,
             self._decider,
+            self._newcomers,
+            self.operator,
             partial(self._ask, NOBODY),
         )
         self._login.release = lambda key: self._ask(NOBODY, ReleaseSeat(key))
@@ -64,19 +67,32 @@ class Node(Hub):
 
     # --- what the shell calls ---
 
-    def told(self, records: Iterable[Record], now: float) -> None:
+    def asks(self, question: Question) -> None:
+        """Take note that the shell itself has a question answered: it calls `answered` later, whatever comes."""
+        self._follower.asks(question)
+
+    def told(self, told: Iterable[Told], now: float) -> None:
         """Take what other nodes appended: per group in order, and without a gap; what is known is passed over.
 
         Raises:
             ValueError: what is told does not follow what is known.
         """
         self._clock.now = now
-        self._follower.told(records)
+        for each in told:
+            match each:
+                case Record():
+                    self._follower.told(each)
+                case Protected(key=key, password_hash=password_hash):
+                    self.operator.protect(key, password_hash)
+                case Barred(key=key, until=until):
+                    self.operator.ban(key, until, now)
+                case _:
+                    assert_never(each)
 
     def seated(self, seats: Iterable[Seat], now: float) -> None:
         """Take what became of names, here or elsewhere: of one name the revisions in order."""
         self._clock.now = now
-        self._elsewhere.seated(seats)
+        self._elsewhere.seated(seats, now)
 
     def lost(self, node: NodeId, now: float) -> None:
         """Take note that another node is gone for good, and with it its connections."""
@@ -119,5 +135,5 @@ class Node(Hub):
         return self._leave([])
 
     def _ask(self, peer: PeerId, question: Question) -> None:
-        self._follower.asks(question)
+        self.asks(question)
         super()._ask(peer, question)

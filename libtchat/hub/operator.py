@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from attrs import define
 
 from libtchat.effect import Close, PeerId, Send
+from libtchat.hub.bars import told
 from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice
@@ -89,6 +90,13 @@ class Operator:
     def bar(self, user: UserKey, until: float | None) -> None:
         """Refuse a user's hellos *until* then, seconds since the epoch; inf: for ever, None: no more (R-op-bar)."""
         self._identity.bars.put(user, until)
+
+    def ban(self, user: UserKey, until: float | None, now: float) -> int:
+        """Do as `bar` says, and close the user's connections; return how many there are."""
+        self.bar(user, until)
+        if until is None or until <= now + self._clock.ahead:
+            return 0
+        return self.dismiss(user, told(until), now)
 
     def protect(self, user: UserKey, password_hash: str | None) -> None:
         """Take note that an operator set the password of a user, or with None took it away; it is stored already."""

@@ -6,7 +6,7 @@ A query is worked out when it leaves the line, so it sees exactly what was told 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from attrs import define
@@ -41,11 +41,49 @@ from libtchat.message.request import (
     ReportError,
     Tell,
 )
+from libtchat.message.value import frozen
 from libtchat.paging import cut
 from libtchat.rules import GroupQuery, admit
 from libtchat.sorted_map import entries_above
 
 __all__ = ["Replies"]
+
+
+@frozen
+class _Roll:
+    """A page of who is in a group, by key, kept for who asks next: a crowd may ask for one."""
+
+    group: Group
+    start: str
+    is_member: bool
+    members: Mapping[UserKey, str]
+    invited: tuple[str, ...]
+    banned: tuple[str, ...]
+    more: bool
+
+    @classmethod
+    def cut(cls, group: Group, start: str, is_member: bool, limits: ServerLimits) -> _Roll:
+        """Make one of who is above *start*; *is_member*: of who is invited and banned, too."""
+        most = limits.max_page_entries + 1
+        members = entries_above(group.members, start, most)
+        invited, banned = [], []
+        if is_member:
+            invited = [(user, event.dest) for user, event in entries_above(group.invited, start, most)]
+            banned = entries_above(group.banned, start, most)
+        everybody = sorted(members + invited + banned) if invited or banned else members
+        shown, more = cut([name for _, name in everybody], limits)
+        end = everybody[len(shown)][0] if more else None
+
+        def names(entries: list[tuple[UserKey, str]]) -> tuple[str, ...]:
+            return tuple([name for _, name in _below(entries, end)])
+
+        return cls(group, start, is_member, dict(_below(members, end)), names(invited), names(banned), more)
+
+    def is_of(self, group: Group, start: str, is_member: bool) -> bool:
+        """Tell whether another one would be the same."""
+        mine = self.group
+        is_same = mine.members is group.members and mine.invited is group.invited and mine.banned is group.banned
+        return is_same and self.start == start and self.is_member is is_member
 
 
 @define
@@ -57,6 +95,7 @@ class Replies:
     _clock: Clock
     _presence: Presence
     _ledger: Ledger
+    _roll: _Roll | None = None
 
     def answer(self, query: Query) -> Iterator[Effect]:
         """Answer *query*, which leaves the line now."""
@@ -143,26 +182,19 @@ class Replies:
         group = self._admit(user, request)
         is_member = user.key in group.members
         start = "" if request.after is None else user_key(request.after)
-        most = self.limits.max_page_entries + 1
-        members = entries_above(group.members, start, most)
-        invited, banned = [], []
-        if is_member:
-            invited = [(user, event.dest) for user, event in entries_above(group.invited, start, most)]
-            banned = entries_above(group.banned, start, most)
-        everybody = sorted(members + invited + banned) if invited or banned else members
-        shown, more = cut([name for _, name in everybody], self.limits)
-        end = everybody[len(shown)][0] if more else None
-        members, invited, banned = _below(members, end), _below(invited, end), _below(banned, end)
-        online = set(self._presence.among([user for user, _ in members]))
+        roll = self._roll
+        if roll is None or not roll.is_of(group, start, is_member):
+            self._roll = roll = _Roll.cut(group, start, is_member, self.limits)
+        online = tuple([roll.members[key] for key in self._presence.among(roll.members)])
         return reply.Members(
             group.name,
             group.seq,
-            tuple([name for _, name in members]),
-            tuple([name for user, name in members if user in online]),
+            tuple(roll.members.values()),
+            online,
             group.owner_name,
-            tuple([name for _, name in invited]) if is_member else None,
-            tuple([name for _, name in banned]) if is_member else None,
-            more,
+            roll.invited if is_member else None,
+            roll.banned if is_member else None,
+            roll.more,
             request.id,
             group.closed,
         )

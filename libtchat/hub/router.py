@@ -105,8 +105,11 @@ class Router:
                 yield from decider.command(peer, user, item, group_key(item.group))
                 return
             case Hello() if peer.user is None:
+                proof = self._line.need_proof()  # it is begun while the name is looked for
                 yield from login.enter(peer, item)
-                self._line.put(Query(peer, item, self._presence.arrivals - 1))  # what is told before it is in it
+                query = Query(peer, item, self._presence.arrivals - 1)  # what is told before it is in it
+                query.proof = 0 if self._line.is_in_vain(proof) else proof
+                self._line.put(query)
                 return
             case Hello():
                 yield from login.who(peer, item.sender)
@@ -121,7 +124,10 @@ class Router:
                 yield from self._user(peer, item)
                 yield from decider.load(group_key(item.group))
             case Tell():
-                if (yield from self._courier.tell(peer, (yield from self._user(peer, item)), item)):
+                user = yield from self._user(peer, item)
+                if self._courier.crowded:
+                    yield from self._courier.await_room(peer, item)
+                if (yield from self._courier.tell(peer, user, item)):
                     return
             case ListUsers() | ListGroups():
                 yield from self._user(peer, item)

@@ -19,26 +19,30 @@ DEFAULT = "chat"
 
 
 class _Tchat(click.Group):
-    """A group whose default command takes a HOST: the first word is a command, or else a host."""
+    """A group whose default command takes a HOST: the first word is a command, or a host that a command may follow."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        at = self._first_word(args)
-        word = None if at is None else args[at]
-        if word is not None and at is not None and word in self.commands:
+        at, second = self._first_words(args)
+        word = "" if at is None else args[at]
+        if at is not None and word in self.commands:
             args = [word, *args[:at], *args[at + 1 :]]
         elif word == "help":
             args = ["--help"]
-        elif word is None and ctx.resilient_parsing:
+        elif at is None and ctx.resilient_parsing:
             pass  # the shell completes the first word
         elif not (args and args[0] in ("--help", "-h", "--version")):
-            near = get_close_matches(word or "", [name for name in self.commands if name != DEFAULT], n=1)
-            if word is not None and near and not {".", ":"} & set(word):
+            near = get_close_matches(word, [name for name in self.commands if name != DEFAULT], n=1)
+            if near and not {".", ":"} & set(word):
                 raise Misused("unknown-subcommand", word=word, suggestion=near[0])
-            args = [DEFAULT, *args]
+            if at is not None and second is not None and args[second] in self.commands:
+                rest = [*args[:at], *args[at + 1 : second], *args[second + 1 :]]
+                args = [args[second], "--server", word, *rest]
+            else:
+                args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 
-    def _first_word(self, args: Sequence[str]) -> int | None:
-        """Return where the first word is that is no option, nor an option's value."""
+    def _first_words(self, args: Sequence[str]) -> tuple[int | None, int | None]:
+        """Return where the first two words are that are no options, nor an option's value."""
         takes_value = {
             name
             for command in self.commands.values()
@@ -46,17 +50,18 @@ class _Tchat(click.Group):
             if isinstance(option, click.Option) and not option.is_flag
             for name in option.opts
         }
+        found: list[int] = []
         is_value = False
         for at, word in enumerate(args):
             if is_value:
                 is_value = False
+            elif word == "--" or len(found) == 2:
+                break
             elif word.startswith("-") and word != "-":
-                if word == "--":
-                    return None
                 is_value = word in takes_value
             else:
-                return at
-        return None
+                found.append(at)
+        return (found[0] if found else None), (found[1] if len(found) == 2 else None)
 
 
 def with_options(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tchat_client.cli.root import DEFAULT, with_options
-from tchat_client.cli.wiring import make_link, make_renderer, show, user_state
+from tchat_client.cli.wiring import make_link, make_renderer, make_teller, show, user_state
 
 if TYPE_CHECKING:
     from tchat_client.options import Options
@@ -39,7 +39,9 @@ async def chat(options: Options) -> int:
     session = Reader(link, renderer, state, show, options.traces, shows_all=options.shows_all, alert=_alert(options))
     joins = [f"j;{group}" for group in options.joins]
     if not sys.stdin.isatty():
-        return await run_piped(link, session, _chained(joins, read_lines()), is_json=options.is_json)
+        return await run_piped(
+            link, session, _chained(joins, read_lines()), make_teller(options), is_json=options.is_json
+        )
     if options.is_plain or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty():
         return await run_lines(link, session, _chained(joins, read_lines()))
     from tchat_client.prompt import run_prompt

@@ -9,7 +9,7 @@ from attrs import define, field
 from libtchat.cluster import Relay
 from libtchat.effect import Append, Ask, Close, Effect, PeerId, Read, ReadGroups, Resend, Send, Settled
 from libtchat.message.errors import ErrorCode
-from libtchat.message.reply import DirectMessage, Error, Message, PresenceNotice
+from libtchat.message.reply import Error, Message, PresenceNotice
 from libtchat.wire.connection import CRLF
 from tchat_server.net.flow import Hold
 from tchat_server.net.peer import PeerProtocol
@@ -73,8 +73,6 @@ class Delivery:
             owed += len(line) * len(audience)
             if isinstance(message, Error):
                 self._refused(audience, message.code)
-            elif type(message) is DirectMessage:
-                self._wait(source, audience)
         if run:
             self._put(audience, run)
         self._charge(payer, owed)
@@ -108,13 +106,6 @@ class Delivery:
                 outbox.chunks.append(chunk)
             else:
                 peer.guard(outbox.put, run)
-
-    def _wait(self, sender: PeerId | None, readers: Iterable[PeerId]) -> None:
-        """Have who writes to somebody directly wait while he reads slowly."""
-        if sender is not None and (peer := self.peers.get(sender)) is not None:
-            for reader in filter(None, map(self.peers.get, readers)):
-                if reader is not peer:
-                    reader.patience.ask(peer.turns)
 
     def _charge(self, payer: PeerId | None, size: int) -> None:
         """Have the peer that said something pay for what it cost to carry."""

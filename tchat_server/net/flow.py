@@ -17,7 +17,7 @@ __all__ = ["Hold", "TurnEnd", "Turns", "some"]
 
 _SHORT_BYTES = 1024
 _SHORT_MESSAGES, _LATE_MESSAGES = 2, 16
-"""No more than this is taken at once, and not in the rota; the latter from who could not be read meanwhile."""
+"""No more than this is taken at once, and not in turn; the latter from who could not be read meanwhile."""
 
 
 class Hold(Enum):
@@ -59,6 +59,11 @@ class Turns:
         """Nothing is read now, so what the peer sent may be lying about."""
         return bool(self._holds or self._unread)
 
+    @property
+    def is_over(self) -> bool:
+        """The connection is gone."""
+        return self._transport is GONE
+
     def feed(self, data: bytes) -> None:
         """Take in what was read."""
         if self._unread or self._holds:
@@ -67,7 +72,7 @@ class Turns:
         elif (
             len(data) <= _SHORT_BYTES
             and self._end(data, _SHORT_BYTES, _SHORT_MESSAGES) == len(data)
-            and self._rota.is_ahead(self)
+            and self._rota.admits(self, len(data))
         ):
             self.spend(len(data))
             self._take(data)
@@ -123,7 +128,8 @@ class Turns:
 
     def end(self) -> None:
         """Forget what was read, and whom to give it: the connection is gone."""
-        self._transport, self._unread, self._take = GONE, b"", _ignore
+        self._transport, self._unread = GONE, b""
+        self.give_to(_ignore)
         self._forget_holds()
 
     def _forget_holds(self) -> None:
@@ -133,7 +139,7 @@ class Turns:
 
     def _catch_up(self) -> None:
         """Take a little at once, as if it came now: meanwhile a crowd may have come to stand in the rota."""
-        if self._unread and not self._holds and self._rota.is_ahead(self):
+        if self._unread and not self._holds and self._rota.admits(self, _SHORT_BYTES):
             data, end = self._unread, self._end(self._unread, _SHORT_BYTES, _LATE_MESSAGES)
             self._unread = data[end:]
             self.spend(end)

@@ -17,6 +17,7 @@ class Lingering(asyncio.Transport):
         super().__init__()
         self._inner = inner
         self._is_ending = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write bytes; once it is closing they are lost, as behind any closed transport."""
@@ -31,7 +32,7 @@ class Lingering(asyncio.Transport):
         if self._inner.can_write_eof():
             with suppress(OSError):  # the peer is gone already
                 self._inner.write_eof()
-            asyncio.get_running_loop().call_later(_SECONDS, self._inner.close)
+            self._timer = asyncio.get_running_loop().call_later(_SECONDS, self._inner.close)
         else:
             self._inner.close()
 
@@ -39,6 +40,11 @@ class Lingering(asyncio.Transport):
         """Close at once."""
         self._is_ending = True
         self._inner.abort()
+
+    def end(self) -> None:
+        """Forget everything: the connection is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
 
     def is_closing(self) -> bool:
         """Tell whether nothing more is to be written."""

@@ -48,6 +48,9 @@ class Sender(Protocol):
     def flush_soon(self) -> None:
         """See that `Outbox.flush` is called in this tick."""
 
+    def much_waits(self, waiting: int) -> None:
+        """Take note of how many bytes wait."""
+
     def fell_behind(self, waiting: int) -> None:
         """End the connection: more bytes wait than may."""
 
@@ -276,6 +279,7 @@ class Outbox:
         """Take nothing from a peer while much waits for it: a few bytes of requests make thousands of answers."""
         if waiting > _MUCH_BYTES:
             self._turns.hold_for(Hold.UNREAD, _UNREAD_SECONDS)
+            self.sender.much_waits(waiting)
 
     def _look_again(self) -> None:
         if not self.is_blocked:

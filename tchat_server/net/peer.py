@@ -17,10 +17,11 @@ from libtchat.message.limits import ServerLimits
 from libtchat.message.reply import Error
 from libtchat.wire import codec
 from libtchat.wire.connection import CRLF, ServerEnd
-from tchat_server.net.admission import Admission
+from tchat_server.net.admission import Admission, origin_of
 from tchat_server.net.ending import CloseReason, Ending
 from tchat_server.net.flow import TurnEnd, Turns
 from tchat_server.net.gone import GONE
+from tchat_server.net.linger import Lingering
 from tchat_server.net.listener import Accepted
 from tchat_server.net.outbox import Outbox
 from tchat_server.net.patience import Patience
@@ -41,6 +42,9 @@ class Owner(Protocol):
     limits: ServerLimits
     admission: Admission
     rota: Rota
+    crowded: set[PeerId]
+    """The peers for whom much waits; who writes to one waits."""
+
     trace: Callable[[str, str, bytes], None] | None
     meet: Callable[[PeerProtocol, bytes], None] | None
     """Takes the first bytes of a connection, if they may be another protocol's."""
@@ -58,6 +62,7 @@ class PeerProtocol(Accepted):
     Attributes:
         id: the hub's name for it.
         host: the other end without its port.
+        origin: the address *host* counts as; see `tchat_server.net.admission.origin_of`.
         address: the other end as the log shows it.
         transport: asyncio's.
         outbox: what waits to be written to it.
@@ -80,6 +85,7 @@ class PeerProtocol(Accepted):
         "has_spoken",
         "host",
         "id",
+        "origin",
         "outbox",
         "patience",
         "since",
@@ -100,6 +106,7 @@ class PeerProtocol(Accepted):
 
     def __init__(self, owner: Owner, host: str, address: str) -> None:
         self._owner, self.host, self.address = owner, host, address
+        self.origin = origin_of(host)
         self.connection = ServerEnd()
         self.ending: Ending | None = None
         self.was_opened = self.has_spoken = self.has_ended = False
@@ -116,7 +123,7 @@ class PeerProtocol(Accepted):
         self.turns = Turns(self.transport, partial(self.guard, take), owner.rota)
         self.toll = Toll(owner.limits, self.turns, partial(owner.admission.spend, self.host))
         self.outbox = Outbox(self.transport, self, self.turns, owner.rota, owner.limits)
-        self.patience = Patience(self.outbox, owner.limits)
+        self.patience = Patience(self.outbox, owner.limits, self)
         self.since = asyncio.get_running_loop().time()
         self.id = owner.connected(self)
 
@@ -128,7 +135,7 @@ class PeerProtocol(Accepted):
         self.take_with(self._take)
         self._take(data)
 
-    def carry_with(self, transport: asyncio.Transport) -> None:
+    def carry_with(self, transport: Lingering) -> None:
         """Have *transport* carry what is written from now on."""
         self.transport = self.outbox.carrier = transport
 
@@ -169,6 +176,8 @@ class PeerProtocol(Accepted):
         self.toll.end()
         self.patience.end()
         self.outbox.end()
+        if isinstance(self.transport, Lingering):
+            self.transport.end()
         self.transport = GONE
         if self.ending is None:
             self.ending = Ending(CloseReason.LOST, str(error)) if error else Ending(CloseReason.CLOSED)
@@ -179,6 +188,7 @@ class PeerProtocol(Accepted):
 
     def resume_writing(self) -> None:
         self.outbox.unblock()
+        self.patience.look()
 
     # --- how it ends ---
 
@@ -217,6 +227,17 @@ class PeerProtocol(Accepted):
     def flush_soon(self) -> None:
         """See that what waits is written in this tick."""
         self._owner.wrote(self)
+
+    def much_waits(self, waiting: int) -> None:
+        """Have who writes to it wait, if it is that much, and it reads."""
+        self.patience.note(waiting)
+
+    def crowd(self, is_crowded: bool) -> None:
+        """Take note that who writes to it is to wait, or no more."""
+        if is_crowded:
+            self._owner.crowded.add(self.id)
+        else:
+            self._owner.crowded.discard(self.id)
 
     def fell_behind(self, waiting: int) -> None:
         """End the connection: so many bytes wait that it does not read."""

@@ -16,6 +16,7 @@ _ROUND_BYTES = 64 * 1024
 _ROUND_SECONDS = 0.010
 _LEAST_ROUND_BYTES = 1024
 _LEAST_TURN_MESSAGES = 4
+_AT_ONCE_BYTES = 256 * 1024
 
 MOST_AHEAD_BYTES = 64 * 1024
 """Nobody is ahead or behind others by more. Each second so much is forgiven: who costs less is ahead."""
@@ -35,17 +36,17 @@ class Taker(Protocol):
 
 
 class _Turn:
-    """A turn that somebody waits for who has *spent* so much."""
+    """A turn that somebody waits for who has *spent* so much; it counts as *size* bytes."""
 
-    def __init__(self, spent: float) -> None:
-        self.spent = spent
+    def __init__(self, spent: float, size: int) -> None:
+        self.spent, self._size = spent, size
         self.has_come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def take_turn(self, most: int, messages: int) -> int:
         if self.has_come.done():  # who waited is gone
             return 0
         self.has_come.set_result(None)
-        return _TURN_BYTES
+        return self._size
 
 
 class Rota:
@@ -59,28 +60,45 @@ class Rota:
         is_shut: nobody has a turn.
     """
 
-    __slots__ = ("_began", "_forgave_at", "_is_due", "_numbers", "_room", "_taken", "_waiting", "is_shut", "spent")
+    __slots__ = (
+        "_at_once",
+        "_began",
+        "_forgave_at",
+        "_is_due",
+        "_numbers",
+        "_room",
+        "_taken",
+        "_waiting",
+        "is_shut",
+        "spent",
+    )
 
     def __init__(self) -> None:
         self._waiting: list[tuple[float, int, Taker]] = []
         self._numbers = count()
-        self._room, self._taken = _ROUND_BYTES // 4, 0
+        self._room, self._taken, self._at_once = _ROUND_BYTES // 4, 0, 0
         self._is_due = self.is_shut = False
         self._began: float | None = None
         self._forgave_at = 0.0
         self.spent = 0.0
 
-    def is_ahead(self, turns: Taker) -> bool:
-        """Tell whether nobody who waits has a better claim than *turns*."""
-        return not self._waiting or turns.spent <= self.forgive()
+    def admits(self, turns: Taker, size: int) -> bool:
+        """Tell whether *turns* may have *size* bytes taken at once.
+
+        That is so if nobody who waits has a better claim, and thousands did not have the same lately.
+        """
+        if self._waiting and turns.spent > self.forgive():
+            return False
+        self._at_once += size
+        return self._at_once <= _AT_ONCE_BYTES
 
     def offer(self, turns: Taker) -> None:
         """Give *turns* a turn at once if there is room in this round, else when it comes round."""
-        if self._waiting or self._taken >= self._room or self.is_shut:
+        if self._waiting or self._taken >= self._room or self._at_once > _AT_ONCE_BYTES or self.is_shut:
             self.put(turns)
         else:
             self._soon()
-            self._taken += turns.take_turn(min(self._room, _TURN_BYTES), _TURN_MESSAGES)
+            self.count(turns.take_turn(min(self._room, _TURN_BYTES), _TURN_MESSAGES))
 
     def put(self, turns: Taker) -> None:
         """Give *turns* a turn when it comes round."""
@@ -96,9 +114,13 @@ class Rota:
         self.is_shut = False
         self._soon()
 
-    async def turn(self, spent: float) -> None:
-        """Wait for a turn with what is no message, and counts as many bytes as a turn has."""
-        turn = _Turn(spent)
+    def count(self, size: int) -> None:
+        """Count what was taken in this round: *size* bytes of texts, or what takes as long as these."""
+        self._taken += size
+
+    async def turn(self, spent: float, *, is_whole: bool = False) -> None:
+        """Wait for a turn with what is no message; it counts as a turn has bytes, or as all of a round (*is_whole*)."""
+        turn = _Turn(spent, _ROUND_BYTES if is_whole else _TURN_BYTES)
         self.put(turn)
         await turn.has_come
 
@@ -117,7 +139,7 @@ class Rota:
         change = min(1.25, max(0.25, _ROUND_SECONDS / (took or 0.001)))
         self._room = min(_ROUND_BYTES, max(_LEAST_ROUND_BYTES, int(self._room * change)))
         self._began = now if self._waiting or self._taken else None
-        self._is_due, self._taken = False, 0
+        self._is_due, self._taken, self._at_once = False, 0, 0
         self.forgive()
         if not self.is_shut:
             self._give_turns()
@@ -142,6 +164,6 @@ class Rota:
             while turns.spent > spent:  # what it had carried was counted meanwhile
                 spent, number, turns = heappushpop(waiting, (turns.spent, number, turns))
             self.spent = max(self.spent, spent)
-            self._taken += turns.take_turn(most, messages)
+            self.count(turns.take_turn(most, messages))
             if self._taken >= self._room or self.is_shut:
                 return

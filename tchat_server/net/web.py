@@ -116,8 +116,7 @@ def _handshake(request: Request) -> bytes:
     version = request.headers.get("sec-websocket-version")
     if "upgrade" in request.headers and version != "13":
         raise Refused(HTTPStatus.UPGRADE_REQUIRED, "WebSocket version 13 is needed here", Sec_WebSocket_Version="13")
-    protocol = ServerProtocol(select_subprotocol=_choose, logger=SILENT)
-    response = protocol.accept(HandshakeRequest(request.target, Headers(request.headers)))
+    response = _handshakes.accept(HandshakeRequest(request.target, Headers(request.headers)))
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
         status, text = HTTPStatus(response.status_code), bytes(response.body or b"").decode().partition("\n")[0]
         more = {"Upgrade": "websocket"} if status is HTTPStatus.UPGRADE_REQUIRED else {}
@@ -131,6 +130,10 @@ def _choose(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | 
     if SUBPROTOCOL not in offered:
         raise NegotiationError(f"the subprotocol is {SUBPROTOCOL}")
     return SUBPROTOCOL
+
+
+_handshakes = ServerProtocol(select_subprotocol=_choose, logger=SILENT)
+"""Answers every opening handshake by itself: nothing of one matters to the next."""
 
 
 def _ignore(_: bytes) -> None:

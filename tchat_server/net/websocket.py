@@ -125,6 +125,11 @@ class WebSocketConnection(ServerEnd):
             self._protocol.receive_data(data)
             self._protocol.events_received()
 
+    def end(self) -> None:
+        """Let go of what holds this too, for nothing more will come: else it waits for the garbage collector."""
+        self._protocol.parser.close()
+        self._reply, self._hurry = _ignore, _nothing
+
     def _take_frames(self, items: list[Request | Violation]) -> None:
         """Take what the package made of bytes that were no plain texts."""
         protocol = self._protocol
@@ -244,8 +249,21 @@ class FramedTransport(Lingering):
         self._is_ending = True
         self._inner.close()
 
+    def end(self) -> None:
+        """Forget everything: the connection is gone."""
+        super().end()
+        self._connection.end()
+
     def _take_end(self, data: bytes) -> None:
         """Take what comes behind the close frame."""
         self._connection.drain(data)
         if self._connection.has_said_goodbye:
             self._inner.close()
+
+
+def _ignore(_: bytes) -> None:
+    pass
+
+
+def _nothing() -> None:
+    pass

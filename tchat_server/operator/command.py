@@ -1,7 +1,7 @@
 """The operator's commands: `tchat-server who`, `passwd`, `close`... A row each; one way to ask, one way to show.
 
 A server that uses the database is asked at its socket. If none does, the same act is done on the file, which is locked
-meanwhile.
+meanwhile. Where several servers share a chat in an engine, any of them is asked through that.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import getpass
 import json
 import os
 import re
+import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from tchat_server.operator.operator import ONLINE_ACTS, Operator
 from tchat_server.ops.control import Json, asked
 from tchat_server.sentences import say
 from tchat_server.server import Server
-from tchat_server.storage import ENGINE, maintenance_of
+from tchat_server.storage import is_engine, maintenance_of, shown
 
 __all__ = ["database", "operator_commands"]
 
@@ -72,7 +73,7 @@ def operator_commands() -> Iterable[click.Command]:
 def database(ctx: click.Context, word: str | None) -> Path | str:
     """Return the database that *word* names, else that of --db, else the usual one; of an engine, its URL."""
     named = word if word is not None else str(ctx.find_root().params["db"])
-    return named if named.startswith(ENGINE) else Path(os.path.expanduser(named)).resolve()
+    return named if is_engine(named) else Path(os.path.expanduser(named)).resolve()
 
 
 def _command(row: _Row) -> click.Command:
@@ -81,14 +82,11 @@ def _command(row: _Row) -> click.Command:
     def run(words: tuple[str, ...], as_json: bool, **options: Any) -> None:
         ctx = click.get_current_context()
         place, named = _split(ctx, row, words)
-        if isinstance(place, str):
-            _do_in_engine(row.name, place, named)
-            return
-        path = place
         request: dict[str, Any] = {"act": row.name, **named, **_options(options)}
         if row.name == "passwd":
             request["password"] = _new_password(str(named["name"]))
-        _show(row.name, _ask(path, request), path, as_json=as_json)
+        answer = _ask_engine(place, request) if isinstance(place, str) else _ask(place, request)
+        _show(row.name, answer, shown(str(place)), as_json=as_json)
 
     return click.Command(
         row.name,
@@ -119,15 +117,6 @@ def _split(ctx: click.Context, row: _Row, words: Sequence[str]) -> tuple[Path | 
     return path, named
 
 
-def _do_in_engine(act: str, url: str, named: Mapping[str, Any]) -> None:
-    """Do what can be done to a chat that several servers share."""
-    if act != "own":
-        raise StorageFailed(say("not-in-engine", act=act))
-    with storage_failures():
-        event = maintenance_of(url).own(url, named["group"], named["name"])
-    click.echo(say("own", name=event.owner, group=event.group, seq=event.seq))
-
-
 def _options(options: Mapping[str, Any]) -> dict[str, Any]:
     duration = options.get("for_")
     found = {name: value for name, value in options.items() if name != "for_" and value}
@@ -156,6 +145,7 @@ def _new_password(name: str) -> str:
 
 def _ask(path: Path, request: Json) -> Json:
     from tchat_server.store.sqlite.copier import socket_path
+    from tchat_server.store.sqlite.inspection import check_no_copy
 
     try:
         with asked(socket_path(path), request, _ANSWER_SECONDS) as answer:
@@ -164,10 +154,25 @@ def _ask(path: Path, request: Json) -> Json:
     except OSError as error:
         detail = str(error.strerror or error)
         raise StorageFailed(say("no-access", path=socket_path(path), detail=detail)) from None
-    if request["act"] in ONLINE_ACTS:
-        raise Refused(say("not-running", db=path))
     with storage_failures():
+        if path.is_file():
+            check_no_copy(path)
+        if request["act"] in ONLINE_ACTS:
+            raise Refused(say("not-running", db=path))
         return asyncio.run(_do_alone(path, request))
+
+
+def _ask_engine(url: str, request: Json) -> Json:
+    """Have any of the servers that share a chat do it; to give a group an owner, none has to run."""
+    engine = maintenance_of(url)
+    with storage_failures():
+        answer: Json | None = engine.ask(url, request, f"{getpass.getuser()}@{socket.gethostname()}", _ANSWER_SECONDS)
+        if answer is None and request["act"] == "own":
+            event = engine.own(url, request["group"], request["name"])
+            answer = {"group": event.group, "name": event.owner, "seq": event.seq}
+    if answer is None:
+        raise Refused(say("no-node", db=shown(url)))
+    return answer
 
 
 async def _do_alone(path: Path, request: Json) -> Json:
@@ -185,9 +190,9 @@ async def _do_alone(path: Path, request: Json) -> Json:
         await server.stop(_FINISH_SECONDS)
 
 
-def _show(act: str, answer: Json, path: Path, *, as_json: bool) -> None:
+def _show(act: str, answer: Json, db: str, *, as_json: bool) -> None:
     if "failed" in answer:
-        raise StorageFailed(say("failed", db=path, failed=answer["failed"]))
+        raise StorageFailed(say("failed", db=db, failed=answer["failed"]))
     if "refused" in answer:
         if as_json:
             raise Refused(json.dumps(answer))
@@ -205,6 +210,8 @@ def _show(act: str, answer: Json, path: Path, *, as_json: bool) -> None:
     else:
         variant = ".undone" if answer.get("undone") else ".ever" if answer.get("until") == "ever" else ""
         click.echo(say(act + variant, **answer))
+    if answer.get("silent"):
+        raise StorageFailed(say("silent", count=answer["silent"]))
 
 
 def _refusal(answer: Json) -> str:

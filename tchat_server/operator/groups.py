@@ -26,6 +26,7 @@ async def redact(desk: Desk, fields: Fields) -> Json:
     """Remove one text from a group's log."""
     group, seq = fields.text("group"), fields.number("seq", 1, 2**53)
     key = group_key(group)
+    await desk.log.reached()  # the text may be of another node
     loaded = await desk.log.load(key)
     state = fold(loaded.tail, loaded.snapshot)
     page = await desk.log.read(key, PageKind.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=_MAX_EVENT_BYTES)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 from libtchat.message.errors import Refused
 from tchat_server.operator import groups, users
 from tchat_server.operator.desk import Denied, Desk, Fields
 from tchat_server.ops.control import Control, Json
+from tchat_server.roster.port import RosterUnavailable
 from tchat_server.server import Server
 from tchat_server.store.event_log import LogUnavailable
 
@@ -37,12 +38,17 @@ class Operator:
         self._turn = asyncio.Lock()
 
     async def begin(self) -> None:
-        """Learn from the log who may not come in, and answer at its socket from now on. Raises LogUnavailable."""
+        """Learn from the log who may not come in, and answer at its socket, and other nodes, from now on.
+
+        Raises LogUnavailable.
+        """
         log = self._desk.log
         for user, until in (await log.barred()).items():
             self._desk.hub.bar(user, until)
         if log.control is not None:
             self._attend(log.control)
+        if (others := self._desk.server.neighbours) is not None:
+            others.roster.attend(self.act)
 
     def _attend(self, control: Control) -> None:
         loop = asyncio.get_running_loop()
@@ -69,13 +75,13 @@ class Operator:
         try:
             if do is None:
                 raise Denied("unknown-act", word=kind)
-            async with self._turn:
-                answer: Json = {"done": kind, **await do(self._desk, Fields(request))}
+            async with nullcontext() if request.get("here") else self._turn:  # who asks has a turn, where it is
+                answer: Json = {"done": kind, **await do(self._desk, Fields(request, who))}
         except Denied as denied:
             answer = denied.answer
         except Refused as refusal:
             answer = {"refused": refusal.code, "detail": refusal.detail or str(refusal.code)}
-        except LogUnavailable as error:
+        except (LogUnavailable, RosterUnavailable) as error:
             answer = {"failed": str(error)}
         if kind not in _ONLY_LOOKS:
             shown = {name: value for name, value in request.items() if name in _LOGGED}

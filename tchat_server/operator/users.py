@@ -12,28 +12,41 @@ from libtchat.message.direct import direct_key
 from libtchat.message.limits import MAX_MSG_BYTES
 from libtchat.message.names import Key, UserKey, is_guest, user_key
 from libtchat.ruling import EndTexts, Expel
+from tchat_server.net.peer import PeerProtocol
 from tchat_server.operator.desk import Denied, Desk, Fields
 from tchat_server.ops.control import Json
 from tchat_server.password import hash_password, mark_of, new_code
+from tchat_server.roster.port import Called
 
 __all__ = ["announce", "ban_user", "invite_code", "kick_user", "passwd", "remove_user", "unban_user", "users", "who"]
 
 _MAX_CODES = 1000
 
 
-async def who(desk: Desk, _: Fields) -> Json:
-    """List the connections, by name."""
-    rows = [
-        {
-            "name": desk.hub.user_of(peer.id),
-            "address": peer.address,
-            "in": peer.frames_in,
-            "out": peer.outbox.count,
-        }
-        for peer in desk.server.peers
-    ]
+async def who(desk: Desk, fields: Fields) -> Json:
+    """List the connections, by name; among several nodes with the address of the node."""
+    others = await desk.others(fields)
+    rows = [_connection(desk, peer) for peer in desk.server.peers]
+    rows += [row for answer in others.answers for row in answer["rows"]]
     rows.sort(key=lambda row: (row["name"] is None, user_key(str(row["name"])), str(row["address"])))
-    return {"users": len(desk.online()), "connections": len(rows), "rows": rows}
+    return {"users": len(desk.online()), "connections": len(rows), "rows": rows, **_silent(others)}
+
+
+def _connection(desk: Desk, peer: PeerProtocol) -> dict[str, object]:
+    row: dict[str, object] = {
+        "name": desk.hub.user_of(peer.id),
+        "address": peer.address,
+        "in": peer.frames_in,
+        "out": peer.outbox.count,
+    }
+    if desk.server.neighbours is not None:
+        place = peer.transport.get_extra_info("sockname")
+        row["node"] = None if place is None else f"{place[0]}:{place[1]}"
+    return row
+
+
+def _silent(others: Called) -> Json:
+    return {"silent": others.silent} if others.silent else {}
 
 
 async def users(desk: Desk, _: Fields) -> Json:
@@ -65,7 +78,7 @@ async def passwd(desk: Desk, fields: Fields) -> Json:
     if not await desk.log.save_user(user, name, hashed, replaces=stored.password_hash):
         raise Denied("meanwhile", name=name)
     desk.hub.protect(user, hashed)
-    return {"name": name, "closed": desk.dismiss(user, "the operator gave this name a new password")}
+    return {"name": name, "closed": await desk.end_session(user, "the operator gave this name a new password")}
 
 
 async def remove_user(desk: Desk, fields: Fields) -> Json:
@@ -75,16 +88,12 @@ async def remove_user(desk: Desk, fields: Fields) -> Json:
     if known.name is None and user not in desk.online() and not await desk.log.logs_of_two(user):
         raise Denied("nobody", name=name)
     name = known.name or name
-    barred = (await desk.log.barred()).get(user)
-    desk.hub.bar(user, inf)
-    try:
-        return await _remove(desk, name, user)
-    finally:
-        desk.hub.bar(user, barred)
+    async with desk.keeping_out(user, name, "the operator removed this name") as closed:
+        return {"name": name, "groups": await _remove(desk, name, user), "closed": closed}
 
 
-async def _remove(desk: Desk, name: str, user: UserKey) -> Json:
-    closed = desk.dismiss(user, "the operator removed this name")
+async def _remove(desk: Desk, name: str, user: UserKey) -> int:
+    """Take a user who is kept out, out of everything; return how many groups it was in."""
     left = 0
     while memberships := [
         it for it in (await desk.log.load_user(user)).memberships if it.standing is not Standing.WAITING
@@ -99,7 +108,7 @@ async def _remove(desk: Desk, name: str, user: UserKey) -> Json:
             raise Denied("meanwhile", name=name)
         desk.hub.protect(user, None)
     await _end_texts(desk, name, user)
-    return {"name": name, "groups": left, "closed": closed}
+    return left
 
 
 async def _end_texts(desk: Desk, name: str, user: UserKey) -> None:
@@ -120,11 +129,7 @@ async def ban_user(desk: Desk, fields: Fields) -> Json:
     if is_guest(user):
         raise Denied("guest", name=name)
     until = time.time() + fields.seconds("for")
-    await desk.log.save_bar(user, name, until)
-    desk.hub.bar(user, until)
-    end = shown_until(until)
-    why = "you are banned from this server" if end == "ever" else f"you are banned from this server until {end}"
-    return {"name": name, "until": end, "closed": desk.dismiss(user, why)}
+    return {"name": name, "until": shown_until(until), "closed": await desk.ban(user, name, until)}
 
 
 async def unban_user(desk: Desk, fields: Fields) -> Json:
@@ -139,10 +144,12 @@ async def unban_user(desk: Desk, fields: Fields) -> Json:
 async def kick_user(desk: Desk, fields: Fields) -> Json:
     """Close the connections of a user, who may come back."""
     name, user = fields.user()
-    closed = desk.dismiss(user, "the operator closed this connection", ends_token=False)
-    if not closed:
+    closed = desk.dismiss(user, "the operator closed this connection")
+    others = await desk.others(fields)
+    closed += sum(answer.get("closed", 0) for answer in others.answers)
+    if not closed and not others.silent:
         raise Denied("not-connected", name=name)
-    return {"name": name, "closed": closed}
+    return {"name": name, "closed": closed, **_silent(others)}
 
 
 async def announce(desk: Desk, fields: Fields) -> Json:
@@ -152,14 +159,13 @@ async def announce(desk: Desk, fields: Fields) -> Json:
         raise Denied("too-long", limit=MAX_MSG_BYTES)
     desk.hub.announce(text, desk.server.now())
     desk.server.tick_soon()
-    return {"users": len(desk.online())}
+    return {"users": len(desk.online()), **_silent(await desk.others(fields))}
 
 
 async def invite_code(desk: Desk, fields: Fields) -> Json:
     """Make codes with which a name can be registered once each."""
     codes = [new_code() for _ in range(fields.number("count", 1, _MAX_CODES))]
-    for code in codes:
-        await desk.log.invite(mark_of(code))
+    await asyncio.gather(*(desk.log.invite(mark_of(code)) for code in codes))
     return {"codes": codes}
 
 

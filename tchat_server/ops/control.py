@@ -50,6 +50,7 @@ class Control:
         self._path = path
         self._wake, self._woken = socket.socketpair()
         self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()  # a thread that is known has been started
         self._listener: socket.socket | None = None
         try:
             self._listener = _listen(path)
@@ -64,8 +65,8 @@ class Control:
         """Answer nobody any more, and wait for the end of what was begun. Blocks: not on the loop."""
         self.is_stopping = True
         self._wake.close()
-        while self._threads:
-            for thread in list(self._threads):
+        while threads := self._running():
+            for thread in threads:
                 thread.join()
         self._woken.close()
 
@@ -74,11 +75,17 @@ class Control:
             try:
                 work(*args)
             finally:
-                self._threads.discard(threading.current_thread())
+                with self._lock:
+                    self._threads.discard(threading.current_thread())
 
         thread = threading.Thread(target=run, name="tchat-control", daemon=True)
-        self._threads.add(thread)
-        thread.start()
+        with self._lock:
+            thread.start()
+            self._threads.add(thread)
+
+    def _running(self) -> list[threading.Thread]:
+        with self._lock:
+            return list(self._threads)
 
     def _accept(self) -> None:
         assert self._listener is not None

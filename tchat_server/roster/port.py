@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from libtchat.cluster import NodeId, Relay, Seat
 from libtchat.message.names import UserKey
+from libtchat.message.value import frozen
 
-__all__ = ["Listener", "Roster", "RosterUnavailable"]
+__all__ = ["Called", "Listener", "Roster", "RosterUnavailable"]
 
 
 class RosterUnavailable(Exception):
     """The roster can't answer now; it may later."""
+
+
+@frozen
+class Called:
+    """What other nodes answered, each with an object; *silent*: how many did not."""
+
+    answers: tuple[Mapping[str, Any], ...] = ()
+    silent: int = 0
 
 
 class Listener(Protocol):
@@ -62,9 +71,10 @@ class Roster(Protocol):
         It is asked often, and looks at a clock that also goes on while the process or the machine sleeps.
         """
 
-    def find(self, key: UserKey) -> Awaitable[Seat]:
+    def find(self, key: UserKey, *, known: bool = False) -> Awaitable[Seat]:
         """Find who has a name, as of what any node was acknowledged before; revision 0 if nobody.
 
+        With *known* as of what *listener* was told, and of what this node did: nobody else has to be asked.
         Nodes whose lease ended are not in it, and a token that is too old is nobody's. Raises RosterUnavailable.
         """
 
@@ -79,6 +89,24 @@ class Roster(Protocol):
 
     def release(self, key: UserKey) -> Awaitable[None]:
         """Count one connection of this node less for a name, whatever else became of it; tried until it is done."""
+
+    def end(self, key: UserKey, token: str, why: str) -> Awaitable[int]:
+        """Put *token*, which nobody knows, in the place of a name's, and *why* beside it (see `Seat`).
+
+        Returns:
+            How many connections there were under it, on all nodes.
+        Raises:
+            RosterUnavailable: as for `take`.
+        """
+
+    def attend(self, act: Callable[[Mapping[str, Any], str], Awaitable[Mapping[str, Any]]]) -> None:
+        """Have *act* do what other nodes, or an operator anywhere, ask of this one, and return the answer.
+
+        It is called with what is asked, and with who asks.
+        """
+
+    def call(self, request: Mapping[str, Any], who: str) -> Awaitable[Called]:
+        """Have all other nodes do what *request* asks for *who*, at once and for a few seconds at most."""
 
     def relay(self, relay: Relay) -> None:
         """Send a text to all other nodes; to each at most once, and in order."""

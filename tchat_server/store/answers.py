@@ -9,6 +9,7 @@ from typing import assert_never
 from libtchat.cluster import Clustered, FindSeat, Prove, ReleaseSeat, TakeSeat
 from libtchat.effect import (
     Answer,
+    AwaitRoom,
     CheckPassword,
     CheckRequest,
     FindRetry,
@@ -44,8 +45,11 @@ class Answers:
         self._saves: dict[SaveUser, Awaitable[bool]] = {}
         self._loads: dict[LoadGroup, asyncio.Future[Loaded]] = {}
 
-    def answer(self, question: Question) -> Awaitable[Answer]:
-        """Answer a question; awaiting it raises LogUnavailable or RosterUnavailable if it can't be answered now."""
+    def answer(self, question: Question, origin: str = "") -> Awaitable[Answer]:
+        """Answer a question of somebody who comes from *origin*, an address.
+
+        Awaiting it raises LogUnavailable or RosterUnavailable if it can't be answered now.
+        """
         match question:
             case LoadGroup():
                 return self._load(question)
@@ -58,9 +62,9 @@ class Answers:
             case SaveUser():
                 return self._save(question)
             case HashPassword(password=password):
-                return self._passwords.hash(password)
+                return self._passwords.hash(password, origin)
             case CheckPassword(password=password, password_hash=stored):
-                return self._passwords.check(password, stored)
+                return self._passwords.check(password, stored, origin)
             case NumberGuest():
                 return self._log.number_guest()
             case CheckRequest():
@@ -68,6 +72,8 @@ class Answers:
             case Prove() | FindSeat() | TakeSeat() | ReleaseSeat():
                 assert self._roster is not None, "a hub that is a node needs a roster"
                 return self._of_roster(self._roster, question)
+            case AwaitRoom():
+                raise TypeError("the connection that is asked about answers this")
             case _:
                 assert_never(question)
 
@@ -75,8 +81,8 @@ class Answers:
         match question:
             case Prove():
                 return _proof(self._log, roster)
-            case FindSeat(key=user):
-                return roster.find(user)
+            case FindSeat(key=user, known=known):
+                return roster.find(user, known=known)
             case TakeSeat(seat=seat):
                 return roster.take(seat)
             case ReleaseSeat(key=user):

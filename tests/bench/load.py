@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 from attrs import field, frozen
-from contender import CONTENDERS, Contender, pinned, serving
+from cluster import record_costs, two_nodes
+from contender import CONTENDERS, Contender, Running, pinned, serving
 
-__all__ = ["ROWS", "CompilerMissing", "Mode", "Row", "Run", "build_generator", "cores", "measure"]
+__all__ = ["CLUSTER", "ROWS", "CompilerMissing", "Mode", "Row", "Run", "build_generator", "cores", "measure"]
 
 SOURCE = Path(__file__).with_name("generator.c")
 MOST_SECONDS = 300.0
 
-Mode = Literal["saturate", "pace", "ask", "connect"]
+Mode = Literal["saturate", "contend", "pace", "ask", "connect", "record"]
 
 TCHAT = ("tchat", "tchat durable")
 PLAIN = ("tchat plain", "tchat plain durable")
@@ -42,8 +43,14 @@ class Row:
     contenders: tuple[str, ...]
     options: dict[str, float] = field(factory=dict)
 
+    @property
+    def part(self) -> Literal["live", "cluster"]:
+        """Which part of the benchmark it belongs to."""
+        return "cluster" if self.contenders == CLUSTER else "live"
+
 
 WEB = ("tchat", "tchat web", "node ws", "socket.io", "websockets")
+CLUSTER = ("two nodes",)
 
 _ALL = (*TCHAT, *PLAIN, *OTHERS)
 _FEW = (*TCHAT, *OTHERS)
@@ -57,11 +64,19 @@ ROWS = (
     Row("pace-100", "Group of 100, 1000 messages a second", "pace", _FEW, {"members": 100, "rate": 1000}),
     Row("pace-10", "Group of 10, 1000 messages a second", "pace", _FEW, {"members": 10, "rate": 1000}),
     Row("ask", "The list of 10 members, one question after the other", "ask", _FEW, {"members": 10}),
-    Row("connect", "Connect and say hello, then be idle", "connect", _FEW, {"members": 5000}),
+    Row("connect", "Connect and say hello, then be idle", "connect", _FEW),
     Row(
         "web-100", "Group of 100 over WebSocket (tchat: over TCP), 4 x 64 in flight", "saturate", WEB, {"members": 100}
     ),
-    Row("web-connect", "Connect by WebSocket (tchat: by TCP), then be idle", "connect", WEB, {"members": 5000}),
+    Row("web-connect", "Connect by WebSocket (tchat: by TCP), then be idle", "connect", WEB),
+    Row(
+        "both", "Group of 40, 20 write on either node", "contend", CLUSTER, {"members": 40, "senders": 40, "window": 1}
+    ),
+    Row("across", "200 messages a second, from one node to the other", "pace", CLUSTER, {"members": 10, "rate": 200}),
+    Row("hello", "Connect and say hello on either node, 64 at a time", "connect", CLUSTER, {"members": 1000}),
+    Row("hello-one", "The same, one after the other", "connect", CLUSTER, {"members": 100, "concurrency": 1}),
+    Row("record-10", "Records of one text, 10 at a time to as many groups", "record", CLUSTER, {"groups": 10}),
+    Row("record-100", "Records of one text, 100 at a time to as many groups", "record", CLUSTER, {"groups": 100}),
 )
 
 
@@ -121,7 +136,7 @@ def measure(
                     continue
                 options = {"seconds": seconds, **row.options}
                 if row.mode == "connect":
-                    options["members"] = min(connections, files - 100)
+                    options.setdefault("members", min(connections, files - 100))
                 try:
                     yield Run(row.id, who, round, _run(generator, CONTENDERS[who], row.mode, options))
                 except (RuntimeError, subprocess.TimeoutExpired) as error:
@@ -129,20 +144,31 @@ def measure(
 
 
 def _run(generator: Path, contender: Contender, mode: Mode, options: dict[str, float]) -> dict[str, float]:
-    server_core, own_core = cores()
-    with (
-        tempfile.TemporaryDirectory(prefix="tchat-bench-") as directory,
-        serving(contender, Path(directory), server_core) as server,
-    ):
-        words = {**options, "pid": server.pid, "concurrency": contender.concurrency}
-        command = [str(generator), contender.protocol, str(server.port), mode, *(f"{k}={v}" for k, v in words.items())]
-        with pinned(own_core):
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            out, complaint = process.communicate(timeout=MOST_SECONDS)
-        finally:
-            process.kill()
-        if process.returncode:
-            raise RuntimeError(f"{complaint.strip() or process.returncode}; the server: {server.said() or '-'}")
-        figures: dict[str, float] = json.loads(out)
-        return figures
+    with tempfile.TemporaryDirectory(prefix="tchat-bench-") as made:
+        directory = Path(made)
+        if mode == "record":
+            return record_costs(directory, options["seconds"], int(options["groups"]))
+        if contender.name in CLUSTER:  # its processes are more than there are cores
+            with two_nodes(contender, directory) as server:
+                return _generate(generator, contender, mode, options, server, None)
+        server_core, own_core = cores()
+        with serving(contender, directory, server_core) as server:
+            return _generate(generator, contender, mode, options, server, own_core)
+
+
+def _generate(
+    generator: Path, contender: Contender, mode: Mode, options: dict[str, float], server: Running, core: int | None
+) -> dict[str, float]:
+    words = {"concurrency": contender.concurrency, **options, "pid": server.pid}
+    ports = ",".join(map(str, (server.port, *server.others)))
+    command = [str(generator), contender.protocol, ports, mode, *(f"{k}={v}" for k, v in words.items())]
+    with pinned(core):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        out, complaint = process.communicate(timeout=MOST_SECONDS)
+    finally:
+        process.kill()
+    if process.returncode:
+        raise RuntimeError(f"{complaint.strip() or process.returncode}; the server: {server.said() or '-'}")
+    figures: dict[str, float] = json.loads(out)
+    return figures

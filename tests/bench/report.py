@@ -46,6 +46,7 @@ def machine() -> dict[str, str]:
         "cpu": f"{os.cpu_count()} x {cpu}",
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
+        "load": f"{os.getloadavg()[0]:.1f}",
         "orjson": _version("orjson"),
         "uvloop": _version("uvloop"),
     }
@@ -132,11 +133,24 @@ _COLUMNS: dict[Mode, tuple[Column, ...]] = {
         _PEAK,
     ),
     "pace": (*_WAIT, *_COST, _PEAK),
+    "contend": (
+        _rate("events/s", "events_per_second"),
+        Column("least share of a node", "least_share", 2),
+        *_WAIT,
+        *_COST,
+    ),
+    "record": (
+        _rate("records/s", "records_per_second"),
+        Column("write, CPU us", "write_us", compared=True),
+        Column("follow, CPU us", "follow_us", compared=True),
+        Column("engine, CPU us", "engine_us", compared=True),
+    ),
     "ask": (_rate("questions/s", "asks_per_second"), Column("CPU us each", "server_us_each", 1, True), *_WAIT, *_COST),
     "connect": (
         _rate("connections/s", "connects_per_second"),
         Column("CPU us each", "server_us_each", compared=True),
         Column("KB each", "kb_each", 2, compared=True),
+        *_WAIT,
         *_COST,
     ),
 }
@@ -160,9 +174,10 @@ def live_tables(runs: Sequence[Run], previous: Sequence[Run] = ()) -> str:
 
 
 def _live_table(row: Row, runs: Sequence[Run], previous: Sequence[Run]) -> str:
-    titles, lines = [""], list[list[str]]()
+    titles, lines, is_anchored = [""], list[list[str]](), ANCHOR in row.contenders
     for column in _COLUMNS[row.mode]:
-        compared = [f"x {ANCHOR}", *(["x previous"] if previous else [])] if column.compared else []
+        ratios = [*([f"x {ANCHOR}"] if is_anchored else []), *(["x previous"] if previous else [])]
+        compared = ratios if column.compared else []
         titles.extend([column.title, *compared])
     for who in row.contenders:
         mine = [run for run in runs if (run.row, run.who) == (row.id, who)]
@@ -173,7 +188,8 @@ def _live_table(row: Row, runs: Sequence[Run], previous: Sequence[Run]) -> str:
             cells.append(_cell(column, [run.figures for run in mine if not run.error]))
             if column.compared:
                 figure = best(runs, row.id, who, column)
-                cells.append(_ratio(figure, best(runs, row.id, ANCHOR, column)))
+                if is_anchored:
+                    cells.append(_ratio(figure, best(runs, row.id, ANCHOR, column)))
                 if previous:
                     cells.append(_ratio(figure, best(previous, row.id, who, column)))
         lines.append([*cells, _verdict(mine)])

@@ -82,6 +82,7 @@ def test_the_conformance_tester_passes_through_the_bridge() -> None:
 @pytest.fixture
 def relay() -> Iterator[Callable[[bytes], int]]:
     """Give a server that sends the same bytes to everybody who says something, and never reads again."""
+    is_over = threading.Event()
     with socket.create_server((HOST, 0)) as listener:
 
         def serve(data: bytes) -> None:
@@ -90,7 +91,7 @@ def relay() -> Iterator[Callable[[bytes], int]]:
                 with peer:
                     peer.recv(65_536)
                     peer.sendall(data)
-                    time.sleep(1)
+                    is_over.wait(1)
 
         threads = []
 
@@ -100,6 +101,7 @@ def relay() -> Iterator[Callable[[bytes], int]]:
             return int(listener.getsockname()[1])
 
         yield start
+        is_over.set()
         threads[0].join(5)
 
 

@@ -27,7 +27,8 @@ def read(slowly=0):
     for line in s.makefile():
         m = json.loads(line)
         time.sleep(slowly)
-        if m.get("action") in ("client-send", "client-broadcast"): print("<%s> %s" % (m["from"], m["msg"]), flush=True)
+        if m["action"] in ("client-send", "client-broadcast"): print("<%s> %s" % (m["from"], m["msg"]), flush=True)
+        elif "hello" not in m["action"]: print(m.pop("action"), [*m.values()], flush=True)
 threading.Thread(target=read, daemon=True).start()
 """
 FORKS_AND_ECHOES = """
@@ -35,8 +36,9 @@ for _ in range(3): os.fork() or (time.sleep(600), os._exit(0))
 def typed():
     for line in sys.stdin:
         print("you typed: " + line.strip(), flush=True)
-        word, *rest = line.strip().split(";") + [""]
-        if word == "b": out(**{"from": name, "msg": rest[0], "action": "client-broadcast"})
+        word, *rest = line.strip().split(";")
+        if word == "b" and rest: out(**{"from": name, "msg": rest[0], "action": "client-broadcast"})
+        else: out(**{"from": name, "action": "client-" + word, **{"part%d" % at: part for at, part in enumerate(rest)}})
 typed()
 """
 FLOODS = """
@@ -81,7 +83,7 @@ def test_a_program_that_cannot_be_learnt_is_ended(
     body: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     began = time.monotonic()
-    code, mark = learn(tmp_path, body, "--seconds", "6")
+    code, mark = learn(tmp_path, body, "--seconds", "2")
     last = capsys.readouterr().err.splitlines()[-1]
     assert code == 1
     assert last.startswith("tchat: client: it takes too long") or "nothing that is typed makes it send" in last

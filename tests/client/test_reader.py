@@ -51,7 +51,7 @@ class Person:
         options = (self.server.address, "--name", self.name, *options)
         terminal = Terminal(place, *options, columns=columns, XDG_STATE_HOME=state)
         self.opened.append(terminal)
-        terminal.shows("Connect", " ms")
+        terminal.shows("Connect", " online ")
         return terminal
 
     def stand_up(self) -> None:

@@ -9,7 +9,7 @@ from attrs import evolve
 from harness import UNLIMITED, Shell, ask, at_once, code, enter
 
 from libtchat.direct import Box, boxes_after
-from libtchat.effect import PeerId
+from libtchat.effect import Ask, AwaitRoom, PeerId
 from libtchat.hub.hub import Hub
 from libtchat.message.direct import Received, Sent, correspondent, direct_key, is_direct
 from libtchat.message.names import group_key, user_key
@@ -303,3 +303,34 @@ def test_texts_without_a_password_on_either_side_are_as_ever() -> None:
     assert texts(shell, bob) == ["hi"]
     shell.handle(bob, Quit())
     assert code(shell, alice, Tell("bob", "hi")) == "user-not-found"
+
+
+def test_a_text_waits_before_it_is_decided_while_much_waits_for_who_is_to_hear_it() -> None:
+    shell = Shell(Hub(limits=UNLIMITED))
+    alice, bob, eve = (enter(shell, name) for name in ("alice", "bob", "eve"))
+    shell.hub.crowded.add(bob)
+    shell.handle(bob, Tell("bob", "to himself"))
+    shell.handle(eve, Tell("alice", "to somebody else"))
+    shell.hub.handle(alice, [Tell("bob", "\x01\x01"), Ping()], shell.now)
+    (question,) = shell.hub.drain()
+    assert isinstance(question, Ask)
+    assert question == Ask(alice, AwaitRoom(bob, 12))
+    assert texts(shell, bob) == ["to himself"]
+    shell.hub.answered(question, True, shell.now)
+    shell.tick()
+    assert texts(shell, bob) == ["\x01\x01"]
+
+
+def test_the_smallest_texts_come_some_dozens_at_a_time_too() -> None:
+    shell = Shell(Hub(limits=UNLIMITED))
+    away(shell, "bob")
+    senders = [enter(shell, f"sender{number}") for number in range(20)]
+    for sender in senders:
+        shell.handle(sender, *[Tell("bob", "x")] * 30)
+    bob = come(shell, "bob")
+    came = [len(texts(shell, bob))]
+    assert 60 <= came[0] <= 100
+    while came[-1]:
+        shell.handle(bob, Ping())
+        came.append(len(texts(shell, bob)))
+    assert sum(came) == 600

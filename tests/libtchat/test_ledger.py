@@ -13,6 +13,7 @@ from libtchat.group import evolve
 from libtchat.hub import retries
 from libtchat.hub.clock import Clock
 from libtchat.hub.hub import Hub
+from libtchat.hub.ledger import Slot
 from libtchat.message.names import group_key, user_key
 from libtchat.message.request import Ban, Create, Hello, Invite, Join, Leave, ListGroups, ListMembers, Ping, Say
 from libtchat.rules import decide
@@ -588,3 +589,22 @@ def test_what_is_decided_again_follows_what_is_durable_and_waits_to_be_told(fail
     of_y = [(seq, msg) for group, seq, msg in told if group == "y"]
     assert of_y == [(2, "y1"), *([(3, "y3")] if fails else [(3, "elsewhere"), (4, "y2")])]
     assert [seq for group, seq, _ in told if group == "x"] == [2, 3, 4, 5]
+
+
+def test_large_groups_are_dropped_sooner_if_all_their_members_are_away() -> None:
+    shell = a_shell()
+    alice = enter(shell, "alice")
+    ask(shell, alice, Create("hers"))
+    ledger = shell.hub._ledger
+    slot = ledger.slot(group_key("hers"))
+    assert slot is not None
+    assert slot.newest is not None
+    members = {user_key(f"away-{number}"): f"away-{number}" for number in range(10_000)}
+    large = attrs.evolve(slot.newest, members=members)
+    most = 0
+    for number in range(40):
+        ledger.hold(group_key(f"large-{number}"), Slot(large, large))
+        shell.tick()
+        most = max(most, len(ledger))
+    assert most <= 20
+    assert ledger.slot(group_key("hers")) is slot

@@ -256,8 +256,10 @@ def lines_are_written_anew(patch: Patch) -> None:
 
 
 def what_is_told_comes_twice(patch: Patch) -> None:
+    told = Node.told
+
     def twice(node: Node, records: Any, now: float) -> None:
-        node._follower.told([*records, *records])
+        told(node, [*records, *records], now)
 
     patch.setattr(Node, "told", twice)
 
@@ -279,7 +281,7 @@ def who_is_gone_keeps_the_seat(patch: Patch) -> None:
 
 
 def nobody_is_elsewhere(patch: Patch) -> None:
-    patch.setattr(Elsewhere, "seated", lambda elsewhere, seats: None)
+    patch.setattr(Elsewhere, "seated", lambda elsewhere, seats, now: None)
 
 
 def everybody_comes_anew(patch: Patch) -> None:

@@ -16,9 +16,11 @@ from harness import Shell
 from nodecheck import check
 from nodes import Connection, World
 
-from libtchat.cluster import FindSeat, NodeId, Prove, Record, TakeSeat
+from libtchat.cluster import Barred, FindSeat, NodeId, Protected, Prove, Record, TakeSeat
 from libtchat.effect import LoadGroup, LoadUser, Send
+from libtchat.hub.claim import Found
 from libtchat.hub.entry import Query
+from libtchat.hub.line import Line
 from libtchat.hub.newcomer import Newcomers
 from libtchat.hub.node import Node
 from libtchat.hub.revision import Revision
@@ -41,7 +43,7 @@ from libtchat.message.request import (
     Tell,
 )
 
-WOB = Key("wob")
+WOB, ALICE, BOB = Key("wob"), UserKey(Key("alice")), UserKey(Key("bob"))
 
 
 class Pair(World):
@@ -131,6 +133,28 @@ def test_a_user_has_so_many_connections_on_all_nodes_together() -> None:
     assert pair.enter(0, "alice", token=first.token).token == first.token
 
 
+@pytest.mark.parametrize("shows", ["nothing", "token", "new token"])
+def test_nobody_is_refused_for_what_this_node_was_not_told_yet(shows: str) -> None:
+    pair = Pair(2, limits=evolve(Shell().limits, max_peers_per_user=1))
+    alice = pair.enter(0, "alice")
+    if shows == "new token":
+        pair.disconnect(alice)
+        pair.rest()
+        alice = pair.connect(0, "alice")
+        pair.send(alice, Hello(sender="alice", id="hello"))
+        pair.finish(0)
+    pair.disconnect(alice)
+    pair.finish(0)
+    assert pair.machines[1].news, "the other node knows more"
+    again = pair.connect(1, "alice")
+    pair.send(again, Hello(sender="alice", token=None if shows == "nothing" else alice.token, id="hello"))
+    pair.finish(1)
+    assert last(again)["action"] == "server-hello"
+    assert (again.token == alice.token) is (shows != "nothing")
+    pair.rest()
+    check(pair)
+
+
 def test_who_goes_while_the_seat_is_taken_leaves_it_free() -> None:
     pair = Pair(2)
     gone = pair.connect(0, "alice")
@@ -178,6 +202,22 @@ def test_one_id_sent_to_two_nodes_makes_one_event(request_: Request, goes: bool)
     assert [event.id for event in pair.events(WOB)].count("once") == 1
     assert last(here)["id"] == "once"
     assert goes or "once" in [message.get("id") for message in said(there)]
+    check(pair)
+
+
+def test_what_is_decided_again_after_a_conflict_waits_for_no_proof() -> None:
+    pair = Pair(2)
+    both = [pair.enter(node, name) for node, name in ((0, "alice"), (1, "bob"))]
+    pair.ask(both[0], Create("wob"))
+    pair.ask(both[1], Join("wob"))
+    for connection in both:
+        pair.send(connection, Say("wob", "hi", id=connection.name))
+    for machine in pair.machines:
+        pair.commit(machine)
+    for machine in pair.machines:
+        pair.settle(machine)
+        assert machine.asked == []
+    pair.rest()
     check(pair)
 
 
@@ -254,6 +294,89 @@ def test_a_password_changed_here_is_the_one_asked_there() -> None:
     assert pair.enter(1, "alice", password="changed").token == there.token
 
 
+def test_a_password_set_elsewhere_holds_for_who_is_connected_here() -> None:
+    pair = Pair(2)
+    here = pair.enter(0, "alice")
+    there = pair.enter(1, "alice", token=here.token)
+    for machine in pair.machines:
+        machine.hub._login.require_auth = True
+    pair.ask(there, Create("wob"))
+    assert last(there)["code"] == "auth-required"
+    pair.ask(here, Register("secret"))
+    pair.ask(there, Create("wob"))
+    assert last(there)["action"] == "cgroupe"
+    pair.ask(there, Register("another"))
+    assert (last(there)["code"], last(there)["field"]) == ("forbidden", "old")
+    pair.spread(Protected(ALICE, None))
+    pair.rest()
+    pair.ask(there, ListGroups())
+    assert last(there)["code"] == "auth-required"
+
+
+def test_who_is_barred_elsewhere_is_closed_here_and_does_not_come_in() -> None:
+    pair = Pair(2)
+    alice, late = pair.enter(1, "alice"), pair.connect(1, "bob")
+    pair.send(late, Hello(sender="bob", id="hello"))
+    pair.answer_until(1, TakeSeat)
+    for user in (ALICE, BOB):
+        pair.spread(Barred(user, pair.now + 60))
+    while pair.machines[1].news:
+        pair.hear_news(pair.machines[1])
+    pair.rest()
+    assert (last(alice)["msg"], alice.is_open) == ("you are banned from this server until 2027-01-15 08:01:00Z", False)
+    assert (last(late)["code"], last(late)["retry_after"]) == ("forbidden", 60)
+    assert pair.seat(BOB).nodes == {}
+    assert last(pair.enter(1, "ALICE"))["code"] == "forbidden"
+    pair.spread(Barred(ALICE, None))
+    pair.rest()
+    again = pair.enter(1, "alice")
+    pair.spread(Barred(ALICE, pair.now - 1))
+    pair.rest()
+    pair.ask(again, Ping())
+    assert last(again)["action"] == "ping"
+
+
+def test_a_token_that_an_operator_ended_lets_nobody_stay_or_come_in_anywhere() -> None:
+    pair = Pair(2)
+    here = pair.enter(0, "alice")
+    pair.ask(here, Register("secret"))
+    there = pair.enter(1, "alice", token=here.token)
+    pair._seat(evolve(pair.seat(ALICE), token="nobody knows", why="it has a new password"), None)
+    pair.hear_news(pair.machines[0])
+    pair.finish(0)
+    back = pair.connect(0, "alice")  # before the other node is told
+    pair.send(back, Hello(sender="alice", id="hello", password="secret"))
+    pair.finish(0)
+    pair.rest()
+    for connection in (here, there):
+        assert (last(connection)["msg"], connection.is_open) == ("it has a new password", False)
+        assert sum("new password" in line.decode() for line, _ in connection.heard) == 1
+    assert last(pair.enter(0, "alice", token=here.token))["code"] == "auth-failed"
+    assert pair.enter(1, "alice", password="secret").token == back.token == "nobody knows"
+    pair.ask(back, Ping())
+    assert last(back)["action"] == "ping"
+    check(pair)
+
+
+def test_a_token_ended_while_it_lets_somebody_in_lets_nobody_in() -> None:
+    pair = Pair(2)
+    here = pair.enter(0, "alice")
+    pair.ask(here, Register("secret"))
+    late, machine = pair.connect(1, "alice"), pair.machines[1]
+    pair.send(late, Hello(sender="alice", id="hello", token=here.token))
+    pair.answer_until(1, TakeSeat)
+    taking = machine.asked.pop()[0]
+    taken = pair._answer(machine, taking.question)
+    pair._seat(evolve(pair.seat(ALICE), token="nobody knows", why="it has a new password"), None)
+    while machine.news:
+        pair.hear_news(machine)
+    machine.hub.answered(taking, taken, pair.now)
+    pair.rest()
+    assert last(late)["code"] == "auth-failed"
+    assert pair.seat(ALICE).nodes == {}
+    check(pair)
+
+
 def test_a_text_that_is_kept_is_heard_on_another_node_and_waits_for_who_is_away() -> None:
     pair = Pair(2)
     alice, bob = pair.enter(0, "alice"), pair.enter(1, "bob")
@@ -269,6 +392,28 @@ def test_a_text_that_is_kept_is_heard_on_another_node_and_waits_for_who_is_away(
     assert "two" in [it.get("msg") for it in said(again)]
     (log,) = [key for key in pair.records if is_direct(key)]
     assert [json.loads(line)["msg"] for line in pair.lines(log)] == ["one", "two"]
+
+
+@pytest.mark.parametrize("question", [None, LoadUser, TakeSeat, Prove])
+def test_a_text_kept_while_its_user_comes_in_elsewhere_is_heard_once(question: type | None) -> None:
+    pair = Pair(2)
+    alice, bob = pair.enter(0, "alice"), pair.enter(1, "bob")
+    pair.ask(bob, Register("secret"))
+    pair.disconnect(bob)
+    pair.rest()
+    pair.send(alice, Tell("bob", "two", id="kept"))
+    pair.settle_now(0)
+    assert last(alice)["kept"] is True
+    back, machine = pair.connect(1, "bob"), pair.machines[1]
+    pair.send(back, Hello(sender="bob", id="hello", password="secret"))
+    if question is not None:
+        pair.answer_until(1, question)
+    for key in list(pair.records):
+        if question is not None:
+            pair.tell(machine, key)
+    pair.finish(1)
+    pair.rest()
+    assert [it.get("msg") for it in said(back)].count("two") == 1
 
 
 def test_a_name_protected_while_a_hello_waits_is_not_had_without_the_password() -> None:
@@ -393,6 +538,25 @@ def test_a_welcome_tells_what_went_by_while_it_was_made() -> None:
     check(pair)
 
 
+def test_a_welcome_whose_proof_came_to_nothing_waits_for_another_one() -> None:
+    pair = Pair(2)
+    alice, bob = pair.enter(0, "alice"), pair.enter(1, "bob")
+    pair.ask(alice, Create("wob"))
+    pair.ask(bob, Join("wob"))
+    pair.disconnect(bob)
+    pair.rest()
+    pair.send(alice, Say("wob", "hi", id="hi"))
+    pair.settle_now(0)
+    machine = pair.machines[1]
+    again = pair.connect(1, "bob")
+    pair.send(again, Hello(sender="bob", id="hello"))
+    pair.answer(machine, [type(ask.question) for ask, *_ in machine.asked].index(Prove), fails=True)
+    pair.finish(1)
+    assert said(again)[0]["seqs"] == {"wob": 3}
+    pair.rest()
+    check(pair)
+
+
 def test_who_comes_back_hears_of_the_group_that_waits_to_be_told() -> None:
     """It is durable, but stands in the line behind what waits for a proof; what was read of the user is of before."""
     pair = Pair(2)
@@ -457,7 +621,8 @@ def test_a_node_asks_for_a_seat_and_a_hub_that_is_alone_for_nothing_of_the_kind(
     for hub in (node, shell.hub):
         peer = hub.connect(0.0, token="t")
         hub.handle(peer, [Hello(sender="alice")], 0.0)
-    assert [effect.question for effect in node.drain()] == [FindSeat(Key("alice"))]  # type: ignore[union-attr]
+    asked = [effect.question for effect in node.drain()]  # type: ignore[union-attr]
+    assert asked == [FindSeat(UserKey(Key("alice")), known=True), Prove()]
     assert [effect.question for effect in shell.hub.drain()] == [LoadUser(Key("alice"))]  # type: ignore[union-attr]
 
 
@@ -484,6 +649,14 @@ def an_id_is_learnt_by_who_is_online_only(patch: Patch) -> None:
     patch.setattr(Revision, "_told", lambda revision, key, records, hear, users: told(revision, key, records, hear, {}))
 
 
+def a_seat_is_what_was_told_last(patch: Patch) -> None:
+    patch.setattr(Found, "is_guess", lambda found: False)
+
+
+def a_proof_is_never_in_vain(patch: Patch) -> None:
+    patch.setattr(Line, "is_in_vain", lambda line, proof: False)
+
+
 def what_is_listed_is_not_proved(patch: Patch) -> None:
     patch.setattr(Query, "rests", lambda query: False)
 
@@ -494,6 +667,8 @@ MUTANTS: dict[Callable[[Patch], None], Callable[[], None]] = {
     an_id_is_learnt_by_who_is_online_only: lambda: test_one_id_sent_to_two_nodes_makes_one_event(
         Say("wob", "hi", id="once"), True
     ),
+    a_seat_is_what_was_told_last: lambda: test_nobody_is_refused_for_what_this_node_was_not_told_yet("nothing"),
+    a_proof_is_never_in_vain: test_a_welcome_whose_proof_came_to_nothing_waits_for_another_one,
     what_is_listed_is_not_proved: lambda: test_what_is_answered_is_not_older_than_what_was_acknowledged_elsewhere(
         ListGroups()
     ),

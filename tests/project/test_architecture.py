@@ -38,7 +38,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "__init__",
     ),
     "tchat_server": (
-        *("clock misuse password ops roster sentences supervisor", "net store"),
+        *("clock fair_pool misuse ops roster sentences supervisor", "password", "net store"),
         *("failures greeting hooks lifetime peer retention", "settings"),
         *("errands foreign neighbours storage usage", "server"),
         *("operator watchdog", "running", "chat", "__init__ cli"),
@@ -107,12 +107,19 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.testing.contract": ("place", "appending kept pages removal users"),
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
-        *("ending record subject url", "connection", "fetch stream", "follower intake lease"),
-        *("publisher seats", "proof", "health log maintenance roster syncing", "node"),
+        *(
+            "ending record subject url",
+            "connection",
+            "calls fetch stream",
+            "follower intake lease",
+            "publisher seats",
+            "accounts proof",
+        ),
+        *("health log maintenance roster syncing", "node"),
     ),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch"),
-        *("accounts removal rows users", "cache_file writer", "log", "cache maintenance"),
+        *("accounts removal rows users", "cache_file followed writer", "log", "cache maintenance"),
     ),
 }
 STOREY = {

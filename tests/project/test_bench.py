@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import shutil
 import socket
 import subprocess
@@ -108,6 +109,51 @@ def test_the_generator_sees_what_a_server_loses_doubles_or_swaps(
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert {name: figures[name] for name in found} == found
+
+
+@needs_compiler
+def test_the_generator_counts_what_each_of_two_servers_lets_through(generator: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        serving = threading.Thread(target=_relay, args=((one, other),))
+        serving.start()
+        ports = ",".join(str(it.getsockname()[1]) for it in (one, other))
+        done = subprocess.run(
+            [generator, "tchat", ports, "contend", "members=4", "window=2", "seconds=0.2", "warm=0", "patience=5"],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        serving.join(TIMEOUT_SECONDS)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert (figures["lost"], figures["disordered"]) == (0, 0)
+    assert figures["events_per_second"] > 0
+    assert 0 < figures["least_share"] <= 0.5
+
+
+def _relay(listeners: tuple[socket.socket, socket.socket]) -> None:
+    """Be two servers of two members each."""
+    peers = [listeners[number % 2].accept()[0] for number in range(4)]
+    for answer in (b'{"action":"server-hello"}\r\n', b'{"seq":1}\r\n'):
+        for peer in peers:
+            peer.recv(1000)
+            peer.sendall(answer)
+    said = [b""] * 4
+    while True:
+        for peer in select.select(peers, (), (), 0 if any(said) else TIMEOUT_SECONDS)[0]:
+            if not (read := peer.recv(10_000)):
+                break
+            said[peers.index(peer)] += read
+        else:
+            for number in range(4):
+                line, end, said[number] = said[number].partition(b"\n")
+                for peer in peers:
+                    peer.sendall(line + end)
+            continue
+        break
+    for peer in peers:
+        peer.close()
 
 
 def _serve(listener: socket.socket, fault: str) -> None:

@@ -1,13 +1,15 @@
-"""What an operator changes about users, kept by both logs: passwords, bans, invitation codes, who is known."""
+"""What an operator changes about users, kept by every log: passwords, bans, invitation codes, who is known."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
 import pytest
-from logs import on_loop
+from engine import opening, shared_engine
+from logs import Clock, on_loop
 
 from libtchat.message.names import user_key
 from tchat_server.store.event_log import EventLog, UserRow
@@ -18,13 +20,17 @@ from tchat_server.store.sqlite.maintenance import check
 ALICE, BOB = user_key("alice"), user_key("bob")
 
 Open = Callable[[], EventLog]
+_names = itertools.count(1)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "engine"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Return what opens the log; that in memory is one and the same."""
     if request.param == "sqlite":
         return lambda: SqliteLog.open(tmp_path / "tchat.db")
+    if request.param == "engine":
+        url = shared_engine().url(f"accounts-{next(_names)}")
+        return lambda: opening(url, tmp_path / "copy.db", Clock())
     log = MemoryLog()
     return lambda: log
 

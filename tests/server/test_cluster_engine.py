@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from certificates import certificate
 from engine import Engine, engine
 from logs import on_loop
 
 from libtchat.message.limits import DEFAULT_LIMITS
 from tchat_server.store.event_log import LogUnusable
+from tchat_server.store.nats import connection as connection_module
 from tchat_server.store.nats.connection import Connection, Refused
 from tchat_server.store.nats.stream import open_stream
 from tchat_server.store.nats.url import UrlMalformed, parse_url
@@ -134,6 +136,7 @@ async def test_an_engine_that_cannot_be_used_is_told_in_one_line(one: Engine) ->
         f"nats://tchat:wrongsecret@127.0.0.1:{port}/c": "does not accept this user and password",
         f"nats://127.0.0.1:{port}/c": "does not accept this user and password",
         "nats://tchat:wrongsecret@127.0.0.1:1/c": "127.0.0.1:1/c cannot be used",
+        f"nats://tchat:wrongsecret@127.0.0.1:{port}/c?ca=system": "it does not ask for TLS, as ca= in --db does",
     }
     for text, reason in cases.items():
         with pytest.raises(LogUnusable, match=reason) as told:
@@ -143,17 +146,44 @@ async def test_an_engine_that_cannot_be_used_is_told_in_one_line(one: Engine) ->
 
 
 @on_loop
-async def test_an_engine_that_may_lose_what_it_acknowledged_is_refused() -> None:
-    async def old(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b'INFO {"server_id":"x","version":"2.9.10","max_payload":1048576,"headers":true}\r\n')
+async def test_an_engine_that_speaks_tls_is_trusted_by_whom_ca_names_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "_CLOSE_SECONDS", 0.05)
+    certificate(tmp_path)
+    with engine(tmp_path / "engine", tls=tmp_path) as secret:
+        for ca in ({}, {"ca": "system"}):
+            with pytest.raises(LogUnusable, match=r"its certificate is not accepted \(.+\): ca=FILE names who"):
+                await Connection.open(parse_url(secret.url(**ca)))
+        trusting = await Connection.open(parse_url(secret.url(ca=str(tmp_path / "cert.pem"))))
+        assert trusting.is_connected
+        await trusting.close()
+
+
+def info(version: str) -> bytes:
+    return b'INFO {"server_id":"x","version":"%s","max_payload":1048576,"headers":true}\r\n' % version.encode()
+
+
+GREETINGS = {
+    "old": (info("2.9.10"), r"NATS 2\.9\.10.*2\.14\.4 or newer"),
+    "a little too old": (info("2.14.3"), r"NATS 2\.14\.3.*2\.14\.4 or newer"),
+    "another program": (b"SSH-2.0-x\r\n", "what answers there is no NATS server"),
+}
+
+
+@pytest.mark.parametrize(("greeting", "reason"), GREETINGS.values(), ids=GREETINGS)
+@on_loop
+async def test_what_is_no_engine_or_may_lose_what_it_acknowledged_is_refused(greeting: bytes, reason: str) -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
         while (line := await reader.readline()) and not line.startswith(b"PING"):
             pass
         writer.write(b"PONG\r\n")
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(old, "127.0.0.1", 0)
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(LogUnusable, match=r"NATS 2\.9\.10.*2\.14\.4 or newer"):
+        with pytest.raises(LogUnusable, match=reason):
             await Connection.open(parse_url(f"nats://127.0.0.1:{port}/chat"))

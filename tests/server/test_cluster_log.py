@@ -7,20 +7,23 @@ import itertools
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
+from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine import Engine, engine, shared_engine
 from files import cut, overwrite
 from logs import Book, create, on_loop, page, say, state_of
 
-from libtchat.cluster import Record
+from libtchat.cluster import Barred, Protected, Record, Told
 from libtchat.effect import PageKind
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.request import Join
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
 from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.ending import end
 from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.subject import Subjects
 from tchat_server.store.nats.url import parse_url
@@ -34,11 +37,11 @@ class Node:
 
     def __init__(self, log: NatsLog) -> None:
         self.log = log
-        self.told: list[Record] = []
+        self.told: list[Any] = []
         log.follow(self._take)
 
-    def _take(self, records: Sequence[Record]) -> None:
-        self.told += records
+    def _take(self, told: Sequence[Told]) -> None:
+        self.told += told
 
 
 @asynccontextmanager
@@ -106,6 +109,42 @@ async def test_a_name_is_registered_once_on_all_nodes_and_guests_have_different_
 
 
 @on_loop
+async def test_a_code_is_used_by_one_of_two_who_have_it_at_once_whatever_the_node(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as both:
+        for number in range(5):
+            mark, users = f"mark {number}", (user_key(f"ann{number}"), user_key(f"bea{number}"))
+            assert await both[number % 2].log.invite(mark)
+            for node in both:
+                await node.log.reached()
+            saves = [
+                node.log.save_user(user, user, "h", invitation=mark) for node, user in zip(both, users, strict=True)
+            ]
+            saved = await asyncio.gather(*saves)
+            assert sorted(saved) == [False, True]
+            for node in both:
+                stored = [(await node.log.load_user(user)).password_hash for user in users]
+                assert stored == ["h" if it else None for it in saved]
+            heard = [each for node in both for each in node.told]
+            assert heard.count(Protected(users[saved.index(True)], "h")) == 1
+            assert Protected(users[saved.index(False)], "h") not in heard
+
+
+@on_loop
+async def test_a_ban_is_told_to_the_other_nodes(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as (here, there):
+        assert await here.log.save_bar(user_key("ann"), "Ann", inf)
+        await there.log.reached()
+        assert (here.told, there.told) == ([], [Barred(user_key("ann"), inf)])
+        bans = [node.log.save_bar(user_key("ann"), "Ann", float(at)) for at, node in enumerate((here, there))]
+        assert await asyncio.gather(*bans) == [True, True]
+        assert await here.log.save_bar(user_key("ann"), "Ann", None)
+        await there.log.reached()
+        assert await there.log.barred() == {}
+        assert there.told[-1] == Barred(user_key("ann"), None)
+        assert not await there.log.save_bar(user_key("ann"), "Ann", None)
+
+
+@on_loop
 async def test_a_part_too_long_for_one_record_is_stored_all_or_not_at_all(tmp_path: Path) -> None:
     async with nodes(tmp_path) as (here, there):
         book, late = Book(), Book()
@@ -126,7 +165,9 @@ async def test_a_copy_is_filled_again_whatever_became_of_it(tmp_path: Path) -> N
     path, book = tmp_path / "copy.db", Book()
     log = await NatsLog.open(url, path)
     await log.append([book.part(create(), *(say("x" * 500) for _ in range(100)))])
-    await log.save_user(user_key("ann"), "Ann", "hash")
+    await log.invite("mark")
+    await log.save_user(user_key("ann"), "Ann", "hash", invitation="mark")
+    await log.save_bar(user_key("bob"), "Bob", inf)
     await log.close()
     for spoil in (
         lambda: None,
@@ -140,6 +181,8 @@ async def test_a_copy_is_filled_again_whatever_became_of_it(tmp_path: Path) -> N
         assert (await page(log)).last == book.groups[Key("wob")].seq
         assert await state_of(log) == book.groups[Key("wob")]
         assert (await log.load_user(user_key("ann"))).password_hash == "hash"
+        assert await log.barred() == {user_key("bob"): inf}
+        assert not await log.save_user(user_key("bob"), "Bob", "hash", invitation="mark")
         assert await log.append([book.part(say("more"))]) == {}
         await log.close()
 
@@ -211,6 +254,20 @@ async def test_what_is_appended_while_the_engine_is_killed_is_there_once_or_refu
             await there.log.reached()
             assert [event.seq for record in there.told for event in record.events] == list(range(1, 152))
             assert (await page(here.log)).lines == (await page(there.log)).lines
+
+
+@on_loop
+async def test_a_task_that_took_no_notice_of_its_end_is_ended() -> None:
+    async def wait() -> None:
+        for _ in range(2):
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await end([task])
+    assert task.done()
 
 
 @on_loop

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -17,10 +19,11 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import user_key
 from libtchat.message.reply import PublicMessage
 from libtchat.wire import codec
-from tchat_server.store.nats import lease
-from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats import calls, lease
+from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere
 from tchat_server.store.nats.roster import NatsRoster
 from tchat_server.store.nats.stream import open_roster_stream
+from tchat_server.store.nats.subject import RosterSubjects
 from tchat_server.store.nats.url import EngineUrl, parse_url
 
 _names = itertools.count(1)
@@ -187,6 +190,69 @@ async def test_who_starts_learns_who_is_there_and_who_is_not() -> None:
     assert {seat.name: dict(seat.nodes) for seat in there.seats} == {"Ann": {here.roster.node: 1}, "Bea": {}}
     await here.close()
     await there.close()
+
+
+@on_loop
+async def test_a_token_is_ended_once_and_whoever_is_connected_hears_of_it() -> None:
+    async with nodes() as (here, there):
+        assert await here.roster.end(ANN, "new", "why") == 0
+        assert await here.roster.find(ANN) == Seat(ANN, ANN, "")
+        await sit(here, "Ann")
+        await sit(there, "Ann")
+        assert await there.roster.end(ANN, "new", "because") == 2
+        seat = await here.roster.find(ANN)
+        assert (seat.token, seat.why, seat.nodes) == ("new", "because", {here.roster.node: 1, there.roster.node: 1})
+        assert (here.seats[-1], there.seats[-1]) == (seat, seat)
+        await here.roster.release(ANN)
+        assert ((await here.roster.find(ANN)).token, there.seats[-1].why) == ("new", "because")
+
+
+@on_loop
+async def test_what_all_others_are_asked_each_answers_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "CALL_SECONDS", 2.0)
+    noise = secrets.token_hex(1_000_000)
+    async with nodes(4) as (here, there, early, stuck):
+
+        async def answer(request: Mapping[str, Any], who: str) -> Mapping[str, Any]:
+            return {"noise": noise, "request": request, "who": who}
+
+        async def fail(request: Mapping[str, Any], who: str) -> Mapping[str, Any]:
+            return {"failed": "its disk is full"}
+
+        here.roster.attend(fail)
+        there.roster.attend(answer)
+        stuck.roster.attend(fail)
+        called = await here.roster.call({"act": "who", "here": True}, "root")
+        (said,) = called.answers
+        assert (said["noise"] == noise, said["request"], said["who"]) == (True, {"act": "who", "here": True}, "root")
+        assert called.silent == 2
+        await early.close()
+        await stuck.connection.close()
+        await until(lambda: early.roster.node in here.gone)
+        assert (await here.roster.call({"act": "who"}, "root")).silent == 1
+
+
+@on_loop
+async def test_an_operator_finds_a_node_that_answers_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_HAIL_SECONDS", 0.2)
+    url = parse_url(shared_engine().url(f"roster-{next(_names)}"))
+    chat, connection = RosterSubjects(url.name), await Connection.open(url)
+    starting, node = await join(url), await join(url)
+
+    async def answer(request: Mapping[str, Any], who: str) -> Mapping[str, Any]:
+        return {"said": request, "who": who}
+
+    with pytest.raises(EngineGone):
+        await calls.find_node(connection, chat)
+    node.roster.attend(answer)
+    found = await calls.find_node(connection, chat)
+    assert found == node.roster.node
+    assert await calls.call(connection, chat.call(found), {"n": 1}, "me", 5.0) == {"said": {"n": 1}, "who": "me"}
+    await starting.close()
+    await node.close()
+    with pytest.raises(NobodyThere):
+        await calls.find_node(connection, chat)
+    await connection.close()
 
 
 @on_loop

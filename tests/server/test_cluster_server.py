@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import subprocess
@@ -11,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,18 +18,18 @@ from threading import Thread
 import pytest
 from commandline import COMMAND, environment
 from engine import Engine, engine, free_ports
-from live import TIMEOUT_SECONDS, Server, fresh, serving
-
-from libtchat.message.event import Said
-from libtchat.message.reply import Foreign, Message
-from libtchat.message.request import Join, Say
-from tchat_client.address import parse_addresses
-from tchat_client.errors import Lost, NotOpen
-from tchat_client.link import Link
+from live import TIMEOUT_SECONDS, Client, Json, Server, fresh, serving
+from watching import Clock
 
 SHORT_LEASE = """
 from tchat_server.store.nats import lease
 lease.RENEW_SECONDS, lease.FENCE_SECONDS, lease.LEASE_SECONDS = 0.2, 1.5, 3.0
+"""
+
+OTHER_WORDING = """
+from libtchat.message.event import Joined
+from libtchat.wire import wording
+wording._WORDING[Joined] = lambda event: f"{event.sender} came to {event.group}"
 """
 
 
@@ -41,14 +40,24 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @contextmanager
-def nodes(directory: Path, url: str, *options: str, prelude: str = "") -> Iterator[tuple[Server, Server]]:
+def nodes(directory: Path, url: str, preludes: tuple[str, str] = ("", "")) -> Iterator[tuple[Server, Server]]:
     """Run two nodes of one chat."""
     places = [directory / "here", directory / "there"]
     for place in places:
         place.mkdir(exist_ok=True)
-    here, there = (("--db", url, "--cache", str(place / "copy.db"), *options) for place in places)
-    with serving(places[0], *here, prelude=prelude) as first, serving(places[1], *there, prelude=prelude) as second:
+    here, there = (("--db", url, "--cache", str(place / "copy.db")) for place in places)
+    with (
+        serving(places[0], *here, prelude=preludes[0]) as first,
+        serving(places[1], *there, prelude=preludes[1]) as second,
+    ):
         yield first, second
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, one: Engine) -> Iterator[tuple[Server, Server]]:
+    """Two nodes of one chat; the second is of another version: it has another wording."""
+    with nodes(tmp_path_factory.mktemp("pair"), one.url("pair"), ("", OTHER_WORDING)) as found:
+        yield found
 
 
 def run(*args: str, code: int = 0) -> str:
@@ -70,21 +79,140 @@ def get(port: int, page: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def test_two_nodes_are_one_server_to_their_users(tmp_path: Path, one: Engine) -> None:
-    with nodes(tmp_path, one.url(fresh("chat").replace(".", "-"))) as (here, there):
-        alice, bob = here.client("alice"), there.client("bob")
-        assert alice.ask(action="cgroupe", group="wob")["seq"] == 1
-        assert bob.ask(action="join", group="wob")["seq"] == 2
-        assert alice.get()["action"] == "join"
-        alice.send(action="gbroadcast", group="wob", msg="bonjour")
-        bob.send(action="gbroadcast", group="wob", msg="salut")
-        heard = [[client.line(), client.line()] for client in (alice, bob)]
+Pair = tuple[Server, Server]
+
+
+def test_two_nodes_are_one_server_to_their_users(pair: Pair) -> None:
+    here, there = pair
+    group, names = fresh("wob"), [fresh(name) for name in ("alice", "bob")]
+    alice, bob = here.client(names[0]), there.client(names[1])
+    assert alice.ask(action="cgroupe", group=group)["seq"] == 1
+    assert bob.ask(action="join", group=group)["seq"] == 2
+    assert alice.get()["action"] == "join"
+    alice.send(action="gbroadcast", group=group, msg="bonjour")
+    bob.send(action="gbroadcast", group=group, msg="salut")
+    heard = [[client.line(), client.line()] for client in (alice, bob)]
+    assert heard[0] == heard[1]
+    assert [json.loads(line or b"")["seq"] for line in heard[0]] == [3, 4]
+    assert bob.code(action="cgroupe", group=group.upper()) == "group-exists"
+    assert alice.ask(action="members", group=group)["list"] == names
+    assert group in there.client(fresh("carl")).ask(action="groups")["list"]
+
+
+def test_members_of_both_nodes_get_the_bytes_that_are_stored_whatever_each_would_have_said(pair: Pair) -> None:
+    here, there = pair
+    for home, away, words in ((here, there, "came to"), (there, here, "joined")):
+        group = fresh("wob")
+        members = home.client(fresh("alice")), away.client(fresh("bob"))
+        members[0].ask(action="cgroupe", group=group)
+        members[1].send(action="join", group=group)
+        heard = [member.line() for member in members]
         assert heard[0] == heard[1]
-        assert [json.loads(line or b"")["seq"] for line in heard[0]] == [3, 4]
-        assert bob.code(action="cgroupe", group="WOB") == "group-exists"
-        assert alice.ask(action="members", group="wob")["list"] == ["alice", "bob"]
-        page = there.client("carl").ask(action="groups")
-        assert page["list"] == ["wob"]
+        assert json.loads(heard[0] or b"")["msg"] == f"{members[1].name} {words} {group}"
+        pages = [member.ask(action="states", group=group)["list"] for member in members]
+        assert pages[0] == pages[1]
+        assert pages[0][-1] == json.loads(heard[0] or b"")
+
+
+def two_of(pair: Pair, name: str) -> tuple[Client, Client]:
+    """Connect one user to both nodes."""
+    here, there = pair
+    first, second = here.client(name), there.client()
+    second.hello(name, token=first.welcome["token"])
+    return first, second
+
+
+def until_id(client: Client, id: str) -> Json:
+    """Return the first message with this id."""
+    while (message := client.get()).get("id") != id:
+        pass
+    return message
+
+
+def test_one_id_sent_to_two_nodes_at_once_makes_one_event(pair: Pair) -> None:
+    group = fresh("wob")
+    owner = pair[0].client(fresh("owner"))
+    owner.ask(action="cgroupe", group=group)
+    both = two_of(pair, fresh("alice"))
+    for seq, request in ((2, {"action": "join"}), (3, {"action": "gbroadcast", "msg": "once"})):
+        for client in both:
+            client.send(**request, group=group, id=request["action"])
+        answers = [until_id(client, request["action"]) for client in both]
+        assert [(answer["action"], answer["seq"]) for answer in answers] == [(request["action"], seq)] * 2
+    log = owner.until("gbroadcast")
+    log += owner.sync()
+    assert [event["seq"] for event in log] == [2, 3]
+
+
+def test_a_guest_is_a_member_for_all_nodes_and_leaves_once(pair: Pair) -> None:
+    here, there = pair
+    group = fresh("wob")
+    members = [node.client(fresh(name)) for node, name in ((here, "alice"), (there, "bob"))]
+    members[0].ask(action="cgroupe", group=group)
+    members[1].ask(action="join", group=group)
+    guests = [node.client() for node in pair]
+    names = [guest.ask(action="client-hello")["from"] for guest in guests]
+    assert len(set(names)) == 2
+    guests[1].ask(action="join", group=group)
+    guests[1].sock.close()
+    events = members[0].until("leave")
+    assert [(event["action"], event["seq"]) for event in events] == [("join", 2), ("join", 3), ("leave", 4)]
+    assert events[-1]["sender"] == names[1]
+    assert members[1].until("leave")[-1] == events[-1]
+    assert [member.ask(action="members", group=group)["seq"] for member in members] == [4, 4]
+
+
+def test_a_password_set_here_is_asked_there(pair: Pair) -> None:
+    here, there = pair
+    alice = here.client(fresh("alice"))
+    assert alice.ask(action="register", password="correct horse")["action"] == "register"
+    stranger = there.client()
+    hello = {"action": "client-hello", "from": alice.name.upper()}
+    assert stranger.code(**hello) == "auth-required"
+    assert stranger.code(**hello, password="guess") == "auth-failed"
+    stranger.hello(alice.name, password="correct horse")
+    assert stranger.welcome["token"] == alice.welcome["token"]
+
+
+def test_an_invitation_and_a_text_reach_who_is_on_another_node(pair: Pair) -> None:
+    here, there = pair
+    group = fresh("den")
+    alice, bob, carol = here.client(fresh("alice")), there.client(fresh("bob")), there.client(fresh("carol"))
+    alice.ask(action="cgroupe", group=group, private=True)
+    assert carol.code(action="join", group=group) == "invite-required"
+    alice.ask(action="invite", group=group, dest=bob.name)
+    assert (bob.get()["action"], bob.ask(action="join", group=group)["seq"]) == ("invite", 3)
+    alice.until("join")
+    assert alice.ask(action="client-send", to=bob.name, msg="psst")["msg"] == "psst"
+    assert bob.get()["msg"] == "psst"
+    assert bob.ask(action="client-send", to=alice.name, msg="yes?") == alice.get()
+    assert carol.sync() == []
+    assert alice.code(action="client-send", to=fresh("nobody"), msg="psst") == "user-not-found"
+
+
+def test_a_user_goes_with_the_last_connection_wherever_it_is(pair: Pair) -> None:
+    watchers = [node.client(fresh("watcher")) for node in pair]
+    name = fresh("alice")
+    first, second = two_of(pair, name)
+    first.ask(action="client-quit")
+    second.ask(action="ping")
+    assert [name in watcher.ask(action="client-list-clients")["list"] for watcher in watchers] == [True, True]
+    second.ask(action="client-quit")
+    for watcher in watchers:
+        told = []
+        while "disconnect" not in told:
+            notice = json.loads(watcher.line() or b"")
+            told += [notice["event"]] * (notice.get("name") == name)
+        assert told == ["disconnect"]
+    assert pair[0].client(name).welcome["token"] != first.welcome["token"]
+
+
+def test_of_two_hellos_for_one_name_at_once_one_is_welcomed(pair: Pair) -> None:
+    for _ in range(5):
+        both, name = [node.client() for node in pair], fresh("alice")
+        for client in both:
+            client.send(action="client-hello", **{"from": name})
+        assert sorted(client.get().get("code", "welcome") for client in both) == ["name-in-use", "welcome"]
 
 
 def test_a_node_that_was_stopped_and_lost_its_copy_knows_everything_again(tmp_path: Path, one: Engine) -> None:
@@ -120,15 +248,19 @@ def test_what_an_operator_sees_of_a_node(tmp_path: Path, one: Engine) -> None:
         assert one.password not in node.log() + node.out_file.read_text()
 
 
-def test_an_engine_not_known_to_sync_is_warned_of_at_each_start(tmp_path: Path) -> None:
+def test_an_engine_not_known_to_sync_and_a_clock_that_is_off_are_warned_of_at_each_start(tmp_path: Path) -> None:
+    clock = Clock(tmp_path)
+    clock.set(-60)
     with engine(tmp_path, sync="2m") as lazy:
         url = lazy.url()
-        with serving(tmp_path, "--db", url, "--cache", str(tmp_path / "copy.db")) as node:
+        with serving(tmp_path, "--db", url, "--cache", str(tmp_path / "copy.db"), prelude=clock.prelude) as node:
             assert "is not known to sync each record" in node.log()
+            assert re.search(r" warning .*clock of this machine is -[56]\d\.\d seconds off .*: set both\n", node.log())
         monitored = lazy.url(monitor=f"127.0.0.1:{lazy.monitors[0]}")
         (tmp_path / "log").unlink()
         with serving(tmp_path, "--db", monitored, "--cache", str(tmp_path / "copy.db")) as node:
             assert "is not set to sync each record" in node.log()
+            assert "clock" not in node.log()
 
 
 def test_monitors_that_answer_later_are_asked_again(tmp_path: Path, one: Engine) -> None:
@@ -168,14 +300,15 @@ def test_a_chat_in_an_engine_is_verified_and_given_an_owner_while_nodes_serve_it
         assert run("own", url, "wob", "bob") == "bob owns wob (event 3)\n"
         assert bob.get()["seq"] == 3
         assert bob.ask(action="members", group="wob")["owner"] == "bob"
-        assert "owns wob already" in run("own", url, "wob", "bob", code=4)
-        assert "there is no group nowhere" in run("own", url, "nowhere", "bob", code=4)
+        assert "owns wob already" in run("own", url, "wob", "bob", code=1)
+        assert "there is no group nowhere" in run("own", url, "nowhere", "bob", code=1)
         assert "nats stream backup tchat-" in run("backup", url, str(tmp_path / "out"), code=4)
 
 
 FAILURES = [
     ("nats://host", 2, "--db is not nats://"),
     ("nats://u:SECRET@host/chat?colour=red", 2, "there is no 'colour'"),
+    ("NATS://u:SECRET@host/chat", 2, "a database is a file, or nats://HOST/NAME: no other URL is one"),
     ("nats://u:SECRET@127.0.0.1:1/chat", 4, "Connection refused"),
     ("nats://tchat:SECRET@{hosts}/chat", 4, "does not accept this user and password"),
     ("nats://tchat:{password}@{hosts}/chat", 4, "fewer than 3 servers"),
@@ -192,6 +325,12 @@ def test_what_is_wrong_with_the_url_or_the_engine_is_one_line(
     assert "SECRET" not in told
     assert one.password not in told
     assert line in run("check", url, code=code) or code == 4
+
+
+def test_it_is_said_in_french_too(tmp_path: Path, one: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TCHAT_LANG", "fr")
+    told = run("--listen", "127.0.0.1:0", "--db", one.url(replicas=3), "--cache", str(tmp_path / "copy.db"), code=4)
+    assert "le moteur a moins de 3 serveurs où garder chaque enregistrement : démarrez les autres" in told
 
 
 def test_without_the_extra_it_is_one_line_that_says_what_to_install(tmp_path: Path) -> None:
@@ -237,56 +376,75 @@ def test_a_node_cut_off_from_the_engine_closes_its_connections_and_comes_back_by
             assert again.ask(action="gbroadcast", group="wob", msg="back")["seq"] == 2
 
 
-def test_two_who_want_one_name_on_two_nodes_are_told_apart(tmp_path: Path, one: Engine) -> None:
-    with nodes(tmp_path, one.url(fresh("chat").replace(".", "-"))) as (here, there):
-        alice = here.client("alice")
-        stranger = there.client()
-        assert stranger.code(action="client-hello", **{"from": "ALICE"}) == "name-in-use"
-        tab = there.client()
-        tab.hello("alice", token=alice.welcome["token"])
-        guests = [node.client() for node in (here, there)]
-        for guest in guests:
-            guest.welcome = guest.ask(action="client-hello")
-        assert len({guest.welcome["from"] for guest in guests}) == 2
-        assert here.client("bob").ask(action="register", password="correct horse")["action"] == "register"
-        assert there.client().code(action="client-hello", **{"from": "bob"}) in ("name-in-use", "auth-required")
-        texts = there.client("carl")
-        texts.ask(action="client-send", dest="alice", msg="hi")
-        assert [client.get()["msg"] for client in (alice, tab)] == ["hi", "hi"]
-
-
-async def _insist(link: Link, request: Say) -> Message | Foreign:
-    """Ask until it is answered, with the same id each time."""
-    while True:
-        await link.opened.wait()
-        try:
-            return await link.ask(request)
-        except (Lost, NotOpen):
-            await asyncio.sleep(0.01)
-
-
-def test_who_is_on_a_node_that_is_killed_is_back_on_another_with_nothing_lost(tmp_path: Path, one: Engine) -> None:
-    async def talk(here: Server, there: Server) -> float:
-        addresses = parse_addresses(f"{here.address},{there.address}")
-        link = Link(addresses[0], "alice", others=addresses[1:])
-        running = asyncio.create_task(link.run())
-        await link.opened.wait()
-        await link.ask(Join("wob"))
-        away = 0.0
-        for number in range(20):
-            if number == 10:
-                here.kill()
-                away = time.monotonic()
-            answer = await _insist(link, Say("wob", str(number), id=f"n{number}"))
-            assert isinstance(answer, Said), answer
-            away = time.monotonic() - away if number == 10 else away
-        await link.quit()
-        await running
-        return away
+def test_lines_that_are_piped_in_go_on_at_another_node_and_none_is_lost_or_doubled(tmp_path: Path, one: Engine) -> None:
+    def said(client: subprocess.Popen[bytes], count: int) -> list[str]:
+        assert client.stdout is not None
+        return [json.loads(client.stdout.readline())["msg"] for _ in range(count)]
 
     with nodes(tmp_path, one.url(fresh("chat").replace(".", "-"))) as (here, there):
         bob = there.client("bob")
         assert bob.ask(action="cgroupe", group="wob")["seq"] == 1
-        assert asyncio.run(talk(here, there)) < 2
-        heard = [bob.get() for _ in range(21)][1:]
-        assert [(event["seq"], event["msg"]) for event in heard] == [(number + 3, str(number)) for number in range(20)]
+        command = [sys.executable, "-m", "tchat_client", "--name", "alice", "--json"]
+        command += ["--server", f"{here.address},{there.address}"]
+        with subprocess.Popen(
+            command,
+            env=environment(XDG_STATE_HOME=str(tmp_path / "state"), XDG_CONFIG_HOME=str(tmp_path / "config")),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as alice:
+            assert alice.stdin is not None
+            texts = [str(number) for number in range(30)]
+            alice.stdin.write(b"j;wob\n" + b"".join(b"%s\n" % text.encode() for text in texts[:20]))
+            alice.stdin.flush()
+            assert said(alice, 11)[1:] == texts[:10]
+            here.kill()  # in the midst of it
+            killed = time.monotonic()
+            assert said(alice, 1) == texts[10:11]
+            assert time.monotonic() - killed < 5
+            out, err = alice.communicate("".join(f"{text}\n" for text in texts[20:]).encode(), TIMEOUT_SECONDS)
+        assert alice.returncode == 0, err
+        assert [json.loads(line)["msg"] for line in out.splitlines()] == texts[11:]
+        assert [json.loads(line)["code"] for line in err.splitlines()] == ["offline", "back"]
+        heard = [bob.get() for _ in range(31)][1:]
+        assert [(event["seq"], event["msg"]) for event in heard] == [(n + 3, text) for n, text in enumerate(texts)]
+
+
+@pytest.mark.nightly
+def test_names_of_a_node_that_is_killed_are_free_within_35_seconds_and_its_guests_leave_once(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        found = stack.enter_context(engine(tmp_path, 3))
+        places = []
+        for number in range(3):
+            (directory := tmp_path / f"node{number}").mkdir()
+            options = ("--db", found.url(), "--cache", str(directory / "copy.db"))
+            places.append(stack.enter_context(serving(directory, *options)))
+        here, there, dying = places
+        members = [here.client("alice"), there.client("bob")]
+        members[0].ask(action="cgroupe", group="wob")
+        members[1].ask(action="join", group="wob")
+        dying.client("carol")
+        guests = [dying.client() for _ in range(3)]
+        names = [guest.ask(action="client-hello")["from"] for guest in guests]
+        for guest in guests:
+            guest.ask(action="join", group="wob")
+        assert here.client().code(action="client-hello", **{"from": "carol"}) == "name-in-use"
+        dying.kill()
+        killed = time.monotonic()
+        free = {here: 0.0, there: 0.0}
+        for node in (here, there):
+            while not free[node]:
+                assert time.monotonic() - killed < 40
+                client = node.client()
+                if client.ask(action="client-hello", **{"from": "carol"})["action"] == "server-hello":
+                    free[node] = time.monotonic() - killed
+                client.ask(action="client-quit")
+                client.sock.close()
+                time.sleep(0.1)
+        assert 15 < free[here] < 35
+        assert free[there] < 36, "the other one saw it, too, and was asked later"
+        time.sleep(2)
+        for member in members:
+            left = [event["sender"] for event in member.sync() if event["action"] == "leave"]
+            assert sorted(left) == sorted(names)
+            assert member.ask(action="members", group="wob")["list"] == ["alice", "bob"]

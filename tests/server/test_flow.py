@@ -44,6 +44,15 @@ def test_who_has_little_to_say_has_it_at_once_whoever_waits() -> None:
     assert played(act)
 
 
+def test_what_a_thousand_have_to_say_at_one_moment_is_not_all_taken_before_the_loop_turns() -> None:
+    def act(connection: Callable[[str], Turns], taken: list[tuple[str, int]]) -> None:
+        for number in range(1000):
+            connection(f"short-{number}").feed(b"{" + b" " * 1000 + b"}\n")
+        assert 200 < len(taken) < 300
+
+    assert len(played(act)) == 1000
+
+
 def test_who_asked_for_much_waits_for_who_did_not_however_little_he_says_at_once() -> None:
     def act(connection: Callable[[str], Turns], taken: list[tuple[str, int]]) -> None:
         dear, cheap = connection("dear"), connection("cheap")

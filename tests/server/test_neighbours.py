@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
-from logs import TS, on_loop
+import pytest
+from logs import TS, Book, create, on_loop, say
 
 from libtchat.cluster import NodeId, Record, Relay, Seat
 from libtchat.hub.node import Node
 from libtchat.message.event import Said
 from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import PublicMessage
+from libtchat.ruling import CloseGroup
+from libtchat.stored import Loaded
 from libtchat.wire import codec
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.peer import PeerProtocol
+from tchat_server.operator.desk import Denied, Desk
 from tchat_server.roster.port import Listener, RosterUnavailable
 from tchat_server.server import Server
-from tchat_server.store.event_log import Ready
+from tchat_server.store.event_log import EncodedPart, LogUnavailable, Ready
 from tchat_server.store.memory import MemoryLog
 
 ME, OTHER = NodeId("here"), NodeId("there")
@@ -77,7 +83,7 @@ class OneRoster:
             self.listener.fenced()
         return self.holds
 
-    async def find(self, key: UserKey) -> Seat:
+    async def find(self, key: UserKey, *, known: bool = False) -> Seat:
         if not self.is_there:
             raise RosterUnavailable("there is no roster now")
         return self.seats.get(key) or Seat(key, "", "")
@@ -88,6 +94,9 @@ class OneRoster:
 
     async def release(self, key: UserKey) -> None:
         del self.seats[key]
+
+    async def end(self, key: UserKey, token: str, why: str) -> int:
+        return 0
 
     def relay(self, relay: Relay) -> None:
         self.relays.append(relay)
@@ -112,6 +121,11 @@ class Site:
         """Send requests, and return what was heard by then."""
         self.peer.data_received(b"".join(json.dumps(request).encode() + b"\n" for request in requests))
         return await self.heard()
+
+    async def append(self, part: EncodedPart) -> None:
+        """Append at another node."""
+        await self.log.append([part])
+        self.log.told([Record(part.key, part.expected, part.events, part.digests, part.lines)])
 
     async def heard(self) -> list[Any]:
         await asyncio.sleep(0.02)
@@ -145,6 +159,56 @@ async def test_texts_go_to_other_nodes_and_come_from_them() -> None:
     site.roster.listener.lost(OTHER)
     heard = await site.heard()
     assert [it.get("event") or it["msg"] for it in heard[-2:]] == ["all", "disconnect"]
+
+
+@on_loop
+async def test_what_comes_while_an_operator_has_a_group_loaded_is_not_passed_over() -> None:
+    site, book = Site(), Book()
+    await site.log.append([book.part(create())])
+    desk, load, go = Desk(site.server), site.log.load, asyncio.Event()
+
+    async def slow(key: Key) -> Loaded:
+        loaded = await load(key)
+        await go.wait()
+        return loaded
+
+    site.log.load = slow  # type: ignore[method-assign, assignment]
+    ruling = asyncio.create_task(desk.rule(CloseGroup("wob", undo=True)))
+    await asyncio.sleep(0)
+    await site.append(book.part(say("of another node")))
+    go.set()
+    with pytest.raises(Denied):
+        await ruling
+    await site.append(book.part(say("and one more")))
+    assert (await desk.rule(CloseGroup("wob"))).seq == 4
+
+
+@on_loop
+async def test_a_group_that_cannot_be_loaded_for_an_operator_holds_nothing_up() -> None:
+    site, book = Site(), Book()
+    await site.say(HELLO, CREATE)
+
+    async def broken(key: Key) -> Loaded:
+        raise LogUnavailable("the disk is gone")
+
+    site.log.load, load = broken, site.log.load  # type: ignore[method-assign, assignment]
+    with pytest.raises(LogUnavailable):
+        await Desk(site.server).rule(CloseGroup("dev"))
+    site.log.load = load  # type: ignore[method-assign]
+    await site.append(book.part(create("dev", by="zoe")))
+    assert (await Desk(site.server).rule(CloseGroup("dev"))).seq == 2
+
+
+@on_loop
+async def test_a_name_is_kept_out_at_all_nodes_while_it_is_removed_and_no_other_ban_is_undone() -> None:
+    site, bob = Site(), UserKey(Key("bob"))
+    desk = Desk(site.server)
+    async with desk.keeping_out(bob, "bob", "it is removed"):
+        assert 500 < (await site.log.barred())[bob] - time.time() < 700
+    assert await site.log.barred() == {}
+    async with desk.keeping_out(bob, "bob", "it is removed"):
+        await site.log.save_bar(bob, "bob", inf)  # by an operator at another node
+    assert await site.log.barred() == {bob: inf}
 
 
 @on_loop

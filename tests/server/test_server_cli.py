@@ -24,6 +24,8 @@ import pytest
 from commandline import ANYWHERE, COMMAND, Running, environment, running
 from live import TIMEOUT_SECONDS
 
+from tchat_server.cli import main
+
 
 def run(*args: str, code: int = 0, prefix: tuple[str, ...] = (), **env: str) -> tuple[str, str]:
     """Run the command to its end and return what it printed; a failure is exactly one line, never a traceback."""
@@ -118,7 +120,6 @@ def test_a_port_in_use_is_one_line_that_offers_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (("--nope",), "No such option '--nope'."),
         (("frobnicate",), "No such command 'frobnicate'."),
         (("--listen", "here"), "'here' is not HOST:PORT"),
         (("--listen", "127.0.0.1:65536"), "'127.0.0.1:65536' is not HOST:PORT"),
@@ -127,13 +128,35 @@ def test_a_port_in_use_is_one_line_that_offers_another(tmp_path: Path) -> None:
         (("--durability", "some"), "Invalid value for '--durability'"),
         (("--tls-cert", "cert.pem"), "--tls-cert and --tls-key go together"),
         (("--tls-listen", ":0"), "--tls-listen needs --tls-cert and --tls-key"),
-        (("--tls-cert", "no.pem", "--tls-key", "no.pem"), "no.pem: No such file or directory"),
-        ((*ANYWHERE, "--port-file", "/dev/null/ports"), "/dev/null/ports cannot be written: Not a directory"),
         (("own", "wob"), "Missing argument 'NAME'."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_wrong_options_are_one_line_and_exit_code_2(options: tuple[str, ...], line: str) -> None:
+def test_wrong_options_are_one_line_and_exit_code_2(
+    options: tuple[str, ...], line: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Here without a process for each: they end before there is a server."""
+    for name in {"HOST", "PORT", "XDG_STATE_HOME"} & os.environ.keys():
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TCHAT_LANG", "en")
+    monkeypatch.setattr(sys, "argv", ["tchat-server", *options])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capfd.readouterr()
+    assert (ended.value.code, out, err.count("\n")) == (2, "", 1)
+    assert line in err
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--nope",), "No such option '--nope'."),
+        (("--tls-cert", "no.pem", "--tls-key", "no.pem"), "no.pem: No such file or directory"),
+        ((*ANYWHERE, "--port-file", "/dev/null/ports"), "/dev/null/ports cannot be written: Not a directory"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_program_that_cannot_start_as_it_is_told_ends_in_one_line(options: tuple[str, ...], line: str) -> None:
     out, err = run(*options, code=2)
     assert line in err
     assert out == ""

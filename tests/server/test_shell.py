@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,24 @@ async def test_who_waits_for_a_backlog_of_questions_only_is_read_again(monkeypat
     peer.data_received(PING + b"\n")
     await asyncio.sleep(0.01)
     assert transport.written.count(b"\n") == 11
+
+
+@on_loop
+async def test_lists_that_a_crowd_asks_for_at_one_moment_are_made_a_few_at_a_time() -> None:
+    server = make_server()
+    crowd = [connect(server) for _ in range(30)]
+    for number, (peer, _) in enumerate(crowd):
+        peer.data_received(b'{"action":"client-hello","sender":"u%d"}\n' % number)
+    await asyncio.sleep(0.01)
+    for peer, transport in crowd:
+        transport.written = b""
+        peer.data_received(b'{"action":"users"}\n' * 60)
+    made = [0]
+    async with asyncio.timeout(5):
+        while made[-1] < 30 * 60:
+            await asyncio.sleep(0)
+            made.append(sum(transport.written.count(b"\n") for _, transport in crowd))
+    assert max(after - before for before, after in pairwise(made)) <= 64
 
 
 @on_loop

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import socket
 import ssl
@@ -20,14 +22,20 @@ from certificates import secure
 from hypothesis import given
 from hypothesis import strategies as st
 from live import ROOT, TIMEOUT_SECONDS, Bystanders, Server, fresh, serving
+from logs import on_loop
 from loops import on_both_loops
 from watching import memory_while_somebody_does_not_read
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
+from libtchat.hub.hub import Hub
 from libtchat.message.limits import DEFAULT_LIMITS
+from tchat_server import server as shell
+from tchat_server.net.peer import PeerProtocol
+from tchat_server.net.site import packaged_site
 from tchat_server.net.websocket import WebSocketConnection
+from tchat_server.store.memory import MemoryLog
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = {
@@ -335,6 +343,17 @@ def test_frames_mean_the_same_however_they_are_cut(data: bytes, cuts: list[int])
 # ---- how it ends
 
 
+class Mute(asyncio.Transport):
+    """Takes what is written, and nothing else."""
+
+    def write(self, data: Any) -> None: ...
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
 def masked(head: str, payload: bytes = b"") -> bytes:
     """A frame from its first bytes in hexadecimal, with a mask of zeros."""
     return bytes.fromhex(head) + bytes(4) + payload
@@ -422,6 +441,28 @@ def test_a_page_that_is_gone_without_a_word_is_gone(server: Server) -> None:
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while name in other.ask(action="client-list-clients")["list"]:
             assert time.monotonic() < deadline
+
+
+@on_loop
+async def test_a_page_that_is_gone_leaves_nothing_to_the_garbage_collector() -> None:
+    server = shell.Server(Hub(), MemoryLog(), site=packaged_site((), (), ()))
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(10):
+            peer = PeerProtocol(server, "127.0.0.1", "127.0.0.1:1")
+            peer.connection_made(Mute())
+            hello = b'{"action":"client-hello","from":"u%d"}' % number
+            for data in (request(), masked(f"81{0x80 | len(hello):02x}", hello), masked("8980")):
+                peer.data_received(data)
+            await asyncio.sleep(0.001)
+            assert peer.frames_in == 1
+            peer.connection_lost(None)
+            await asyncio.sleep(0)
+        del peer
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_server_that_stops_says_so_with_1001(tmp_path: Path) -> None:

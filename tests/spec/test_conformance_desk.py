@@ -47,7 +47,7 @@ CLIENTS = {"right": CLIENT, "mute": [*CLIENT, "shows-nothing"]}
 def test_the_matrix_has_every_client_on_every_server(tmp_path: Path) -> None:
     page = tmp_path / "grid.html"
     path = write(tmp_path, {"ours": OURS, "<none>": [sys.executable, "-c", ""]}, CLIENTS)
-    done = run("matrix", str(path), "--html", str(page))
+    done = run("matrix", str(path), "--html", str(page), "--timeout", "2")
     assert re.search(r"right +8 +0 +50 %", done.stdout), done.stdout
     assert re.search(r"mute +6 +0 +37 %", done.stdout), done.stdout
     assert re.search(r"total +87% +0%", done.stdout)
@@ -91,12 +91,13 @@ def test_a_dead_program_is_skipped_at_once_and_the_reason_is_told(right: str, tm
 
 
 def test_a_client_that_comes_to_nobody_is_not_waited_for_for_ever(tmp_path: Path) -> None:
-    servers = {f"s{number}": BROKEN for number in range(5)}
+    servers = {f"s{number}": BROKEN for number in range(3)}
     path = write(tmp_path, servers, {"idle": [sys.executable, "-c", "input()"]})
     found = json.loads(run("matrix", str(path), "--json", "--timeout", "0.5", "--jobs", "1").stdout)
     troubles = [pair["trouble"] for pair in found["pairs"]]
     assert troubles[:2] == ["the client does not connect within 1.5 s"] * 2
-    assert all("not tried any more" in trouble for trouble in troubles[2:])
+    assert len(troubles) == 3
+    assert "not tried any more" in troubles[2]
 
 
 def test_a_server_that_ends_in_a_chat_is_started_again_for_the_next(tmp_path: Path) -> None:

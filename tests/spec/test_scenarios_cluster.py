@@ -1,4 +1,7 @@
-"""The specification's conversations with their peers spread over two nodes that are one server, both ways round."""
+"""The specification's conversations with their peers spread over two nodes that are one server, both ways round.
+
+Those of one peer have nothing to spread: the tester holds them at each of the nodes, some here, and all nightly.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from drivers import CASES, SocketDriver
 from engine import engine
 from live import serving
 from scenario import Run
+from tester import run
 
 
 def peers_of(case: dict[str, Any]) -> set[str]:
@@ -72,3 +76,18 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]
 @pytest.mark.parametrize("case", SEVERAL.values(), ids=SEVERAL)
 def test_over_two_nodes(case: dict[str, Any], turn: int, ports: tuple[int, int]) -> None:
     Run(case, SpreadDriver(ports, turn)).run()
+
+
+def conforms(ports: tuple[int, int], *chosen: str) -> None:
+    done = run("server", *(f"127.0.0.1:{port}" for port in ports), *chosen, "--strict")
+    assert "Result: conformant (0 MUST failed; 0 SHOULD failed, 0 waiting, 0 skipped)" in done.stdout, done.stdout
+    assert done.returncode == 0
+
+
+def test_the_tester_finds_that_two_nodes_conform(ports: tuple[int, int]) -> None:
+    conforms(ports, "talk")
+
+
+@pytest.mark.nightly
+def test_the_tester_finds_that_two_nodes_conform_in_all(ports: tuple[int, int]) -> None:
+    conforms(ports)

@@ -55,9 +55,9 @@ def browsing() -> Iterator[Browser]:
 
 
 @contextmanager
-def launched(kind: BrowserType) -> Iterator[Browser]:
-    """Run one more browser, with processes of its own."""
-    browser = kind.launch(executable_path=chromium(), args=list(_ARGUMENTS))
+def launched(kind: BrowserType, *more: str) -> Iterator[Browser]:
+    """Run one more browser, with processes of its own. *more*: arguments besides those that all have."""
+    browser = kind.launch(executable_path=chromium(), args=[*_ARGUMENTS, *more])
     try:
         yield browser
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -25,3 +27,15 @@ def certificate(directory: Path, alternative: str = "IP:127.0.0.1") -> Path:
 def secure(directory: Path, alternative: str = "IP:127.0.0.1") -> tuple[str, str]:
     """The options of a server with a certificate of its own."""
     return (f"--tls-cert={certificate(directory, alternative)}", f"--tls-key={directory / 'key.pem'}")
+
+
+def fingerprint(certificate: Path) -> str:
+    """Return the SHA-256 of its public key in base64, by which a browser is told to trust it."""
+    openssl = shutil.which("openssl") or "openssl"
+    key = subprocess.run(
+        [openssl, "x509", "-in", str(certificate), "-noout", "-pubkey"], capture_output=True, check=True
+    )
+    plain = subprocess.run(
+        [openssl, "pkey", "-pubin", "-outform", "DER"], input=key.stdout, capture_output=True, check=True
+    )
+    return base64.b64encode(hashlib.sha256(plain.stdout).digest()).decode()

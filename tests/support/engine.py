@@ -122,10 +122,17 @@ class Engine:
     """
 
     def __init__(
-        self, directory: Path, servers: int, *, sync: str = "always", machines: Sequence[Machine] = ()
+        self,
+        directory: Path,
+        servers: int,
+        *,
+        sync: str = "always",
+        tls: Path | None = None,
+        machines: Sequence[Machine] = (),
     ) -> None:
         self._machines = [*machines] or [Machine()] * servers
         binary = find_binary()
+        self._tls = tls
         self.user, self.password = "tchat", secrets.token_hex(12)
         ports = free_ports(3 * servers)
         routes = ports[servers : 2 * servers]
@@ -154,6 +161,8 @@ cluster {{
   authorization {{ user: r, password: "{self.password}" }}
   routes: [{others}]
 }}"""
+        cert, key = (self._tls / "cert.pem", self._tls / "key.pem") if self._tls else ("", "")
+        tls = f'tls {{ cert_file: "{cert}", key_file: "{key}" }}' if self._tls else ""
         return f"""
 server_name: e{number}
 listen: {host}:{port}
@@ -163,6 +172,7 @@ accounts {{
   TCHAT {{ jetstream: enabled, users: [{{ user: "{self.user}", password: "{self.password}" }}] }}
 }}
 {cluster}
+{tls}
 """
 
     @property
@@ -194,10 +204,15 @@ accounts {{
 
 @contextmanager
 def engine(
-    directory: Path, servers: int = 1, *, sync: str = "always", machines: Sequence[Machine] = ()
+    directory: Path,
+    servers: int = 1,
+    *,
+    sync: str = "always",
+    tls: Path | None = None,
+    machines: Sequence[Machine] = (),
 ) -> Iterator[Engine]:
-    """Run an engine of so many servers."""
-    found = Engine(directory, servers, sync=sync, machines=machines)
+    """Run an engine of so many servers; *tls*: where its certificate and key are."""
+    found = Engine(directory, servers, sync=sync, tls=tls, machines=machines)
     try:
         found.start()
         yield found

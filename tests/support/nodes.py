@@ -15,7 +15,7 @@ from typing import Any
 from attrs import Factory, define, evolve, field
 from harness import UNLIMITED, at_once
 
-from libtchat.cluster import FindSeat, NodeId, Prove, Record, Relay, ReleaseSeat, Seat, TakeSeat
+from libtchat.cluster import Barred, FindSeat, NodeId, Protected, Prove, Record, Relay, ReleaseSeat, Seat, TakeSeat
 from libtchat.effect import (
     Answer,
     Append,
@@ -89,6 +89,7 @@ class Machine:
     Attributes:
         position: per group, up to which seq it has the log.
         asked: questions out, each with what the log had for it when it was asked, and the lengths of all logs then.
+        seats: as it was told, or put them itself.
     """
 
     number: int
@@ -99,8 +100,9 @@ class Machine:
     position: dict[Key, int] = field(factory=dict)
     out: Out | None = None
     asked: list[tuple[Ask, Answer, dict[Key, int], int]] = field(factory=list)
+    seats: dict[UserKey, Seat] = field(factory=dict)
     relays: deque[Relay] = field(factory=deque)
-    news: deque[Seat | NodeId] = field(factory=deque)
+    news: deque[Seat | NodeId | Protected | Barred] = field(factory=deque)
     is_fenced: bool = False
 
 
@@ -219,7 +221,7 @@ class World:
     def answer(self, machine: Machine, number: int = 0, *, fails: bool = False, late: bool | None = None) -> None:
         """Answer one of the questions that are out; *late*: as of now, and not of when it was asked."""
         ask, early, lengths, revision = machine.asked.pop(number % len(machine.asked))
-        if isinstance(ask.question, Prove):
+        if isinstance(ask.question, Prove) and not fails:
             self._reach(machine, lengths, revision)
         late = self.random.random() < 0.5 if late is None else late
         answer = self._answer(machine, ask.question) if late or early is None else early
@@ -243,8 +245,7 @@ class World:
         if self.leases:
             gone = self.leases.popleft()
             self.gone.add(gone)
-            for machine in self.machines:
-                machine.news.append(gone)
+            self.spread(gone)
 
     def hear_news(self, machine: Machine) -> None:
         """Tell a node the next thing the roster has for it."""
@@ -409,6 +410,7 @@ class World:
                 if current not in (replaces, hashed):
                     return False
                 self.accounts[user] = (name, hashed)
+                self.spread(Protected(user, hashed), machine)
                 return True
             case NumberGuest():
                 self.guests += 1
@@ -419,8 +421,8 @@ class World:
                 return hash == f"hash of {password}"
             case Prove():
                 return True
-            case FindSeat(key=key):
-                return self.seat(key)
+            case FindSeat(key=key, known=known):
+                return machine.seats.get(key, Seat(key, "", "")) if known else self.seat(key)
             case TakeSeat(seat=seat):
                 before = self.seats.get(seat.key)
                 if (before.revision if before else 0) != seat.revision:
@@ -442,16 +444,32 @@ class World:
     def _seat(self, seat: Seat, by: Machine | None) -> int:
         self.revision += 1
         self.seats[seat.key] = evolve(seat, revision=self.revision)
-        for machine in self.machines:
-            if machine is not by:
-                machine.news.append(self.seat(seat.key))
+        if by is not None:
+            self._know(by, self.seat(seat.key))
+        self.spread(self.seat(seat.key), by)
         return self.revision
 
-    def _hear(self, machine: Machine, news: Seat | NodeId) -> None:
+    def spread(self, news: Seat | NodeId | Protected | Barred, by: Machine | None = None) -> None:
+        """Have all nodes, but the one it is of, told some time."""
+        for machine in self.machines:
+            if machine is not by:
+                machine.news.append(news)
+
+    def _hear(self, machine: Machine, news: Seat | NodeId | Protected | Barred) -> None:
         if isinstance(news, Seat):
+            self._know(machine, news)
             machine.hub.seated([news], self.now)
+        elif isinstance(news, Protected | Barred):
+            machine.hub.told([news], self.now)
         else:
+            for seat in list(machine.seats.values()):
+                nodes = {node: count for node, count in seat.nodes.items() if node != news}
+                machine.seats[seat.key] = evolve(seat, nodes=nodes)
             machine.hub.lost(news, self.now)
+
+    def _know(self, machine: Machine, seat: Seat) -> None:
+        if seat.key not in machine.seats or machine.seats[seat.key].revision < seat.revision:
+            machine.seats[seat.key] = seat
 
 
 _CHANGES = (SaveUser, NumberGuest, TakeSeat, ReleaseSeat, Prove, FindSeat, FindUser)

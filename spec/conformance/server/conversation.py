@@ -43,7 +43,12 @@ class _RateLimited(Exception):
 
 
 def hold(
-    case: Case, open_peer: Callable[[int], Peer], names: Names, faults_of: FaultsOf, is_kept: bool = False
+    case: Case,
+    open_peer: Callable[[int], Peer],
+    names: Names,
+    faults_of: FaultsOf,
+    is_kept: bool = False,
+    moment_seconds: float = 0.0,
 ) -> Outcome:
     """Run *case* on fresh connections.
 
@@ -52,8 +57,9 @@ def hold(
         names: fresh names of this run.
         faults_of: what is wrong with the shape of a message, by the schema.
         is_kept: leave the members in the groups that the case made.
+        moment_seconds: how long to wait after a connection has gone, until all of the server knows it.
     """
-    talk = _Conversation(case, open_peer, names, faults_of)
+    talk = _Conversation(case, open_peer, names, faults_of, moment_seconds)
     began = time.monotonic()
     problem: Optional[str] = None
     retry_after: Optional[float] = None
@@ -90,6 +96,7 @@ class _Conversation:
         open_peer: Callable[[int], Peer],
         names: Names,
         faults_of: FaultsOf,
+        moment_seconds: float,
     ) -> None:
         self.case = case
         self.names = names
@@ -100,6 +107,7 @@ class _Conversation:
         self._tidy = Tidy()
         self._open = open_peer
         self._faults_of = faults_of
+        self._moment_seconds = moment_seconds
         self._peers: Dict[str, Peer] = {}
         self._captures: Dict[str, object] = {}
         self._last_at: Dict[str, float] = {}
@@ -225,6 +233,7 @@ class _Conversation:
     def close(self, label: str, step: Dict[str, object]) -> None:
         self._note(label, "!", say("peer-closes"))
         self._peer(label).finish()
+        time.sleep(self._moment_seconds)
 
     def closed(self, label: str, step: Dict[str, object]) -> None:
         deadline = time.monotonic() + self._peer(label).timeout_seconds
@@ -233,6 +242,7 @@ class _Conversation:
                 self._next(label, True)
             except Closed:
                 self._note(label, "!", say("closed-by-server"))
+                time.sleep(self._moment_seconds)
                 return
             except Garbage as error:  # an answer in HTTP, perhaps
                 self._note(label, "<", str(error))

@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Sequence
 from cases import path
 from cases.case import SPEC, Case
 from programs.program import Absent
-from report.outcome import Cause, Lack, Outcome, Verdict
+from report.outcome import Cause, Lack, Line, Outcome, Verdict
 from talk import shapes
 from talk.address import dial
 from talk.matcher import Names
@@ -134,10 +134,35 @@ class _Run:
         return outcome
 
     def _hold(self, case: Case) -> Outcome:
+        """Hold *case* once for each address, so that its peers are spread over them every way round."""
+        outcome = self._hold_at(case, 0)
+        for first in range(1, len(self.target.addresses)):
+            if outcome.state == "passed":
+                outcome = _joined(outcome, self._hold_at(case, first))
+        return outcome
+
+    def _hold_at(self, case: Case, first: int) -> Outcome:
+        """Hold *case*, and say where its first peer was, if that is a question."""
+        outcome = self._hold_round(case, first)
+        if len(self.target.addresses) == 1:
+            return outcome
+        return outcome._replace(
+            lines=(Line("", "!", say("first-at", address=self.target.addresses[first])), *outcome.lines)
+        )
+
+    def _hold_round(self, case: Case, first: int) -> Outcome:
+        """Hold *case* with its first peer at address number *first*, and each other at the next one."""
         if case.frames:
-            return self._hold_frames(case)
+            return self._hold_frames(case, first)
         for tries_left in reversed(range(TRIES)):
-            outcome = hold(case, self.target.open, Names(secrets.token_hex(3)), self._faults_of, self._is_kept())
+            outcome = hold(
+                case,
+                lambda at: self.target.open(first + at),
+                Names(secrets.token_hex(3)),
+                self._faults_of,
+                self._is_kept(),
+                self.target.moment_seconds,
+            )
             if outcome.retry_after is not None:
                 if not tries_left or outcome.retry_after > MAX_RETRY_AFTER_SECONDS:
                     break
@@ -146,8 +171,8 @@ class _Run:
                 return outcome
         return _skipped(case, say("rate-limited")) if outcome.retry_after is not None else outcome
 
-    def _hold_frames(self, case: Case) -> Outcome:
-        address = self.target.addresses[0]
+    def _hold_frames(self, case: Case, first: int) -> Outcome:
+        address = self.target.addresses[first]
         return hold_frames(case, lambda: dial(address, self.target.timeout_seconds), address.host, address.port)
 
     def _is_kept(self) -> bool:
@@ -196,6 +221,15 @@ class _Run:
                 hint = "" if self.target.program else say("start-it")
                 self.trouble = say("down-since", what=illness, since=since) + words + hint
             return is_back
+
+
+def _joined(before: Outcome, after: Outcome) -> Outcome:
+    """Return how a case ended that was held twice, and had passed *before*."""
+    return after._replace(
+        faults=before.faults + after.faults,
+        received=before.received + after.received,
+        seconds=before.seconds + after.seconds,
+    )
 
 
 def _named(outcomes: Sequence[Outcome]) -> str:

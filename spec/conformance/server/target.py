@@ -16,11 +16,12 @@ __all__ = ["Target"]
 
 RETURN_SECONDS = 3.0
 AGAIN_SECONDS = 0.15
+MOMENT_SECONDS = 0.1
 MAX_STARTS = 30
 
 
 class Target:
-    """A server at one or several addresses; `open` connects to them in turn."""
+    """A server at one or several addresses, which are one to its users; `open` connects to them in turn."""
 
     def __init__(self, addresses: Sequence[Address], timeout_seconds: float, program: Optional[Program] = None) -> None:
         self.addresses = tuple(addresses)
@@ -28,6 +29,11 @@ class Target:
         self.program = program
         self.starts = 1
         self._lock = threading.Lock()
+
+    @property
+    def moment_seconds(self) -> float:
+        """How long until all addresses know that a connection to one of them has gone (R-op-several)."""
+        return MOMENT_SECONDS if len(self.addresses) > 1 else 0.0
 
     def open(self, at: int = 0) -> Peer:
         """Connect as peer number *at* of a case: the peers are spread over the addresses."""

@@ -11,7 +11,7 @@ from talk.wire import Closed, Flood, Garbage, Message, Peer, Silence, write
 
 __all__ = ["Tidy"]
 
-PATIENCE_SECONDS = 0.3
+PATIENCE_SECONDS = 2.0  # a busy machine's server is not taken for one that never answers
 
 
 class Tidy:

@@ -74,6 +74,7 @@ WORDS: Dict[str, str] = {
     "too-soon": "{peer}: the message came {ms} ms after the one before; expected at least {wanted} ms",
     "still-open": "{peer}: the server should have closed the connection",
     "peer-closes": "closes",
+    "first-at": "the first peer is at {address}",
     "closed-by-server": "closed by the server",
     "rate-limited": "the server says rate-limited: start it without such a limit (tchat-server --rate 0)",
     "cannot-connect": "cannot connect: {why}",
@@ -249,8 +250,8 @@ WORDS: Dict[str, str] = {
     "help-check": "check recorded messages",
     "help-lines": "vectors or cases as plain lines, for languages without JSON",
     "help-name": "a file of vectors (framing, receive, codec), or a topic, an id, a pattern of cases",
-    "help-words": "where it listens (several places: the peers are spread), and which cases: a topic, an id, a "
-    "pattern, an R- id",
+    "help-words": "where it listens (several places: the peers are spread, every way round), and which cases: a topic, "
+    "an id, a pattern, an R- id",
     "help-case": "a topic, an id, a pattern, or an R- id",
     "help-port": "the port for {{port}}; a free one if not given",
     "help-lang": "en or fr; else as TCHAT_LANG, LC_ALL, LC_MESSAGES or LANG say",

@@ -74,6 +74,7 @@ WORDS: Dict[str, str] = {
     "too-soon": "{peer} : le message est venu {ms} ms après le précédent ; attendu au moins {wanted} ms",
     "still-open": "{peer} : le serveur aurait dû fermer la connexion",
     "peer-closes": "ferme",
+    "first-at": "le premier pair est à {address}",
     "closed-by-server": "fermé par le serveur",
     "rate-limited": "le serveur dit rate-limited : le lancer sans cette limite (tchat-server --rate 0)",
     "cannot-connect": "connexion impossible : {why}",
@@ -250,7 +251,8 @@ WORDS: Dict[str, str] = {
     "help-check": "vérifie des messages enregistrés",
     "help-lines": "des vecteurs ou des cas en simples lignes, pour les langages sans JSON",
     "help-name": "un fichier de vecteurs (framing, receive, codec), ou un thème, un id, un motif de cas",
-    "help-words": "où il écoute (les pairs sont répartis), et quels cas : thème, id, motif, R-...",
+    "help-words": "où il écoute (plusieurs lieux : les pairs y sont répartis, dans tous les sens), et quels cas : "
+    "thème, id, motif, R-...",
     "help-case": "un thème, un id, un motif, ou un R-...",
     "help-port": "le port pour {{port}} ; sinon un port libre",
     "help-lang": "en ou fr ; sinon selon TCHAT_LANG, LC_ALL, LC_MESSAGES ou LANG",

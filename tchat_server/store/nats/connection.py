@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
 import re
 import ssl
@@ -41,6 +42,10 @@ class EngineGone(Exception):
     """The engine did not answer: whether it did what was asked is not known."""
 
 
+class _Plain(OSError):
+    """It speaks no TLS, and TLS is asked for: it is not told the password."""
+
+
 class NobodyThere(EngineGone):
     """Nobody in the engine takes this now: it was certainly not done. A leader is being elected, perhaps."""
 
@@ -72,7 +77,6 @@ class Connection:
         """
         try:
             import nats.errors
-            from nats.aio.client import Client
         except ImportError:
             raise LogUnusable("--db nats:// needs the extra `cluster`: pip install 'libtchat[cluster]'") from None
         options = _options(url)
@@ -90,7 +94,7 @@ class Connection:
         for host, reason in reasons.items():
             logger.warning("engine: %s is not used now: %s", host, reason)
         random.shuffle(answered)
-        client = Client()
+        client = _make_client()
         await client.connect(
             [f"nats://{host}" for host in (*answered, *reasons)],
             dont_randomize=True,
@@ -171,8 +175,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close it, also when the engine does not answer."""
-        with suppress(TimeoutError, OSError, RuntimeError):  # the last is uvloop's word for a transport that is gone
-            await asyncio.wait_for(self._client.close(), _CLOSE_SECONDS)
+        await _close(self._client)
 
     @staticmethod
     def _answer(message: Msg) -> dict[str, Any]:
@@ -182,10 +185,21 @@ class Connection:
         return answer
 
 
-async def _probe(host: str, options: Mapping[str, Any]) -> str:
-    """Connect to one server and return its version; raises what is wrong with it."""
+def _make_client() -> Client:
+    """Return the engine's client, but one that tells nobody the password in plain text if it is to speak TLS."""
     from nats.aio.client import Client
 
+    class Secret(Client):
+        def _connect_command(self) -> bytes:
+            if "tls" in self.options and not self._server_info.get("tls_required"):
+                raise _Plain("there is no TLS")
+            return super()._connect_command()
+
+    return Secret()
+
+
+async def _probe(host: str, options: Mapping[str, Any]) -> str:
+    """Connect to one server and return its version; raises what is wrong with it."""
     name, _, port = host.rpartition(":")
     _, writer = await asyncio.wait_for(asyncio.open_connection(name.strip("[]"), int(port)), _CONNECT_SECONDS)
     writer.close()
@@ -194,7 +208,7 @@ async def _probe(host: str, options: Mapping[str, Any]) -> str:
     async def note(error: Exception) -> None:
         errors.append(error)
 
-    client = Client()
+    client = _make_client()
     connecting = client.connect(f"nats://{host}", allow_reconnect=False, **{**options, "error_cb": note})
     try:
         await asyncio.wait_for(connecting, _PROBE_SECONDS)
@@ -202,7 +216,13 @@ async def _probe(host: str, options: Mapping[str, Any]) -> str:
     except TimeoutError:
         raise (errors[-1] if errors else TimeoutError()) from None
     finally:
-        await client.close()
+        await _close(client)
+
+
+async def _close(client: Client) -> None:
+    """Close it; after a TLS handshake that failed it would not end by itself."""
+    with suppress(TimeoutError, OSError, RuntimeError):  # the last is uvloop's word for a transport that is gone
+        await asyncio.wait_for(client.close(), _CLOSE_SECONDS)
 
 
 def _options(url: EngineUrl) -> dict[str, Any]:
@@ -230,16 +250,22 @@ def _check_version(host: str, version: object) -> None:
 def _reason(error: BaseException) -> str:
     """Say what went wrong in a few words of our own: what the engine says may hold what we sent it."""
     text = str(error).casefold()
+    if isinstance(error, _Plain):
+        return "it does not ask for TLS, as ca= in --db does"
+    if "info" in text:
+        return "what answers there is no NATS server"
     if "authorization" in text or "authentication" in text:
         return "it does not accept this user and password"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted ({error.verify_message}): ca=FILE names who vouches for it"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'no reason given'})"
     if "tls" in text or "secure" in text:
         return "it asks for TLS: add ?ca=FILE to --db"
     if isinstance(error, TimeoutError):
         return "it does not answer"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # asyncio has words of its own for some
     return type(error).__name__
 
 

@@ -1,8 +1,9 @@
-"""How a task is ended for certain."""
+"""How what runs beside a node comes to its end."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 __all__ = ["end"]
@@ -10,14 +11,11 @@ __all__ = ["end"]
 _AGAIN_SECONDS = 0.1
 
 
-async def end(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel *tasks* and wait until they have ended.
-
-    Once may not be enough: where what `asyncio.wait_for` waits for comes at that very moment, it forgets the
-    cancellation (Python 3.11), and the engine's client uses it.
-    """
-    running = {task for task in tasks if task is not None and not task.done()}
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel *tasks* until they have ended: in Python 3.11 a `wait_for` that ends just then takes no notice of it."""
+    running = set(tasks)
     while running:
         for task in running:
             task.cancel()
-        _, running = await asyncio.wait(running, timeout=_AGAIN_SECONDS)
+        done, running = await asyncio.wait(running, timeout=_AGAIN_SECONDS)
+        await asyncio.gather(*done, return_exceptions=True)

@@ -71,7 +71,8 @@ class Follower:
 
     async def close(self) -> None:
         """Follow no more."""
-        await end(self._task)
+        if self._task is not None:
+            await end((self._task,))
 
     async def _heard(self, message: Msg) -> None:
         entry = entry_of(message)

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
-from libtchat.cluster import Record
+from libtchat.cluster import Barred, Protected, Record, Told
 from libtchat.message.errors import TchatError
+from libtchat.message.event import LogEvent
+from libtchat.message.names import Key, UserKey
 from libtchat.wire import codec
 from tchat_server.store.nats import record as records
 from tchat_server.store.nats.fetch import Entry
-from tchat_server.store.nats.record import Account, Damaged, Events, Guests, Mark, decode_record
+from tchat_server.store.nats.record import Account, Bar, Code, Damaged, Events, Guests, Mark, decode_record
 from tchat_server.store.nats.subject import Subjects
-from tchat_server.store.sqlite.cache import Cache, Followed, FollowedAccount, FollowedRecord, Head
+from tchat_server.store.sqlite.cache import Cache, Head
+from tchat_server.store.sqlite.followed import Followed, FollowedAccount, FollowedBar, FollowedCode, FollowedRecord
 
-__all__ = ["Fate", "Intake", "read_events"]
+__all__ = ["Fate", "Intake", "check_subject", "read_events"]
 
 NOTHING = Head(0, 0)
+
+_MANY = 64
 
 logger = logging.getLogger("tchat_server")
 
@@ -52,17 +58,22 @@ class Intake:
     """Where each subject stands, and what is done with what comes.
 
     Attributes:
-        told: called with what others appended to groups.
+        told: called with what others appended.
         heads: per subject its head; nothing: it has no record.
         damaged: subjects that are not used any more, and why.
+        bars: who may not come in, and until when.
+        codes: the marks of the invitation codes that hold.
     """
 
     subjects: Subjects
     cache: Cache
     heads: dict[str, Head]
     damaged: dict[str, str]
-    told: Callable[[Sequence[Record]], None] | None = None
+    bars: dict[UserKey, float]
+    codes: set[str]
+    told: Callable[[Sequence[Told]], None] | None = None
     followed_total: int = 0
+    _recent: deque[Record] = field(factory=lambda: deque(maxlen=_MANY))
     _fates: dict[str, Fate] = field(factory=dict)
 
     def expect(self, subject: str, fate: Fate) -> None:
@@ -85,10 +96,19 @@ class Intake:
         """Return where a subject stands."""
         return self.heads.get(subject, NOTHING)
 
+    def newer(self, key: Key, seq: int) -> tuple[LogEvent, ...]:
+        """Return what others appended to a group after *seq*, () unless all of that was lately."""
+        found: list[LogEvent] = []
+        for record in self._recent:
+            if record.key == key and record.expected == seq + len(found):
+                found += record.events
+        is_all = seq + len(found) == self.head(self.subjects.group(key)).seq
+        return tuple(found) if is_all else ()
+
     def take(self, entries: Sequence[Entry]) -> None:
         """Take in what follows what was taken before."""
         followed: list[Followed] = []
-        told: list[Record] = []
+        told: list[Told] = []
         heads: dict[str, Head] = {}
         damaged: dict[str, str] = {}
         fates: list[tuple[Fate, int]] = []
@@ -113,32 +133,67 @@ class Intake:
         for fate, number in fates:
             fate.decide(number)
 
-    def _take(self, entry: Entry, followed: list[Followed], told: list[Record], fates: list[tuple[Fate, int]]) -> None:
+    def _take(self, entry: Entry, followed: list[Followed], told: list[Told], fates: list[tuple[Fate, int]]) -> None:
         found = decode_record(entry.data)
         fate = self._fates.get(entry.subject)
-        is_ours = fate is not None and fate.nonce == found.nonce
+        is_ours, seq, is_void = fate is not None and fate.nonce == found.nonce, 1, False
+        news: Told | None = None
         match found:
             case Mark():
                 return
             case Events():
-                if self.subjects.group(found.key) != entry.subject:
-                    raise Damaged(f"it is of {found.key!r}, which has another subject")
-                record = read_events(found, self.head(entry.subject).seq)
-                followed.append(FollowedRecord(record, found.time))
+                check_subject(entry, found.key, self.subjects.group(found.key))
+                news = read_events(found, self.head(entry.subject).seq)
+                followed.append(FollowedRecord(news, found.time))
                 seq = found.last
-                if not is_ours:
-                    told.append(record)
-            case Account():
-                if self.subjects.user(found.key) != entry.subject:
-                    raise Damaged(f"it is of {found.key!r}, which has another subject")
-                followed.append(FollowedAccount(found.key, found.name, found.password_hash))
-                seq = 1
             case Guests():
                 seq = found.next
+            case Account():
+                check_subject(entry, found.key, self.subjects.user(found.key))
+                is_void = not self._use_up(found.invitation)
+                if not is_void:
+                    followed.append(FollowedAccount(found.key, found.name, found.password_hash, found.invitation))
+                    news = Protected(found.key, found.password_hash)
+            case Bar() | Code():
+                news = self._take_admission(entry, found, followed)
+        if news is not None and not is_ours:
+            told.append(news)
+            if isinstance(news, Record):
+                self._recent.append(news)
         self.heads[entry.subject] = Head(seq, entry.number)
         if fate is not None and (not is_ours or seq >= fate.last):
-            fates.append((fate, entry.number if is_ours else 0))
+            fates.append((fate, entry.number if is_ours and not is_void else 0))
             self.forget(entry.subject)
+
+    def _take_admission(self, entry: Entry, found: Bar | Code, followed: list[Followed]) -> Barred | None:
+        """Take in who may come in, or with which code."""
+        if isinstance(found, Code):
+            check_subject(entry, found.mark, self.subjects.code(found.mark))
+            self.codes.add(found.mark)
+            followed.append(FollowedCode(found.mark))
+            return None
+        check_subject(entry, found.key, self.subjects.bar(found.key))
+        if found.until is None:
+            self.bars.pop(found.key, None)
+        else:
+            self.bars[found.key] = found.until
+        followed.append(FollowedBar(found.key, found.name, found.until))
+        return Barred(found.key, found.until)
+
+    def _use_up(self, invitation: str | None) -> bool:
+        """Use up an invitation code, if there is to be one; tell whether it held: of two uses the first one counts."""
+        if invitation is None:
+            return True
+        if invitation not in self.codes:
+            return False
+        self.codes.remove(invitation)
+        return True
+
+
+def check_subject(entry: Entry, key: str, subject: str) -> None:
+    """Check that a record of *key* stands on the *subject* of that. Raises Damaged."""
+    if subject != entry.subject:
+        raise Damaged(f"it is of {key!r}, which has another subject")
 
 
 def read_events(found: records.Events, seq: int) -> Record:

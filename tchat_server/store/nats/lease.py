@@ -73,6 +73,11 @@ class Leases:
             self._give_up(f"the engine has not taken it for {self.age:.0f} seconds")
         return not self.is_fenced
 
+    @property
+    def others(self) -> tuple[NodeId, ...]:
+        """The other nodes that are not gone."""
+        return tuple(self._heard)
+
     def _give_up(self, why: str) -> None:
         if not self.is_fenced and not self._is_ending:
             self.is_fenced = True
@@ -119,7 +124,7 @@ class Leases:
 
     async def close(self) -> None:
         """Give it up, and say so if that is possible."""
-        await end(*self._tasks)
+        await end(self._tasks)
         if not self.is_fenced:
             self._is_ending = True
             with suppress(EngineGone, Refused):

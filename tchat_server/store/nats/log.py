@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from libtchat.cluster import Record
+from libtchat.cluster import Told
 from libtchat.effect import PageKind
 from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
@@ -22,14 +22,14 @@ from libtchat.message.names import Key, UserKey
 from libtchat.stored import Known, Loaded, Retried, StoredUser
 from libtchat.wire import codec
 from tchat_server.clock import guest_floor, time_of_day
-from tchat_server.ops.control import Control
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, NamePage, Page, Ready, UserRow
+from tchat_server.store.nats.accounts import Accounts
 from tchat_server.store.nats.connection import Connection
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.intake import Intake
 from tchat_server.store.nats.proof import Proofs
 from tchat_server.store.nats.publisher import MAX_RECORD_BYTES, Publisher
-from tchat_server.store.nats.record import Account, Events, Guests, encode_record
+from tchat_server.store.nats.record import Events, Guests, encode_record
 from tchat_server.store.nats.stream import Stream, open_stream
 from tchat_server.store.nats.url import EngineUrl
 from tchat_server.store.sqlite.cache import Cache
@@ -45,8 +45,6 @@ _MAX_PAGE = 2**31
 
 logger = logging.getLogger("tchat_server")
 
-_NOT_HERE = "an engine keeps no invitation codes and no bans of the server's yet"
-
 
 class NatsLog:
     """An EventLog in an engine. Make it with `NatsLog.open`.
@@ -59,12 +57,13 @@ class NatsLog:
     def __init__(self, connection: Connection, stream: Stream, cache: Cache) -> None:
         self.connection, self.stream, self.cache = connection, stream, cache
         self._subjects, self._cache = stream.subjects, cache
-        self.control: Control | None = None  # several servers use it, and an operator of one is not of all
+        self.control = cache.log.control
         self._clock, self.ahead = cache.log.clock, stream.clock_offset
-        self.intake = Intake(stream.subjects, cache, cache.heads, cache.damaged)
+        self.intake = Intake(stream.subjects, cache, cache.heads, cache.damaged, cache.bars, cache.codes)
         self.follower = Follower(connection, stream.subjects, cache.position, self.intake.take, self._ease)
         self.publisher = Publisher(connection, self.follower, self.intake)
         self.proofs = Proofs(self.publisher, self.follower, stream.subjects.mark(secrets.token_hex(6)))
+        self._accounts = Accounts(stream.subjects, self.intake, self.publisher, self._password_of, self.reached)
         self._appending = asyncio.Lock()
         self._numbering = asyncio.Lock()
         self._guest_numbers: Iterator[int] = iter(())
@@ -115,7 +114,7 @@ class NatsLog:
         """How many records wait to be copied."""
         return self._cache.backlog
 
-    def follow(self, told: Callable[[Sequence[Record]], None]) -> None:
+    def follow(self, told: Callable[[Sequence[Told]], None]) -> None:
         """Tell what other nodes append; see EventLog."""
         self.intake.told = told
 
@@ -147,6 +146,9 @@ class NatsLog:
         return None if number else await self._newer(part)
 
     async def _newer(self, part: EncodedPart) -> tuple[LogEvent, ...]:
+        """Return the events of others that came in between: nearly always they were told just now."""
+        if newer := self.intake.newer(part.key, part.expected):
+            return newer
         ask = partial(self._cache.log.read, part.key, PageKind.ALL, before=_MAX_SEQ, limit=_MAX_PAGE)
         await self._cache.settled(_MAX_SEQ)
         page = await ask(after=part.expected, max_bytes=_MAX_PAGE)
@@ -180,43 +182,32 @@ class NatsLog:
         replaces: str | None = None,
         invitation: str | None = None,
     ) -> bool:
-        """Store a password hash; see EventLog. With an invitation code it can't be done here yet."""
+        """Store a password hash; see EventLog."""
         self._check_open()
-        if invitation is not None:
-            raise LogUnavailable(_NOT_HERE)
-        subject, number = self._subjects.user(key), 0
-        await self.reached()
-        while not number:
-            if subject in self.intake.damaged:
-                raise LogUnavailable(f"the account of {key} is damaged")
-            after, nonce = self.intake.head(subject).number, secrets.token_hex(8)
-            if (await self._read(partial(self._cache.log.load_user, key))).password_hash != replaces:
-                return False
-            record = encode_record(Account(key, name, password_hash, nonce))
-            stored = await self.publisher.append(subject, [record], nonce, 1, after=after)
-            if stored is None:
-                raise LogUnavailable("the password was not stored")
-            number = stored
-        return True
+        return await self._accounts.save_user(key, name, password_hash, replaces, invitation)
 
     async def invite(self, mark: str) -> bool:
-        """Refuse: an engine keeps no codes yet."""
-        raise LogUnavailable(_NOT_HERE)
+        """Let an invitation code hold, once; see EventLog."""
+        self._check_open()
+        return await self._accounts.invite(mark)
 
     async def save_bar(self, key: UserKey, name: str, until: float | None) -> bool:
-        """Refuse: an engine keeps no bans yet."""
-        raise LogUnavailable(_NOT_HERE)
+        """Store until when a user may not come in; see EventLog."""
+        self._check_open()
+        return await self._accounts.save_bar(key, name, until)
 
     def barred(self) -> Awaitable[Mapping[UserKey, float]]:
-        """Find who may not come in: nobody."""
-        return Ready({})
+        """Find who may not come in; see EventLog."""
+        return self._accounts.barred()
 
     async def users(self) -> tuple[UserRow, ...]:
         """List everybody who is known, by key."""
+        await self.reached()
         return await self._read(self._cache.log.users)
 
     async def logs_of_two(self, key: UserKey) -> tuple[Key, ...]:
         """List the logs of the texts between a user and another one."""
+        await self.reached()
         return await self._read(partial(self._cache.log.logs_of_two, key))
 
     def number_guest(self) -> Awaitable[int]:
@@ -260,6 +251,9 @@ class NatsLog:
         await self.follower.close()
         await self.connection.close()
         await self._cache.close()
+
+    async def _password_of(self, key: UserKey) -> str | None:
+        return (await self._read(partial(self._cache.log.load_user, key))).password_hash
 
     async def _read(self, ask: Callable[[], Awaitable[_T]]) -> _T:
         await self._cache.settled()

@@ -1,13 +1,17 @@
-"""What is done by hand to a chat in an engine: `check`, `own`, and who makes a backup. Each raises LogUnusable."""
+"""What is done by hand to a chat in an engine: `check`, `own`, what nodes are asked, and who makes a backup.
+
+Each raises LogUnusable.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field
 
@@ -20,16 +24,17 @@ from libtchat.ruling import GiveGroup, rule
 from libtchat.wire import codec
 from tchat_server.clock import time_of_day
 from tchat_server.store.event_log import LogUnusable
-from tchat_server.store.nats.connection import Connection, EngineGone, Refused
+from tchat_server.store.nats.calls import call, find_node
+from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere, Refused
 from tchat_server.store.nats.fetch import Entry, fetch
-from tchat_server.store.nats.intake import read_events
-from tchat_server.store.nats.record import Account, Damaged, Events, decode_record, encode_record
+from tchat_server.store.nats.intake import check_subject, read_events
+from tchat_server.store.nats.record import Account, Bar, Code, Damaged, Events, decode_record, encode_record
 from tchat_server.store.nats.stream import find_stream
-from tchat_server.store.nats.subject import Subjects
+from tchat_server.store.nats.subject import RosterSubjects, Subjects
 from tchat_server.store.nats.url import EngineUrl, parse_url
 from tchat_server.store.sqlite.maintenance import Report
 
-__all__ = ["backup", "check", "own"]
+__all__ = ["ask", "backup", "check", "own"]
 
 _MAX_FAULTS = 100
 
@@ -40,6 +45,11 @@ def check(db: str) -> Report:
     Nodes may be using it meanwhile; what they add is not looked at. Takes a time proportional to the events.
     """
     return asyncio.run(_check(parse_url(db)))
+
+
+def ask(db: str, request: Mapping[str, Any], who: str, seconds: float) -> Mapping[str, Any] | None:
+    """Have any node of a chat do what *request* asks for *who*, and return its answer; None: no node runs."""
+    return asyncio.run(_ask(parse_url(db), request, who, seconds))
 
 
 def backup(db: str, out: Path) -> None:
@@ -80,12 +90,14 @@ class _Findings:
     def _look_at(self, entry: Entry) -> None:
         found = decode_record(entry.data)
         if isinstance(found, Account):
-            if self.subjects.user(found.key) != entry.subject:
-                raise Damaged(f"it is of {found.key!r}, which has another subject")
+            check_subject(entry, found.key, self.subjects.user(found.key))
             self.report.users += 1
+        elif isinstance(found, Bar):
+            check_subject(entry, found.key, self.subjects.bar(found.key))
+        elif isinstance(found, Code):
+            check_subject(entry, found.mark, self.subjects.code(found.mark))
         elif isinstance(found, Events):
-            if self.subjects.group(found.key) != entry.subject:
-                raise Damaged(f"it is of {found.key!r}, which has another subject")
+            check_subject(entry, found.key, self.subjects.group(found.key))
             before = self.groups.get(found.key)
             record = read_events(found, before.seq if before else 0)
             after = fold(record.events, before)
@@ -126,6 +138,21 @@ async def _check(url: EngineUrl) -> Report:
             findings.look_at(entry)
     findings.report.groups = len(findings.groups)
     return findings.report
+
+
+async def _ask(url: EngineUrl, request: Mapping[str, Any], who: str, seconds: float) -> Mapping[str, Any] | None:
+    async with _connected(url) as (connection, _):
+        chat = RosterSubjects(url.name)
+        try:
+            node = await find_node(connection, chat)
+        except NobodyThere:
+            return None
+        except EngineGone:
+            raise LogUnusable(f"no server of {url} answers now: try again") from None
+        try:
+            return await call(connection, chat.call(node), request, who, seconds)
+        except EngineGone:
+            raise LogUnusable(f"the node of {url} that was asked did not answer: see whether it is done") from None
 
 
 async def _own(url: EngineUrl, shown: str, name: str) -> Event:

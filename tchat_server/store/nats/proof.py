@@ -39,7 +39,8 @@ class Proofs:
 
     async def close(self) -> None:
         """Prove no more."""
-        await end(self._task)
+        if self._task is not None:
+            await end((self._task,))
         self._settle(self._waiting, LogUnavailable("the log is closed"))
 
     async def _prove(self) -> None:

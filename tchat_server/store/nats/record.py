@@ -9,13 +9,14 @@ events as they are sent. A record that does not decode is never told: `Damaged` 
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import Any, Literal
 from zlib import crc32
 
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
 
-__all__ = ["Account", "Damaged", "Events", "Guests", "Mark", "Record", "decode_record", "encode_record"]
+__all__ = ["Account", "Bar", "Code", "Damaged", "Events", "Guests", "Mark", "Record", "decode_record", "encode_record"]
 
 _MAGIC = b"tchat1 "
 _HEAD_BYTES = len(_MAGIC) + 9
@@ -52,11 +53,33 @@ class Events:
 
 @frozen
 class Account:
-    """A user's name and password hash; None: none any more."""
+    """A user's name and password hash; None: none any more.
+
+    *invitation*: the mark of the code that this uses up. If it does not hold here in the stream, this says nothing.
+    """
 
     key: UserKey
     name: str
     password_hash: str | None
+    nonce: str
+    invitation: str | None = None
+
+
+@frozen
+class Bar:
+    """A user may not come in *until* then, seconds since the epoch, or for ever (inf); None: the user may."""
+
+    key: UserKey
+    name: str
+    until: float | None
+    nonce: str
+
+
+@frozen
+class Code:
+    """The invitation code with this mark holds from here on, for one use."""
+
+    mark: str
     nonce: str
 
 
@@ -75,10 +98,18 @@ class Mark:
     nonce: str
 
 
-Record = Events | Account | Guests | Mark
+Record = Events | Account | Bar | Code | Guests | Mark
 
-_Kind = Literal["events", "account", "guests", "mark"]
-_KINDS: dict[type[Record], _Kind] = {Events: "events", Account: "account", Guests: "guests", Mark: "mark"}
+_Kind = Literal["events", "account", "bar", "code", "guests", "mark"]
+_KINDS: dict[type[Record], _Kind] = {
+    Events: "events",
+    Account: "account",
+    Bar: "bar",
+    Code: "code",
+    Guests: "guests",
+    Mark: "mark",
+}
+_EVER = "ever"
 
 
 def encode_record(record: Record) -> bytes:
@@ -93,6 +124,13 @@ def encode_record(record: Record) -> bytes:
                 header["digests"] = record.digests
         case Account():
             header |= {"key": record.key, "name": record.name, "password_hash": record.password_hash}
+            if record.invitation is not None:
+                header["invitation"] = record.invitation
+        case Bar():
+            until = _EVER if record.until == inf else record.until
+            header |= {"key": record.key, "name": record.name, "until": until}
+        case Code():
+            header["mark"] = record.mark
         case Guests():
             header["next"] = record.next
         case Mark():
@@ -126,7 +164,14 @@ def _record(header: dict[str, Any], lines: tuple[bytes, ...]) -> Record:
                 raise ValueError("digests are missing")
             return Events(Key(header["key"]), int(header["first"]), lines, digests, float(header["time"]), nonce)
         case "account":
-            return Account(UserKey(header["key"]), header["name"], header["password_hash"], nonce)
+            invitation = header.get("invitation")
+            return Account(UserKey(header["key"]), header["name"], header["password_hash"], nonce, invitation)
+        case "bar":
+            until = header["until"]
+            until = inf if until == _EVER else None if until is None else float(until)
+            return Bar(UserKey(header["key"]), header["name"], until, nonce)
+        case "code":
+            return Code(str(header["mark"]), nonce)
         case "guests":
             return Guests(int(header["next"]), nonce)
         case "mark":

@@ -10,7 +10,7 @@ import json
 import logging
 import random
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,11 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import UserKey
 from libtchat.wire import codec
 from tchat_server.clock import Clock
-from tchat_server.roster.port import Listener, RosterUnavailable
-from tchat_server.store.event_log import LogUnavailable
+from tchat_server.roster.port import Called, Listener, RosterUnavailable
+from tchat_server.store.event_log import LogUnavailable, Ready
+from tchat_server.store.nats.calls import Calls
 from tchat_server.store.nats.connection import Connection, EngineGone, Refused
+from tchat_server.store.nats.ending import end
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.lease import Leases
 from tchat_server.store.nats.proof import Proofs
@@ -63,6 +65,7 @@ class NatsRoster:
         self.follower = Follower(connection, subjects, 0, self.seats.take, _no_need)
         self.publisher = Publisher(connection, self.follower, self.seats)
         self.proofs = Proofs(self.publisher, self.follower, subjects.mark(self._node))
+        self._calls = Calls(connection, subjects, self._node)
         self.over: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.predecessor: NodeId | None = None
         self._listener: Listener | None = None
@@ -90,6 +93,7 @@ class NatsRoster:
         roster = cls(connection, subjects, ahead=ahead, limits=limits)
         try:
             await connection.subscribe(subjects.relay("*"), roster._relayed)
+            await roster._calls.start()
             await roster.follower.start()
             await roster.leases.begin()
             await roster.reached()
@@ -124,10 +128,15 @@ class NatsRoster:
         except LogUnavailable as error:
             raise RosterUnavailable(str(error)) from None
 
-    async def find(self, key: UserKey) -> Seat:
+    def find(self, key: UserKey, *, known: bool = False) -> Awaitable[Seat]:
         """Find who has a name; see Roster."""
+        is_free = known and key not in self._locks
+        return Ready(self.seats.find(key)) if is_free else self._find(key, known)
+
+    async def _find(self, key: UserKey, known: bool) -> Seat:
         async with self._turn(key):
-            await self.reached()
+            if not known:
+                await self.reached()
             return self.seats.find(key)
 
     async def take(self, seat: Seat) -> int:
@@ -158,6 +167,28 @@ class NatsRoster:
                 if number is None:
                     await asyncio.sleep(_RETRY_SECONDS)
 
+    async def end(self, key: UserKey, token: str, why: str) -> int:
+        """Put another token in the place of a name's; see Roster."""
+        async with self._turn(key):
+            number: int | None = 0
+            while not number:
+                await self.reached()
+                seat = self.seats.find(key)
+                if seat.revision == 0:
+                    return 0
+                number = await self._store(evolve(seat, token=token, why=why))
+                if number is None:
+                    raise RosterUnavailable("the engine does not take it now")
+            return sum(seat.nodes.values())
+
+    def attend(self, act: Callable[[Mapping[str, Any], str], Awaitable[Mapping[str, Any]]]) -> None:
+        """Have *act* do what is asked of this node; see Roster."""
+        self._calls.act = act
+
+    async def call(self, request: Mapping[str, Any], who: str) -> Called:
+        """Have all other nodes do something; see Roster."""
+        return await self._calls.ask(self.leases.others, request, who)
+
     def relay(self, relay: Relay) -> None:
         """Send a text to all other nodes; see Roster."""
         head = json.dumps({"users": relay.users}, separators=(",", ":")).encode()
@@ -173,8 +204,8 @@ class NatsRoster:
         self._is_closed = True
         self._listener = None
         self.seats.give_up(RosterUnavailable("the roster is closed"))
-        for task in self._tasks:
-            task.cancel()
+        await end(self._tasks)
+        await self._calls.close()
         await self.leases.close()
         await self.proofs.close()
         await self.follower.close()

@@ -23,6 +23,8 @@ logger = logging.getLogger("tchat_server")
 def encode_seat(seat: Seat, nonce: str) -> bytes:
     """Encode a seat, but for its revision: that is the number it gets in the stream."""
     said = {"key": seat.key, "name": seat.name, "token": seat.token, "nodes": dict(seat.nodes), "nonce": nonce}
+    if seat.why:
+        said["why"] = seat.why
     return json.dumps(said, separators=(",", ":")).encode()
 
 
@@ -131,7 +133,8 @@ class Seats:
             key, nodes = UserKey(said["key"]), {NodeId(node): int(count) for node, count in said["nodes"].items()}
             if self.subjects.seat(key) != entry.subject:
                 raise ValueError("it has another subject")
-            return Seat(key, str(said["name"]), str(said["token"]), nodes, entry.number), str(said["nonce"])
+            why = str(said.get("why", ""))
+            return Seat(key, str(said["name"]), str(said["token"]), nodes, entry.number, why), str(said["nonce"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             logger.error("roster: record %d is damaged, its name is nobody's: %r", entry.number, error)
             return None, ""

@@ -67,6 +67,14 @@ class Subjects:
         """The subject of a user's account."""
         return f"tchat.{self.name}.log.u.{_hash(key)}"
 
+    def bar(self, key: UserKey) -> str:
+        """The subject of whether a user may come in."""
+        return f"tchat.{self.name}.log.b.{_hash(key)}"
+
+    def code(self, mark: str) -> str:
+        """The subject of an invitation code."""
+        return f"tchat.{self.name}.log.i.{_hash(mark)}"
+
     @property
     def guests(self) -> str:
         """The subject of the numbers that guests were given."""
@@ -109,6 +117,15 @@ class RosterSubjects:
     def mark(self, node: str) -> str:
         """The subject of a node's marks."""
         return f"tchat.{self.name}.roster.m.{node}"
+
+    def call(self, node: str) -> str:
+        """The subject of what a node is asked."""
+        return f"tchat.{self.name}.call.{node}"
+
+    @property
+    def hail(self) -> str:
+        """The subject on which every node says which one it is."""
+        return f"tchat.{self.name}.hail"
 
     def relay(self, node: str) -> str:
         """The subject of texts from a node that nobody keeps; `*` for those of all."""

@@ -11,8 +11,8 @@ from libtchat.message.names import UserKey
 from tchat_server.store.event_log import UserRow
 from tchat_server.store.sqlite.checksum import Damaged, checksum
 
-__all__ = ["barred", "has_invitation", "is_barred", "list_users", "password_of", "save_account", "save_bar"]
-__all__ += ["save_invitation"]
+__all__ = ["barred", "has_invitation", "invitations", "is_barred", "list_users", "password_of", "save_account"]
+__all__ += ["save_bar", "save_invitation"]
 
 _PASSWORD = "SELECT password_hash FROM users WHERE key = ?"
 _SAVE = "INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?)"
@@ -85,6 +85,11 @@ def save_invitation(connection: sqlite3.Connection, mark: str) -> bool:
 def has_invitation(connection: sqlite3.Connection, mark: str) -> bool:
     """Tell whether the code with this mark holds."""
     return connection.execute("SELECT 1 FROM invitations WHERE mark = ?", (mark,)).fetchone() is not None
+
+
+def invitations(connection: sqlite3.Connection) -> set[str]:
+    """Return the marks of all codes that hold."""
+    return {mark for (mark,) in connection.execute("SELECT mark FROM invitations")}
 
 
 def list_users(connection: sqlite3.Connection) -> tuple[UserRow, ...]:

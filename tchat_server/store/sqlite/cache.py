@@ -20,8 +20,9 @@ from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
 from tchat_server.clock import Clock
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, LogUnusable
-from tchat_server.store.sqlite.accounts import password_of, save_account
+from tchat_server.store.sqlite.accounts import barred, invitations
 from tchat_server.store.sqlite.cache_file import CopyHarmed, damage, look, remove
+from tchat_server.store.sqlite.followed import Followed, FollowedRecord, write_account
 from tchat_server.store.sqlite.inspection import refusals
 from tchat_server.store.sqlite.lock import Lock, lock_path
 from tchat_server.store.sqlite.log import SqliteLog
@@ -29,7 +30,7 @@ from tchat_server.store.sqlite.reader import load
 from tchat_server.store.sqlite.rows import RowWriter
 from tchat_server.store.sqlite.writer import Save
 
-__all__ = ["Cache", "FollowedAccount", "FollowedRecord", "Head"]
+__all__ = ["Cache", "Head"]
 
 _TABLES = (
     """
@@ -60,26 +61,6 @@ class Head:
     number: int
 
 
-@frozen
-class FollowedRecord:
-    """Events to copy, as of *time*."""
-
-    record: Record
-    time: float
-
-
-@frozen
-class FollowedAccount:
-    """An account to copy; *password_hash* None: there is no password any more."""
-
-    key: UserKey
-    name: str
-    password_hash: str | None
-
-
-Followed = FollowedRecord | FollowedAccount
-
-
 @define(eq=False)
 class _Copy:
     """Copy what was followed up to a position; the result tells whether it is stored."""
@@ -94,9 +75,8 @@ class _Copy:
     def write(self, rows: RowWriter) -> None:
         """Write in the open transaction."""
         for each in self.followed:
-            if isinstance(each, FollowedAccount):
-                known = password_of(rows.connection, each.key)
-                save_account(rows.connection, each.key, each.name, each.password_hash, known, None)
+            if not isinstance(each, FollowedRecord):
+                write_account(rows.connection, each)
             elif rows.append([self._part(rows.connection, each.record)], each.time):
                 raise sqlite3.IntegrityError(f"the copy of group {each.record.key} is not what was followed")
         execute = rows.connection.executemany
@@ -172,6 +152,7 @@ class Cache:
         position: how far it was filled when it was opened.
         heads: where each subject stood then.
         damaged: the subjects of which something could not be read, and why.
+        bars, codes: who might not come in then, and until when; the marks of the invitation codes that held.
     """
 
     def __init__(
@@ -179,6 +160,8 @@ class Cache:
     ) -> None:
         self._path = path
         self.log, self.position, self.heads, self.damaged = log, position, heads, damaged
+        self.bars: dict[UserKey, float] = {}
+        self.codes: set[str] = set()
         self._followed: list[Followed] = []
         self._heads: dict[str, Head] = {}
         self._damaged: dict[str, str] = {}
@@ -221,7 +204,9 @@ class Cache:
         begin = _Begin(asyncio.get_running_loop().create_future(), identity)
         log.submit(begin)
         try:
-            return cls(path, log, *await begin.future)
+            cache = cls(path, log, *await begin.future)
+            cache.bars, cache.codes = await log.ask(barred), await log.ask(invitations)
+            return cache
         except BaseException:
             await log.close()
             raise

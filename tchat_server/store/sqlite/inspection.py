@@ -21,6 +21,7 @@ __all__ = [
     "VERSION",
     "beside",
     "check_file",
+    "check_no_copy",
     "has_checksums",
     "is_empty",
     "last_entry",
@@ -88,6 +89,17 @@ def must_exist(path: Path) -> None:
     """See that there is a file. Raises LogUnusable."""
     if not path.is_file():
         raise LogUnusable(missing(path) or f"{path} does not exist: name the database of a tchat-server")
+
+
+def check_no_copy(path: Path, connection: sqlite3.Connection | None = None) -> None:
+    """Refuse a file that is filled from elsewhere: what is changed here would be known nowhere else.
+
+    Raises:
+        LogUnusable: it is one, or it cannot be read.
+    """
+    with refusals(path), closing(connection or _connect_for_reading(path)) as reading:
+        if reading.execute("SELECT 1 FROM sqlite_master WHERE name = 'followed'").fetchone():
+            raise LogUnusable(f"{path} is a node's own copy of a chat in an engine: name that, nats://HOST/NAME")
 
 
 def _connect_for_reading(path: Path) -> sqlite3.Connection:

@@ -25,7 +25,7 @@ from tchat_server.ops.control import Control
 from tchat_server.store.event_log import EncodedPart, NamePage, Page, Ready, Removed, UserRow
 from tchat_server.store.sqlite import accounts, reader, users
 from tchat_server.store.sqlite.copier import COPY, Copier, socket_path
-from tchat_server.store.sqlite.inspection import refusals
+from tchat_server.store.sqlite.inspection import check_no_copy, refusals
 from tchat_server.store.sqlite.lock import Durability, Lock
 from tchat_server.store.sqlite.reader import Query, Reader
 from tchat_server.store.sqlite.schema import MAX_WAL_BYTES, connect, open_file
@@ -93,6 +93,8 @@ class SqliteLog:
         connector = partial(connect, path, durability=durability, factory=factory)
         try:
             with refusals(path):
+                if not is_cache:
+                    check_no_copy(path, connector())
                 if clock is None:
                     with closing(connector()) as connection:
                         clock = Clock(users.last_retry_time(connection))

@@ -7,7 +7,7 @@ import time
 from hostile.harness import Attack, Field
 from live import Client
 
-LOGIN_SECONDS = 2.0
+LOGIN_SECONDS = 0.4
 PER_ADDRESS = 25
 OWNER, STRANGER = 3, 2
 HELLO = {"action": "client-hello", "from": "owner"}
@@ -17,6 +17,7 @@ def prepare(field: Field) -> None:
     owner = field.client("owner", host=OWNER)
     assert owner.ask(action="register", password="secret")["action"] == "register"
     owner.sock.close()
+    field.notes["login"] = max(login(field) for _ in range(3))
 
 
 def register(field: Field, *, connections: int, seconds: float) -> None:
@@ -40,15 +41,20 @@ def guess(field: Field, *, connections: int, seconds: float) -> None:
 
 
 def keep_coming(field: Field, seconds: float) -> None:
-    """Log in again and again; each must work, and soon."""
-    until = time.monotonic() + seconds
+    """Log in again and again; each must work, and soon: what it takes in peace is the machine's, and allowed."""
+    most, until = LOGIN_SECONDS + 3 * field.notes["login"], time.monotonic() + seconds
     while time.monotonic() < until:
-        begun = time.monotonic()
-        with Client(field.server.port, source=f"127.0.0.{OWNER}") as owner:
-            answer = owner.ask(**HELLO, password="secret")
-        took = time.monotonic() - begun
-        assert answer["action"] == "server-hello", f"the owner is kept out: {answer}"
-        assert took < LOGIN_SECONDS, f"the owner waited {took:.1f} s"
+        took = login(field)
+        assert took < most, f"worst login {took:.2f} s, {most:.2f} allowed"
+
+
+def login(field: Field) -> float:
+    """Have the owner log in; return how long that took."""
+    begun = time.monotonic()
+    with Client(field.server.port, source=f"127.0.0.{OWNER}") as owner:
+        answer = owner.ask(**HELLO, password="secret")
+    assert answer["action"] == "server-hello", f"the owner is kept out: {answer}"
+    return time.monotonic() - begun
 
 
 ATTACKS = (

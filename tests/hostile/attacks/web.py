@@ -9,7 +9,7 @@ import struct
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from hostile.common import ON_ASYNCIO, ON_UVLOOP
 from hostile.harness import Attack, Field
@@ -21,6 +21,7 @@ UPGRADE = HEAD.format(path="/tchat") + (
 )
 GET = (HEAD.format(path="/index.html") + "\r\n").encode()
 GROUP = "flooded"
+BURST = 16
 Doing = Callable[[Field, int, float], int]
 
 
@@ -70,6 +71,18 @@ def get_files(field: Field, number: int, until: float) -> int:
             while sock.recv(65536):
                 pass
         done += 1
+    return done
+
+
+def get_in_bursts(field: Field, number: int, until: float) -> int:
+    """Ask for a file on many connections at one moment, again and again."""
+    done = 0
+    while time.monotonic() < until:
+        with ExitStack() as stack, suppress(OSError):
+            for sock in [stack.enter_context(dial(field, number + done, GET)) for _ in range(BURST)]:
+                while sock.recv(65536):
+                    pass
+        done += BURST
     return done
 
 
@@ -142,8 +155,10 @@ def talk_to_sleepers(field: Field, *, seconds: float) -> None:
 
 
 THREADS_QUICK, THREADS_LONG = {"threads": 16, "seconds": 1.0}, {"threads": 48, "seconds": 60.0}
+LONG_ONLY = ("files-without-end",)
 FLOODS: tuple[tuple[str, str, Doing], ...] = (
     ("files-without-end", "the page's files, each on a connection of its own, as fast as they come", get_files),
+    ("requests-in-bursts", "the same, many at one moment and again and again", get_in_bursts),
     ("half-requests", "requests and handshakes that end nowhere, a hundred more each second", half_requests),
     ("smallest-frames", "pings of no bytes, as fast as they are taken", flood(frame(0x89, b"") * 4000)),
     ("smallest-texts", "texts of no bytes, as fast as they are taken", flood(frame(0x81, b"") * 4000)),
@@ -152,7 +167,10 @@ FLOODS: tuple[tuple[str, str, Doing], ...] = (
     ("tabs-that-come-and-go", "handshake, hello, questions, and gone in one of four ways", come_and_go),
 )
 ATTACKS = (
-    *(Attack(name, what, at_once(doing), THREADS_QUICK, THREADS_LONG, **ON_UVLOOP) for name, what, doing in FLOODS),
+    *(
+        Attack(name, what, at_once(doing), None if name in LONG_ONLY else THREADS_QUICK, THREADS_LONG, **ON_UVLOOP)
+        for name, what, doing in FLOODS
+    ),
     Attack(
         "tabs-that-come-and-go-asyncio",
         "the same on asyncio's own loop",

@@ -1,0 +1,149 @@
+"""Calls: a node asks all others, or an operator any node, for an object, and gets one back. Nothing of it is kept.
+
+An answer may be longer than a message: it is compressed and cut, and all parts but the last say that there is more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+from zlib import compress, decompress
+
+from libtchat.cluster import NodeId
+from tchat_server.roster.port import Called
+from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere
+from tchat_server.store.nats.subject import RosterSubjects
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+__all__ = ["Calls", "call", "find_node"]
+
+Json: TypeAlias = Mapping[str, Any]
+Act: TypeAlias = Callable[[Json, str], Awaitable[Json]]
+
+CALL_SECONDS = 3.0
+"""How long other nodes are waited for: what they are asked takes none of them long."""
+
+_HAIL_SECONDS = 5.0
+_PART_BYTES = 512 * 1024
+_MORE = "Tchat-More"
+_NOBODY = "503"
+
+logger = logging.getLogger("tchat_server")
+
+
+async def call(connection: Connection, subject: str, request: Json, who: str, seconds: float) -> Json:
+    """Ask whoever answers on *subject*.
+
+    Raises:
+        NobodyThere: nobody does.
+        EngineGone: no answer came in so many *seconds*.
+    """
+    found = bytearray()
+    done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def heard(message: Msg) -> None:
+        headers: Mapping[str, str] = message.headers or {}
+        if done.done():
+            return
+        found.extend(message.data)
+        if headers.get("Status") == _NOBODY:
+            done.set_result(False)
+        elif _MORE not in headers:
+            done.set_result(True)
+
+    inbox = connection.new_inbox()
+    subscription = await connection.subscribe(inbox, heard)
+    try:
+        await connection.send(subject, json.dumps({"request": request, "who": who}).encode(), reply=inbox)
+        if not await asyncio.wait_for(done, seconds):
+            raise NobodyThere("nobody answers there")
+    except TimeoutError:
+        raise EngineGone("no answer came") from None
+    finally:
+        await connection.unsubscribe(subscription)
+    answer: Json = json.loads(decompress(found))
+    return answer
+
+
+async def find_node(connection: Connection, subjects: RosterSubjects) -> NodeId:
+    """Return the node that answers first.
+
+    Raises:
+        NobodyThere: none runs.
+        EngineGone: none answers.
+    """
+    return NodeId((await call(connection, subjects.hail, {}, "", _HAIL_SECONDS))["node"])
+
+
+class Calls:
+    """What one node is asked, and asks of the others.
+
+    Attributes:
+        act: does what is asked; None: not yet.
+    """
+
+    def __init__(self, connection: Connection, subjects: RosterSubjects, node: NodeId) -> None:
+        self._connection, self._subjects, self._node = connection, subjects, node
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.act: Act | None = None
+
+    async def start(self) -> None:
+        """Answer from now on. Raises EngineGone."""
+        await self._connection.subscribe(self._subjects.call(self._node), self._called)
+        await self._connection.subscribe(self._subjects.hail, self._hailed)
+
+    async def ask(self, nodes: Iterable[NodeId], request: Json, who: str) -> Called:
+        """Ask these nodes, all at once."""
+        outcomes = await asyncio.gather(*(self._ask(node, request, who) for node in nodes))
+        answers = tuple(answer for answer in outcomes if answer is not None)
+        return Called(answers, len(outcomes) - len(answers))
+
+    async def close(self) -> None:
+        """Answer nothing any more."""
+        self.act = None
+        for task in self._tasks:
+            task.cancel()
+
+    async def _ask(self, node: NodeId, request: Json, who: str) -> Json | None:
+        try:
+            answer = await call(self._connection, self._subjects.call(node), request, who, CALL_SECONDS)
+        except EngineGone as error:
+            logger.warning("node %s was asked for %s and does not answer: %s", node, request.get("act"), error)
+            return None
+        return None if "failed" in answer else answer
+
+    async def _hailed(self, message: Msg) -> None:
+        if self.act is not None:
+            await self._send(message.reply, {"node": self._node})
+
+    async def _called(self, message: Msg) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(message))  # another call does not wait for it
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, message: Msg) -> None:
+        try:
+            said = json.loads(message.data)
+            request, who = dict(said["request"]), str(said["who"])
+        except (ValueError, KeyError, TypeError) as error:
+            logger.warning("roster: a call is not understood: %r", error)
+            return
+        answer: Json = {"failed": "it is just starting, or ends"}
+        if self.act is not None:
+            answer = await self.act(request, who)
+        await self._send(message.reply, answer)
+
+    async def _send(self, inbox: str, answer: Json) -> None:
+        data = compress(json.dumps(answer).encode())
+        parts = [data[at : at + _PART_BYTES] for at in range(0, len(data), _PART_BYTES)]
+        try:
+            for number, part in enumerate(parts, 1):
+                headers = {_MORE: "1"} if number < len(parts) else None
+                await self._connection.send(inbox, part, headers=headers)
+        except EngineGone as error:
+            logger.warning("roster: an answer is not passed on: %s", error)
