@@ -20,7 +20,7 @@ __all__ = ["SETTLE_SECONDS", "Node", "Place"]
 
 WRITERS = 8
 SETTLE_SECONDS = 60.0
-_STARTING_SECONDS = 20.0
+_STARTING_SECONDS = 60.0
 _QUIET_SECONDS = 0.05
 STREAM = "tchat-chat"
 _HERE = Machine()

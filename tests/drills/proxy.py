@@ -42,7 +42,8 @@ class _Line:
 
     async def carry(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         far, there = await asyncio.open_connection("127.0.0.1", self._port)
-        await asyncio.gather(self._carry(near, there, 0.0), self._carry(far, back, self._seconds))
+        with suppress(asyncio.CancelledError):  # it ends
+            await asyncio.gather(self._carry(near, there, 0.0), self._carry(far, back, self._seconds))
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
         loop = asyncio.get_running_loop()

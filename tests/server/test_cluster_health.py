@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from engine import free_ports, shared_engine
 from live import TIMEOUT_SECONDS, Client, Server, fresh, serving
+from logs import Book, create
 
 from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.url import parse_url
 from tchat_server.store.sqlite import cache_file
 from tchat_server.store.sqlite.inspection import APPLICATION_ID
@@ -74,6 +76,28 @@ def test_two_nodes_with_one_copy_do_not_both_go_on_for_long(tmp_path: Path) -> N
                 assert time.monotonic() < deadline, node.log()
 
 
+def test_a_copy_that_turns_out_damaged_is_filled_again(tmp_path: Path) -> None:
+    url = shared_engine().url(fresh("chat").replace(".", "-"))
+    options = ("--db", url, "--cache", str(tmp_path / "copy.db"))
+    with serving(tmp_path, *options, prelude=UNSEEN) as node:
+        alice = node.client("alice")
+        alice.ask(action="cgroupe", group="wob")
+        for _ in range(20):
+            alice.ask(action="gbroadcast", group="wob", msg="x" * 4000)
+        node.stop()
+        asyncio.run(append_elsewhere(url, tmp_path / "other.db"))
+        with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
+            ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'entries'")
+        with (tmp_path / "copy.db").open("r+b") as file:
+            file.seek((page - 1) * 4096)
+            file.write(bytes(4096))
+        node.start()
+        assert node.logs("copy.db is damaged: it is put aside, and filled again")
+        again = node.client()
+        again.hello("alice", token=alice.welcome["token"])
+        assert again.welcome["seqs"] == {"wob": 21}
+
+
 def test_a_large_copy_that_was_cut_beside_its_wal_file_is_put_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +127,13 @@ def serves(node: Server) -> bool:
     return False
 
 
+async def append_elsewhere(url: str, path: Path) -> None:
+    """Append something that the node must copy when it starts."""
+    log = await NatsLog.open(parse_url(url), path)
+    assert await log.append([Book().part(create(f"g{number}", by="bob")) for number in range(20)]) == {}
+    await log.close()
+
+
 async def delete_stream(url: str, stream: str) -> None:
     connection = await Connection.open(parse_url(url))
     await connection.ask(f"STREAM.DELETE.{stream}")
@@ -118,6 +149,10 @@ def is_ready(port: int) -> bool:
     return True
 
 
+UNSEEN = """
+from tchat_server.store.sqlite import cache_file, inspection
+cache_file._MAX_CHECKED_BYTES = inspection._MAX_CHECKED_BYTES = 0
+"""
 SHORT_LEASE = "from tchat_server.store.nats import lease; lease.RENEW_SECONDS, lease.FENCE_SECONDS = 0.2, 2.0"
 
 

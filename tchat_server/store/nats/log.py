@@ -84,6 +84,7 @@ class NatsLog:
             clock: tells how old retries are; by default the engine's.
         Raises:
             LogUnusable: the engine or the file is not to be used; the message is one line.
+            CopyHarmed: the file was damaged: it is removed now.
         """
         connection = await Connection.open(url)
         try:
@@ -98,16 +99,10 @@ class NatsLog:
             await log.follower.start()
             await log.reached()
             await cache.filled()
-        except LogUnavailable:
-            await log.close()
-            if not cache.log.harm:
-                raise
         except BaseException:
             await log.close()
             raise
-        else:
-            return log
-        return await cls.open(url, path, clock=clock, limits=limits)  # the file is removed
+        return log
 
     @property
     def clock(self) -> Callable[[], float]:

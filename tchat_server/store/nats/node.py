@@ -17,6 +17,7 @@ from tchat_server.store.nats.roster import NatsRoster
 from tchat_server.store.nats.stream import open_roster_stream
 from tchat_server.store.nats.syncing import is_syncing_always
 from tchat_server.store.nats.url import EngineUrl
+from tchat_server.store.sqlite.cache_file import CopyHarmed
 
 __all__ = ["Node"]
 
@@ -51,7 +52,7 @@ class Node:
             LogUnusable: the engine or the file is not to be used; the message is one line.
         """
         try:
-            log = await NatsLog.open(url, cache, limits=limits)
+            log = await _open_log(url, cache, limits)
         except LogUnavailable as error:
             raise LogUnusable(f"the engine {url} cannot be used: {error}") from None
         try:
@@ -120,6 +121,12 @@ class Node:
         self.rest()
         await self.roster.close()
         await self.log.close()
+
+
+async def _open_log(url: EngineUrl, cache: Path, limits: ServerLimits) -> NatsLog:
+    with suppress(CopyHarmed):  # then there is none any more
+        return await NatsLog.open(url, cache, limits=limits)
+    return await NatsLog.open(url, cache, limits=limits)
 
 
 def _take_over(node: NodeId, file: Path) -> NodeId | None:

@@ -21,7 +21,7 @@ from libtchat.message.value import frozen
 from tchat_server.clock import Clock
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, LogUnusable
 from tchat_server.store.sqlite.accounts import barred, invitations
-from tchat_server.store.sqlite.cache_file import look, remove
+from tchat_server.store.sqlite.cache_file import CopyHarmed, damage, look, remove
 from tchat_server.store.sqlite.followed import Followed, FollowedRecord, write_account
 from tchat_server.store.sqlite.inspection import refusals
 from tchat_server.store.sqlite.lock import Lock, lock_path
@@ -187,7 +187,7 @@ class Cache:
             now: the time by the clock that all nodes share.
             clock: tells how old retries are; by default it goes on from *now*, or from the last one stored.
         Raises:
-            LogUnusable: the file is not to be used; the message is one line.
+            LogUnusable, CopyHarmed: the file is not to be used; the message is one line.
         """
         path = path.resolve()
         with refusals(path):
@@ -199,7 +199,8 @@ class Cache:
             finally:
                 lock.release()
         clock = clock or Clock(max(now, start))
-        log = SqliteLog.open(path, durability="normal", clock=clock, limits=limits, is_cache=True)
+        with damage(path):
+            log = SqliteLog.open(path, durability="normal", clock=clock, limits=limits, is_cache=True)
         begin = _Begin(asyncio.get_running_loop().create_future(), identity)
         log.submit(begin)
         try:
@@ -257,11 +258,11 @@ class Cache:
             remove(self._path)
 
     async def filled(self) -> None:
-        """Wait until all that was put is there. Raises LogUnavailable if the file was harmed."""
+        """Wait until all that was put is there. Raises CopyHarmed if the file was harmed."""
         while not self.log.harm:
             with suppress(LogUnavailable):
                 return await self.settled(_LOOK_SECONDS)
-        raise LogUnavailable(self.log.harm)
+        raise CopyHarmed(self.log.harm)
 
     async def _copy(self) -> None:
         loop = asyncio.get_running_loop()

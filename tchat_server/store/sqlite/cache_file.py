@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tchat_server.store.event_log import LogUnusable
+from tchat_server.store.event_log import LogUnavailable, LogUnusable
 from tchat_server.store.sqlite.inspection import APPLICATION_ID, BUSY_SECONDS, beside, is_empty
 from tchat_server.store.sqlite.users import last_retry_time
 
-__all__ = ["look", "remove"]
+__all__ = ["CopyHarmed", "damage", "look", "remove"]
 
 _HEADER_BYTES = 100
 _MAX_CHECKED_BYTES = 16 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
+
+
+class CopyHarmed(LogUnavailable):
+    """The file was cut, replaced or damaged; when it is closed it is removed."""
 
 
 def look(path: Path, identity: str) -> float:
@@ -44,6 +49,18 @@ def look(path: Path, identity: str) -> float:
             raise
         _put_aside(path)
         return 0.0
+
+
+@contextmanager
+def damage(path: Path) -> Iterator[None]:
+    """Put the file aside if it turns out to be damaged. Raises CopyHarmed then."""
+    try:
+        yield
+    except LogUnusable as error:
+        if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        _put_aside(path)
+        raise CopyHarmed(str(error)) from None
 
 
 def _whose(path: Path, identity: str, connection: sqlite3.Connection) -> float:

@@ -46,6 +46,8 @@ class Watch:
 
     def trouble(self) -> str:
         """Return what has happened to the files, "" if nothing."""
+        if self._is_cache and self.harm:
+            return self.harm  # said once, and for good
         found = self._look()
         self.harm = self.harm or found
         return found

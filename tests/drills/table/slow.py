@@ -29,7 +29,7 @@ def flood(place: Place) -> None:
     (admin,) = free_ports(1)
     engine = place.engine
     with slow_line(_LINE_SECONDS, [server.port for server in engine.servers]) as ports:
-        url = engine.url().replace(engine.hosts, ",".join(f"127.0.0.1:{port}" for port in ports))
+        url = engine.url("slow").replace(engine.hosts, ",".join(f"127.0.0.1:{port}" for port in ports))
         directory = place.directory / fresh("slow")
         node = Node(directory, url, "--admin-listen", f"127.0.0.1:{admin}")
         try:
