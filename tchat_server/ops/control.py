@@ -50,7 +50,7 @@ class Control:
         self._path = path
         self._wake, self._woken = socket.socketpair()
         self._threads: set[threading.Thread] = set()
-        self._lock = threading.Lock()  # a thread that is known has been started
+        self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         try:
             self._listener = _listen(path)
@@ -71,21 +71,14 @@ class Control:
         self._woken.close()
 
     def _start(self, work: Callable[..., None], *args: object) -> None:
-        def run() -> None:
-            try:
-                work(*args)
-            finally:
-                with self._lock:
-                    self._threads.discard(threading.current_thread())
-
-        thread = threading.Thread(target=run, name="tchat-control", daemon=True)
+        thread = threading.Thread(target=work, args=args, name="tchat-control", daemon=True)
         with self._lock:
             thread.start()
-            self._threads.add(thread)
+            self._threads = {it for it in self._threads if it.is_alive()} | {thread}
 
-    def _running(self) -> list[threading.Thread]:
+    def _running(self) -> set[threading.Thread]:
         with self._lock:
-            return list(self._threads)
+            return {it for it in self._threads if it.is_alive()}
 
     def _accept(self) -> None:
         assert self._listener is not None
