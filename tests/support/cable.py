@@ -28,7 +28,11 @@ class Cable:
                 if not self.is_plugged:
                     near.close()
                     continue
-                far = socket.create_connection(("127.0.0.1", self.server.port))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.server.port))
+                except OSError:  # the server is away for a moment
+                    near.close()
+                    continue
                 self.ends += [near, far]
                 for one, other in ((near, far), (far, near)):
                     threading.Thread(target=self.carry, args=(one, other), daemon=True).start()
