@@ -234,7 +234,7 @@ async def test_what_all_others_are_asked_each_answers_however_long(monkeypatch: 
 
 @on_loop
 async def test_an_operator_finds_a_node_that_answers_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "_HAIL_SECONDS", 0.2)
+    monkeypatch.setattr(calls, "_HAIL_SECONDS", 1.0)
     url = parse_url(shared_engine().url(f"roster-{next(_names)}"))
     chat, connection = RosterSubjects(url.name), await Connection.open(url)
     starting, node = await join(url), await join(url)
