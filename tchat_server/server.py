@@ -110,8 +110,8 @@ class Server:
             OSError: the address can't be bound.
         """
         sock = bind(host, port, self.limits)
-        make, turn = partial(self._make_peer, self), self.rota.newcomer
-        self._listeners.append(Listener(sock, tls, self.admission, make, self._refusal, turn))
+        make = partial(self._make_peer, self)
+        self._listeners.append(Listener(sock, tls, self.admission, make, self._refusal, self.rota))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 

@@ -11,12 +11,14 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 from libtchat.message.limits import ServerLimits
 from tchat_server.net.admission import Admission
 from tchat_server.net.ending import CloseReason, Ending
+from tchat_server.net.rota import Rota
+from tchat_server.net.secured import Secured
 
 __all__ = ["Accepted", "Listener", "bind"]
 
@@ -65,7 +67,7 @@ class Listener:
             it that it leaves.
         make: called with the host and the address of each connection.
         refusal: what somebody is told whom that limit keeps out; over TLS he is told nothing.
-        turn: awaited before each handshake, which takes as long as many messages: they take turns with these.
+        rota: where handshakes have their turns, which take as long as many messages, and what is read over TLS.
     """
 
     def __init__(
@@ -75,10 +77,10 @@ class Listener:
         admission: Admission,
         make: Callable[[str, str], Accepted],
         refusal: Callable[[int], bytes],
-        turn: Callable[[], Awaitable[None]],
+        rota: Rota,
     ) -> None:
         self._sock, self._tls, self._admission, self._make, self._refusal = sock, tls, admission, make, refusal
-        self._turn = turn
+        self._rota = rota
         self._opening: set[asyncio.Task[None]] = set()
         self._told_at = -_NO_DESCRIPTOR_LOG_SECONDS
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit this
@@ -140,18 +142,26 @@ class Listener:
             logger.error("can't accept connections, they wait: %s", reason)
 
     async def _open(self, accepted: socket.socket, address: str, protocol: Accepted) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            seconds = {} if self._tls is None else await self._before_handshake(accepted)
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: protocol, accepted, ssl=self._tls, **seconds
-            )
+            if self._tls is None:
+                await loop.connect_accepted_socket(lambda: protocol, accepted)
+            else:
+                seconds = await self._before_handshake(accepted)
+                secured = Secured(protocol, self._tls, self._rota, seconds, _TLS_END_SECONDS)
+                transport, _ = await loop.connect_accepted_socket(lambda: secured, accepted)
+                try:
+                    await secured.shaken
+                except BaseException:
+                    transport.abort()
+                    raise
         except (OSError, TimeoutError) as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
             ending = Ending(CloseReason.LOST if self._tls is None else CloseReason.NO_HANDSHAKE, str(reason))
             logger.info("%s gone: %s", address, ending)
             self._admission.metrics.closed[ending.reason] += 1
 
-    async def _before_handshake(self, accepted: socket.socket) -> dict[str, float]:
+    async def _before_handshake(self, accepted: socket.socket) -> float:
         """Wait for the first bytes, then for a turn: when hundreds come at once, others are served in between.
 
         Returns:
@@ -167,8 +177,8 @@ class Listener:
         finally:
             loop.remove_reader(accepted)
         left = max(1.0, begun + _HANDSHAKE_SECONDS - loop.time())
-        await self._turn()
-        return {"ssl_handshake_timeout": left, "ssl_shutdown_timeout": _TLS_END_SECONDS}
+        await self._rota.newcomer()
+        return left
 
 
 def _settle(future: asyncio.Future[None]) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from asyncio.sslproto import SSLProtocol
 from pathlib import Path
 
 __all__ = ["Certificate"]
-
-SSLProtocol.max_size = 32 * 1024  # asyncio gives each connection a buffer of that size; it would be 256 KiB
 
 
 class Certificate:

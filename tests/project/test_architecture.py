@@ -92,7 +92,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         *(
             "channel ending frames gone http linger rota tls",
             "flow",
-            "admission site spacing toll",
+            "admission secured site spacing toll",
             "listener websocket work",
             "outbox",
             "patience",
@@ -188,6 +188,7 @@ CATCHES_ANYTHING = {
     ("tchat_server.hooks", "_run"),
     ("tchat_server.hooks", "_wait"),
     ("tchat_server.net.peer", "guard"),
+    ("tchat_server.net.secured", "_open"),
     ("tchat_server.store.sqlite.reader", "_answer"),
 }
 
