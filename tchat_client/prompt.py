@@ -18,13 +18,15 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from libtchat.message.reply import Error
-from libtchat.mirror import View
+from libtchat.message.request import Register
+from libtchat.mirror import Heard, Notice, View
 from tchat_client.history import history_at
 from tchat_client.keys import Tab, Typing
 from tchat_client.link import Link, Offline, Online, Status
 from tchat_client.measure import clip, wrap
 from tchat_client.reader import Reader
 from tchat_client.sanitise import clean
+from tchat_client.session import SECRETS
 
 __all__ = ["Prompt", "run_prompt"]
 
@@ -184,6 +186,10 @@ class Prompt(Reader):
 
     # -- what is on the screen
 
+    def heard(self, notices: Sequence[Notice]) -> None:
+        """Show what is to be shown; what a server wants with a new password is asked for, and no complaint."""
+        super().heard([notice for notice in notices if not _is_asked_for(notice)])
+
     def status(self, status: Status) -> None:
         """Show the connection in the toolbar too."""
         if isinstance(status, Offline):
@@ -247,6 +253,14 @@ class Prompt(Reader):
         if self.link.round_trip_seconds is not None and isinstance(self.last_status, Online):
             parts.append(f"{self.link.round_trip_seconds * 1000:.0f} ms")
         return " " + clip("   ".join(parts), self._columns() - 1)
+
+
+def _is_asked_for(notice: Notice) -> bool:
+    match notice:
+        case Heard(message=Error(field=field), request=Register() as request) if field in SECRETS:
+            return getattr(request, field) is None  # what was given, and is wrong, is a complaint
+        case _:
+            return False
 
 
 def _unread(view: View, mentions: int) -> str:

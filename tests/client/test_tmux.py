@@ -240,6 +240,13 @@ def test_a_password_is_changed_and_what_an_operator_does_is_shown(
         for question, answer in (("new password for alice", "two"), ("again", "two"), ("old password for", "one")):
             alice.shows(question)
             alice.enter(answer)
+        alice.enter("register;")
+        for question, answer in (("new password for alice", "six"), ("again", "six"), ("old password for", "one")):
+            screen = alice.shows(question)
+            alice.enter(answer)
+        assert screen.count("is protected by your password now") == 2
+        assert "!!" not in screen
+        assert alice.shows("!! register;***").count("!!") == 1
         alice.enter("cg;wob")
         alice.shows("you created wob")
         alice.enter("hello")
