@@ -44,13 +44,25 @@ class Turns:
         spent: what it has cost, in bytes; only what it is beyond that of others counts.
     """
 
-    __slots__ = ("_end", "_holds", "_is_paused", "_is_waiting", "_rota", "_take", "_transport", "_unread", "spent")
+    __slots__ = (
+        "_at_end",
+        "_end",
+        "_holds",
+        "_is_paused",
+        "_is_waiting",
+        "_rota",
+        "_take",
+        "_transport",
+        "_unread",
+        "spent",
+    )
 
     def __init__(self, transport: asyncio.Transport, take: Callable[[bytes], None], rota: Rota) -> None:
         self._transport, self._take, self._rota = transport, take, rota
         self._end: TurnEnd = _turn_end
         self._holds: dict[Hashable, asyncio.TimerHandle | None] = {}
         self._unread = b""
+        self._at_end: Callable[[], None] | None = None
         self._is_paused = self._is_waiting = False
         self.spent = rota.forgive()
 
@@ -100,6 +112,13 @@ class Turns:
         self._go_on()
         return end
 
+    def feed_end(self, act: Callable[[], None]) -> None:
+        """Take in that nothing more will come: *act* is called once all that came before is taken."""
+        if self._unread:
+            self._at_end = act
+        else:
+            act()
+
     def give_to(self, take: Callable[[bytes], None], end: TurnEnd | None = None) -> None:
         """Give what comes from now on to *take*; *end* tells where a turn ends in it."""
         self._take, self._end = take, end or _turn_end
@@ -128,7 +147,7 @@ class Turns:
 
     def end(self) -> None:
         """Forget what was read, and whom to give it: the connection is gone."""
-        self._transport, self._unread = GONE, b""
+        self._transport, self._unread, self._at_end = GONE, b"", None
         self.give_to(_ignore)
         self._forget_holds()
 
@@ -156,7 +175,11 @@ class Turns:
             return
         if self._unread:
             self._wait()
-        elif self._is_paused and not self._transport.is_closing():
+            return
+        if self._at_end is not None:
+            act, self._at_end = self._at_end, None
+            act()
+        if self._is_paused and not self._transport.is_closing():
             self._is_paused = False
             self._transport.resume_reading()
 

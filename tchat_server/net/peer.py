@@ -164,12 +164,15 @@ class PeerProtocol(Accepted):
         self._owner.received(self, items, len(data))
 
     def eof_received(self) -> bool:
-        self.has_ended = True
-        if self.ending is None:
-            self.guard(self._owner.received, self, (None,), 0)
+        self.turns.feed_end(self._end_reading)
         if self.transport.is_closing():
             return False
         return self.transport.get_extra_info("sslcontext") is None  # TLS has no half-closed connections
+
+    def _end_reading(self) -> None:
+        self.has_ended = True
+        if self.ending is None:
+            self.guard(self._owner.received, self, (None,), 0)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.turns.end()

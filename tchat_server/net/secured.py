@@ -66,9 +66,9 @@ class Secured(SSLProtocol):
         try:
             self.get_buffer(-1)[: len(data)] = data
             super().buffer_updated(len(data))
+            self._end_line_if_due()
         except Exception as error:  # noqa: BLE001  # it costs this connection, not those whose turns are next
             self._fatal_error(error)
-        self._end_line_if_due()
 
     def _end_line(self) -> bool:
         """Take the end of the line, once everything before it was opened; tell whether the transport is to stay."""

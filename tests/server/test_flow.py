@@ -125,3 +125,21 @@ def test_nothing_is_lost_or_out_of_order_between_turns() -> None:
     sent = b"".join(b'{"n":%d}\n' % number * (number % 7) for number in range(300))
     asyncio.run(asyncio.wait_for(run(), 20))
     assert got == sent
+
+
+def test_the_end_comes_behind_what_waits_for_a_turn() -> None:
+    order: list[str] = []
+
+    def act(connection: Callable[[str], Turns], taken: list[tuple[str, int]]) -> None:
+        for number in range(100):
+            connection(f"flood-{number}").feed(FLOOD)
+        late = connection("late")
+        late.feed(MESSAGE * 200)
+        late.feed_end(lambda: order.append(f"end behind {sum(count for name, count in taken if name == 'late')}"))
+        assert order == []
+        silent = connection("silent")
+        silent.feed_end(lambda: order.append("silent"))
+        assert order == ["silent"]
+
+    played(act)
+    assert order == ["silent", "end behind 200"]

@@ -16,10 +16,12 @@ import pytest
 from files import cut, execute, fill, overwrite
 from logs import Book, on_loop, page, say, state_of
 
-from libtchat.effect import PageKind
+from libtchat.effect import PageKind, Part
+from libtchat.group import fold
+from libtchat.message.direct import Sent, direct_key
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Invite
-from tchat_server.store.event_log import LogUnavailable, LogUnusable
+from tchat_server.store.event_log import LogUnavailable, LogUnusable, encode_part
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import backup, check
 
@@ -484,3 +486,27 @@ def test_damage_after_a_removal_is_found(path: Path, damage: str, fault: str) ->
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute(damage)
     assert any(fault in found for found in check(path).faults), check(path).faults
+
+
+def test_a_step_of_a_removal_is_as_short_where_what_is_old_waits_and_may_not_go(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tchat_server.store.sqlite.removal._MOST_EVENTS", 10)
+    steps: list[Key | None] = [Key("")]
+    ts = "2020-01-01T00:00:00.000Z"
+
+    @on_loop
+    async def remove() -> None:
+        log = SqliteLog.open(path)
+        for name in ("ann", "ben", "cid"):
+            texts = tuple(Sent(name, "dan", "x", ts, None, seq, seq == 1) for seq in range(1, 13))
+            key = direct_key(user_key(name), user_key("dan"))
+            await log.append([encode_part(Part(key, 0, texts, fold(texts, None), ("",) * len(texts)))])
+        while (after := steps[-1]) is not None:
+            removed = await log.remove_old(before="2021", messages=None, after=after)
+            assert removed.events == 0
+            steps.append(removed.after)
+        await log.close()
+
+    remove()
+    assert len(steps) == 5, "a step for each log, and one that finds no more"

@@ -38,22 +38,22 @@ _LAST_ENTRY = "UPDATE state SET last_entry = max(last_entry, (SELECT coalesce(ma
 
 def remove_old(connection: sqlite3.Connection, before: str, messages: int | None, after: Key) -> Removed:
     """Do a step of it in the open transaction; see EventLog. Raises sqlite3.Error."""
-    count = 0
+    count = looked = 0
     rows = connection.execute(_GROUPS, (after, _MOST_GROUPS)).fetchall()
     for group_id, key, last in rows:
         connection.execute("SAVEPOINT removal")
         try:
-            removed = _remove(connection, group_id, Key(key), last, before, messages)
+            removed, seen = _remove(connection, group_id, Key(key), last, before, messages)
         except (TchatError, ValueError) as damage:  # it costs this group alone: nothing of it is removed
             _log.warning("storage: %s", damage)
             connection.execute("ROLLBACK TO removal")
-            removed = 0
+            removed = seen = 0
         connection.execute("RELEASE removal")
-        count += removed
+        count, looked = count + removed, looked + seen
         if removed >= _MOST_EVENTS:
             return Removed(count, after)  # there may be more of it
         after = Key(key)
-        if count >= _MOST_EVENTS:
+        if looked >= _MOST_EVENTS:
             return Removed(count, after)
     return Removed(count, after if len(rows) == _MOST_GROUPS else None)
 
@@ -66,8 +66,8 @@ def begin_of(connection: sqlite3.Connection, group_id: int) -> int:
 
 def _remove(
     connection: sqlite3.Connection, group_id: int, key: Key, last: int, before: str, messages: int | None
-) -> int:
-    """Remove what is old of one group; return how many events."""
+) -> tuple[int, int]:
+    """Remove what is old of one group; return how many events, and how many were old, whether or not they may go."""
     first = begin_of(connection, group_id)
     end = first
     if before:
@@ -78,16 +78,17 @@ def _remove(
         newest_old = seq_of_nth_last(connection, group_id, PageKind.MESSAGES, messages + 1) or 0
         end = max(end, min(newest_old + 1, first + _MOST_EVENTS))
     if end == first:
-        return 0
+        return 0, 0
+    old = end - first
     loaded = load(connection, key)
     group: Group | None = fold(loaded.tail, loaded.snapshot)
     assert group is not None, "it has a row"
     end = min(end, first_waiting(group))
     if end <= first:
-        return 0
+        return 0, old
     row = (group_id, group.seq, encode_group(group))
     connection.execute(_SNAPSHOT, (*row, checksum(*row)))
     connection.execute(_LAST_ENTRY)
     cut_before(connection, group_id, end)
     connection.execute(_BEGINS, (group_id, end, checksum(group_id, end)))
-    return end - first
+    return end - first, old
