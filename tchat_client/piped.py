@@ -14,14 +14,14 @@ from attrs import define, evolve, field
 from libtchat.commands import unparse
 from libtchat.message.event import Created, Event, Joined
 from libtchat.message.names import Key, group_key
-from libtchat.message.reply import Error
+from libtchat.message.reply import Error, Foreign, Message
 from libtchat.message.request import Register, Request
 from libtchat.mirror import Heard, Notice
 from libtchat.mirror import NoAnswer as Unanswered
-from tchat_client.errors import Misused, NoAnswer, NoReply
+from tchat_client.errors import Misused, NoAnswer, NoReply, Refused
 from tchat_client.lasting import Changes, last
 from tchat_client.link import Link, Online, Status
-from tchat_client.patience import may_repeat, persistently
+from tchat_client.patience import MAX_TRIES, may_repeat, patiently, persistently
 from tchat_client.reader import Reader
 from tchat_client.sanitise import clean, json_line
 from tchat_client.session import Session
@@ -31,7 +31,7 @@ __all__ = ["read_lines", "run_lines", "run_piped"]
 
 @define(eq=False, kw_only=True)
 class _Piped(Session):
-    """A session in which a line is done when it is answered.
+    """A session in which a line is done when it is answered; one that is too fast for the server waits, and is done.
 
     With several servers that are one it outlives a connection: what was not answered is asked again at the next of
     them, with its `id`, so that it is done once (R-retry-reconnect); what happened meanwhile is printed then.
@@ -45,6 +45,7 @@ class _Piped(Session):
     is_unsure: bool = field(default=False, init=False)
     _changes: Changes = field(init=False)
     _told: set[tuple[Key, int]] | None = field(default=None, init=False)
+    _passes: tuple[str, ...] = field(default=(), init=False)
     _has_heard: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -67,19 +68,33 @@ class _Piped(Session):
             await self._insist(evolve(request, id=self.link.client.new_id()))
         else:
             try:
-                await self.link.ask(request)
+                await self._ask(request)
             except NoReply:
                 if self.link.is_ours:
                     raise
+
+    async def _ask(self, request: Request, *more_passes: str) -> Message | Foreign:
+        """Ask, and have the patience that the server asks for: of such refusals only the last one is printed."""
+        self._passes = ("rate-limited", *more_passes)
+        try:
+            return await patiently(self.link.ask, request, passes=self._passes, tries=MAX_TRIES)
+        except Refused as refused:
+            if refused.error.code in self._passes:
+                self.show([Heard(refused.error, request)])
+            return refused.error
+        finally:
+            self._passes = ()
 
     async def _insist(self, request: Request) -> None:
         """Ask over as many connections as it takes, and print what answers it once."""
         is_repeatable = self.link.is_ours and may_repeat(request)
         self._told = set()
+
+        async def ask(request: Request) -> Message | Foreign:
+            return await (self._ask(request, "unavailable") if is_repeatable else self._ask(request))
+
         try:
-            answer = await persistently(
-                self.link.ask, request, ready=self.link.opened.wait, may_repeat=lambda: is_repeatable
-            )
+            answer = await persistently(ask, request, ready=self.link.opened.wait, may_repeat=lambda: is_repeatable)
             if isinstance(answer, Created | Joined):
                 self.link.mirror.focus(answer.group)  # told again, it is no news to the mirror
         except NoAnswer as problem:
@@ -110,6 +125,8 @@ class _Piped(Session):
     def _is_new(self, notice: Notice) -> bool:
         """Tell whether *notice* is to be printed: an event that answers what was asked again may have been fetched."""
         if notice.quiet or (isinstance(notice, Unanswered) and self.link.others):
+            return False
+        if isinstance(notice.message, Error) and notice.request is not None and notice.message.code in self._passes:
             return False
         if self._told is None or not isinstance(notice.message, Event):
             return True

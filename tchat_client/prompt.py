@@ -201,7 +201,7 @@ class Prompt(Reader):
         """Say that one is connected, and what one may type."""
         self.renderer.me = self.link.mirror.name
         say = self.renderer.language.text
-        self.write(say("server-hello", address=self.link.address, name=self.renderer.me))
+        self.write(say("server-hello", address=self.link.place, name=self.renderer.me))
         names = [view.name for view in self.link.mirror.groups.values() if view.is_member]
         if names:
             self.write(say("server-hello.groups", names=", ".join(names)))
@@ -244,7 +244,7 @@ class Prompt(Reader):
             state = say("connecting")
         if self._columns() < _NARROW_COLUMNS:
             return f" {clip(state, self._columns() - 1)}"
-        parts = [f"{self.link.address} {state}"]
+        parts = [f"{self.link.place} {state}"]
         if mirror.current_name:
             parts.append(clean(mirror.current_name))
         unread = [_unread(view, self.mentions.get(key, 0)) for key, view in mirror.groups.items() if view.unread]

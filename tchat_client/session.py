@@ -219,7 +219,7 @@ class Session(Watcher):
         """Say that one is connected, and as whom."""
         self.renderer.me = self.link.mirror.name
         say = self.renderer.language.text
-        self.write(say("server-hello.plain", address=self.link.address, name=self.renderer.me))
+        self.write(say("server-hello.plain", address=self.link.place, name=self.renderer.me))
         names = [view.name for view in self.link.mirror.groups.values() if view.is_member]
         if names:
             self.write(say("server-hello.groups", names=", ".join(names)))

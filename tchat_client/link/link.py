@@ -43,6 +43,7 @@ class Link:
         opened: set while there is a connection whose hello was said.
         client: the messages and the view, over all connections.
         others: where the server is too, if it is several that are one: each connection is to the next of them.
+        place: the one of `address` and `others` that this connection, or the last try, is to.
     """
 
     address: Address
@@ -57,11 +58,13 @@ class Link:
     opened: asyncio.Event = field(factory=asyncio.Event)
     others: tuple[Address, ...] = ()
     client: ClientConnection = field(init=False)
+    place: Address = field(init=False)
     _next_place: int = field(default=0, init=False)
     _connected: Connected | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.client = ClientConnection(self.name, new_id=partial(secrets.token_hex, 8))
+        self.place = self.address
 
     @property
     def mirror(self) -> Mirror:
@@ -92,7 +95,7 @@ class Link:
             HelloRefused: the server does not accept the name.
         """
         streams = await self._open_streams()
-        connected = Connected(self.address, self.client, self.watcher, self.times, self.opened, self.follows)
+        connected = Connected(self.place, self.client, self.watcher, self.times, self.opened, self.follows)
         self._connected = connected
         connected.start(*streams)
         try:
@@ -106,10 +109,10 @@ class Link:
         """Connect to where it is next, or where it is after that; raises CannotConnect if it is nowhere."""
         places = (self.address, *self.others)
         for left in reversed(range(len(places))):
-            place = places[self._next_place % len(places)]
+            self.place = places[self._next_place % len(places)]
             self._next_place += 1
             try:
-                return await open_streams(place, self.tls, self.dialect, self.times.connect_seconds)
+                return await open_streams(self.place, self.tls, self.dialect, self.times.connect_seconds)
             except CannotConnect:
                 if not left:
                     raise
@@ -213,10 +216,10 @@ class Link:
         except NoReply:
             return
         except Lost as lost:
-            raise cannot_connect(self.address, LinkError("closed-by-peer")) from lost
+            raise cannot_connect(self.place, LinkError("closed-by-peer")) from lost
         if isinstance(answer, Welcome):
             self.token = answer.token or None
             if self.token and self.name:
                 self.watcher.token(self.token)
         elif isinstance(answer, Foreign) and not answer.raw.lstrip().startswith("{"):
-            raise no_tchat(self.address)
+            raise no_tchat(self.place)

@@ -158,6 +158,14 @@ def test_no_lines_at_all_is_fine(tchat: Client) -> None:
     assert out.startswith(f"Connected to {tchat.server.address} as alice.\n")
 
 
+def test_who_names_several_servers_sees_which_one_it_is(tchat: Client) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        both = f"127.0.0.1:{nobody.getsockname()[1]},{tchat.server.address}"
+        out, _ = tchat("--server", both, stdin=b"", TCHAT_SERVER="")
+    assert out.startswith(f"Connected to {tchat.server.address} as alice.\n")
+
+
 def test_send_says_nothing_and_the_text_is_there(tchat: Client, wob: str) -> None:
     assert tchat("send", "wob", "bonjour; tous") == ("", "")
     out, _ = tchat("messages", "wob", "-n", "1")

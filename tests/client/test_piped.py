@@ -27,7 +27,7 @@ Serve = Callable[[Peer], Awaitable[object]]
 TOLD_OF_THE_LOSS = ["offline", "back"]
 
 
-def run(directory: Path, lines: Sequence[str], *serves: Serve, is_json: bool = False) -> Ran:
+def run(directory: Path, lines: Sequence[str], *serves: Serve, is_json: bool = False, is_several: bool = True) -> Ran:
     """Pipe *lines* into a client of a server that treats its Nth connection as *serves* say.
 
     Returns:
@@ -57,7 +57,7 @@ def run(directory: Path, lines: Sequence[str], *serves: Serve, is_json: bool = F
 
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
         address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
-        link = Link(address, "alice", times=FAST, others=(address,))
+        link = Link(address, "alice", times=FAST, others=(address,) if is_several else ())
         renderer, state = Renderer(choose("en", {}), "alice", str(address)), State(directory)
         session = Reader(link, renderer, state, printed.append)
         async with asyncio.timeout(10), server:
@@ -157,3 +157,46 @@ def test_what_may_not_be_asked_twice_is_told_and_the_rest_is_done(tmp_path: Path
     code, printed, told = run(tmp_path, ["j;wob", "s;bob;psst", "bg;wob;hi"], first, second)
     assert (code, sorted(told)) == (4, sorted([*TOLD_OF_THE_LOSS, "no-answer"]))
     assert [text(line) for line in printed[1:]] == ["wob  -- you joined wob", "wob  alice: hi"]
+
+
+def limited(peer: Peer, request: dict[str, Any], **more: Any) -> None:
+    """Refuse a request for now."""
+    peer.say(action="error", **{"code": "rate-limited", "retry_after": 0.01, **more}, id=request["id"])
+
+
+@pytest.mark.parametrize("is_one_of_several", [False, True], ids=["one server", "several"])
+def test_a_line_that_comes_too_fast_waits_and_is_not_lost(tmp_path: Path, is_one_of_several: bool) -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.welcome(wob=1)
+        first = await ask(peer)
+        limited(peer, first)
+        again = await ask(peer)
+        assert again["msg"] == first["msg"] == "hi"
+        stamp(peer, again, 2)
+        if is_one_of_several:
+            said = await ask(peer)
+            limited(peer, said, code="unavailable")
+            assert await ask(peer) == said
+            stamp(peer, said, 3)
+        await end(peer)
+
+    lines = ["bg;wob;hi", "bg;wob;there"][: 1 + is_one_of_several]
+    code, printed, told = run(tmp_path, lines, serve, is_several=is_one_of_several)
+    assert (code, told) == (0, [])
+    assert [text(line) for line in printed[1:] if "groups" not in line] == ["wob  alice: hi", "wob  alice: there"][
+        : len(lines)
+    ]
+
+
+def test_a_line_that_is_always_too_fast_is_refused_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tchat_client.piped.MAX_TRIES", 2)
+
+    async def serve(peer: Peer) -> None:
+        await peer.welcome(wob=1)
+        limited(peer, await ask(peer))
+        limited(peer, await ask(peer))
+        await end(peer)
+
+    code, printed, told = run(tmp_path, ["bg;wob;hi"], serve)
+    assert (code, told) == (1, [])
+    assert [text(line) for line in printed[2:]] == ["!! bg;wob;hi: too fast: wait 0.01 s (rate-limited)"]
