@@ -71,9 +71,11 @@ def test_it_is_french(words: tuple[str, ...], code: int, sentence: str) -> None:
 
 def test_what_is_translated_by_its_english_is_still_said_so() -> None:
     """The longest piece between two holes is in the source that makes the sentence."""
-    paths = [path for package in ("libtchat", "tchat_server") for path in (ROOT / package).rglob("*.py")]
+    paths = [
+        path for package in ("libtchat", "tchat_client", "tchat_server") for path in (ROOT / package).rglob("*.py")
+    ]
     source = "\n".join(path.read_text("utf-8") for path in paths if path.name not in ("french.py", "sentences.py"))
-    source = re.sub(r'"\n\s*f?"', "", source).replace("{{", "{")
+    source = re.sub(r'"\n\s*f?"', "", source).replace("{{", "{").replace("}}", "}")
     for english, french in {**STORAGE, **DIALECT, **SAID}.items():
         piece = max(re.split(r"\{\w+\}", english), key=len).strip().replace("\\", "\\\\")
         assert piece in source, english
