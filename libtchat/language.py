@@ -32,12 +32,16 @@ def fill(sentence: str, values: Mapping[str, object], code: str) -> str:
 def by_english(text: str, sentences: Mapping[str, str], code: str) -> str:
     """Return *text* in the language *code*, by what *sentences* has for its English; as it is if that is not there.
 
-    For sentences that were made elsewhere and have no key but their English; what stands in its holes is taken over.
+    For sentences that were made elsewhere and have no key but their English. What stands in its holes is taken over;
+    so are sentences there, in the language *code* too.
     """
     for english, other in sentences.items():
-        parts = (f"(?P<{part[1:-1]}>.+)" if _HOLE.fullmatch(part) else re.escape(part) for part in _HOLE.split(english))
+        parts = (
+            f"(?P<{part[1:-1]}>.+?)" if _HOLE.fullmatch(part) else re.escape(part) for part in _HOLE.split(english)
+        )
         if found := re.fullmatch("".join(parts), text, re.DOTALL):
-            return fill(other, found.groupdict(), code)
+            values = {name: by_english(value, sentences, code) for name, value in found.groupdict().items()}
+            return fill(other, values, code)
     return text
 
 

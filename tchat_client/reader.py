@@ -231,10 +231,10 @@ class Reader(Session):
             case More(name=name):
                 self._more(name or self.link.mirror.current_name)
             case Search(text=text):
-                if (group := self.link.mirror.current_name) is None:
+                if (history := History.of(text, self.link.mirror.current_name)) is None:
                     self.complain(self.renderer.language.text("problem.no-group"))
                 else:
-                    self._start_search(History(group, text))
+                    self._start_search(history)
             case Mute(name=name):
                 self.reading.mute(name)
                 self._say("muted", name=name)

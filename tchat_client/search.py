@@ -1,7 +1,8 @@
-"""Looking for a word in a group's history, from the newest text to the oldest, some pages at a time."""
+"""Looking for a word in a group's history, or in the texts with a user, the newest first, some pages at a time."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from attrs import define
@@ -15,6 +16,7 @@ from tchat_client.link import Link
 __all__ = ["History"]
 
 _ENOUGH, _MOST_PAGES, _PAGE = 20, 20, 1000
+_WITH_USER = re.compile(r"(@[\w.-]+)\s+(.+)", re.DOTALL)
 
 
 @define
@@ -22,6 +24,7 @@ class History:
     """One search.
 
     Attributes:
+        group: its name, or `@bob` for the texts with bob.
         before: the seq that the next page ends before, None at the start.
         is_over: there is nothing older.
     """
@@ -30,6 +33,16 @@ class History:
     word: str
     before: int | None = None
     is_over: bool = False
+
+    @classmethod
+    def of(cls, text: str, group: str | None) -> History | None:
+        """Begin what `/search` *text* asks for: `@bob lunch` is about the texts with bob, all else about *group*.
+
+        None if there is no group to look through.
+        """
+        if found := _WITH_USER.fullmatch(text):
+            return cls(found[1], found[2])
+        return None if group is None else cls(group, text)
 
     async def find(self, link: Link) -> list[Said | Sent] | Error:
         """Return the next texts with the word, oldest first: up to a screen full, after so many pages perhaps none.

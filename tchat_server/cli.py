@@ -31,7 +31,7 @@ from tchat_server.operator.command import database, operator_commands
 from tchat_server.ops import descriptor, logs
 from tchat_server.ops.admin import Admin, Probe
 from tchat_server.ops.outlet import Outlet
-from tchat_server.sentences import language, say, told
+from tchat_server.sentences import STORAGE, language, say, told
 from tchat_server.server import Server
 from tchat_server.settings import Settings, server_options, settings_from
 from tchat_server.storage import Storage, check_database, is_engine, maintenance_of, open_storage, reopen_storage, shown
@@ -88,7 +88,7 @@ def check(ctx: click.Context, db: Path | str | None) -> None:
     with storage_failures():
         report = maintenance_of(place).check(place)
     for fault in report.faults:
-        click.echo(fault)
+        click.echo(told(fault, STORAGE))
     counted = say("checked", groups=report.groups, events=report.events, messages=report.messages)
     if report.redacted or report.closed:
         counted += "; " + say("checked.operator", redacted=report.redacted, closed=report.closed)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from libtchat.language import by_english, fill, wanted
+from tchat_server.french import FAULTS
 
 __all__ = ["SENTENCES", "STORAGE", "language", "say", "told"]
 
@@ -255,6 +256,7 @@ STORAGE: Mapping[str, str] = {
     "there is no chat {url}: tchat-server --db makes it": "il n'y a pas de chat {url} : tchat-server --db le fait",
     "--db nats:// needs the extra `cluster`: pip install 'libtchat[cluster]'": "--db nats:// demande l'extra "
     "`cluster` : pip install 'libtchat[cluster]'",
+    **FAULTS,
 }
 """What a storage says is wrong with it, in French, by its English."""
 

@@ -47,7 +47,7 @@ class More:
 
 @frozen
 class Search:
-    """Show the texts of the current group that have *text* in them."""
+    """Show the texts of the current group that have *text* in them; `@bob lunch` is about the texts with bob."""
 
     text: str
 

@@ -164,7 +164,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         *("search", Search, (Field("text", "word", Kind.TEXT),)),
-        help="find the texts of the current group that have a word in them",
+        help="find the texts of the current group that have a word in them; /search @bob lunch: of those with bob",
         example="/search lunch",
     ),
     Command(*("clear", Clear, ()), help="empty the screen", example="/clear"),

@@ -147,7 +147,7 @@ def load(text: str, source: str = "dialect") -> Dialect:
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DialectError(f"{source}: {error}") from None
+        raise DialectError(f"{source}: this is no TOML: {error}") from None
     return _Reader(text, source).read(found)
 
 

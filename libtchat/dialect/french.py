@@ -7,6 +7,7 @@ from collections.abc import Mapping
 __all__ = ["FRENCH"]
 
 FRENCH: Mapping[str, str] = {
+    "{where}: this is no TOML: {detail}": "{where} : ce n'est pas du TOML : {detail}",
     "{where}: {key} is not known: it may be {known}": "{where} : {key} n'existe pas : il y a {known}",
     "{where}: {key} is a text": "{where} : {key} est un texte",
     '{where}: {key} is "client" or "server"': '{where} : {key} est "client" ou "server"',

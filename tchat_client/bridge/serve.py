@@ -31,8 +31,10 @@ def read_dialect(path: Path, side: str) -> Dialect:
     """
     try:
         dialect = load(path.read_text("utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misused("dialect", detail=f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise Misused("dialect.unread", path=path, detail=error.strerror or error) from None
+    except UnicodeDecodeError:
+        raise Misused("dialect.no-text", path=path) from None
     except DialectError as error:
         raise Misused("dialect", detail=error.detail) from None
     if dialect.side != side:

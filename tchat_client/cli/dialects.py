@@ -115,7 +115,7 @@ def learn(
     if teams is not None:
         return learn_all(teams_of(teams, setup), out or Path("."), seconds, words, is_json=is_json)
     if side is None or not command:
-        raise click.UsageError("tchat learn client|server -- CMD ..., or --teams FILE")
+        raise click.UsageError(words("tchat learn client|server -- CMD ..., or --teams FILE"))
     if len(command) == 1 and side == "server" and ":" in command[0]:
         address = parse_address(command[0])
         subject = Subject(side, name or "server", None, (address.host, address.port))

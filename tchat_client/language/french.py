@@ -61,7 +61,7 @@ FRENCH: Mapping[str, str] = {
     "help.help": "afficher ceci, ou plus sur une commande",
     "help.use": "choisir le groupe courant : le texte seul y va, et un groupe vide le désigne",
     "help.more": "montrer ce qui est plus ancien, ou chercher plus loin ; /more @bob : des textes échangés avec bob",
-    "help.search": "trouver les textes du groupe courant où il y a un mot",
+    "help.search": "trouver les textes du groupe courant où il y a un mot ; /search @bob midi : ceux échangés avec bob",
     "help.clear": "vider l'écran",
     "help.mute": "ne plus montrer les textes d'un groupe ou d'un utilisateur ; /mute @bob ne vise aucun groupe",
     "help.unmute": "remontrer les textes d'un groupe ou d'un utilisateur",
@@ -226,6 +226,9 @@ FRENCH: Mapping[str, str] = {
     "cannot-connect": "connexion à {address} impossible : {cause}",
     "cannot-listen": "impossible d'écouter sur {address} : {cause}",
     "dialect": "{detail}",
+    "dialect.unread": "impossible de lire {path} : {detail}",
+    "dialect.no-text": "{path} n'est pas un texte en UTF-8",
+    "dialect.unwritten": "impossible d'écrire {path} : {detail}",
     "dialect.of-server": "{path} est le dialecte d'un serveur : il se donne avec --as",
     "dialect.of-client": "{path} est le dialecte d'un client : il se donne tel quel",
     "dialect.routes": "chaque --listen HÔTE:PORT a son --to HÔTE:PORT, et au plus un --as FICHIER ou --as -",
@@ -275,6 +278,11 @@ SAID: Mapping[str, str] = {
     "the operator removed this name": "l'opérateur a supprimé ce nom",
     "the operator gave this name a new password": "l'opérateur a donné à ce nom un nouveau mot de passe",
     "this server does not allow it": "ce serveur ne le permet pas",
+    "{path}: the {side} {name} has no command": "{path} : {name} ({side}) n'a pas de commande",
+    "{path}: the port of the {side} {name} is to be a number from 1 to 65535, not {port}": "{path} : le port de {name} "
+    "({side}) doit être un nombre de 1 à 65535, pas {port}",
+    '{path}: the hints of the {side} {name} are to be { "QUESTION" = "ANSWER" }, not {hints}': "{path} : les hints de "
+    '{name} ({side}) doivent être {{ "QUESTION" = "RÉPONSE" }}, pas {hints}',
     **dialect.FRENCH,
 }
 """What is said in English elsewhere, by our servers or about a dialect, by its English."""

@@ -25,6 +25,7 @@ FRENCH: Mapping[str, str] = {
     "it shows nothing through a pipe: once more, with a terminal": "il ne montre rien par un tube : encore une fois, "
     "avec un terminal",
     # what cannot be learnt
+    "tchat learn client|server -- CMD ..., or --teams FILE": "tchat learn client|server -- CMD ..., ou --teams FICHIER",
     "not learnt: {why}": "pas appris : {why}",
     "it shows nothing": "il ne montre rien",
     "nothing that is typed makes it send anything": "rien de ce qui est tapé ne lui fait envoyer quoi que ce soit",

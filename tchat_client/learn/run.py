@@ -121,7 +121,11 @@ def teams_of(path: Path, setup: Callable[[tuple[str, ...]], Setup]) -> list[Subj
         document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         return [_subject(kind, row, setup) for kind in ("server", "client") for row in document.get(kind, [])]
     except OSError as error:
-        raise Misused("dialect", detail=f"{path}: {error.strerror or error}") from None
+        raise Misused("dialect.unread", path=path, detail=error.strerror or error) from None
+    except UnicodeDecodeError:
+        raise Misused("dialect.no-text", path=path) from None
+    except tomllib.TOMLDecodeError as error:
+        raise Misused("dialect", detail=f"{path}: this is no TOML: {error}") from None
     except Misused:
         raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -152,7 +156,7 @@ def _write(path: Path, dialect: Dialect) -> None:
     try:
         path.write_text(dump(dialect), "utf-8")
     except OSError as error:
-        raise Misused("dialect", detail=f"cannot write {path}: {error.strerror or error}") from None
+        raise Misused("dialect.unwritten", path=path, detail=error.strerror or error) from None
 
 
 def clean_lines(text: str) -> str:

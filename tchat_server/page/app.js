@@ -172,9 +172,12 @@ const composer = new Composer($("text"), $("suggest"), () => talk, {
     return true;
   },
   search({ text }) {
+    const [, name, word] = text.match(/^@([\p{L}\p{N}_.-]+)\s+(.+)$/su) ?? [];
+    if (name) talk.open(talk.direct(name));
     seek(true);
-    $("needle").value = text;
+    $("needle").value = word ?? text;
     look();
+    if (name && !search.hits.length) lookFurther();
     return true;
   },
   clear: () => (talk.clear(), true),

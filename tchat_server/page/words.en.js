@@ -39,7 +39,7 @@ export const WORDS = {
 "help.help":"show this, or more about one command",
 "help.use":"make a group the current one: plain text goes there, and an empty group means it",
 "help.more":"show what is older, or search further back; /more @bob: of the texts with bob",
-"help.search":"find the texts of the current group that have a word in them",
+"help.search":"find the texts of the current group that have a word in them; /search @bob lunch: of those with bob",
 "help.clear":"empty the screen",
 "help.mute":"show no texts of a group or of a user; /mute @bob is about no group",
 "help.unmute":"show the texts of a group or of a user again",

@@ -51,7 +51,7 @@ export const WORDS = {
 "help.help":"afficher ceci, ou plus sur une commande",
 "help.use":"choisir le groupe courant : le texte seul y va, et un groupe vide le désigne",
 "help.more":"montrer ce qui est plus ancien, ou chercher plus loin ; /more @bob : des textes échangés avec bob",
-"help.search":"trouver les textes du groupe courant où il y a un mot",
+"help.search":"trouver les textes du groupe courant où il y a un mot ; /search @bob midi : ceux échangés avec bob",
 "help.clear":"vider l'écran",
 "help.mute":"ne plus montrer les textes d'un groupe ou d'un utilisateur ; /mute @bob ne vise aucun groupe",
 "help.unmute":"remontrer les textes d'un groupe ou d'un utilisateur",

@@ -321,3 +321,43 @@ def test_what_cannot_be_learnt_is_said_in_one_line(
 ) -> None:
     assert learn(*words) in (1, 2)
     assert complaint in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "content", "said"),
+    [
+        (["learn", "client"], b"", "tchat : tchat learn client|server -- CMD ..., ou --teams FICHIER"),
+        (["learn", "--teams", "FILE"], b"", "tchat : impossible de lire FILE : No such file or directory"),
+        (["learn", "--teams", "FILE"], b"[a", "tchat : FILE : ce n'est pas du TOML : "),
+        (
+            ["learn", "--teams", "FILE"],
+            b'[[client]]\nname = "b"\n',
+            "tchat : FILE : b (client) n'a pas de commande",
+        ),
+        (
+            ["learn", "--teams", "FILE"],
+            b'[[client]]\nname = "b"\ncommand = ["b"]\nport = 0\n',
+            "tchat : FILE : le port de b (client) doit être un nombre de 1 à 65535, pas 0",
+        ),
+        (
+            ["learn", "--teams", "FILE"],
+            b'[[client]]\nname = "b"\ncommand = ["b"]\nhints = [1]\n',
+            'tchat : FILE : les hints de b (client) doivent être { "QUESTION" = "RÉPONSE" }, pas [1]',
+        ),
+        (["ping", "--dialect", "FILE"], b"", "tchat : impossible de lire FILE : No such file or directory"),
+        (["ping", "--dialect", "FILE"], b"\xff", "tchat : FILE n'est pas un texte en UTF-8"),
+        (["ping", "--dialect", "FILE"], b"a = ", "tchat : FILE : ce n'est pas du TOML : "),
+        (["ping", "--dialect", "FILE"], b'name = "a"\nside = 1\n', 'tchat : FILE:2 : side est "client" ou "server"'),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_french(
+    words: list[str], content: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.toml"
+    if content:
+        file.write_bytes(content)
+    with pytest.raises(SystemExit) as ended:
+        main([word.replace("FILE", str(file)) for word in (*words, "--lang", "fr")])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(said.replace("FILE", str(file)))

@@ -15,6 +15,7 @@ from serving import SECONDS, Server, environment, serving
 from terminal import Terminal
 
 from tchat_client.reading import Reading
+from tchat_client.search import History
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
@@ -168,6 +169,9 @@ def test_the_texts_with_a_user_are_paged_and_muted(people: dict[str, Person]) ->
     terminal.shows("text 000", f"there is nothing older in @{bo.name}")
     terminal.enter("/more @nobody")
     terminal.shows("there is nothing older in @nobody")
+    terminal.enter(f"/search @{bo.name} 04")
+    screen = terminal.shows(f"11 with '04' in @{bo.name}, and nothing older")
+    assert screen.count("text 040") == 2
     terminal.enter(f"/mute @{bo.name}")
     terminal.shows(f"no texts of @{bo.name} are shown")
     bo.pipe(f"s;{ada.name};quiet", "b;quieter")
@@ -209,6 +213,17 @@ def test_an_interrupted_session_and_a_damaged_file_cost_nothing(people: dict[str
         ada.sit_down().shows(f"{ada.name} [five]>")
         ada.stand_up()
     assert ada.read()["five"] >= 2
+
+
+def test_a_search_is_of_the_texts_with_the_user_it_begins_with() -> None:
+    assert (
+        History.of("@bob tea  at five", "wob")
+        == History.of("@bob   tea  at five", None)
+        == History("@bob", "tea  at five")
+    )
+    for word in ("tea", "@bob", "bob tea", "@b@b tea", "@ tea"):
+        assert History.of(word, "wob") == History("wob", word)
+        assert History.of(word, None) is None
 
 
 def test_two_sessions_keep_the_further_one() -> None:

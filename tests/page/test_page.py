@@ -181,6 +181,12 @@ def test_what_is_typed_for_oneself(browser: Browser, server: Server) -> None:
         person.is_in(bob.name)
         person.type(f"/unmute {bob.name}")
         person.sees("only for you")
+        person.type(f"/use {group}")
+        person.is_in(group)
+        person.page.fill("#text", f"/search @{bob.name} only")
+        person.page.press("#text", "Enter")
+        person.is_in(bob.name)
+        expect(person.page.locator("#found")).to_have_text("1 found")
 
 
 # ---- moderation

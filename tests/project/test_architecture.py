@@ -38,7 +38,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
         "__init__",
     ),
     "tchat_server": (
-        *("clock fair_pool misuse ops roster sentences supervisor", "password", "net store"),
+        *("french", "clock fair_pool misuse ops roster sentences supervisor", "password", "net store"),
         *("failures greeting hooks lifetime peer retention", "settings"),
         *("errands foreign neighbours storage usage", "server"),
         *("operator watchdog", "running", "chat", "__init__ cli"),

@@ -282,10 +282,12 @@ def test_check_counts_and_finds_damage(db: Path) -> None:
     with sqlite3.connect(db) as connection:
         connection.execute("DELETE FROM entries WHERE kind = 0")
     connection.close()
-    out, line = "", ""
     out, line = run("check", str(db), code=4)
     assert out.splitlines()[0].startswith("group wob: ")
     assert line == f"{db}: 1 faults; restore a backup"
+    out, line = run("check", str(db), code=4, TCHAT_LANG="fr")
+    assert out.splitlines()[0].startswith("groupe wob : après l'évènement ")
+    assert line == f"{db} : 1 défauts ; restaurez une sauvegarde"
     overwrite(db)
     assert run("check", str(db), code=4)[1].endswith("restore a backup")
     assert "does not exist" in run("check", str(db) + "x", code=4)[1]

@@ -71,9 +71,11 @@ def test_it_is_french(words: tuple[str, ...], code: int, sentence: str) -> None:
 
 def test_what_is_translated_by_its_english_is_still_said_so() -> None:
     """The longest piece between two holes is in the source that makes the sentence."""
-    paths = [path for package in ("libtchat", "tchat_server") for path in (ROOT / package).rglob("*.py")]
+    paths = [
+        path for package in ("libtchat", "tchat_client", "tchat_server") for path in (ROOT / package).rglob("*.py")
+    ]
     source = "\n".join(path.read_text("utf-8") for path in paths if path.name not in ("french.py", "sentences.py"))
-    source = re.sub(r'"\n\s*f?"', "", source).replace("{{", "{")
+    source = re.sub(r'"\n\s*f?"', "", source).replace("{{", "{").replace("}}", "}")
     for english, french in {**STORAGE, **DIALECT, **SAID}.items():
         piece = max(re.split(r"\{\w+\}", english), key=len).strip().replace("\\", "\\\\")
         assert piece in source, english
@@ -111,6 +113,32 @@ def test_what_is_wrong_with_a_file_is_said_in_french(
     )
     assert done.returncode in (2, 4)
     assert said in done.stderr
+
+
+WRONGS = {
+    "group wob: after event 6: event 8 does not follow 6": "groupe wob : après l'évènement 6 : l'évènement 8 ne suit "
+    "pas 6",
+    "group damaged: damaged": "groupe damaged : données endommagées",
+    "the snapshot at 1501 of group wob: damaged": "l'instantané à 1501 du groupe wob : données endommagées",
+    "group wob: after event 6: the row of events b'7' of group wob is damaged on disk: `tchat-server check` tells "
+    "more; restore a backup": "groupe wob : après l'évènement 6 : la ligne des évènements b'7', groupe wob : données "
+    "endommagées sur le disque ; restaurez une sauvegarde",
+    "group wob: eve is none by its events, not so in the table of standings": "groupe wob : eve est « none » d'après "
+    "ses évènements, et pas dans la table des statuts",
+    "the account of eve: damaged": "le compte d'eve : données endommagées",
+    "record 5 on c.g.wob: its checksum does not hold": "enregistrement 5 sur c.g.wob : sa somme de contrôle est fausse",
+    "group wob is damaged, nothing has changed: record 5 on c.g.wob: its events have other numbers": "le groupe wob "
+    "est endommagé, rien n'a changé : enregistrement 5 sur c.g.wob : ses évènements ont d'autres numéros",
+    "/d: e/a.db is damaged, the ban of bob: no backup was made; `tchat-server check` lists all; restore a backup": ""
+    "/d: e/a.db est endommagé, le bannissement de bob : aucune sauvegarde n'est faite ; `tchat-server check` dit "
+    "tout ; restaurez-en une d'avant",
+    "Page 9: btreeInitPage() returns error code 11": "Page 9: btreeInitPage() returns error code 11",
+}
+
+
+@pytest.mark.parametrize(("english", "french"), WRONGS.items())
+def test_what_check_finds_is_said_in_french(english: str, french: str) -> None:
+    assert by_english(english, STORAGE, "fr") == french
 
 
 def test_what_is_wrong_in_a_dialect_is_said_in_french() -> None:

@@ -149,7 +149,8 @@ def _wrongly_listed(connection: sqlite3.Connection) -> list[str]:
     SELECT name, private = 0 AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')
         AS is_due FROM groups WHERE is_due <> EXISTS (SELECT 1 FROM listed WHERE key = groups.key) LIMIT ?"""
     found = connection.execute(wrong, (_MAX_FAULTS,))
-    return [f"group {name}: is {'not ' * is_due}in the list of groups" for name, is_due in found]
+    listed = ("is in the list of groups", "is not in the list of groups")
+    return [f"group {name}: {listed[is_due]}" for name, is_due in found]
 
 
 def _about(standing: str, stored: bytes) -> LogEvent | Box:
