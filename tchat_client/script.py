@@ -169,9 +169,9 @@ class Script(Watcher):
 
     def kept_token(self) -> str | None:
         """Return the token of another program of this user, perhaps newer than ours."""
-        return None if self.link is None else self._state.token(self.link.address, self.link.name or "")
+        return None if self.link is None else self._state.token(self.link.name or "", *self.link.places)
 
     def token(self, token: str) -> None:
         """Keep the token for the next run; a script goes on if that fails."""
         if self.link is not None and self.link.name:
-            self._state.keep_token(self.link.address, self.link.name, token)
+            self._state.keep_token(self.link.name, token, *self.link.places)

@@ -235,12 +235,12 @@ class Session(Watcher):
 
     def kept_token(self) -> str | None:
         """Return the token of another session of this user, perhaps newer than ours."""
-        return self.state.token(self.link.address, self.link.name or "")
+        return self.state.token(self.link.name or "", *self.link.places)
 
     def token(self, token: str) -> None:
         """Keep the token for the next run."""
         if self.link.mirror.name or self.link.name:
-            self.state.keep_token(self.link.address, self.link.name or "", token)
+            self.state.keep_token(self.link.name or "", token, *self.link.places)
             if self.state.failure is not None:
                 detail = self.state.failure.strerror or self.state.failure
                 text = self.renderer.language.text("no-state", path=self.state.directory, detail=detail)

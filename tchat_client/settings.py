@@ -107,14 +107,19 @@ class State:
         """Where tokens are kept."""
         return self.directory / "tokens.json"
 
-    def token(self, address: Address, name: str) -> str | None:
-        """Return the token that *name* was last given at *address*."""
-        token = _in(_content(self.tokens_path), str(address)).get(user_key(name))
-        return token if isinstance(token, str) and _TOKEN.fullmatch(token) else None
+    def token(self, name: str, *places: Address) -> str | None:
+        """Return the token that *name* was last given at the first of *places*, which are one server, that gave one."""
+        content = _content(self.tokens_path)
+        for place in places:
+            token = _in(content, str(place)).get(user_key(name))
+            if isinstance(token, str) and _TOKEN.fullmatch(token):
+                return token
+        return None
 
-    def keep_token(self, address: Address, name: str, token: str) -> None:
-        """Remember the token for another run, or for one beside this."""
-        self._put(self.tokens_path, address, name, token)
+    def keep_token(self, name: str, token: str, *places: Address) -> None:
+        """Remember the token for another run, or for one beside this, which may name another one of *places* first."""
+        for place in places:
+            self._put(self.tokens_path, place, name, token)
 
     def recall(self, address: Address, name: str) -> Mapping[str, object]:
         """Return what *name* had read at *address*, empty if nothing is known."""

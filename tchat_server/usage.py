@@ -64,8 +64,8 @@ FRENCH: Mapping[str, str] = {
     "Remove the text SEQ of GROUP for everybody, and from the file.": "Retirer le texte SEQ de GROUPE pour tous, et "
     "du fichier.",
     "Tell TEXT to everybody who is connected.": "Dire TEXTE à tous les connectés.",
-    "Give a GROUP whose owner is gone to its member NAME.": "Donner un GROUPE dont le propriétaire a disparu à son "
-    "membre NOM.",
+    "Give a GROUP whose owner is gone to its member NAME; the owner leaves it.": "Donner un GROUPE dont le "
+    "propriétaire a disparu à son membre NOM ; le propriétaire le quitte.",
     "Make a code with which one name can be registered (--registration invite).": "Faire un code avec lequel un nom "
     "peut être enregistré (--registration invite).",
     # options

@@ -104,7 +104,7 @@ def make_link(options: Options, state: State, watcher: Watcher | None = None) ->
     from tchat_client.link import Link, Times, Watcher
 
     tls = tls_context(options.ca) if options.uses_tls else None
-    token = state.token(options.address, options.name) if options.name else None
+    token = state.token(options.name, options.address, *options.others) if options.name else None
     usual = Times()
     hello = options.timeout if options.timeout > usual.answer_seconds else usual.hello_seconds  # some never answer it
     times = Times(answer_seconds=options.timeout, connect_seconds=options.timeout, hello_seconds=hello)

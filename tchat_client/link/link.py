@@ -67,6 +67,11 @@ class Link:
         self.place = self.address
 
     @property
+    def places(self) -> tuple[Address, ...]:
+        """Where the server is, all of it."""
+        return (self.address, *self.others)
+
+    @property
     def mirror(self) -> Mirror:
         """What is known, over all connections."""
         return self.client.mirror
@@ -107,7 +112,7 @@ class Link:
 
     async def _open_streams(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to where it is next, or where it is after that; raises CannotConnect if it is nowhere."""
-        places = (self.address, *self.others)
+        places = self.places
         for left in reversed(range(len(places))):
             self.place = places[self._next_place % len(places)]
             self._next_place += 1

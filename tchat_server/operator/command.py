@@ -60,7 +60,7 @@ _ROWS = (
     _Row("close", ("GROUP",), "Let GROUP take no more texts; it can still be read.", (_UNDO,)),
     _Row("redact", ("GROUP", "SEQ"), "Remove the text SEQ of GROUP for everybody, and from the file."),
     _Row("announce", ("TEXT",), "Tell TEXT to everybody who is connected."),
-    _Row("own", ("GROUP", "NAME"), "Give a GROUP whose owner is gone to its member NAME."),
+    _Row("own", ("GROUP", "NAME"), "Give a GROUP whose owner is gone to its member NAME; the owner leaves it."),
     _Row("invite-code", (), "Make a code with which one name can be registered (--registration invite).", (_COUNT,)),
 )
 

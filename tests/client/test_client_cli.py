@@ -720,11 +720,14 @@ def test_no_config_file_is_an_empty_one(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_tokens_are_kept_per_server_and_name_for_the_owner_alone(tmp_path: Path) -> None:
     state, one, two = State(tmp_path / "deep" / "state"), Address("a", 1), Address("b", 1)
-    state.keep_token(one, "Alice", "T1")
-    state.keep_token(two, "alice", "T2")
-    state.keep_token(one, "bob", "T3")
-    assert (state.token(one, "ALICE"), state.token(two, "alice"), state.token(one, "bob")) == ("T1", "T2", "T3")
-    assert state.token(two, "bob") is None
+    state.keep_token("Alice", "T1", one)
+    state.keep_token("alice", "T2", two)
+    state.keep_token("bob", "T3", one)
+    assert (state.token("ALICE", one), state.token("alice", two), state.token("bob", one)) == ("T1", "T2", "T3")
+    assert state.token("bob", two) is None
+    assert state.token("bob", two, one) == "T3"  # two addresses of one server
+    state.keep_token("carl", "T4", one, two)
+    assert (state.token("carl", one), state.token("carl", two)) == ("T4", "T4")
     assert stat.S_IMODE(state.tokens_path.stat().st_mode) == 0o600
     assert state.failure is None
     history = state.history_path()

@@ -229,10 +229,10 @@ def state(tmp_path: Path) -> State:
 )
 def test_a_damaged_token_file_is_as_good_as_none_and_mended(text: str, state: State) -> None:
     state.tokens_path.write_text(text)
-    assert state.token(HERE, "alice") is None
-    state.keep_token(HERE, "alice", "T")
+    assert state.token("alice", HERE) is None
+    state.keep_token("alice", "T", HERE)
     assert state.failure is None
-    assert state.token(HERE, "alice") == "T"
+    assert state.token("alice", HERE) == "T"
 
 
 def test_a_fifo_or_a_link_in_place_of_the_token_file_is_replaced(state: State, tmp_path: Path) -> None:
@@ -241,8 +241,8 @@ def test_a_fifo_or_a_link_in_place_of_the_token_file_is_replaced(state: State, t
     for plant in (lambda: os.mkfifo(state.tokens_path), lambda: state.tokens_path.symlink_to(secret)):
         state.tokens_path.unlink(missing_ok=True)
         plant()
-        assert state.token(HERE, "alice") is None
-        state.keep_token(HERE, "alice", "T")
+        assert state.token("alice", HERE) is None
+        state.keep_token("alice", "T", HERE)
         assert state.failure is None
         assert stat.S_ISREG(state.tokens_path.lstat().st_mode)
     assert "of another" in secret.read_text()
@@ -253,8 +253,8 @@ def test_planted_links_are_not_followed(state: State, tmp_path: Path) -> None:
     victim.write_text("precious")
     (state.directory / f"tokens.{os.getpid()}").symlink_to(victim)
     (state.directory / "history").symlink_to(victim)
-    state.keep_token(HERE, "alice", "T")
-    assert state.token(HERE, "alice") == "T"
+    state.keep_token("alice", "T", HERE)
+    assert state.token("alice", HERE) == "T"
     assert state.history_path() is None
     assert state.failure is not None
     assert victim.read_text() == "precious"
@@ -269,9 +269,9 @@ def test_what_others_may_read_is_made_private(state: State) -> None:
     state.directory.chmod(0o777)
     state.tokens_path.write_text('{"127.0.0.1:1":{"alice":"T"}}')
     state.tokens_path.chmod(0o666)
-    assert state.token(HERE, "alice") == "T"
+    assert state.token("alice", HERE) == "T"
     assert stat.S_IMODE(state.tokens_path.stat().st_mode) == 0o600
-    state.keep_token(HERE, "bob", "U")
+    state.keep_token("bob", "U", HERE)
     assert stat.S_IMODE(state.directory.stat().st_mode) == 0o700
     assert [path.name for path in state.directory.iterdir()] == ["tokens.json"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -90,3 +91,22 @@ def test_make_cluster_starts_two_nodes_of_one_chat_and_ends_them() -> None:
             assert program.wait(TIMEOUT_SECONDS) == 0
         finally:
             program.kill()
+
+
+def test_ports_that_make_cluster_cannot_have_are_told_before_anything_starts() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for ports, why in (
+            ("8080,port", "two ports"),
+            ("99999,1", "two ports"),
+            ("8080", "two ports"),
+            (f"{port},1", "in use"),
+        ):
+            command = [sys.executable, "examples/cluster.py", ports]
+            done = subprocess.run(
+                command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+            )
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+            assert why in done.stderr
