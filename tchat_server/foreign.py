@@ -26,14 +26,22 @@ def read_dialects(directory: Path) -> tuple[Dialect, ...]:
     """Read the dialects of clients in *directory*.
 
     Raises:
-        DialectError: a file is wrong, or there is none.
-        OSError: one cannot be read.
+        DialectError: a file is wrong, or cannot be read, or there is none.
     """
-    found = [load(path.read_text("utf-8"), str(path)) for path in sorted(directory.glob("*.toml"))]
+    found = [load(_text_of(path), str(path)) for path in sorted(directory.glob("*.toml"))]
     clients = tuple(dialect for dialect in found if dialect.side == "client")
     if not clients:
         raise DialectError(f"{directory} holds no dialect of a client: tchat learn client makes them")
     return clients
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise DialectError(f"{path} is no text in UTF-8") from None
+    except OSError as error:
+        raise DialectError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 class ForeignPeer(PeerProtocol):

@@ -27,6 +27,8 @@ FRENCH: Mapping[str, str] = {
     "{where}: {key} matches everything: nothing in it is fixed": "{where} : {key} convient à tout : rien n'y est fixe",
     "{where}: {key} is a table": "{where} : {key} est une table",
     "{where}: {key} is a list of texts": "{where} : {key} est une liste de textes",
+    "{path} is no text in UTF-8": "{path} n'est pas un texte en UTF-8",
+    "cannot read {path}: {detail}": "impossible de lire {path} : {detail}",
     "{directory} holds no dialect of a client: tchat learn client makes them": "il n'y a pas de dialecte de client "
     "dans {directory} : tchat learn client en fait",
 }

@@ -17,6 +17,7 @@ from libtchat.dialect.french import FRENCH as DIALECT
 from libtchat.language import by_english
 from tchat_client.language.french import SAID
 from tchat_server.cli import cli
+from tchat_server.foreign import read_dialects
 from tchat_server.sentences import SENTENCES, STORAGE
 from tchat_server.usage import FRENCH
 
@@ -139,6 +140,19 @@ WRONGS = {
 @pytest.mark.parametrize(("english", "french"), WRONGS.items())
 def test_what_check_finds_is_said_in_french(english: str, french: str) -> None:
     assert by_english(english, STORAGE, "fr") == french
+
+
+def test_a_file_among_the_dialects_that_cannot_be_read_is_named_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_bytes(b"\xff")
+    with pytest.raises(DialectError) as wrong:
+        read_dialects(tmp_path)
+    assert by_english(wrong.value.detail, DIALECT, "fr") == f"{file} n'est pas un texte en UTF-8"
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(DialectError) as wrong:
+        read_dialects(tmp_path)
+    assert by_english(wrong.value.detail, DIALECT, "fr") == f"impossible de lire {file} : Is a directory"
 
 
 def test_what_is_wrong_in_a_dialect_is_said_in_french() -> None:
