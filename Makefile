@@ -4,7 +4,9 @@ VENV ?= .venv
 EXTRAS ?= test,docs
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTEST := $(BIN)/python -m pytest --numprocesses auto
+# Most tests wait for programs they have started: more of them than processors run side by side.
+WORKERS ?= 4
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxschedchunk 4
 # What runs in seconds: the library, and the specification's data against it.
 QUICK := tests/libtchat tests/spec/test_vectors.py tests/spec/test_spec.py tests/spec/test_scenarios.py \
   tests/project/test_architecture.py

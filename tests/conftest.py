@@ -25,6 +25,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(reason.removeprefix("Skipped: "), yellow=True, bold=True)
 
 
+@pytest.fixture
+def usage_stays_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep click as it is: it would be French for the rest of this process, the tests after these too."""
+    for package in ("tchat_client", "tchat_server"):
+        monkeypatch.setattr(f"{package}.usage.speak_french", lambda group: None)
+
+
 @pytest.fixture(params=["orjson", "stdlib"])
 def backend(request: pytest.FixtureRequest) -> Iterator[None]:
     """Have the test run with either JSON library."""

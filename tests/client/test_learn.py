@@ -222,12 +222,6 @@ def test_a_foreign_client_is_learnt(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)["side"] == "client"
 
 
-@pytest.fixture
-def usage_stays_english(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep click as it is: it would be French for the rest of this process, the tests after these too."""
-    monkeypatch.setattr("tchat_client.usage.speak_french", lambda group: None)
-
-
 @pytest.mark.usefixtures("usage_stays_english")
 def test_what_cannot_be_learnt_is_said_in_french(capsys: pytest.CaptureFixture[str]) -> None:
     program = [sys.executable, "-c", "print('pas de chance')"]

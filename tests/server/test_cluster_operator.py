@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,8 @@ def test_a_text_that_is_kept_reaches_who_is_on_another_node(here: Server, there:
     assert "kept" not in alice.ask(action="client-send", dest=bob.name, msg="one")
     assert bob.get()["msg"] == "one"
     bob.ask(action="client-quit")
+    while bob.name in alice.ask(action="client-list-clients")["list"]:
+        time.sleep(0.01)  # R-op-several-went
     assert alice.ask(action="client-send", dest=bob.name, msg="two")["kept"] is True
     again = there.client()
     again.hello(bob.name, password="x")

@@ -327,6 +327,7 @@ def test_what_is_wrong_with_the_url_or_the_engine_is_one_line(
     assert line in run("check", url, code=code) or code == 4
 
 
+@pytest.mark.usefixtures("usage_stays_english")
 def test_it_is_said_in_french_too(tmp_path: Path, one: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TCHAT_LANG", "fr")
     told = run("--listen", "127.0.0.1:0", "--db", one.url(replicas=3), "--cache", str(tmp_path / "copy.db"), code=4)

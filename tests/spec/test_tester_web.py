@@ -53,7 +53,7 @@ FAULTS = {
     "any name is answered to": ("site", "w.Site._answers_to = lambda *a: True", {"host"}),
     "no subprotocol is chosen": (
         "web",
-        "w._choose = lambda *a: None",
+        "w._handshakes.select_subprotocol = lambda *a: None",
         {"opens", "subprotocol", "other-subprotocol", "extension"},
     ),
     "a limit that is too high": (
