@@ -147,14 +147,16 @@ class Listener:
             if self._tls is None:
                 await loop.connect_accepted_socket(lambda: protocol, accepted)
             else:
-                seconds = await self._before_handshake(accepted)
-                secured = Secured(protocol, self._tls, self._rota, seconds, _TLS_END_SECONDS)
+                seconds, shaken = await self._before_handshake(accepted), loop.create_future()
+                secured = Secured(protocol, self._tls, self._rota, shaken, seconds, _TLS_END_SECONDS)
                 transport, _ = await loop.connect_accepted_socket(lambda: secured, accepted)
                 try:
-                    await secured.shaken
+                    await shaken
                 except BaseException:
                     transport.abort()
                     raise
+                finally:
+                    del shaken, secured, transport  # a failure leads here: it is not to keep them, nor they it
         except (OSError, TimeoutError) as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
             ending = Ending(CloseReason.LOST if self._tls is None else CloseReason.NO_HANDSHAKE, str(reason))

@@ -22,7 +22,7 @@ _PAUSED = "what was opened is not read yet"
 
 
 class Secured(SSLProtocol):
-    """The server's end of a TLS connection. *shaken*: done when the handshake is, or failed."""
+    """The server's end of a TLS connection. *shaken* is done when the handshake is, or failed; it is not kept here."""
 
     max_size = 8 * 1024
     """What is read at once; each connection has a buffer of that size."""
@@ -30,16 +30,20 @@ class Secured(SSLProtocol):
     _turns: Turns
 
     def __init__(
-        self, app: asyncio.Protocol, context: SSLContext, rota: Rota, handshake_seconds: float, end_seconds: float
+        self,
+        app: asyncio.Protocol,
+        context: SSLContext,
+        rota: Rota,
+        shaken: asyncio.Future[None],
+        handshake_seconds: float,
+        end_seconds: float,
     ) -> None:
-        loop = asyncio.get_running_loop()
-        self.shaken: asyncio.Future[None] = loop.create_future()
         self._rota, self._line_has_ended = rota, False
         super().__init__(
-            loop,
+            asyncio.get_running_loop(),
             app,
             context,
-            self.shaken,
+            shaken,
             server_side=True,
             ssl_handshake_timeout=handshake_seconds,  # type: ignore[arg-type]  # it takes fractions of seconds
             ssl_shutdown_timeout=end_seconds,
