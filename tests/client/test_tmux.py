@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,9 @@ def test_a_password_is_changed_and_what_an_operator_does_is_shown(
         for question, answer in (("new password for alice", "two"), ("again", "two"), ("old password for", "one")):
             alice.shows(question)
             alice.enter(answer)
+        protected = "is protected by your password now"
+        while alice.shows(protected).count(protected) < 2:
+            time.sleep(0.02)
         alice.enter("register;")
         for question, answer in (("new password for alice", "six"), ("again", "six"), ("old password for", "one")):
             screen = alice.shows(question)
