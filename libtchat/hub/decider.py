@@ -32,7 +32,7 @@ from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import OPERATOR, Invited, LogEvent
 from libtchat.message.limits import ServerLimits
 from libtchat.message.names import Key, UserKey, group_key, is_guest, user_key
-from libtchat.message.request import Create, GroupRequest, Join, Leave, Say, Tell
+from libtchat.message.request import Create, GroupRequest, Invite, Join, Leave, Say, Tell
 from libtchat.rate import Bucket
 from libtchat.rules import decide, say
 from libtchat.ruling import CloseGroup, EndTexts, Expel, GiveGroup, RedactText, Ruling, end_texts, log_key, rule
@@ -92,15 +92,21 @@ class Decider:
             Refused: unavailable.
         """
         retries = user.retries
-        while True:
-            slot = yield from self.load(key)
-            known = yield from self._lookup.target(user, slot.newest, request)
-            moved = retries.moved
-            earlier = yield from self._lookup.earlier(user, request)
-            # While an answer was on its way the group may have been dropped and loaded anew, or an id used and moved
-            # to the log: then what was found is of before, and is looked for again.
-            if self._ledger.is_current(key, slot) and moved == retries.moved:
-                break
+        whom = request.to if isinstance(request, Tell) else request.dest if isinstance(request, Invite) else user.name
+        counted = self._quota.begin(target := user_key(whom))
+        try:
+            while True:
+                slot, changes = (yield from self.load(key)), counted.changes
+                known = yield from self._lookup.target(user, slot.newest, request)
+                moved = retries.moved
+                earlier = yield from self._lookup.earlier(user, request)
+                # While an answer was on its way the group may have been dropped and loaded anew, an id used and moved
+                # to the log, or what waits for the target stored: then what was found is of before, and is looked for
+                # again.
+                if self._ledger.is_current(key, slot) and (moved, changes) == (retries.moved, counted.changes):
+                    break
+        finally:
+            self._quota.end(target)
         self.put(slot, Decision(peer, user, request, key, self._presence.arrivals, known, earlier))
 
     def load(self, key: Key) -> Work[Slot]:

@@ -20,6 +20,14 @@ from libtchat.stored import Known, Membership
 __all__ = ["Quota"]
 
 
+@define(eq=False)
+class Counted:
+    """What is counted of a user while lookups of it wait. *changes*: how often that became less."""
+
+    lookups: int = 0
+    changes: int = 0
+
+
 @define
 class Quota:
     """The shares of all users of one hub."""
@@ -28,6 +36,7 @@ class Quota:
     _ledger: Ledger
     _inviting: dict[UserKey, int] = Factory(dict)
     _sending: dict[UserKey, int] = Factory(dict)
+    _counted: dict[UserKey, Counted] = Factory(dict)
 
     def check_groups(self, user: OnlineUser, request: Create | Join, group: Group | None) -> None:
         """Check how many groups a *user* who enters created and is in; what the group itself refuses comes first.
@@ -63,18 +72,32 @@ class Quota:
         """Count what is decided and not durable, as nobody else knows of it yet: invitations, first texts that wait."""
         event = part.events[-1]
         if isinstance(event, Invited):
-            _add(self._inviting, user_key(event.dest), change)
+            self._add(self._inviting, user_key(event.dest), change)
         elif isinstance(event, Sent) and event.kept:
             user = user_key(event.to)
             if part.after.boxes[user].waiting[0] == event.seq:
-                _add(self._sending, user, change)
+                self._add(self._sending, user, change)
+
+    def begin(self, user: UserKey) -> Counted:
+        """See from now on what is counted no more of *user*: a lookup may be of before it became durable."""
+        counted = self._counted.setdefault(user, Counted())
+        counted.lookups += 1
+        return counted
+
+    def end(self, user: UserKey) -> None:
+        """Take note that one lookup of *user* waits no longer."""
+        counted = self._counted[user]
+        counted.lookups -= 1
+        if not counted.lookups:
+            del self._counted[user]
+
+    def _add(self, counts: dict[UserKey, int], user: UserKey, change: int) -> None:
+        counts[user] = counts.get(user, 0) + change
+        if not counts[user]:
+            del counts[user]
+        if change < 0 and user in self._counted:
+            self._counted[user].changes += 1
 
     def _standing(self, user: OnlineUser, membership: Membership) -> Standing:
         slot = self._ledger.slot(membership.key)
         return slot.newest.standing(user.key) if slot and slot.newest else membership.standing
-
-
-def _add(counts: dict[UserKey, int], user: UserKey, change: int) -> None:
-    counts[user] = counts.get(user, 0) + change
-    if not counts[user]:
-        del counts[user]

@@ -9,7 +9,7 @@ from attrs import evolve
 from harness import UNLIMITED, Shell, ask, at_once, code, enter
 
 from libtchat.direct import Box, boxes_after
-from libtchat.effect import Ask, AwaitRoom, PeerId
+from libtchat.effect import Ask, AwaitRoom, FindUser, PeerId
 from libtchat.hub.hub import Hub
 from libtchat.message.direct import Received, Sent, correspondent, direct_key, is_direct
 from libtchat.message.names import group_key, user_key
@@ -239,6 +239,32 @@ def test_texts_on_their_way_to_the_disk_take_room_too(*, fails: bool) -> None:
     answers = [shell.said(peer)[-1].get("code", "") for peer in strangers]
     assert answers == ["unavailable" if fails else "", "", "limit-reached"]
     assert code(shell, strangers[2], Tell("bob", "hi")) == ("" if fails else "limit-reached")
+
+
+@pytest.mark.parametrize("target", ["bob", "carl"])
+def test_what_became_durable_while_its_addressee_was_looked_up_takes_room_too(target: str) -> None:
+    shell = Shell(hub=Hub("test", evolve(UNLIMITED, max_kept_senders=2)))
+    away(shell, "bob")
+    away(shell, "carl")
+    first, second = enter(shell, "a"), enter(shell, "b")
+    shell.holds = True
+    shell.handle(first, Tell("bob", "hi"))
+    shell.hub.handle(second, (Tell(target, "hi"),), shell.now)
+    lookups = 0
+    while (effects := shell.hub.drain()) or shell.asked:
+        shell.carry_out(effects)
+        while shell.asked:
+            question = shell.asked.popleft()
+            answer = shell.answer_to(question.question)
+            lookups += isinstance(question.question, FindUser)
+            if lookups == 2 and shell.out is not None:
+                shell.settle()  # what was looked up does not have it
+            shell.hub.answered(question, answer, shell.now)
+    shell.holds = False
+    shell.tick()
+    assert shell.said(first)[-1].get("code", "") == ""
+    assert shell.said(second)[-1].get("code", "") == ("limit-reached" if target == "bob" else "")
+    assert lookups == (3 if target == "bob" else 2), "it is looked for again only if it is of before"
 
 
 def test_who_is_removed_has_no_part_in_the_log_any_more_and_is_told_nothing_of_it() -> None:
