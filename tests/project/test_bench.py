@@ -47,6 +47,20 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("generator-*"))
 
 
+def generated(generator: Path, ports: str, mode: str, *words: str) -> dict[str, Any]:
+    """Run the generator of four members for a moment, and return what it found."""
+    done = subprocess.run(
+        [generator, "tchat", ports, mode, "members=4", "seconds=0.2", "warm=0", *words],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
 def test_every_part_is_timed_and_compared_with_an_earlier_run(tmp_path: Path) -> None:
     done, results = bench(tmp_path, "micro", "--repeats", "2")
     assert done.returncode == 0, done.stderr
@@ -97,17 +111,8 @@ def test_the_generator_sees_what_a_server_loses_doubles_or_swaps(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = threading.Thread(target=_serve, args=(listener, fault))
         serving.start()
-        port = listener.getsockname()[1]
-        done = subprocess.run(
-            [generator, "tchat", str(port), "pace", "members=4", "rate=200", "seconds=0.2", "warm=0", "patience=0.5"],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
+        figures = generated(generator, str(listener.getsockname()[1]), "pace", "rate=200", "patience=0.5")
         serving.join(TIMEOUT_SECONDS)
-    assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)
     assert {name: figures[name] for name in found} == found
 
 
@@ -117,16 +122,8 @@ def test_the_generator_counts_what_each_of_two_servers_lets_through(generator: P
         serving = threading.Thread(target=_relay, args=((one, other),))
         serving.start()
         ports = ",".join(str(it.getsockname()[1]) for it in (one, other))
-        done = subprocess.run(
-            [generator, "tchat", ports, "contend", "members=4", "window=2", "seconds=0.2", "warm=0", "patience=5"],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
+        figures = generated(generator, ports, "contend", "window=2", "patience=5")
         serving.join(TIMEOUT_SECONDS)
-    assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)
     assert (figures["lost"], figures["disordered"]) == (0, 0)
     assert figures["events_per_second"] > 0
     assert 0 < figures["least_share"] <= 0.5
