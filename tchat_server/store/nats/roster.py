@@ -63,7 +63,7 @@ class NatsRoster:
             subjects, self.leases.is_gone, self._tell, self.leases.heard, Clock(0.0), limits.token_seconds
         )
         self.follower = Follower(connection, subjects, 0, self.seats.take, _no_need)
-        self.publisher = Publisher(connection, self.follower, self.seats)
+        self.publisher = Publisher(connection, self.follower, self.seats.heads)
         self.proofs = Proofs(self.publisher, self.follower, subjects.mark(self._node))
         self._calls = Calls(connection, subjects, self._node)
         self.over: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -203,7 +203,7 @@ class NatsRoster:
         """Give up the lease, and with it every connection of this node. The engine's connection stays open."""
         self._is_closed = True
         self._listener = None
-        self.seats.give_up(RosterUnavailable("the roster is closed"))
+        self.seats.heads.give_up(RosterUnavailable("the roster is closed"))
         await end(self._tasks)
         await self._calls.close()
         await self.leases.close()
