@@ -8,6 +8,7 @@ from contextlib import suppress
 from math import inf
 
 from libtchat.group import Standing
+from libtchat.hub import bars
 from libtchat.message.direct import direct_key
 from libtchat.message.limits import MAX_MSG_BYTES
 from libtchat.message.names import Key, UserKey, is_guest, user_key
@@ -173,4 +174,4 @@ def shown_until(until: float | None) -> str | None:
     """Return the end of a ban for people: None if there is none (any more), `ever`, or the time in UTC."""
     if until is None or until <= time.time():
         return None
-    return "ever" if until == inf else time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(until))
+    return "ever" if until == inf else bars.shown(until)
