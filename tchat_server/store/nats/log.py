@@ -151,7 +151,7 @@ class NatsLog:
         if newer := self.intake.newer(part.key, part.expected):
             return newer
         ask = partial(self._cache.log.read, part.key, PageKind.ALL, before=_MAX_SEQ, limit=_MAX_PAGE)
-        await self._cache.settled(_MAX_SEQ)
+        await self._cache.settled(None)
         page = await ask(after=part.expected, max_bytes=_MAX_PAGE)
         return tuple(map(codec.decode_event, page.lines))
 
@@ -262,7 +262,7 @@ class NatsLog:
 
     async def _ease(self) -> None:
         if self._cache.backlog > _MAX_BACKLOG:
-            await self._cache.settled(_MAX_SEQ)
+            await self._cache.settled(None)
 
     def _check_open(self) -> None:
         if self._is_closed:
