@@ -7,8 +7,9 @@ meanwhile, and however long the server was down.
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
-__all__ = ["Clock", "guest_floor", "time_of_day"]
+__all__ = ["Clock", "guest_floor", "time_of_day", "time_stamp"]
 
 _PROTOCOL_EPOCH = 1_735_689_600
 """2025-01-01T00:00:00Z."""
@@ -32,6 +33,11 @@ class Clock:
 def time_of_day() -> float:
     """Return seconds since the epoch, UTC, as the machine is set."""
     return time.time()
+
+
+def time_stamp(seconds: float) -> str:
+    """Return a time of day as events bear it (R-ts)."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def guest_floor() -> int:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
 
 from attrs import frozen
 
 from libtchat.message.names import Key
-from tchat_server.clock import time_of_day
+from tchat_server.clock import time_of_day, time_stamp
 from tchat_server.store.event_log import EventLog, LogUnavailable, RemovesOld
 
 __all__ = ["ALL", "Retention"]
@@ -54,7 +53,7 @@ class Retention:
 
     async def remove(self, log: RemovesOld) -> int:
         """Remove what is old now; return how many events. Raises LogUnavailable."""
-        before = "" if self.days is None else _ts(time_of_day() - self.days * _DAY_SECONDS)
+        before = "" if self.days is None else time_stamp(max(0.0, time_of_day() - self.days * _DAY_SECONDS))
         count, after = 0, Key("")
         while True:
             removed = await log.remove_old(before=before, messages=self.messages, after=after)
@@ -66,9 +65,3 @@ class Retention:
 
 
 ALL = Retention()
-
-
-def _ts(seconds: float) -> str:
-    """Return a time of day as events bear it."""
-    at = datetime.fromtimestamp(max(0.0, seconds), UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,14 +11,18 @@ from libtchat.hub.clock import Clock
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.names import UserKey
 
-__all__ = ["Bars", "told"]
+__all__ = ["Bars", "reason", "shown"]
 
 
-def told(until: float) -> str:
+def shown(until: float) -> str:
+    """Return when a bar that is not for ever ends, in UTC, for people."""
+    return f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def reason(until: float) -> str:
     """Return what a user hears who is barred *until* then, and is connected."""
-    if until == inf:
-        return "you are banned from this server"
-    return f"you are banned from this server until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%SZ}"
+    why = "you are banned from this server"
+    return why if until == inf else f"{why} until {shown(until)}"
 
 
 @define

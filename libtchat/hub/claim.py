@@ -13,7 +13,7 @@ from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.request import Hello
 from libtchat.stored import StoredUser
 
-__all__ = ["Found", "check_free", "has_token", "protection"]
+__all__ = ["Found", "check_free", "check_not_ended", "has_token", "protection"]
 
 
 @define(eq=False)
@@ -66,3 +66,14 @@ def check_free(hello: Hello, password_hash: str | None, *, is_held: bool) -> Non
         raise Refused(ErrorCode.AUTH_REQUIRED if hello.token is None else ErrorCode.AUTH_FAILED)
     if is_held:
         raise Refused(ErrorCode.NAME_IN_USE, field="sender")
+
+
+def check_not_ended(found: Found, news: News) -> None:
+    """Check that no operator ended the token of the seat that was taken (R-op-password).
+
+    Raises:
+        Refused: auth-failed.
+    """
+    seat, ended = found.seat, news.ended
+    if seat is not None and ended is not None and ended.revision > found.revision and ended.token != seat.token:
+        raise Refused(ErrorCode.AUTH_FAILED)

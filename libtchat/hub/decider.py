@@ -258,9 +258,10 @@ class Decider:
         return self._presence.earlier(tuple(dict.fromkeys((*me, *invited))), decision.arrivals)
 
     def _relayed(self, event: LogEvent) -> tuple[Relay, ...]:
-        """Return what tells an invitation that stands already to who is invited and connected elsewhere."""
-        key = user_key(event.dest) if isinstance(event, Invited) else None
-        return (Relay(event, (key,)),) if key is not None and self._presence.elsewhere(key) is not None else ()
+        """Return what tells an invitation that stands already to who is invited and may be connected elsewhere."""
+        if isinstance(event, Invited) and self._presence.is_shared:
+            return (Relay(event, (user_key(event.dest),)),)
+        return ()
 
     # --- what became durable ---
 

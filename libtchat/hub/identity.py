@@ -10,7 +10,7 @@ from attrs import Factory, define
 from libtchat.cluster import FindSeat, NodeId, Seat, TakeSeat
 from libtchat.effect import Answer, CheckPassword, HashPassword, LoadUser, NumberGuest, Registration, SaveUser
 from libtchat.hub.bars import Bars
-from libtchat.hub.claim import Found, check_free, has_token, protection
+from libtchat.hub.claim import Found, check_free, check_not_ended, has_token, protection
 from libtchat.hub.clock import Clock
 from libtchat.hub.newcomer import Newcomers, News
 from libtchat.hub.peer import Peer
@@ -83,7 +83,7 @@ class Identity:
                 yield question
         self.bars.check(found.name, key, self._clock)
         if self.node is not None:
-            _check_not_ended(found, news)
+            check_not_ended(found, news)
             online = self._presence.user(key)
         if online is None:
             return self._come_online(peer, hello, key, found, news)
@@ -264,14 +264,3 @@ class Identity:
             stored.created,
             Retries(limits.retry_seconds, self._clock.now + limits.retry_seconds if stored.has_retries else 0.0),
         )
-
-
-def _check_not_ended(found: Found, news: News) -> None:
-    """Check that no operator ended the token of the seat that was taken.
-
-    Raises:
-        Refused: auth-failed.
-    """
-    seat, ended = found.seat, news.ended
-    if seat is not None and ended is not None and ended.revision > found.revision and ended.token != seat.token:
-        raise Refused(ErrorCode.AUTH_FAILED)

@@ -37,7 +37,7 @@ class Node(Hub):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self._line.proves = self._ledger.keeps_empty = self._lookup.at_once = True
+        self._line.proves = self._ledger.keeps_empty = self._lookup.at_once = self._presence.is_shared = True
         interest = self._decider.interest = self._login.interest = Interest()
         self._follower = follower = Follower(
             self._line,

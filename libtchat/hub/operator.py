@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from attrs import define
 
 from libtchat.effect import Close, PeerId, Send
-from libtchat.hub.bars import told
+from libtchat.hub.bars import reason
 from libtchat.hub.clock import Clock
 from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice
@@ -96,7 +96,7 @@ class Operator:
         self.bar(user, until)
         if until is None or until <= now + self._clock.ahead:
             return 0
-        return self.dismiss(user, told(until), now)
+        return self.dismiss(user, reason(until), now)
 
     def protect(self, user: UserKey, password_hash: str | None) -> None:
         """Take note that an operator set the password of a user, or with None took it away; it is stored already."""

@@ -23,7 +23,9 @@ __all__ = ["Presence"]
 class Presence:
     """All named peers, by user, and the users who are connected to other nodes.
 
-    *arrivals*: how many peers were named so far.
+    Attributes:
+        is_shared: there are other nodes. Somebody may be connected there of whom nothing was told yet.
+        arrivals: how many peers were named so far.
     """
 
     _users: dict[UserKey, OnlineUser] = Factory(dict)
@@ -32,6 +34,7 @@ class Presence:
     _everybody: tuple[PeerId, ...] | None = ()
     _arrived: dict[PeerId, int] = Factory(dict)
     arrivals: int = 0
+    is_shared: bool = False
 
     def __len__(self) -> int:
         return len(self._order)
@@ -43,11 +46,6 @@ class Presence:
     def elsewhere(self, key: UserKey) -> str | None:
         """Return the name of a user who is connected to another node, None if nobody has that key there."""
         return self._elsewhere.get(key)
-
-    @property
-    def has_elsewhere(self) -> bool:
-        """Tell whether anybody is connected to another node."""
-        return bool(self._elsewhere)
 
     def set_elsewhere(self, key: UserKey, name: str | None) -> bool:
         """Take note that a user is connected to another node, or is no more; tell whether who is online changed."""

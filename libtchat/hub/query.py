@@ -148,7 +148,7 @@ class Replies:
                 audience = self._presence.earlier(self._presence.everybody(), arrivals)
                 message = reply.PublicMessage(user.name, msg, self._clock.ts, id)
                 yield Send(audience, message, peer.id)
-                if self._presence.has_elsewhere:
+                if self._presence.is_shared:
                     yield Relay(message)
             case Register(id=id):
                 yield Send(me, reply.Registered(user.name, id))

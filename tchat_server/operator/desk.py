@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -17,6 +16,7 @@ from libtchat.message.names import UserKey, check_user_name, is_guest, user_key
 from libtchat.message.reply import Error
 from libtchat.ruling import Ruling, log_key
 from libtchat.wire.fields import is_text
+from tchat_server.clock import time_of_day
 from tchat_server.ops.control import Json
 from tchat_server.roster.port import Called
 from tchat_server.server import Server
@@ -160,7 +160,7 @@ class Desk:
             finally:
                 self.hub.bar(user, barred)
             return
-        until = max(barred or 0.0, time.time() + _REMOVAL_SECONDS)
+        until = max(barred or 0.0, time_of_day() + _REMOVAL_SECONDS)
         await self.ban(user, name, until)
         try:
             yield closed

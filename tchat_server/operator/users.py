@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 from math import inf
 
 from libtchat.group import Standing
+from libtchat.hub import bars
 from libtchat.message.direct import direct_key
 from libtchat.message.limits import MAX_MSG_BYTES
 from libtchat.message.names import Key, UserKey, is_guest, user_key
 from libtchat.ruling import EndTexts, Expel
+from tchat_server.clock import time_of_day
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.operator.desk import Denied, Desk, Fields
 from tchat_server.ops.control import Json
@@ -128,7 +129,7 @@ async def ban_user(desk: Desk, fields: Fields) -> Json:
     name, user = fields.user()
     if is_guest(user):
         raise Denied("guest", name=name)
-    until = time.time() + fields.seconds("for")
+    until = time_of_day() + fields.seconds("for")
     return {"name": name, "until": shown_until(until), "closed": await desk.ban(user, name, until)}
 
 
@@ -171,6 +172,6 @@ async def invite_code(desk: Desk, fields: Fields) -> Json:
 
 def shown_until(until: float | None) -> str | None:
     """Return the end of a ban for people: None if there is none (any more), `ever`, or the time in UTC."""
-    if until is None or until <= time.time():
+    if until is None or until <= time_of_day():
         return None
-    return "ever" if until == inf else time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(until))
+    return "ever" if until == inf else bars.shown(until)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 from crash.checker import Checker, Verdict
+from crash.nodes import NodeWriter
 from drills.network import Network
 from drills.place import Place
 from engine import engine
@@ -125,9 +126,9 @@ class Stage:
         notes, place.notes = place.notes, []
         return Figures(drill.name, verdict, longest, wait, unavailable, notes, faults)
 
-    def _too_long(self, writers: Iterable[object], bound: float) -> Iterator[str]:
-        for writer in self._place.writers:
-            if writer in writers and writer.longest > bound:
+    def _too_long(self, writers: Iterable[NodeWriter], bound: float) -> Iterator[str]:
+        for writer in writers:
+            if writer.longest > bound:
                 trail = [(round(at - writer.trail[-1][0], 1), what) for at, what in [*writer.trail][-12:]]
                 yield f"{writer.name} waited {writer.longest:.1f} s, {bound:g} allowed: {trail}"
 

@@ -464,6 +464,25 @@ def test_a_text_to_a_user_reaches_all_connections_of_both_and_nobody_else() -> N
     check(pair)
 
 
+def test_what_is_not_stored_reaches_who_is_welcome_on_a_node_before_others_heard_of_it() -> None:
+    pair = Pair(2)
+    alice, bob = pair.enter(0, "alice"), pair.enter(1, "bob")
+    pair.ask(alice, Create("wob"))
+    pair.ask(alice, Invite("wob", "bob"))
+    pair.disconnect(bob)
+    pair.rest()
+    bob = pair.connect(1, "bob")
+    pair.send(bob, Hello(sender="bob", id="hello"))
+    pair.finish(1)
+    assert [it["action"] for it in said(bob)] == ["server-hello", "invite"]
+    pair.send(alice, Broadcast("all"))
+    pair.send(alice, Invite("wob", "bob"))
+    pair.answer_until(0, Prove)
+    assert pair.machines[0].news, "alice's node has heard of bob already"
+    pair.rest()
+    assert [it["action"] for it in said(bob)[2:]] == ["server-broadcast", "invite"]
+
+
 @pytest.mark.parametrize("scope", ["all", "groups"])
 def test_a_user_goes_with_the_last_connection_wherever_it_is(scope: Any) -> None:
     pair = Pair(2)

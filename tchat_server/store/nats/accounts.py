@@ -46,7 +46,7 @@ class Accounts:
         while not number:
             if invitation is not None and invitation not in self._intake.codes:
                 return False
-            after, nonce = self._intake.head(subject).number, secrets.token_hex(8)
+            after, nonce = self._intake.heads.head(subject).number, secrets.token_hex(8)
             if await self.password_of(key) != replaces:
                 return False
             account = Account(key, name, password_hash, nonce, invitation)
@@ -65,7 +65,7 @@ class Accounts:
         while not number:
             if until is None and key not in self._intake.bars:
                 return False
-            after, nonce = self._intake.head(subject).number, secrets.token_hex(8)
+            after, nonce = self._intake.heads.head(subject).number, secrets.token_hex(8)
             number = await self._append(subject, Bar(key, name, until, nonce), nonce, after)
         return True
 

@@ -15,6 +15,7 @@ from zlib import compress, decompress
 from libtchat.cluster import NodeId
 from tchat_server.roster.port import Called
 from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere
+from tchat_server.store.nats.ending import Tasks
 from tchat_server.store.nats.subject import RosterSubjects
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Calls:
 
     def __init__(self, connection: Connection, subjects: RosterSubjects, node: NodeId) -> None:
         self._connection, self._subjects, self._node = connection, subjects, node
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.act: Act | None = None
 
     async def start(self) -> None:
@@ -106,8 +107,7 @@ class Calls:
     async def close(self) -> None:
         """Answer nothing any more."""
         self.act = None
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
 
     async def _ask(self, node: NodeId, request: Json, who: str) -> Json | None:
         try:
@@ -122,9 +122,7 @@ class Calls:
             await self._send(message.reply, {"node": self._node})
 
     async def _called(self, message: Msg) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(message))  # another call does not wait for it
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._answer(message))  # another call does not wait for it
 
     async def _answer(self, message: Msg) -> None:
         try:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tchat_server.store.nats.connection import Connection, EngineGone
-from tchat_server.store.nats.ending import end
+from tchat_server.store.nats.ending import Tasks
 from tchat_server.store.nats.fetch import Entry, entry_of, fetch
 from tchat_server.store.nats.subject import Feed
 
@@ -49,13 +49,13 @@ class Follower:
         self._ahead: dict[int, Entry] = {}
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._is_due = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self.fetched = 0
 
     async def start(self) -> None:
         """Begin to follow. What is in the stream already comes soon: see `passed`."""
         await self._connection.subscribe(self._feed.told, self._heard)
-        self._task = asyncio.get_running_loop().create_task(self._look_for_ever())
+        self._tasks.start(self._look_for_ever())
 
     def look(self) -> None:
         """Look for what is missing now."""
@@ -71,8 +71,7 @@ class Follower:
 
     async def close(self) -> None:
         """Follow no more."""
-        if self._task is not None:
-            await end((self._task,))
+        await self._tasks.end()
 
     async def _heard(self, message: Msg) -> None:
         entry = entry_of(message)

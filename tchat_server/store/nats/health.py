@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 
 from tchat_server.store.nats.connection import Connection, EngineGone
+from tchat_server.store.nats.ending import Tasks
 from tchat_server.store.nats.stream import Stream, trouble_with
 from tchat_server.store.sqlite.cache import Cache
 
@@ -47,13 +48,13 @@ class Health:
         self.trouble = ""
         self._connection, self._stream, self._cache = connection, stream, cache
         self._position, self._harmed = position, harmed
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._look_at_the_copy()), loop.create_task(self._ask_for_the_stream())]
+        self._tasks = Tasks()
+        self._tasks.start(self._look_at_the_copy())
+        self._tasks.start(self._ask_for_the_stream())
 
     def close(self) -> None:
         """Look no more."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
 
     async def _look_at_the_copy(self) -> None:
         while not self._cache.harm():  # its log has said what

@@ -1,11 +1,7 @@
-"""Takes in what was followed: what is damaged or does not follow costs its own subject, nothing else.
-
-Here each subject's head is known: which record is its last. Who waits for the fate of a record of its own is told.
-"""
+"""Takes in what was followed: what is damaged or does not follow costs its own subject, nothing else."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,38 +15,17 @@ from libtchat.message.names import Key, UserKey
 from libtchat.wire import codec
 from tchat_server.store.nats import record as records
 from tchat_server.store.nats.fetch import Entry
+from tchat_server.store.nats.heads import Heads
 from tchat_server.store.nats.record import Account, Bar, Code, Damaged, Events, Guests, Mark, decode_record
 from tchat_server.store.nats.subject import Subjects
 from tchat_server.store.sqlite.cache import Cache, Head
 from tchat_server.store.sqlite.followed import Followed, FollowedAccount, FollowedBar, FollowedCode, FollowedRecord
 
-__all__ = ["Fate", "Intake", "check_subject", "read_events"]
-
-NOTHING = Head(0, 0)
+__all__ = ["Intake", "check_subject", "read_events"]
 
 _MANY = 64
 
 logger = logging.getLogger("tchat_server")
-
-
-@define(eq=False)
-class Fate:
-    """What became of a record of ours that may follow its subject's head.
-
-    Attributes:
-        nonce: the record's.
-        last: its last seq: when it is followed up to there, all of it is.
-        number: the result: its number when it follows, 0 when somebody else's record does.
-    """
-
-    nonce: str
-    last: int
-    number: asyncio.Future[int]
-
-    def decide(self, number: int) -> None:
-        """Say what became of it."""
-        if not self.number.done():
-            self.number.set_result(number)
 
 
 @define
@@ -59,7 +34,7 @@ class Intake:
 
     Attributes:
         told: called with what others appended.
-        heads: per subject its head; nothing: it has no record.
+        heads: where each subject stands, and who waits for what.
         damaged: subjects that are not used any more, and why.
         bars: who may not come in, and until when.
         codes: the marks of the invitation codes that hold.
@@ -67,34 +42,13 @@ class Intake:
 
     subjects: Subjects
     cache: Cache
-    heads: dict[str, Head]
+    heads: Heads
     damaged: dict[str, str]
     bars: dict[UserKey, float]
     codes: set[str]
     told: Callable[[Sequence[Told]], None] | None = None
     followed_total: int = 0
     _recent: deque[Record] = field(factory=lambda: deque(maxlen=_MANY))
-    _fates: dict[str, Fate] = field(factory=dict)
-
-    def expect(self, subject: str, fate: Fate) -> None:
-        """Have *fate* decided by the next record on *subject*."""
-        self._fates[subject] = fate
-
-    def forget(self, subject: str) -> None:
-        """Expect nothing there any more."""
-        self._fates.pop(subject, None)
-
-    def give_up(self, error: Exception) -> None:
-        """Let all that wait fail."""
-        for fate in self._fates.values():
-            if not fate.number.done():
-                fate.number.set_exception(error)
-                fate.number.exception()  # whoever waited may have been cancelled
-        self._fates.clear()
-
-    def head(self, subject: str) -> Head:
-        """Return where a subject stands."""
-        return self.heads.get(subject, NOTHING)
 
     def newer(self, key: Key, seq: int) -> tuple[LogEvent, ...]:
         """Return what others appended to a group after *seq*, () unless all of that was lately."""
@@ -102,7 +56,7 @@ class Intake:
         for record in self._recent:
             if record.key == key and record.expected == seq + len(found):
                 found += record.events
-        is_all = seq + len(found) == self.head(self.subjects.group(key)).seq
+        is_all = seq + len(found) == self.heads.head(self.subjects.group(key)).seq
         return tuple(found) if is_all else ()
 
     def take(self, entries: Sequence[Entry]) -> None:
@@ -111,39 +65,35 @@ class Intake:
         told: list[Told] = []
         heads: dict[str, Head] = {}
         damaged: dict[str, str] = {}
-        fates: list[tuple[Fate, int]] = []
         for entry in entries:
             if entry.subject in self.damaged:
                 continue
             try:
-                self._take(entry, followed, told, fates)
+                self._take(entry, followed, told)
             except Damaged as damage:
                 reason = f"record {entry.number} is damaged: {damage}"
                 logger.error("storage: %s: %s; what it is of cannot be used any more", entry.subject, reason)
                 damaged[entry.subject] = self.damaged[entry.subject] = reason
-                if (fate := self._fates.pop(entry.subject, None)) is not None:
-                    fates.append((fate, 0))
+                self.heads.spoil(entry.subject)
             else:
-                if entry.subject in self.heads:
-                    heads[entry.subject] = self.heads[entry.subject]
+                if entry.subject in self.heads.found:
+                    heads[entry.subject] = self.heads.found[entry.subject]
         self.followed_total += len(entries)
         self.cache.put(followed, heads, damaged, entries[-1].number)
         if told and self.told is not None:
             self.told(told)
-        for fate, number in fates:
-            fate.decide(number)
+        self.heads.tell()
 
-    def _take(self, entry: Entry, followed: list[Followed], told: list[Told], fates: list[tuple[Fate, int]]) -> None:
+    def _take(self, entry: Entry, followed: list[Followed], told: list[Told]) -> None:
         found = decode_record(entry.data)
-        fate = self._fates.get(entry.subject)
-        is_ours, seq, is_void = fate is not None and fate.nonce == found.nonce, 1, False
+        seq, is_void = 1, False
         news: Told | None = None
         match found:
             case Mark():
                 return
             case Events():
                 check_subject(entry, found.key, self.subjects.group(found.key))
-                news = read_events(found, self.head(entry.subject).seq)
+                news = read_events(found, self.heads.head(entry.subject).seq)
                 followed.append(FollowedRecord(news, found.time))
                 seq = found.last
             case Guests():
@@ -156,14 +106,11 @@ class Intake:
                     news = Protected(found.key, found.password_hash)
             case Bar() | Code():
                 news = self._take_admission(entry, found, followed)
-        if news is not None and not is_ours:
+        if news is not None and not self.heads.is_ours(entry.subject, found.nonce):
             told.append(news)
             if isinstance(news, Record):
                 self._recent.append(news)
-        self.heads[entry.subject] = Head(seq, entry.number)
-        if fate is not None and (not is_ours or seq >= fate.last):
-            fates.append((fate, entry.number if is_ours and not is_void else 0))
-            self.forget(entry.subject)
+        self.heads.follow(entry.subject, Head(seq, entry.number), found.nonce, is_void=is_void)
 
     def _take_admission(self, entry: Entry, found: Bar | Code, followed: list[Followed]) -> Barred | None:
         """Take in who may come in, or with which code."""

@@ -16,7 +16,7 @@ from datetime import datetime
 from libtchat.cluster import NodeId
 from tchat_server.clock import Clock
 from tchat_server.store.nats.connection import Connection, EngineGone, Refused
-from tchat_server.store.nats.ending import end
+from tchat_server.store.nats.ending import Tasks
 
 __all__ = ["FENCE_SECONDS", "LEASE_SECONDS", "Leases"]
 
@@ -59,7 +59,7 @@ class Leases:
         self._renewed = self._turned = self._now()
         self._heard: dict[NodeId, float] = {}
         self._gone: set[NodeId] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
         self.is_fenced = self._is_ending = False
 
     @property
@@ -119,12 +119,12 @@ class Leases:
 
     def start(self) -> None:
         """Keep it, and watch those of others."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._renew_for_ever()), loop.create_task(self._watch())]
+        self._tasks.start(self._renew_for_ever())
+        self._tasks.start(self._watch())
 
     async def close(self) -> None:
         """Give it up, and say so if that is possible."""
-        await end(self._tasks)
+        await self._tasks.end()
         if not self.is_fenced:
             self._is_ending = True
             with suppress(EngineGone, Refused):

@@ -26,6 +26,7 @@ from tchat_server.store.event_log import EncodedPart, LogUnavailable, NamePage, 
 from tchat_server.store.nats.accounts import Accounts
 from tchat_server.store.nats.connection import Connection
 from tchat_server.store.nats.follower import Follower
+from tchat_server.store.nats.heads import Heads
 from tchat_server.store.nats.intake import Intake
 from tchat_server.store.nats.proof import Proofs
 from tchat_server.store.nats.publisher import MAX_RECORD_BYTES, Publisher
@@ -59,9 +60,9 @@ class NatsLog:
         self._subjects, self._cache = stream.subjects, cache
         self.control = cache.log.control
         self._clock, self.ahead = cache.log.clock, stream.clock_offset
-        self.intake = Intake(stream.subjects, cache, cache.heads, cache.damaged, cache.bars, cache.codes)
+        self.intake = Intake(stream.subjects, cache, Heads(cache.heads), cache.damaged, cache.bars, cache.codes)
         self.follower = Follower(connection, stream.subjects, cache.position, self.intake.take, self._ease)
-        self.publisher = Publisher(connection, self.follower, self.intake)
+        self.publisher = Publisher(connection, self.follower, self.intake.heads)
         self.proofs = Proofs(self.publisher, self.follower, stream.subjects.mark(secrets.token_hex(6)))
         self._accounts = Accounts(stream.subjects, self.intake, self.publisher, self._password_of, self.reached)
         self._appending = asyncio.Lock()
@@ -133,7 +134,7 @@ class NatsLog:
         """Append one part; return the newer events if it does not follow, () if it can't be stored."""
         self._check_open()
         subject = self._subjects.group(part.key)
-        head = self.intake.head(subject)
+        head = self.intake.heads.head(subject)
         if subject in self.intake.damaged or head.seq < part.expected:
             return ()
         if head.seq > part.expected:
@@ -150,7 +151,7 @@ class NatsLog:
         if newer := self.intake.newer(part.key, part.expected):
             return newer
         ask = partial(self._cache.log.read, part.key, PageKind.ALL, before=_MAX_SEQ, limit=_MAX_PAGE)
-        await self._cache.settled(_MAX_SEQ)
+        await self._cache.settled(None)
         page = await ask(after=part.expected, max_bytes=_MAX_PAGE)
         return tuple(map(codec.decode_event, page.lines))
 
@@ -220,7 +221,7 @@ class NatsLog:
         subject = self._subjects.guests
         async with self._numbering:
             while (number := next(self._guest_numbers, None)) is None:
-                first, nonce = max(self.intake.head(subject).seq, guest_floor()), secrets.token_hex(8)
+                first, nonce = max(self.intake.heads.head(subject).seq, guest_floor()), secrets.token_hex(8)
                 record = encode_record(Guests(first + _GUESTS_AT_ONCE, nonce))
                 stored = await self.publisher.append(subject, [record], nonce, first + _GUESTS_AT_ONCE)
                 if stored is None:
@@ -246,7 +247,7 @@ class NatsLog:
         if self._is_closed:
             return
         self._is_closed = True
-        self.intake.give_up(LogUnavailable("it is not known whether the last append is stored"))
+        self.intake.heads.give_up(LogUnavailable("it is not known whether the last append is stored"))
         await self.proofs.close()
         await self.follower.close()
         await self.connection.close()
@@ -261,7 +262,7 @@ class NatsLog:
 
     async def _ease(self) -> None:
         if self._cache.backlog > _MAX_BACKLOG:
-            await self._cache.settled(_MAX_SEQ)
+            await self._cache.settled(None)
 
     def _check_open(self) -> None:
         if self._is_closed:

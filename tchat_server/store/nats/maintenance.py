@@ -9,7 +9,6 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from libtchat.message.event import Event, Said
 from libtchat.message.names import Key, group_key
 from libtchat.ruling import GiveGroup, rule
 from libtchat.wire import codec
-from tchat_server.clock import time_of_day
+from tchat_server.clock import time_of_day, time_stamp
 from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats.calls import call, find_node
 from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere, Refused
@@ -107,10 +106,6 @@ class _Findings:
             self.report.messages += sum(isinstance(event, Said) for event in record.events)
 
 
-def _stamp(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 @asynccontextmanager
 async def _connected(url: EngineUrl) -> AsyncIterator[tuple[Connection, Subjects]]:
     connection = await Connection.open(url)
@@ -169,7 +164,7 @@ async def _own(url: EngineUrl, shown: str, name: str) -> Event:
             raise LogUnusable(f"there is no group {shown}: `tchat groups` lists them")
         now = time_of_day()
         try:
-            event = rule(state, GiveGroup(shown, name), ts=_stamp(now))
+            event = rule(state, GiveGroup(shown, name), ts=time_stamp(now))
         except NotRuled as refusal:
             raise LogUnusable(refusal.detail) from None
         evolve(state, event)

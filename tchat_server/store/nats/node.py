@@ -11,6 +11,7 @@ from libtchat.cluster import NodeId
 from libtchat.message.limits import ServerLimits
 from tchat_server.roster.port import RosterUnavailable
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
+from tchat_server.store.nats.ending import Tasks
 from tchat_server.store.nats.health import Health
 from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.roster import NatsRoster
@@ -39,7 +40,7 @@ class Node:
 
     def __init__(self, log: NatsLog, roster: NatsRoster, syncs: bool | None) -> None:
         self.log, self.roster, self.syncs = log, roster, syncs
-        self._asking: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self.health = Health(
             log.connection, log.stream, log.cache, position=lambda: log.follower.position, harmed=roster.give_up
         )
@@ -74,7 +75,7 @@ class Node:
             await log.close()
             raise
         if syncs is None and url.monitors:
-            node._asking = asyncio.create_task(node._ask_again(url))
+            node._tasks.start(node._ask_again(url))
         return node
 
     async def _ask_again(self, url: EngineUrl) -> None:
@@ -113,8 +114,7 @@ class Node:
     def rest(self) -> None:
         """Look after nothing any more: it is to end."""
         self.health.close()
-        if self._asking is not None:
-            self._asking.cancel()
+        self._tasks.cancel()
 
     async def close(self) -> None:
         """Give up the lease, and let go of the engine and the file."""

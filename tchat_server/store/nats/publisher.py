@@ -10,14 +10,12 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
-from typing import Protocol
 
 from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere, Refused
 from tchat_server.store.nats.follower import Follower
-from tchat_server.store.nats.intake import Fate
-from tchat_server.store.sqlite.cache import Head
+from tchat_server.store.nats.heads import Fate, Heads
 
-__all__ = ["MAX_RECORD_BYTES", "Heads", "Publisher"]
+__all__ = ["MAX_RECORD_BYTES", "Publisher"]
 
 MAX_RECORD_BYTES = 512 * 1024
 
@@ -33,19 +31,6 @@ _FOLLOW_SECONDS = 0.1
 _PAUSES = (0.02, 0.05, 0.1, 0.25, 0.5)
 
 logger = logging.getLogger("tchat_server")
-
-
-class Heads(Protocol):
-    """Where subjects stand, and who waits to hear what follows."""
-
-    def head(self, subject: str) -> Head:
-        """Return where a subject stands."""
-
-    def expect(self, subject: str, fate: Fate) -> None:
-        """Have *fate* decided by the next record on *subject*."""
-
-    def forget(self, subject: str) -> None:
-        """Expect nothing there any more."""
 
 
 class Publisher:

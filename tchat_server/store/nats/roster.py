@@ -10,7 +10,7 @@ import json
 import logging
 import random
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from tchat_server.roster.port import Called, Listener, RosterUnavailable
 from tchat_server.store.event_log import LogUnavailable, Ready
 from tchat_server.store.nats.calls import Calls
 from tchat_server.store.nats.connection import Connection, EngineGone, Refused
-from tchat_server.store.nats.ending import end
+from tchat_server.store.nats.ending import Tasks
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.lease import Leases
 from tchat_server.store.nats.proof import Proofs
@@ -63,7 +63,7 @@ class NatsRoster:
             subjects, self.leases.is_gone, self._tell, self.leases.heard, Clock(0.0), limits.token_seconds
         )
         self.follower = Follower(connection, subjects, 0, self.seats.take, _no_need)
-        self.publisher = Publisher(connection, self.follower, self.seats)
+        self.publisher = Publisher(connection, self.follower, self.seats.heads)
         self.proofs = Proofs(self.publisher, self.follower, subjects.mark(self._node))
         self._calls = Calls(connection, subjects, self._node)
         self.over: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -71,7 +71,7 @@ class NatsRoster:
         self._listener: Listener | None = None
         self._locks: dict[UserKey, tuple[asyncio.Lock, int]] = {}
         self._relays: asyncio.Queue[tuple[bytes, Relay]] = asyncio.Queue(_MAX_WAITING_RELAYS)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._is_closed = False
 
     @classmethod
@@ -113,9 +113,9 @@ class NatsRoster:
         listener.seated(self.seats.all())
         self.leases.start()
         if self.predecessor is not None:
-            self._start(self.leases.end(self.predecessor))
-        self._start(self._send_relays())
-        self._start(self._tidy())
+            self._tasks.start(self.leases.end(self.predecessor))
+        self._tasks.start(self._send_relays())
+        self._tasks.start(self._tidy())
 
     def check(self) -> bool:
         """Tell whether this node's lease holds, so that what is read may be decided on."""
@@ -203,8 +203,8 @@ class NatsRoster:
         """Give up the lease, and with it every connection of this node. The engine's connection stays open."""
         self._is_closed = True
         self._listener = None
-        self.seats.give_up(RosterUnavailable("the roster is closed"))
-        await end(self._tasks)
+        self.seats.heads.give_up(RosterUnavailable("the roster is closed"))
+        await self._tasks.end()
         await self._calls.close()
         await self.leases.close()
         await self.proofs.close()
@@ -280,11 +280,6 @@ class NatsRoster:
             logger.warning("roster: a text of another node is not understood: %s", error)
             return
         self._listener.relayed(Relay(decoded, None if users is None else tuple(map(UserKey, users)), line))
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 async def _no_need() -> None:

@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 from libtchat.cluster import NodeId, Seat
 from libtchat.message.names import UserKey
 from tchat_server.store.nats.fetch import Entry
-from tchat_server.store.nats.intake import Fate
+from tchat_server.store.nats.heads import Heads
 from tchat_server.store.nats.subject import RosterSubjects
 from tchat_server.store.sqlite.cache import Head
 
@@ -30,12 +30,13 @@ def encode_seat(seat: Seat, nonce: str) -> bytes:
 
 @define
 class Seats:
-    """The seats as they are stored, and who waits to hear what follows them.
+    """The seats as they are stored.
 
     Attributes:
         is_gone: tells whether a node is.
         seated: called with what became of names.
         heard: called with what a node said of itself, and when.
+        heads: where each seat's subject stands, and who waits for what.
     """
 
     subjects: RosterSubjects
@@ -44,30 +45,9 @@ class Seats:
     heard: Callable[[bytes, str], None]
     now: Callable[[], float]
     token_seconds: float
+    heads: Heads = field(factory=Heads)
     _stored: dict[UserKey, Seat] = field(factory=dict)
-    _heads: dict[str, Head] = field(factory=dict)
     _empty_since: dict[UserKey, float] = field(factory=dict)
-    _fates: dict[str, Fate] = field(factory=dict)
-
-    def head(self, subject: str) -> Head:
-        """Return where a subject stands."""
-        return self._heads.get(subject, Head(0, 0))
-
-    def expect(self, subject: str, fate: Fate) -> None:
-        """Have *fate* decided by the next record on *subject*."""
-        self._fates[subject] = fate
-
-    def forget(self, subject: str) -> None:
-        """Expect nothing there any more."""
-        self._fates.pop(subject, None)
-
-    def give_up(self, error: Exception) -> None:
-        """Let all that wait fail."""
-        for fate in self._fates.values():
-            if not fate.number.done():
-                fate.number.set_exception(error)
-                fate.number.exception()  # whoever waited may have been cancelled
-        self._fates.clear()
 
     def stored(self, key: UserKey) -> Seat:
         """Return a seat as it is stored, with nodes that are gone."""
@@ -93,17 +73,13 @@ class Seats:
     def take(self, entries: Sequence[Entry]) -> None:
         """Take in what follows what was taken before."""
         changed: dict[UserKey, Seat] = {}
-        fates: list[tuple[Fate, int]] = []
         lease, seat = self.subjects.lease(""), self.subjects.all.removesuffix(">") + "s."
         for entry in entries:
             if entry.subject.startswith(lease):
                 self.heard(entry.data, entry.time)
             elif entry.subject.startswith(seat):
-                self._heads[entry.subject] = Head(0, entry.number)
                 found, nonce = self._decode(entry)
-                fate = self._fates.pop(entry.subject, None)
-                if fate is not None:
-                    fates.append((fate, entry.number if fate.nonce == nonce else 0))
+                self.heads.follow(entry.subject, Head(0, entry.number), nonce)
                 if found is not None:
                     self._stored[found.key] = found
                     if found.nodes:
@@ -113,14 +89,13 @@ class Seats:
                     changed[found.key] = found
         if changed:
             self.seated(tuple(map(self._without_gone, changed.values())))
-        for fate, number in fates:
-            fate.decide(number)
+        self.heads.tell()
 
     def prune(self) -> None:
         """Forget the seats whose token is too old: the engine has, too."""
         for key in [key for key in self._empty_since if self.find(key).revision == 0]:
             del self._stored[key], self._empty_since[key]
-            self._heads.pop(self.subjects.seat(key), None)
+            self.heads.found.pop(self.subjects.seat(key), None)
 
     def _without_gone(self, seat: Seat) -> Seat:
         if not any(map(self.is_gone, seat.nodes)):

@@ -225,8 +225,8 @@ class Cache:
         """How many entries wait to be copied."""
         return len(self._followed)
 
-    async def settled(self, patience_seconds: float = 5.0) -> None:
-        """Wait until all that was put is there to be read. Raises LogUnavailable if it takes long."""
+    async def settled(self, patience_seconds: float | None = 5.0) -> None:
+        """Wait until all that was put is there to be read. Raises LogUnavailable if it takes long; None: it may."""
         if self._written >= self._put:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -36,22 +36,22 @@ def freeze(place: Place, seconds: float) -> None:
     node.waits_until_it_serves()
 
 
-def freeze_briefly(place: Place) -> None:
-    freeze(place, 1)
-
-
-def freeze_15(place: Place) -> None:
-    freeze(place, 15)
-
-
-def freeze_40(place: Place) -> None:
-    freeze(place, 40)
-
-
 DRILLS = (
     Drill("kill-node", "kill -9 of the node that most use", kill, is_quick=True),
     Drill("rolling-restart", "one node after the other is stopped and started", restart_in_turn, is_quick=True),
-    Drill("sigstop-node-1", "the node that most use is frozen for 1 s", freeze_briefly, hit_seconds=3.0, is_quick=True),
-    Drill("sigstop-node-15", "the same for 15 s", freeze_15, hit_seconds=20.0, is_refusing=True),
-    Drill("sigstop-node-40", "the same for 40 s, beyond its lease", freeze_40, hit_seconds=42.0, is_refusing=True),
+    Drill(
+        "sigstop-node-1",
+        "the node that most use is frozen for 1 s",
+        lambda place: freeze(place, 1),
+        hit_seconds=3.0,
+        is_quick=True,
+    ),
+    Drill("sigstop-node-15", "the same for 15 s", lambda place: freeze(place, 15), hit_seconds=20.0, is_refusing=True),
+    Drill(
+        "sigstop-node-40",
+        "the same for 40 s, beyond its lease",
+        lambda place: freeze(place, 40),
+        hit_seconds=42.0,
+        is_refusing=True,
+    ),
 )

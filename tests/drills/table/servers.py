@@ -30,18 +30,6 @@ def freeze(place: Place, server: EngineServer, seconds: float) -> None:
     place.waits_for_the_engine()
 
 
-def stop_the_leader(place: Place) -> None:
-    end(place, place.leader(), signal.SIGTERM, (0.5, 1.5))
-
-
-def kill_the_leader(place: Place) -> None:
-    end(place, place.leader(), signal.SIGKILL, (0.5, 6.0))
-
-
-def kill_a_follower(place: Place) -> None:
-    end(place, place.follower(), signal.SIGKILL, (0.5, 3.0))
-
-
 def kill_all(place: Place) -> None:
     for server in place.engine.servers:
         server.end()
@@ -50,19 +38,11 @@ def kill_all(place: Place) -> None:
     place.waits_for_the_engine()
 
 
-def freeze_the_leader(place: Place) -> None:
-    freeze(place, place.leader(), 15)
-
-
-def freeze_the_leader_for_long(place: Place) -> None:
-    freeze(place, place.leader(), 40)
-
-
 DRILLS = (
     Drill(
         "sigterm-leader",
         "the engine's leader is stopped in good order",
-        stop_the_leader,
+        lambda place: end(place, place.leader(), signal.SIGTERM, (0.5, 1.5)),
         wait_seconds=1.0,
         keeps_clients=True,
         is_quick=True,
@@ -70,13 +50,18 @@ DRILLS = (
     Drill(
         "kill-leader",
         "kill -9 of the engine's leader",
-        kill_the_leader,
+        lambda place: end(place, place.leader(), signal.SIGKILL, (0.5, 6.0)),
         wait_seconds=_ELECTION_SECONDS,
         keeps_clients=True,
         is_quick=True,
         is_refusing=True,
     ),
-    Drill("kill-follower", "kill -9 of a server of the engine that leads nothing", kill_a_follower, keeps_clients=True),
+    Drill(
+        "kill-follower",
+        "kill -9 of a server of the engine that leads nothing",
+        lambda place: end(place, place.follower(), signal.SIGKILL, (0.5, 3.0)),
+        keeps_clients=True,
+    ),
     Drill(
         "kill-all-three",
         "kill -9 of all servers of the engine at once",
@@ -87,7 +72,7 @@ DRILLS = (
     Drill(
         "sigstop-leader-15",
         "the engine's leader is frozen for 15 s",
-        freeze_the_leader,
+        lambda place: freeze(place, place.leader(), 15),
         wait_seconds=_ELECTION_SECONDS,
         keeps_clients=True,
         is_refusing=True,
@@ -95,7 +80,7 @@ DRILLS = (
     Drill(
         "sigstop-leader-40",
         "the engine's leader is frozen for 40 s",
-        freeze_the_leader_for_long,
+        lambda place: freeze(place, place.leader(), 40),
         wait_seconds=_ELECTION_SECONDS,
         keeps_clients=True,
         is_refusing=True,

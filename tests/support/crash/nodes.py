@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import time
 from collections import deque
 
@@ -41,12 +40,6 @@ class NodeWriter(Writer):
     def address(self) -> tuple[str, int]:
         """The node it uses now."""
         return self.addresses[self._turn % len(self.addresses)]
-
-    @property
-    def waited(self) -> float:
-        """Seconds that its oldest request has waited."""
-        asked = [self.record.sent[id][1] for id in [*self._asked] if id in self.record.sent]
-        return time.monotonic() - min(asked, default=time.monotonic())
 
     def pause(self) -> None:
         """Ask nothing more for now: see `is_quiet`."""
@@ -99,9 +92,7 @@ class NodeWriter(Writer):
                 time.sleep(0.05)
 
     def _hello(self, address: tuple[str, int]) -> None:
-        self._socket = socket.create_connection(address, _SILENT_SECONDS)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._connections += 1
+        self._dial(address, _SILENT_SECONDS)
         self.note(f"{address[1]}: connected")
         hello = {"action": "client-hello", "from": self.name}
         self._send(hello if self._token is None else {**hello, "token": self._token})
@@ -109,17 +100,9 @@ class NodeWriter(Writer):
             pass
         if welcome["action"] == "error" and welcome["code"] in _PASSING:
             raise _NotNow(welcome["code"])
-        assert welcome["action"] == "server-hello", welcome
+        self._welcomed(welcome)
         self.note(f"{address[1]}: welcome")
         self._token = welcome["token"]
-        self._joined = set(welcome["groups"])
-        for group, seq in welcome["seqs"].items():
-            if seq < self._last.get(group, 0):
-                self.record.faults.append(f"{self.name} heard {group} {self._last[group]}, the server is at {seq}")
-        self._resent = set(self._asked)
-        self.record.retried += len(self._resent)
-        for request in self._asked.values():
-            self._send(request)
 
     def _take(self, line: bytes) -> None:
         message = json.loads(line)

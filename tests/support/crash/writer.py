@@ -137,12 +137,17 @@ class Writer(threading.Thread):
         return not self._is_finishing
 
     def _connect(self) -> None:
-        address = ("127.0.0.1", self._address.wait())
-        self._socket = socket.create_connection(address, _TIMEOUT_SECONDS)
+        self._dial(("127.0.0.1", self._address.wait()), _TIMEOUT_SECONDS)
+        self._send({"action": "client-hello", "from": self.name})
+        self._welcomed(json.loads(self._line()))
+
+    def _dial(self, address: tuple[str, int], seconds: float) -> None:
+        self._socket = socket.create_connection(address, seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connections += 1
-        self._send({"action": "client-hello", "from": self.name})
-        welcome = json.loads(self._line())
+
+    def _welcomed(self, welcome: Json) -> None:
+        """Compare with what was heard before, and ask once more what was not answered."""
         assert welcome["action"] == "server-hello", welcome
         self._joined = set(welcome["groups"])
         for group, seq in welcome["seqs"].items():
