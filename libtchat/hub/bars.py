@@ -21,8 +21,9 @@ def shown(until: float) -> str:
 
 def reason(until: float) -> str:
     """Return what a user hears who is barred *until* then, and is connected."""
-    why = "you are banned from this server"
-    return why if until == inf else f"{why} until {shown(until)}"
+    return (
+        "you are banned from this server" if until == inf else f"you are banned from this server until {shown(until)}"
+    )
 
 
 @define
