@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from certificates import certificate
-from hostile.attacks.handshakes import first_flight
 from logs import on_loop
+from tls import first_flight, trusting
 
 from tchat_server import Chat
 from tchat_server.net.secured import Secured
@@ -27,9 +27,7 @@ def begun(port: int) -> None:
 
 def used(port: int) -> None:
     """Ask something, and go when it is answered."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", port))) as sock:
+    with trusting().wrap_socket(socket.create_connection(("127.0.0.1", port))) as sock:
         sock.sendall(b'{"action":"ping"}\n')
         assert sock.recv(1)
 
