@@ -92,6 +92,8 @@ class Turns:
             self._unread = data
             self._is_waiting = True
             self._rota.offer(self)
+            if self._is_waiting:
+                self._pause()  # over TLS an end that is read now would end what waits, too
 
     def spend(self, size: int) -> None:
         """Count *size* bytes, which it sent or had carried."""
