@@ -34,8 +34,7 @@ class FairPool:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, act)
         finally:
-            self._idle += 1
-            self._go_on()
+            self._end_turn()
 
     def close(self) -> None:
         """Give up what waits for its turn."""
@@ -51,7 +50,16 @@ class FairPool:
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(asker, deque()).append(turn)
-        await turn
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it had come
+                self._end_turn()
+            raise
+
+    def _end_turn(self) -> None:
+        self._idle += 1
+        self._go_on()
 
     def _go_on(self) -> None:
         while self._idle and self._waiting:

@@ -111,9 +111,7 @@ class ClientLab:
         self._decoder.reset()
         self._answer_questions()
         if self._peer is None:
-            program.read()  # its last words
-            lines = program.screen().strip().splitlines()
-            said = f"; it said: {lines[-1].strip()[:200]}" if lines else ""
+            said = f"; it said: {words}" if (words := program.last_words()) else ""
             hint = "" if self.setup.port else "; if it has a port of its own, say so: --port N"
             raise LabError(f"it {'does not connect' if program.is_alive else 'ends without connecting'}{said}{hint}")
         if probe.welcome is not None:

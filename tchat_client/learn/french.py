@@ -1,10 +1,13 @@
-"""What `tchat learn` says, in French: its sentences by their English, as the usage of the command line has it."""
+"""What `tchat learn` says, in French, by its English; see `libtchat.language.by_english`.
+
+The first sentence that fits is taken: those that begin with a hole, which much fits, are the last.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from functools import cache
+
+from libtchat.language import by_english
 
 __all__ = ["FRENCH", "Words", "english", "french"]
 
@@ -13,10 +16,8 @@ Words = Callable[[str], str]
 
 FRENCH: Mapping[str, str] = {
     # progress
-    "{name}: {said}": "{name} : {said}",
     "what it sends": "ce qu'il envoie",
     "what it answers": "ce qu'il répond",
-    "{count} commands; what it shows of anything": "{count} commandes ; ce qu'il montre de n'importe quoi",
     "what it shows of each kind of answer": "ce qu'il montre de chaque sorte de réponse",
     "done: {probes} probes, {starts} starts": "fini : {probes} essais, {starts} démarrages",
     "written to {path}": "écrit dans {path}",
@@ -35,8 +36,6 @@ FRENCH: Mapping[str, str] = {
     "cannot start {what}: {why}": "impossible de démarrer {what} : {why}",
     "cannot listen on port {port}: {why}": "impossible d'écouter sur le port {port} : {why}",
     "cannot connect to {address}: {why}": "connexion à {address} impossible : {why}",
-    "{what}; it said: {said}": "{what} ; il a dit : {said}",
-    "{what}; if it has a port of its own, say so: --port N": "{what} ; s'il a un port à lui, dites-le : --port N",
     "it does not connect": "il ne se connecte pas",
     "it ends without connecting": "il s'arrête sans se connecter",
     "the server does not listen": "le serveur n'écoute pas",
@@ -47,7 +46,6 @@ FRENCH: Mapping[str, str] = {
     "sends {message}": "envoie {message}",
     "shows {text}": "montre {text}",
     "note: {remark}": "note : {remark}",
-    "{count} of {all} commands": "{count} commandes sur {all}",
     "no word for it: {how}": "pas de mot pour cela : {how}",
     "it dies of {names}: {how}": "il meurt de {names} : {how}",
     "a notice is shown": "un avis est montré",
@@ -91,9 +89,13 @@ FRENCH: Mapping[str, str] = {
     "comme une phrase : {what}",
     "its list of users names nobody: what is acknowledged is guessed by waiting": "sa liste des connectés ne nomme "
     "personne : ce qu'il confirme est deviné en attendant",
+    # around others
+    "{count} commands; what it shows of anything": "{count} commandes ; ce qu'il montre de n'importe quoi",
+    "{count} of {all} commands": "{count} commandes sur {all}",
+    "{what}; if it has a port of its own, say so: --port N": "{what} ; s'il a un port à lui, dites-le : --port N",
+    "{what}; it said: {said}": "{what} ; il a dit : {said}",
+    "{name}: {said}": "{name} : {said}",
 }
-
-_HOLE = re.compile(r"\{(\w+)\}")
 
 
 def english(sentence: str) -> str:
@@ -103,19 +105,4 @@ def english(sentence: str) -> str:
 
 def french(sentence: str) -> str:
     """Return *sentence* in French, with the sentences in it; what is unknown stays as it is."""
-    for pattern, words in _patterns():
-        found = pattern.fullmatch(sentence)
-        if found:
-            values = {name: french(value) for name, value in found.groupdict().items()}
-            return _HOLE.sub(lambda hole, values=values: values[hole[1]], words)  # type: ignore[misc]
-    return sentence
-
-
-@cache
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """Return the sentences as patterns, those with most words of their own first."""
-    ordered = sorted(FRENCH, key=lambda words: -len(_HOLE.sub("", words)))
-    return [
-        (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(words)), re.DOTALL), FRENCH[words])
-        for words in ordered
-    ]
+    return by_english(sentence, FRENCH, "fr")

@@ -19,6 +19,9 @@ from attrs import define, field, frozen
 __all__ = ["Program", "Setup", "plain"]
 
 MAX_OUTPUT_BYTES = 1 << 20
+_MOST_WORDS = 200
+"""Characters of its last words."""
+
 _MOST_SPINS = 3  # it computes without end: that says nothing
 _WIDE = (60, 500)  # rows, columns: nothing is to be wrapped
 _CONTROLS = re.compile(
@@ -149,6 +152,15 @@ class Program:
     def screen(self, since: int = 0) -> str:
         """Return what it showed after the first *since* bytes."""
         return plain(bytes(self._output[since:]))
+
+    def last_words(self) -> str:
+        """Return the last line of all that it has shown by now, read or not; "" if there is none."""
+        size = -1
+        while size != self.size:
+            size = self.size
+            self.read()
+        lines = self.screen().strip().splitlines()
+        return lines[-1].strip()[:_MOST_WORDS] if lines else ""
 
     @property
     def is_alive(self) -> bool:

@@ -156,9 +156,9 @@ class ServerLab:
                 program.start()
                 self._wait(lambda: False, 1.0)
             return ""
-        said = program.screen().strip().splitlines()
+        said = program.last_words()
         ends = "does not listen" if program.is_alive else "ends at once"
-        return f"the server {ends}" + (f"; it said: {said[-1].strip()[:200]}" if said else "")
+        return f"the server {ends}" + (f"; it said: {said}" if said else "")
 
     def _send(self, probe: Send) -> None:
         peer = self._peers.get(probe.who)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Hashable
 from enum import Enum
 
-from tchat_server.net.gone import GONE
+from tchat_server.net.gone import GONE, ignore
 from tchat_server.net.rota import MOST_AHEAD_BYTES, Rota
 
 __all__ = ["Hold", "TurnEnd", "Turns", "some"]
@@ -92,6 +92,8 @@ class Turns:
             self._unread = data
             self._is_waiting = True
             self._rota.offer(self)
+            if self._is_waiting:
+                self._pause()  # over TLS an end that is read now would end what waits, too
 
     def spend(self, size: int) -> None:
         """Count *size* bytes, which it sent or had carried."""
@@ -148,7 +150,7 @@ class Turns:
     def end(self) -> None:
         """Forget what was read, and whom to give it: the connection is gone."""
         self._transport, self._unread, self._at_end = GONE, b"", None
-        self.give_to(_ignore)
+        self.give_to(ignore)
         self._forget_holds()
 
     def _forget_holds(self) -> None:
@@ -192,10 +194,6 @@ class Turns:
 def some(data: bytes, most: int, messages: int) -> int:
     """Return where a turn ends in bytes that are no lines."""
     return min(len(data), most)
-
-
-def _ignore(data: bytes) -> None:
-    pass
 
 
 def _turn_end(data: bytes, most: int, messages: int) -> int:

@@ -1,4 +1,4 @@
-"""What stands for the transport, and for the sender, of a connection that is gone."""
+"""What stands for the transport of a connection that is gone, for its sender, and for who took what it read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["GONE", "NOBODY"]
+__all__ = ["GONE", "NOBODY", "ignore"]
 
 
 class _Gone(asyncio.Transport):
@@ -33,6 +33,10 @@ class _Nobody:
     def much_waits(self, waiting: int) -> None: ...
     def crowd(self, is_crowded: bool) -> None: ...
     def fell_behind(self, waiting: int) -> None: ...
+
+
+def ignore(*_: object) -> None:
+    """Do nothing, whatever comes."""
 
 
 GONE = _Gone()

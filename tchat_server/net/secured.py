@@ -60,7 +60,8 @@ class Secured(SSLProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # its stub has None
         self._line_has_ended = True
-        return self._end_line()
+        self._end_line_if_due()
+        return True  # it is closed here
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._turns.end()
@@ -74,16 +75,12 @@ class Secured(SSLProtocol):
         except Exception as error:  # noqa: BLE001  # it costs this connection, not those whose turns are next
             self._fatal_error(error)
 
-    def _end_line(self) -> bool:
-        """Take the end of the line, once everything before it was opened; tell whether the transport is to stay."""
-        if self._turns.is_held:
-            return True
-        self._line_has_ended = False
-        return bool(super().eof_received())
-
     def _end_line_if_due(self) -> None:
-        if self._line_has_ended and not self._end_line() and self._transport is not None:
-            self._transport.close()
+        """Take the end of the line, once everything before it was opened."""
+        if self._line_has_ended and not self._turns.is_held:
+            self._line_has_ended = False
+            if not super().eof_received() and self._transport is not None:
+                self._transport.close()
 
     # What the protocol above wants: then nothing more is opened, nor is the end of it kept waiting.
 

@@ -18,6 +18,7 @@ from libtchat.message.value import frozen
 from libtchat.wire.framing import is_http
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold, some
+from tchat_server.net.gone import ignore
 from tchat_server.net.http import Refused, Request, Response, end_of_head, read_head
 from tchat_server.net.linger import Lingering
 from tchat_server.net.peer import PeerProtocol
@@ -70,7 +71,7 @@ class Web:
             response = self.site.file(request)
         except Refused as refused:
             response = Response.of(refused)
-        peer.take_with(_ignore, some)
+        peer.take_with(ignore, some)
         peer.carry_with(Lingering(peer.transport))
         peer.transport.write(response.write(with_body=with_body))
         peer.finish(CloseReason.HTTP, f"{response.status.value} {shown}")
@@ -135,7 +136,3 @@ def _choose(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | 
 
 _handshakes = ServerProtocol(select_subprotocol=_choose, logger=SILENT)
 """Answers every opening handshake by itself: nothing of one matters to the next."""
-
-
-def _ignore(_: bytes) -> None:
-    pass

@@ -21,6 +21,7 @@ from libtchat.rate import Bucket
 from libtchat.wire.connection import ServerEnd
 from tchat_server.net.ending import CloseReason, close_code
 from tchat_server.net.frames import MASKED, is_between_frames, is_utf8, kept_frames, plain_texts, text_frames
+from tchat_server.net.gone import ignore
 from tchat_server.net.linger import Lingering
 
 __all__ = ["SILENT", "FramedTransport", "WebSocketConnection"]
@@ -128,7 +129,7 @@ class WebSocketConnection(ServerEnd):
     def end(self) -> None:
         """Let go of what holds this too, for nothing more will come: else it waits for the garbage collector."""
         self._protocol.parser.close()
-        self._reply, self._hurry = _ignore, _nothing
+        self._reply = self._hurry = ignore
 
     def _take_frames(self, items: list[Request | Violation]) -> None:
         """Take what the package made of bytes that were no plain texts."""
@@ -259,11 +260,3 @@ class FramedTransport(Lingering):
         self._connection.drain(data)
         if self._connection.has_said_goodbye:
             self._inner.close()
-
-
-def _ignore(_: bytes) -> None:
-    pass
-
-
-def _nothing() -> None:
-    pass

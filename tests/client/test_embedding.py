@@ -8,8 +8,8 @@ import json
 import logging
 import ssl
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from certificates import secure
-from serving import TS, Peer, Server, serving
+from serving import TS, Peer, Server, accepting, serving
 
 from libtchat import (
     CaughtUp,
@@ -313,32 +313,6 @@ def test_tls_and_a_password(tmp_path: Path) -> None:
 Serve = Callable[[Peer, int], Awaitable[None]]
 
 
-@asynccontextmanager
-async def fake(serve: Serve) -> AsyncIterator[str]:
-    """The address of a server that treats its Nth connection (from 0) as *serve* says; what it claims must hold."""
-    count, problems = 0, list[BaseException]()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal count
-        number, count = count, count + 1
-        try:
-            await serve(Peer(reader, writer), number)
-        except ConnectionError:
-            pass
-        except (AssertionError, LookupError, TimeoutError) as problem:
-            problems.append(problem)
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
-    try:
-        yield f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    finally:
-        listening.close()
-    assert problems == []
-
-
 async def until_gone(peer: Peer) -> None:
     """Answer pings and the goodbye until the client goes."""
     while line := await peer.reader.readline():
@@ -375,7 +349,7 @@ def test_what_was_in_flight_has_no_answer_and_may_be_asked_again_as_the_same_req
             await until_gone(peer)
 
     async def work() -> None:
-        async with fake(serve) as address, Client(address, "alice", times=FAST) as chat:
+        async with accepting(serve) as address, Client(address, "alice", times=FAST) as chat:
             with pytest.raises(NoAnswer) as caught:
                 await chat.say("wob", "hi")
             assert isinstance(caught.value, Lost)
@@ -403,7 +377,7 @@ def test_what_was_in_flight_is_asked_again_if_that_is_wanted() -> None:
             await asked(peer, "client-send")
 
     async def work() -> None:
-        async with fake(serve) as address, Client(address, "alice", retry=True, times=FAST) as chat:
+        async with accepting(serve) as address, Client(address, "alice", retry=True, times=FAST) as chat:
             assert (await chat.say("wob", "hi")).seq == 5
             with pytest.raises(Lost):
                 await chat.tell("bob", "hi")
@@ -425,8 +399,8 @@ def test_a_server_of_several_addresses_is_come_back_to_at_another() -> None:
 
     async def work() -> None:
         async with (
-            fake(first) as one,
-            fake(second) as two,
+            accepting(first) as one,
+            accepting(second) as two,
             Client(f"{one},{two}", "alice", retry=True, times=FAST) as chat,
         ):
             assert (await chat.say("wob", "hi")).seq == 5
@@ -444,7 +418,7 @@ def test_who_retries_waits_as_long_as_it_takes() -> None:
 
     async def work() -> None:
         times = Times(answer_seconds=0.05, first_retry_seconds=0.1, last_retry_seconds=0.1, quit_seconds=0.5)
-        async with fake(serve) as address, Client(address, "alice", retry=True, times=times) as chat:
+        async with accepting(serve) as address, Client(address, "alice", retry=True, times=times) as chat:
             while chat.is_online:
                 await asyncio.sleep(0)
             assert (await chat.ping()).server == "t"
@@ -465,7 +439,7 @@ def test_a_request_that_is_answered_twice_is_heard_once() -> None:
         await until_gone(peer)
 
     async def work() -> None:
-        async with fake(serve) as address, Client(address, "alice", times=FAST) as chat:
+        async with accepting(serve) as address, Client(address, "alice", times=FAST) as chat:
             first = await chat.ask(Say("wob", "hi", id="same"))
             assert first == await chat.ask(Say("wob", "hi", id="same"))
             assert await texts(chat, 2) == ["hi", "6"]
@@ -483,7 +457,7 @@ def test_an_answer_that_does_not_come_is_given_up_and_one_that_is_odd_is_shown()
 
     async def work() -> None:
         times = Times(answer_seconds=0.1, quit_seconds=0.5)
-        async with fake(serve) as address, Client(address, "alice", times=times) as chat:
+        async with accepting(serve) as address, Client(address, "alice", times=times) as chat:
             with pytest.raises(NoReply, match=r"did not answer in 0\.1 s: it may or may not"):
                 await chat.join("wob")
             with pytest.raises(OddAnswer, match="groups was answered by Members"):
@@ -506,7 +480,7 @@ def test_a_request_that_came_too_fast_is_made_again() -> None:
         await until_gone(peer)
 
     async def work() -> None:
-        async with fake(serve) as address, Client(address, "alice", times=FAST) as chat:
+        async with accepting(serve) as address, Client(address, "alice", times=FAST) as chat:
             assert (await chat.say("wob", "hi")).seq == 5
 
     run(work)
@@ -523,14 +497,14 @@ def test_who_asks_while_there_is_no_connection_waits_for_the_next_one_and_not_fo
             await until_gone(peer)
 
     async def work() -> None:
-        async with fake(serve) as address, Client(address, "alice", times=FAST) as chat:
+        async with accepting(serve) as address, Client(address, "alice", times=FAST) as chat:
             while chat.is_online:
                 await asyncio.sleep(0)
             assert (await chat.ping()).server == "t"
 
     async def in_vain() -> None:
         times = Times(answer_seconds=0.1, first_retry_seconds=9, quit_seconds=0.1)
-        async with fake(lambda peer, _: peer.welcome()) as address, Client(address, "alice", times=times) as chat:
+        async with accepting(lambda peer, _: peer.welcome()) as address, Client(address, "alice", times=times) as chat:
             while chat.is_online:
                 await asyncio.sleep(0)
             with pytest.raises(NoAnswer, match=r"no connection in 0\.1 s: nothing was sent") as caught:
@@ -568,7 +542,7 @@ def test_a_server_that_lets_one_in_no_more_ends_the_loop_and_the_requests() -> N
 
     async def once(work: Callable[[Client], Coroutine[Any, Any, None]]) -> None:
         with pytest.raises(HelloRefused, match="auth-required"):
-            async with fake(serve) as address, Client(address, "alice", times=FAST) as chat:
+            async with accepting(serve) as address, Client(address, "alice", times=FAST) as chat:
                 await work(chat)
 
     for work in (loops, asks, sleeps):
@@ -581,7 +555,7 @@ def test_what_is_no_server_is_said() -> None:
         await peer.reader.read()
 
     async def work() -> None:
-        async with fake(greets) as address:
+        async with accepting(greets) as address:
             with pytest.raises(NotTchat, match="what answers there is not a tchat server"):
                 await Client(address, "alice", times=FAST).__aenter__()
         with pytest.raises(CannotConnect, match=r"cannot connect to 127\.0\.0\.1:1: nobody listens there$"):
@@ -606,7 +580,7 @@ def test_another_kind_of_server_is_talked_to_one_request_at_a_time() -> None:
 
     async def work() -> None:
         times = Times(hello_seconds=1, answer_seconds=2, quit_seconds=0.1)
-        async with fake(serve) as address, Client(address, "alice", times=times) as chat:
+        async with accepting(serve) as address, Client(address, "alice", times=times) as chat:
             first, second = await asyncio.gather(chat.say("wob", "a"), chat.say("wob", "b"))
             assert (first.msg, second.msg) == ("a", "b")
 
@@ -632,7 +606,7 @@ def test_a_program_that_hears_slowly_is_waited_for_and_misses_nothing() -> None:
 
     async def work() -> None:
         times = Times(idle_seconds=0.05, dead_seconds=0.05, answer_seconds=5, quit_seconds=0.5)
-        async with fake(serve) as address, Client(address, "alice", times=times, most_waiting=50) as chat:
+        async with accepting(serve) as address, Client(address, "alice", times=times, most_waiting=50) as chat:
             await asyncio.sleep(0.3)  # longer than a silent server is borne: nothing is read meanwhile
             assert len(chat._inbox._notices) < 100
             seqs: list[int] = []
@@ -657,7 +631,7 @@ def test_what_is_large_counts_as_several() -> None:
         await until_gone(peer)
 
     async def work() -> None:
-        async with fake(serve) as address, Client(address, "alice", times=FAST, most_waiting=200) as chat:
+        async with accepting(serve) as address, Client(address, "alice", times=FAST, most_waiting=200) as chat:
             await asyncio.sleep(0.5)
             assert len(chat._inbox._notices) <= 3
 
@@ -675,7 +649,7 @@ def test_a_program_that_never_hears_can_send_for_ever(caplog: pytest.LogCaptureF
         await until_gone(peer)
 
     async def work() -> None:
-        async with fake(serve) as address, Client(address, "alice", times=FAST, most_waiting=2) as chat:
+        async with accepting(serve) as address, Client(address, "alice", times=FAST, most_waiting=2) as chat:
             for _ in range(5):
                 await chat.list_users()
             assert await hear(chat, 1) == [Missing("wob", 80)]
@@ -711,7 +685,7 @@ def test_what_is_caught_up_is_asked_for_as_it_is_taken() -> None:
 
     async def work() -> None:
         options: dict[str, Any] = {"times": FAST, "most_waiting": 5, "resume": {"wob": 0}}
-        async with fake(serve) as address, Client(address, "alice", **options) as chat:
+        async with accepting(serve) as address, Client(address, "alice", **options) as chat:
             for seq in range(1, 201):
                 (heard,) = await hear(chat, 1)
                 assert (heard.message.seq, heard.missed) == (seq, True)

@@ -45,7 +45,7 @@ def test_what_learning_says_is_said_in_french() -> None:
         assert placeholders(sentence) == placeholders(words)
         assert french(sentence) == words  # the holes are values like others
     said = "al (client): it dies of a, b: nothing is shown"
-    assert french(said) == "al (client) : il meurt de a, b : rien n'est montré"
+    assert french(said) == "al (client) : il meurt d'a, b : rien n'est montré"
     assert french("typed s;{dest};{text}") == "tapé s;{dest};{text}"
     assert french("something else") == "something else"
 

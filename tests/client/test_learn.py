@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from libtchat.dialect.vocabulary import ANSWERS
 from tchat_client.cli import main
 from tchat_client.learn.program import Setup
 from tchat_client.learn.run import teams_of
+from tchat_client.learn.server_lab import ServerLab
 from tchat_client.port import HOST
 
 HERE = Path(__file__).parents[1] / "foreign"
@@ -322,6 +324,16 @@ def test_what_cannot_be_learnt_is_said_in_one_line(
 ) -> None:
     assert learn(*words) in (1, 2)
     assert complaint in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("is_in_terminal", [False, True], ids=["pipe", "terminal"])
+def test_the_last_words_of_a_server_that_ended_before_it_was_read_are_told(
+    is_in_terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ServerLab, "_wait", lambda *_: time.sleep(0.02))  # of a busy machine: nothing is read meanwhile
+    program = [sys.executable, "-S", "-c", "print('x' * 2500, 'no port', sep='\\n')"]
+    assert learn("server", *["--pty"] * is_in_terminal, "--", *program) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("the server ends at once; it said: no port")
 
 
 @pytest.mark.usefixtures("usage_stays_english")

@@ -9,12 +9,12 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from serving import TS, Peer
+from serving import TS, Peer, accepting
 
 from libtchat.message.reply import Error, Foreign, Pong
 from libtchat.message.request import Join, ListUsers, Ping, Register, Request, Say
 from libtchat.mirror import CaughtUp, Heard, NoAnswer, Notice
-from tchat_client.address import Address
+from tchat_client.address import Address, parse_address
 from tchat_client.errors import CannotConnect, HelloRefused, Lost, NoReply, NotOpen, NotTchat, Unprotected
 from tchat_client.link import Link, Offline, Online, Status, Times, Watcher
 
@@ -81,35 +81,14 @@ def talk(serve: Talk, client: Callable[[Link, Seen], Awaitable[None]], **options
     """Let *client* use a link to a server that treats its Nth connection (from 0) as *serve* says."""
 
     async def both() -> Seen:
-        count = 0
-        problems: list[Exception] = []
-
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal count
-            number, count = count, count + 1
-            try:
-                await serve(Peer(reader, writer), number)
-            except ConnectionError:
-                pass
-            except (AssertionError, LookupError, TimeoutError, ValueError) as problem:
-                problems.append(problem)
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
         seen = Seen()
-        link = Link(
-            Address("127.0.0.1", server.sockets[0].getsockname()[1]),
-            **{"name": "alice", "watcher": seen, "times": FAST, **options},
-        )
-        try:
-            async with asyncio.timeout(20):
-                await client(link, seen)
-        finally:
-            await link.quit()
-            server.close()
-        assert problems == []
+        async with accepting(serve) as address:
+            link = Link(parse_address(address), **{"name": "alice", "watcher": seen, "times": FAST, **options})
+            try:
+                async with asyncio.timeout(20):
+                    await client(link, seen)
+            finally:
+                await link.quit()
         return seen
 
     return asyncio.run(both())

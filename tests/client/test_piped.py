@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import TS, Peer
+from serving import TS, Peer, accepting
 
-from tchat_client.address import Address
+from tchat_client.address import parse_address
 from tchat_client.language import choose
 from tchat_client.link import Link, Times
 from tchat_client.piped import run_piped
@@ -40,30 +39,16 @@ def run(directory: Path, lines: Sequence[str], *serves: Serve, is_json: bool = F
         for line in lines:
             yield line
 
+    async def serve(peer: Peer, number: int) -> None:
+        await serves[number](peer)
+
     async def both() -> int:
-        problems: list[Exception] = []
-        left = [*serves]
-
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            try:
-                await left.pop(0)(Peer(reader, writer))
-            except ConnectionError:
-                pass
-            except (AssertionError, LookupError, TimeoutError, ValueError) as problem:
-                problems.append(problem)
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
-        address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
-        link = Link(address, "alice", times=FAST, others=(address,) if is_several else ())
-        renderer, state = Renderer(choose("en", {}), "alice", str(address)), State(directory)
-        session = Reader(link, renderer, state, printed.append)
-        async with asyncio.timeout(10), server:
-            code = await run_piped(link, session, typed(), lambda code, text: told.append(code), is_json=is_json)
-        assert problems == []
-        return code
+        async with asyncio.timeout(10), accepting(serve) as place:
+            address = parse_address(place)
+            link = Link(address, "alice", times=FAST, others=(address,) if is_several else ())
+            renderer, state = Renderer(choose("en", {}), "alice", str(address)), State(directory)
+            session = Reader(link, renderer, state, printed.append)
+            return await run_piped(link, session, typed(), lambda code, text: told.append(code), is_json=is_json)
 
     return asyncio.run(both()), printed, told
 

@@ -19,6 +19,7 @@ from certificates import secure
 from live import TIMEOUT_SECONDS, Bystanders, Client, Server, fresh, serving
 from loops import on_both_loops
 from talker import Talk
+from tls import sealed
 
 MARKS = "\u0315\u0300"  # two accents of different classes: sorting many of them takes quadratic time
 
@@ -230,24 +231,11 @@ def taken_meanwhile(server: Server, stack: ExitStack, port: int) -> int:
 
     Records of one byte took everybody's time: 256 KiB of them are opened in 30 ms, for each of as many as do it.
     """
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     sock = stack.enter_context(socket.socket())
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
     sock.settimeout(TIMEOUT_SECONDS)
     sock.connect(("127.0.0.1", port))
-    read, written = ssl.MemoryBIO(), ssl.MemoryBIO()
-    connection = context.wrap_bio(read, written)
-    while True:
-        try:
-            connection.do_handshake()
-            break
-        except ssl.SSLWantReadError:
-            sock.sendall(written.read())
-            read.write(sock.recv(1 << 16))
-    sock.sendall(written.read())
-    connection.write(b" " * (1 << 18))
-    data, taken = written.read(), 0
+    data, taken = sealed(sock, (b" " * (1 << 18),)), 0
     sock.settimeout(0.2)
     server.process.send_signal(signal.SIGSTOP)
     with suppress(TimeoutError):

@@ -55,6 +55,26 @@ async def test_who_waits_when_the_pool_is_closed_is_told() -> None:
         await second
 
 
+@on_loop
+async def test_who_goes_when_the_turn_has_come_leaves_the_thread_to_others() -> None:
+    pool, may_end = FairPool(1, "test"), threading.Event()
+
+    async def first() -> None:
+        await pool.run("a", may_end.wait)  # at its end the second one has its turn
+        second.cancel()
+
+    ended = asyncio.ensure_future(first())
+    await asyncio.sleep(0)
+    second, third = (asyncio.ensure_future(pool.run(asker, may_end.wait)) for asker in "bc")
+    await asyncio.sleep(0)
+    may_end.set()
+    await ended
+    assert await asyncio.wait_for(third, 5)
+    assert await asyncio.wait_for(pool.run("d", lambda: 1), 5) == 1
+    assert second.cancelled()
+    pool.close()
+
+
 def test_who_comes_from_one_ipv6_network_is_one_asker() -> None:
     owner: Any = None
     peers = [PeerProtocol(owner, host, "") for host in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "192.0.2.1")]

@@ -7,12 +7,13 @@ import gc
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from certificates import certificate
-from hostile.attacks.handshakes import first_flight
 from logs import on_loop
+from tls import first_flight, sealed, trusting
 
 from tchat_server import Chat
 from tchat_server.net.secured import Secured
@@ -27,9 +28,7 @@ def begun(port: int) -> None:
 
 def used(port: int) -> None:
     """Ask something, and go when it is answered."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", port))) as sock:
+    with trusting().wrap_socket(socket.create_connection(("127.0.0.1", port))) as sock:
         sock.sendall(b'{"action":"ping"}\n')
         assert sock.recv(1)
 
@@ -59,3 +58,28 @@ def test_a_tls_connection_that_is_gone_leaves_nothing_large_to_the_garbage_colle
         come_and_go()
     finally:
         gc.enable()
+
+
+def test_what_a_crowd_asks_before_it_half_closes_is_answered(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(tmp_path), tmp_path / "key.pem")
+    questions, crowd = b'{"action":"ping"}\n' * 60, 30
+
+    def ask(socks: list[socket.socket]) -> list[int]:
+        """Ask on all *socks* at one moment, end them, and return how many bytes each is answered."""
+        asked = [sealed(sock, (questions,)) for sock in socks]
+        for sock, data in zip(socks, asked, strict=True):
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+        return [sum(map(len, iter(lambda sock=sock: sock.recv(1 << 16), b""))) for sock in socks]
+
+    @on_loop
+    async def all_at_once() -> None:
+        async with Chat() as chat:
+            _, port = await chat.listen(tls=context)
+            with ExitStack() as stack:
+                socks = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 20)) for _ in range(crowd)]
+                answered = await asyncio.to_thread(ask, socks)
+        assert min(answered) > 3 * len(questions), answered
+
+    all_at_once()

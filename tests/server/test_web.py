@@ -6,7 +6,6 @@ import asyncio
 import gc
 import json
 import socket
-import ssl
 import struct
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from hypothesis import strategies as st
 from live import ROOT, TIMEOUT_SECONDS, Bystanders, Server, fresh, serving
 from logs import on_loop
 from loops import on_both_loops
+from tls import trusting
 from watching import memory_while_somebody_does_not_read
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
@@ -671,8 +671,7 @@ def test_what_is_no_origin_or_host_is_one_clear_line(option: str, value: str, co
 
 
 def test_over_tls_it_is_https_and_wss(tmp_path: Path) -> None:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context = trusting()
     with serving(tmp_path, *secure(tmp_path)) as server:
         with context.wrap_socket(socket.create_connection(("127.0.0.1", server.port), TIMEOUT_SECONDS)) as sock:
             sock.sendall(get(Host="chat.example:8443"))

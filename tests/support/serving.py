@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import live
 from live import ROOT, Server
 
-__all__ = ["ROOT", "SECONDS", "TS", "Peer", "Server", "environment", "serving"]
+__all__ = ["ROOT", "SECONDS", "TS", "Peer", "Server", "accepting", "environment", "serving"]
 
 SECONDS = 30
 TS = "2026-01-01T00:00:00.000Z"
@@ -55,3 +55,34 @@ class Peer:
 
     async def closed(self) -> bool:
         return await asyncio.wait_for(self.reader.read(), 5) == b""
+
+
+@asynccontextmanager
+async def accepting(serve: Callable[[Peer, int], Awaitable[object]]) -> AsyncIterator[str]:
+    """Be a server that treats its Nth connection (from 0) as *serve* says; give its address.
+
+    Raises:
+        AssertionError: at the end, if *serve* found something wrong.
+    """
+    count = 0
+    problems: list[Exception] = []
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        number, count = count, count + 1
+        try:
+            await serve(Peer(reader, writer), number)
+        except ConnectionError:
+            pass
+        except (AssertionError, LookupError, TimeoutError, ValueError) as problem:
+            problems.append(problem)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+    assert problems == []

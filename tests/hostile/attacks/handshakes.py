@@ -5,26 +5,16 @@ from __future__ import annotations
 import _ssl
 import ctypes
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
+from itertools import repeat
 
 from hostile.common import ON_ASYNCIO, ON_UVLOOP
 from hostile.harness import Attack, Field, address
-
-
-def first_flight() -> bytes:
-    """Return what a client begins a handshake with."""
-    out = ssl.MemoryBIO()
-    connection = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname="127.0.0.1")
-    try:
-        connection.do_handshake()
-    except ssl.SSLWantReadError:
-        return out.read()
-    raise AssertionError("a handshake without an answer")
+from tls import first_flight, sealed
 
 
 def begin_at_once(field: Field, *, connections: int, seconds: float) -> None:
@@ -73,21 +63,7 @@ def write_all(sock: socket.socket, data: bytes) -> None:
 
 def spaces(sock: socket.socket, records: int) -> bytes:
     """Shake hands on *sock*, and return so many records of one space, to be written there."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    read, written = ssl.MemoryBIO(), ssl.MemoryBIO()
-    connection = context.wrap_bio(read, written)
-    while True:
-        try:
-            connection.do_handshake()
-            break
-        except ssl.SSLWantReadError:
-            sock.sendall(written.read())
-            read.write(sock.recv(1 << 16))
-    sock.sendall(written.read())
-    for _ in range(records):
-        connection.write(b" ")
-    return written.read()
+    return sealed(sock, repeat(b" ", records))
 
 
 def key_updates(sock: socket.socket, records: int) -> bytes:
