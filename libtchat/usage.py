@@ -40,6 +40,11 @@ CLICK_FRENCH: Mapping[str, str] = {
     "{value} is not in the range {range}.": "{value} n'est pas dans l'intervalle {range}.",
     "{value!r} is not a valid {number_type}.": "{value!r} n'est pas un nombre ({number_type}).",
     "{value!r} is not {choice}.": "{value!r} n'est pas {choice}.",
+    "{name} {filename!r} does not exist.": "{filename!r} n'existe pas.",
+    "{name} {filename!r} is a file.": "{filename!r} est un fichier.",
+    "{name} {filename!r} is a directory.": "{filename!r} est un dossier.",
+    "{name} {filename!r} is not readable.": "{filename!r} ne peut être lu.",
+    "{name} {filename!r} is not writable.": "{filename!r} ne peut être écrit.",
     "{value!r} is not one of {choices}.": "{value!r} n'est pas parmi {choices}.",
     "{value!r} is not a valid boolean. Recognized values: {states}": "{value!r} n'est ni oui ni non : {states}",
 }

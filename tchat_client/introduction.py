@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from attrs import define
+from attrs import define, field
 
 from libtchat.message.reply import Error, Foreign, Message
 from libtchat.message.request import Hello
@@ -30,6 +30,7 @@ class Introduction:
     kept: Callable[[], str | None]
     ask_password: Callable[[Error], Awaitable[str | None]]
     takes_kept: bool = True
+    _ended: set[str | None] = field(factory=set, init=False)
 
     async def say(self, ask: Callable[[Hello], Awaitable[Answer]]) -> Answer:
         """Say hello by *ask* until something else than a refusal comes, and return that.
@@ -42,7 +43,11 @@ class Introduction:
             answer = await ask(Hello(self.password, self.token, sender=self.name, kept=self.takes_kept))
             if not isinstance(answer, Error):
                 return answer
+            self._ended.add(self.token)
             if answer.code in ("name-in-use", "auth-failed") and self._knows_another_token():
+                continue
+            if answer.code == "auth-failed" and self.password is None and self.token is not None:
+                self.token = None  # it has ended: nobody gave a wrong password
                 continue
             if answer.code == "auth-failed" and self.password is not None and not await self._has_password(ask):
                 raise Unprotected("unprotected", name=self.name)
@@ -54,7 +59,7 @@ class Introduction:
 
     def _knows_another_token(self) -> bool:
         kept = self.kept()
-        is_other = kept is not None and kept != self.token
+        is_other = kept is not None and kept not in self._ended
         if is_other:
             self.token = kept
         return is_other

@@ -154,7 +154,9 @@ class Prompt(Reader):
         first = await self._ask(say("password.new", name=self.link.mirror.name))
         if not first:
             return None
-        if await self._ask(say("password.again")) != first:
+        if (again := await self._ask(say("password.again"))) is None:
+            return None
+        if again != first:
             self.complain(say("password.differ"))
             return None
         return first

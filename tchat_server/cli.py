@@ -91,7 +91,7 @@ def check(ctx: click.Context, db: Path | str | None) -> None:
         click.echo(told(fault, STORAGE))
     counted = say("checked", groups=report.groups, events=report.events, messages=report.messages)
     if report.redacted or report.closed:
-        counted += "; " + say("checked.operator", redacted=report.redacted, closed=report.closed)
+        counted += say("checked.operator", redacted=report.redacted, closed=report.closed)
     click.echo(counted)
     if report.faults:
         raise StorageFailed(say("faults", db=shown(str(place)), count=len(report.faults)))

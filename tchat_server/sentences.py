@@ -92,7 +92,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "internal": "the server failed: its log says where",
         # check and backup
         "checked": "{groups} groups, {events} events, {messages} of them messages",
-        "checked.operator": "texts removed: {redacted}, groups closed: {closed}",
+        "checked.operator": "; texts removed: {redacted}, groups closed: {closed}",
         "faults": "{db}: {count} faults; restore a backup",
         "copied": "{db} is copied to {out}",
     },
@@ -173,7 +173,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "bad-address": "{value!r} n'est pas HÔTE:PORT, par exemple 127.0.0.1:8080",
         "internal": "le serveur a échoué : son journal dit où",
         "checked": "{groups} groupes, {events} évènements, dont {messages} textes",
-        "checked.operator": "textes retirés : {redacted}, groupes fermés : {closed}",
+        "checked.operator": " ; textes retirés : {redacted}, groupes fermés : {closed}",
         "faults": "{db} : {count} défauts ; restaurez une sauvegarde",
         "copied": "{db} est copié dans {out}",
     },
@@ -183,6 +183,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
 STORAGE: Mapping[str, str] = {
     "{path} is not a database: choose another file with --db": "{path} n'est pas une base de données : choisissez un "
     "autre fichier avec --db",
+    "{path} is not a database: name the database of a tchat-server": "{path} n'est pas une base de données : nommez la "
+    "base d'un tchat-server",
+    "{path} is damaged so that nothing in it can be read: restore a backup": "{path} est endommagé, rien ne peut y "
+    "être lu : restaurez une sauvegarde",
     "{path} is damaged: `tchat-server check` says where; restore a backup": "{path} est endommagé : `tchat-server "
     "check` dit où ; restaurez une sauvegarde",
     "{path} is damaged, {damage}: no backup was made; `tchat-server check` lists all; restore a backup": "{path} est "

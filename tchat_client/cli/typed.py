@@ -59,11 +59,9 @@ def new_password(options: Options, typed: str) -> str:
         return options.password
     if not sys.stdin.isatty():
         raise Misused("no-password")
-    from getpass import getpass
-
     say = options.language.text
-    first = getpass(say("password.new", name=options.name))
-    if getpass(say("password.again")) != first:
+    first = _ask(say("password.new", name=options.name))
+    if _ask(say("password.again")) != first:
         raise Misused("password.differ")
     if not first:
         raise Misused("no-password")
@@ -84,7 +82,20 @@ def secret(options: Options, field: str) -> str:
     from tchat_client.session import SECRETS
 
     if sys.stdin.isatty():
-        from getpass import getpass
-
-        return getpass(options.language.text(SECRETS[field], name=options.name))
+        return _ask(options.language.text(SECRETS[field], name=options.name))
     raise Misused(f"no-{field}", name=options.name)
+
+
+def _ask(question: str) -> str:
+    """Read what is not to be shown; Ctrl-C ends it at once, where asyncio would wait for the end of the line."""
+    import signal
+    from getpass import getpass
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return getpass(question)
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -40,6 +40,7 @@ class Seen(Watcher):
         self.late: list[Request] = []
         self.tokens: list[str] = []
         self.passwords: list[str | None] = []
+        self.asked: list[Error] = []
         self.kept: str | None = None
         self._changed = asyncio.Event()
 
@@ -65,6 +66,7 @@ class Seen(Watcher):
         return self.kept
 
     async def password(self, error: Error) -> str | None:
+        self.asked.append(error)
         return self.passwords.pop(0)
 
     async def some(self, claim: Callable[[], object]) -> None:
@@ -377,6 +379,29 @@ def test_a_token_that_no_longer_holds_is_read_again_and_each_try_has_its_reason(
     refused = [status.cause for status in seen.statuses if isinstance(status, Offline)][1]
     assert isinstance(refused, HelloRefused)
     assert refused.error.code == "name-in-use"
+
+
+@pytest.mark.parametrize("later", ["auth-required", "auth-failed"])
+def test_a_token_that_has_ended_is_no_wrong_password(later: str) -> None:
+    """The server was started again since; *later* is what it says of a hello that shows nothing."""
+    shown: list[tuple[Any, Any]] = []
+
+    async def serve(peer: Peer, _: int) -> None:
+        for code in ("auth-failed", later, "auth-failed", "auth-required"):
+            hello = await peer.get()
+            shown.append((hello.get("token"), hello.get("password")))
+            peer.say(action="error", code=code, request="client-hello", id=hello["id"])
+        await peer.welcome()
+        await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        seen.kept = link.token = "ended"
+        seen.passwords = ["wrong", "right"]
+        await link.open()
+
+    seen = talk(serve, client)
+    assert shown == [("ended", None), (None, None), (None, "wrong"), (None, None)]
+    assert [error.code for error in seen.asked] == [later, "auth-failed"]
 
 
 @pytest.mark.parametrize(

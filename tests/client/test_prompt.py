@@ -221,6 +221,9 @@ def test_a_password_is_asked_for_twice_and_recorded_nowhere(tmp_path: Path) -> N
         await terminal.shows("the two are not equal")
         terminal.type("register;\r")
         terminal.type("hunter2\r")
+        terminal.type("\x03")
+        terminal.type("register;\r")
+        terminal.type("hunter2\r")
         terminal.type("hunter2\r")
         await terminal.shows("protected by your password")
         terminal.type("register;hunter4\r")
@@ -231,6 +234,7 @@ def test_a_password_is_asked_for_twice_and_recorded_nowhere(tmp_path: Path) -> N
 
     terminal, _ = at_the_prompt(tmp_path, person)
     assert [request["password"] for request in terminal.requests if "password" in request] == ["hunter2", "hunter4"]
+    assert sum("not equal" in line for line in terminal.lines) == 1  # Ctrl-C is no other password
     assert "hunter" not in "\n".join(terminal.lines)
     history = tmp_path / "state" / "history"
     assert "ls;" in history.read_text()

@@ -186,6 +186,20 @@ def test_nobody_there_is_one_line_and_exit_3(tmp_path: Path, terminals: dict[str
     assert lost.exit_code() == 3
 
 
+def test_ctrl_c_at_a_question_for_a_password_ends_a_script_at_once(
+    server: Server, tmp_path: Path, terminals: dict[str, Terminal]
+) -> None:
+    for answers in ((), ("one",)):
+        place = f"vera{len(answers)}"
+        vera = terminals[place] = Terminal(tmp_path / place, "do", "register;", TCHAT_SERVER=server.address)
+        vera.shows("new password for")
+        for answer in answers:
+            vera.enter(answer)
+            vera.shows("again: ")
+        vera.type("", "C-c")
+        assert vera.exit_code() == 130
+
+
 def test_what_waited_for_somebody_away_comes_marked_and_once(
     server: Server, tmp_path: Path, terminals: dict[str, Terminal]
 ) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import re
 import socket
 import sqlite3
 import stat
@@ -152,6 +153,10 @@ def test_a_text_among_many_of_one_row_is_removed_alone(db: Path, server: Running
     server.ends()
     report = check(db)
     assert (report.faults, report.redacted) == ([], 1)
+    for language, said in (("en", "; texts removed: 1, groups"), ("fr", " ; textes retirés : 1, groupes")):
+        env = environment(TCHAT_LANG=language)
+        done = subprocess.run([*COMMAND, "check", str(db)], env=env, capture_output=True, text=True, check=True)
+        assert re.search(rf"\w{said}", done.stdout)
 
 
 def test_check_finds_a_text_that_should_be_gone_and_one_that_should_be_there(db: Path, server: Running) -> None:

@@ -291,6 +291,14 @@ def test_check_counts_and_finds_damage(db: Path) -> None:
     overwrite(db)
     assert run("check", str(db), code=4)[1].endswith("restore a backup")
     assert "does not exist" in run("check", str(db) + "x", code=4)[1]
+    os.truncate(db, 20_000)
+    for language, said in (
+        ("en", " is damaged so that nothing in it can be read: restore a backup"),
+        ("fr", " est endommagé, rien ne peut y être lu : restaurez une sauvegarde"),
+    ):
+        assert run("check", str(db), code=4, TCHAT_LANG=language)[1] == f"{db}{said}"
+    write_text(db)
+    assert run("check", str(db), code=4)[1] == f"{db} is not a database: name the database of a tchat-server"
 
 
 def test_a_backup_made_while_the_server_runs_can_be_served(db: Path, tmp_path: Path) -> None:

@@ -93,9 +93,10 @@ def test_what_is_translated_by_its_english_is_still_said_so() -> None:
         ),
         (("--db", "no/where/chat.db"), b"", "impossible d'ouvrir"),
         (("check", "chat.db"), b"", "chat.db n'existe pas : nommez la base d'un tchat-server"),
+        (("check", "."), b"", "valeur incorrecte pour '[BASE]' : '.' est un dossier."),
         (("--dialects", "."), b"", "il n'y a pas de dialecte de client dans . : tchat learn client en fait"),
     ],
-    ids=["no-database", "no-directory", "nothing", "no-dialects"],
+    ids=["no-database", "no-directory", "nothing", "directory", "no-dialects"],
 )
 def test_what_is_wrong_with_a_file_is_said_in_french(
     options: tuple[str, ...], content: bytes, said: str, tmp_path: Path

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tchat_server.store.sqlite.lock import missing, verify
 __all__ = [
     "APPLICATION_ID",
     "BUSY_SECONDS",
+    "CHECK_ADVICE",
     "FIRST_WITH_CHECKSUMS",
     "VERSION",
     "beside",
@@ -49,29 +50,33 @@ _ADVICE = {
     sqlite3.SQLITE_BUSY: "is locked by another program: stop that one or choose another file with --db",
     sqlite3.SQLITE_FULL: "cannot be written, its disk is full: make room or choose another file with --db",
 }
+CHECK_ADVICE = _ADVICE | {
+    sqlite3.SQLITE_NOTADB: "is not a database: name the database of a tchat-server",
+    sqlite3.SQLITE_CORRUPT: "is damaged so that nothing in it can be read: restore a backup",
+}
 
 
 @contextmanager
-def refusals(path: Path) -> Iterator[None]:
+def refusals(path: Path, advice: Mapping[int, str] = _ADVICE) -> Iterator[None]:
     """Turn what SQLite and the system say about the file into one line that says what to do."""
     try:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        raise LogUnusable(f"{path} {_ADVICE.get(code, f'cannot be used: {error}')}") from error
+        raise LogUnusable(f"{path} {advice.get(code, f'cannot be used: {error}')}") from error
     except OSError as error:
         raise LogUnusable(
             f"{path} cannot be opened, {error.strerror}: check its directory or choose another file with --db"
         ) from error
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
+def open_for_reading(path: Path, advice: Mapping[int, str] = _ADVICE) -> sqlite3.Connection:
     """Connect to a database that a server may be using.
 
     Raises:
         LogUnusable: there is none, or it is not one of this version.
     """
-    with refusals(path):
+    with refusals(path, advice):
         must_exist(path)
         _check_wal(path)
         connection = _connect_for_reading(path)

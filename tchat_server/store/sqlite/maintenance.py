@@ -25,7 +25,13 @@ from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.sqlite.checksum import damaged_rows
 from tchat_server.store.sqlite.copier import copied, copy_database
 from tchat_server.store.sqlite.entry import lines
-from tchat_server.store.sqlite.inspection import has_checksums, open_for_reading, refusals, refused_by_server
+from tchat_server.store.sqlite.inspection import (
+    CHECK_ADVICE,
+    has_checksums,
+    open_for_reading,
+    refusals,
+    refused_by_server,
+)
 from tchat_server.store.sqlite.reader import creator as creator_of
 from tchat_server.store.sqlite.removal import begin_of
 
@@ -59,7 +65,8 @@ def check(path: Path) -> Report:
     """
     path = path.resolve()
     report = Report()
-    with refusals(path), copied(path) as file, closing(open_for_reading(file)) as connection:
+    advice = CHECK_ADVICE
+    with refusals(path, advice), copied(path) as file, closing(open_for_reading(file, advice)) as connection:
         if not has_checksums(connection):
             raise LogUnusable(f"{path} is of an older schema: start tchat-server with it once, or `backup` it as it is")
         connection.execute("BEGIN")
