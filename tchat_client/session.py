@@ -171,15 +171,19 @@ class Session(Watcher):
                 self.complain(language.text("interactive-only", form=unparse(action)))
             case Trace(on=on):
                 self.traces = on
-                self.write(self.renderer.status(language.text("trace.on" if on else "trace.off"), now()))
+                self.say("trace.on" if on else "trace.off")
 
     def focus(self, view: View) -> None:
         """Make a group the current one."""
         self.link.mirror.focus(view.name)
-        self.write(self.renderer.status(self.renderer.language.text("use", group=view.name), now()))
+        self.say("use", group=view.name)
 
     def clear(self) -> None:
         """Empty the screen, if there is one."""
+
+    def say(self, key: str, **values: object) -> None:
+        """Print the sentence *key*, which is about no message."""
+        self.write(self.renderer.status(self.renderer.language.text(key, **values), now()))
 
     def complain(self, text: str) -> None:
         """Say what went wrong with a line."""
@@ -226,7 +230,7 @@ class Session(Watcher):
             case Online(is_back=False):
                 self.greet()
             case Online():
-                self.write(self.renderer.status(self.renderer.language.text("back"), now()))
+                self.say("back")
             case Offline(seconds=seconds, cause=cause):
                 reason = self.renderer.reason(cause)
                 is_new, self.reason = reason != self.reason or isinstance(before, Online), reason

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from attrs import define, field
 
-from libtchat.cluster import Barred, FindSeat, NodeId, Protected, Record, Relay, ReleaseSeat, Seat, Told
+from libtchat.cluster import Barred, FindSeat, News, NodeId, Protected, Record, Relay, ReleaseSeat, Seat
 from libtchat.effect import Answer, Ask, Effect, PeerId, Question
 from libtchat.hub.elsewhere import Elsewhere
 from libtchat.hub.follower import Follower
@@ -71,7 +71,7 @@ class Node(Hub):
         """Take note that the shell itself has a question answered: it calls `answered` later, whatever comes."""
         self._follower.asks(question)
 
-    def told(self, told: Iterable[Told], now: float) -> None:
+    def told(self, told: Iterable[News], now: float) -> None:
         """Take what other nodes appended: per group in order, and without a gap; what is known is passed over.
 
         Raises:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Link"]
 
 _PASSES = ("name-in-use", "rate-limited", "unavailable")
-"""Refusals of a hello that another try may not meet, for who was welcome before."""
+"""Refusals of a hello that may pass: somebody who was welcome before tries again."""
 
 
 @define(eq=False)

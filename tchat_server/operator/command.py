@@ -21,7 +21,7 @@ import click
 
 from libtchat.hub.hub import Hub
 from libtchat.message.value import frozen
-from tchat_server.failures import Refused, StorageFailed, UsageFailed, storage_failures
+from tchat_server.failures import ActRefused, StorageFailed, UsageFailed, storage_failures
 from tchat_server.operator.operator import ONLINE_ACTS, Operator
 from tchat_server.ops.control import Json, asked
 from tchat_server.sentences import say
@@ -165,7 +165,7 @@ def _ask(path: Path, request: Json) -> Json:
         if path.is_file():
             check_no_copy(path)
         if request["act"] in ONLINE_ACTS:
-            raise Refused(say("not-running", db=path))
+            raise ActRefused(say("not-running", db=path))
         return asyncio.run(_do_alone(path, request))
 
 
@@ -178,7 +178,7 @@ def _ask_engine(url: str, request: Json) -> Json:
             event = engine.own(url, request["group"], request["name"])
             answer = {"group": event.group, "name": event.owner, "seq": event.seq}
     if answer is None:
-        raise Refused(say("no-node", db=shown(url)))
+        raise ActRefused(say("no-node", db=shown(url)))
     return answer
 
 
@@ -202,8 +202,8 @@ def _show(act: str, answer: Json, db: str, *, as_json: bool) -> None:
         raise StorageFailed(say("failed", db=db, failed=answer["failed"]))
     if "refused" in answer:
         if as_json:
-            raise Refused(json.dumps(answer))
-        raise Refused(_refusal(answer))
+            raise ActRefused(json.dumps(answer))
+        raise ActRefused(_refusal(answer))
     if as_json:
         for row in answer.get("rows", (answer,)):
             click.echo(json.dumps(row))

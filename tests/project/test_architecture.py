@@ -49,7 +49,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
             "measure port private reading sanitise",
             "language",
             "errors",
-            "address answer_lines history introduction patience",
+            "address answer_lines history input_lines introduction patience",
             "page_words sentences settings",
             "render",
             "bridge completion learn report",
@@ -108,7 +108,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
         *(
-            "ending heads record subject url",
+            "heads record subject url",
             "connection",
             "calls fetch stream",
             "follower intake lease",
@@ -119,7 +119,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch"),
-        *("accounts removal rows users", "cache_file followed writer", "log", "cache maintenance"),
+        *("accounts removal rows users", "cache_file writer", "log", "cache maintenance"),
     ),
 }
 STOREY = {

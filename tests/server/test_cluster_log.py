@@ -17,17 +17,17 @@ from engine import Engine, engine, shared_engine
 from files import cut, overwrite
 from logs import Book, create, on_loop, page, say, state_of
 
-from libtchat.cluster import Barred, Protected, Record, Told
+from libtchat.cluster import Barred, News, Protected, Record
 from libtchat.effect import PageKind
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.request import Join
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
 from tchat_server.store.nats.connection import Connection
-from tchat_server.store.nats.ending import end
 from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.subject import Subjects
 from tchat_server.store.nats.url import parse_url
 from tchat_server.store.sqlite.log import SqliteLog
+from tchat_server.supervisor import end
 
 _names = itertools.count(1)
 
@@ -40,7 +40,7 @@ class Node:
         self.told: list[Any] = []
         log.follow(self._take)
 
-    def _take(self, told: Sequence[Told]) -> None:
+    def _take(self, told: Sequence[News]) -> None:
         self.told += told
 
 

@@ -9,21 +9,21 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from zlib import compress, decompress
 
 from libtchat.cluster import NodeId
+from tchat_server.ops.control import Json
 from tchat_server.roster.port import Called
 from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere
-from tchat_server.store.nats.ending import Tasks
 from tchat_server.store.nats.subject import RosterSubjects
+from tchat_server.supervisor import Tasks
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
 __all__ = ["Calls", "call", "find_node"]
 
-Json: TypeAlias = Mapping[str, Any]
 Act: TypeAlias = Callable[[Json, str], Awaitable[Json]]
 
 CALL_SECONDS = 3.0

@@ -12,8 +12,8 @@ import os
 import random
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
-__all__ = ["LOWEST_VERSION", "Connection", "EngineGone", "NobodyThere", "Refused"]
+__all__ = ["LOWEST_VERSION", "Connection", "EngineGone", "EngineRefused", "NobodyThere"]
 
 LOWEST_VERSION = (2, 14, 4)
 _CONNECT_SECONDS = 2
@@ -50,7 +50,7 @@ class NobodyThere(EngineGone):
     """Nobody in the engine takes this now: it was certainly not done. A leader is being elected, perhaps."""
 
 
-class Refused(Exception):
+class EngineRefused(Exception):
     """The engine answered with an error.
 
     Attributes:
@@ -114,12 +114,12 @@ class Connection:
         return bool(self._client.is_connected)
 
     async def ask(self, subject: str, body: Mapping[str, Any] | None = None, *, seconds: float = 5.0) -> dict[str, Any]:
-        """Ask the engine's own interface, `$JS.API.…`. Raises EngineGone, Refused."""
+        """Ask the engine's own interface, `$JS.API.…`. Raises EngineGone, EngineRefused."""
         data = b"" if body is None else json.dumps(body).encode()
         return self._answer(await self.request(f"$JS.API.{subject}", data, seconds=seconds))
 
     async def publish(self, subject: str, data: bytes, headers: Mapping[str, str], *, seconds: float) -> int:
-        """Publish to the stream; return the record's number there. Raises EngineGone, Refused."""
+        """Publish to the stream; return the record's number there. Raises EngineGone, EngineRefused."""
         answer = self._answer(await self.request(subject, data, headers=headers, seconds=seconds))
         return int(answer["seq"])
 
@@ -127,43 +127,27 @@ class Connection:
         self, subject: str, data: bytes, *, headers: Mapping[str, str] | None = None, seconds: float
     ) -> Msg:
         """Send one request and return its answer. Raises EngineGone."""
-        import nats.errors
-
-        try:
+        with _failures():
             return await self._client.request(
                 subject, data, timeout=seconds, headers=dict(headers) if headers else None
             )
-        except nats.errors.NoRespondersError:
-            raise NobodyThere("none of its servers takes this now") from None
-        except (nats.errors.Error, OSError, TimeoutError) as error:
-            raise EngineGone(_reason(error)) from None
 
     async def subscribe(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> Subscription:
         """Have *heard* called with what comes on *subject*, however much waits. Raises EngineGone."""
-        import nats.errors
-
-        try:
+        with _failures():
             return await self._client.subscribe(subject, cb=heard, pending_msgs_limit=0, pending_bytes_limit=0)
-        except (nats.errors.Error, OSError) as error:
-            raise EngineGone(_reason(error)) from None
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         """Hear no more of it."""
-        import nats.errors
-
-        with suppress(nats.errors.Error, OSError):
+        with suppress(EngineGone), _failures():
             await subscription.unsubscribe()
 
     async def send(
         self, subject: str, data: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
         """Send what is not waited for. Raises EngineGone."""
-        import nats.errors
-
-        try:
+        with _failures():
             await self._client.publish(subject, data, reply=reply, headers=dict(headers) if headers else None)
-        except (nats.errors.Error, OSError) as error:
-            raise EngineGone(_reason(error)) from None
 
     async def turn(self) -> None:
         """Turn to the next server of the engine: this one answers its clients, and knows no others, perhaps."""
@@ -181,8 +165,21 @@ class Connection:
     def _answer(message: Msg) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(message.data)
         if (error := answer.get("error")) is not None:
-            raise Refused(int(error.get("err_code", 0)), str(error.get("description", "no reason given")))
+            raise EngineRefused(int(error.get("err_code", 0)), str(error.get("description", "no reason given")))
         return answer
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Raise EngineGone for what the engine's client raises."""
+    import nats.errors
+
+    try:
+        yield
+    except nats.errors.NoRespondersError:
+        raise NobodyThere("none of its servers takes this now") from None
+    except (nats.errors.Error, OSError) as error:
+        raise EngineGone(_reason(error)) from None
 
 
 def _make_client() -> Client:

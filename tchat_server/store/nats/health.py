@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable
 
 from tchat_server.store.nats.connection import Connection, EngineGone
-from tchat_server.store.nats.ending import Tasks
 from tchat_server.store.nats.stream import Stream, trouble_with
 from tchat_server.store.sqlite.cache import Cache
+from tchat_server.supervisor import Tasks
 
 __all__ = ["Health"]
 

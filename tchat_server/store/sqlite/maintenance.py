@@ -28,6 +28,7 @@ from tchat_server.store.sqlite.entry import lines
 from tchat_server.store.sqlite.inspection import (
     CHECK_ADVICE,
     has_checksums,
+    has_table,
     open_for_reading,
     refusals,
     refused_by_server,
@@ -150,7 +151,7 @@ def _find_damaged_pages(connection: sqlite3.Connection) -> list[str]:
 
 def _wrongly_listed(connection: sqlite3.Connection) -> list[str]:
     """Compare the table of groups that are listed with the members there are, if the file has that table already."""
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'listed'").fetchone() is None:
+    if not has_table(connection, "listed"):
         return []
     wrong = """
     SELECT name, private = 0 AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')
