@@ -145,7 +145,7 @@ class Hub:
         self._last_peer += 1
         peer = PeerId(self._last_peer)
         limits = self.limits
-        requests = Bucket(limits.request_burst, limits.requests_per_second, 0.0, now)
+        requests = Bucket(limits.request_burst, limits.requests_per_second)
         self._peers[peer] = it = Peer(peer, token, origin, requests)
         if user is not None:
             self._clock.now = now
@@ -175,7 +175,6 @@ class Hub:
         it = self._peers.pop(peer, None)
         if it is None:
             return
-        it.ended = True
         if it.work is not None:
             it.work.close()
         if (user := it.user) is not None:
