@@ -285,6 +285,7 @@ async def test_without_an_engine_nothing_is_stored_and_nobody_waits_for_ever(
             assert await node.log.append([book.part(say())]) == {Key("wob"): ()}
             with pytest.raises(LogUnavailable):
                 await node.log.reached()
+            monkeypatch.undo()
             one.servers[0].start()
             book.groups.pop(Key("wob"))
             again = Book()
