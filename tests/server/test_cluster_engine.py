@@ -15,6 +15,7 @@ from logs import on_loop
 from libtchat.message.limits import DEFAULT_LIMITS
 from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats import connection as connection_module
+from tchat_server.store.nats import stream
 from tchat_server.store.nats.connection import Connection, Refused
 from tchat_server.store.nats.stream import open_stream
 from tchat_server.store.nats.url import UrlMalformed, parse_url
@@ -158,6 +159,25 @@ async def test_an_engine_that_speaks_tls_is_trusted_by_whom_ca_names_alone(
         trusting = await Connection.open(parse_url(secret.url(ca=str(tmp_path / "cert.pem"))))
         assert trusting.is_connected
         await trusting.close()
+
+
+@pytest.mark.parametrize(
+    ("told", "now", "warns"),
+    [
+        (1000.0, 1000.1, False),
+        (1005.0, 1005.1, False),
+        (1000.1, 1005.0, False),
+        (1003.0, 1000.1, True),
+        (997, 1005, True),
+    ],
+    ids=["at once", "it thought for long", "the answer was long on its way", "it is ahead", "it is behind"],
+)
+def test_a_slow_answer_makes_no_clock_wrong(
+    told: float, now: float, warns: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stream, "time_of_day", lambda: now)
+    stream._clock_offset(parse_url("nats://host/chat"), told, asked_at=1000.0)
+    assert ("the clock of this machine is" in caplog.text) is warns
 
 
 def info(version: str) -> bytes:
