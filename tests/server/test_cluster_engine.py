@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -195,12 +196,12 @@ GREETINGS = {
 @on_loop
 async def test_what_is_no_engine_or_may_lose_what_it_acknowledged_is_refused(greeting: bytes, reason: str) -> None:
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(greeting)
-        while (line := await reader.readline()) and not line.startswith(b"PING"):
-            pass
-        writer.write(b"PONG\r\n")
-        await reader.read()
-        writer.close()
+        with closing(writer):
+            writer.write(greeting)
+            while (line := await reader.readline()) and not line.startswith(b"PING"):
+                pass
+            writer.write(b"PONG\r\n")
+            await reader.read()
 
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
     async with server:
