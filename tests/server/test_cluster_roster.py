@@ -229,7 +229,7 @@ async def test_a_token_is_ended_once_and_whoever_is_connected_hears_of_it() -> N
 
 @on_loop
 async def test_what_all_others_are_asked_each_answers_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "CALL_SECONDS", 20.0)  # nobody is waited for who is known not to answer
+    monkeypatch.setattr(calls, "CALL_SECONDS", 5.0)
     noise = secrets.token_hex(1_000_000)
     async with nodes(4) as (here, there, early, stuck):
 
@@ -269,11 +269,12 @@ async def test_an_operator_finds_a_node_that_answers_if_there_is_one(monkeypatch
     found = await calls.find_node(connection, chat)
     assert found == node.roster.node
     assert await calls.call(connection, chat.call(found), {"n": 1}, "me", 5.0) == {"said": {"n": 1}, "who": "me"}
-    await starting.close()
-    await node.close()
+    for each in (starting, node):
+        await each.roster.close()
     with pytest.raises(NobodyThere):
         await calls.find_node(connection, chat)
-    await connection.close()
+    for it in (starting.connection, node.connection, connection):
+        await it.close()
 
 
 @on_loop
