@@ -73,7 +73,7 @@ DRILLS = (
         lambda place: leader_from_followers(place, 15, both=False),
         # 15 are wanted: 6 to 18 were seen where the engine was well before. One of its servers that was cut off may not
         # catch up with the roster's leader for minutes ("Expected first catchup entry ..., will retry" in its log):
-        # when that leader is the next to be cut off, nobody leads, both nodes lose their lease, and it takes 28 to 34 s.
+        # when that leader is the next to be cut off, nobody leads, both nodes lose their lease, and 28 to 34 s go by.
         wait_seconds=40.0,
         is_refusing=True,
         is_parting=True,
