@@ -152,18 +152,20 @@ def _new_password(name: str) -> str:
 
 def _ask(path: Path, request: Json) -> Json:
     from tchat_server.store.sqlite.copier import socket_path
-    from tchat_server.store.sqlite.inspection import check_no_copy
+    from tchat_server.store.sqlite.inspection import is_copy
 
     try:
         with asked(socket_path(path), request, _ANSWER_SECONDS) as answer:
             if answer is not None:
                 return answer
+    except TimeoutError:
+        raise StorageFailed(say("no-answer", db=path, seconds=f"{_ANSWER_SECONDS:g}")) from None
     except OSError as error:
         detail = str(error.strerror or error)
         raise StorageFailed(say("no-access", path=socket_path(path), detail=detail)) from None
     with storage_failures():
-        if path.is_file():
-            check_no_copy(path)
+        if path.is_file() and is_copy(path):
+            raise StorageFailed(say("not-running.copy", db=path))
         if request["act"] in ONLINE_ACTS:
             raise ActRefused(say("not-running", db=path))
         return asyncio.run(_do_alone(path, request))

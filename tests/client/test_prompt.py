@@ -108,7 +108,8 @@ class Terminal:
                         break
         except (ConnectionError, ValueError, TimeoutError):
             pass
-        writer.close()
+        finally:
+            writer.close()
 
 
 def at_the_prompt(

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from attrs import define, field
+
 from libtchat.message.value import frozen
 from tchat_server.store.nats.connection import Connection, EngineGone
 
@@ -18,6 +20,9 @@ __all__ = ["Entry", "entry_of", "fetch"]
 _BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
 _BATCH_SECONDS = 3.0
+_PATIENCE_SECONDS = (0.5, 0.5, 1.0, 2.0)
+"""How long the first word of an answer is waited for: each time any server of the engine may be the one that is asked,
+also one that is frozen, or cut off."""
 
 
 @frozen
@@ -46,29 +51,42 @@ async def fetch(connection: Connection, stream: str, subject: str, start: int) -
     Raises:
         EngineGone: it does not answer.
     """
-    found: list[Entry] = []
-    done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    body = {"seq": start, "batch": _BATCH, "max_bytes": _BATCH_BYTES, "next_by_subj": subject}
+    for seconds in _PATIENCE_SECONDS:
+        batch = _Batch(asyncio.get_running_loop().create_future())
+        inbox = connection.new_inbox()
+        subscription = await connection.subscribe(inbox, batch.heard)
+        try:
+            await connection.send(f"$JS.API.DIRECT.GET.{stream}", json.dumps(body).encode(), reply=inbox)
+            if await batch.comes(seconds):
+                return batch.found, not batch.done.done() or batch.done.result()
+        finally:
+            await connection.unsubscribe(subscription)
+    raise EngineGone("it does not answer")
 
-    async def heard(message: Msg) -> None:
+
+@define
+class _Batch:
+    """The entries that come as an answer. *done*: they are all here; the result is whether there are more."""
+
+    done: asyncio.Future[bool]
+    found: list[Entry] = field(factory=list)
+
+    async def heard(self, message: Msg) -> None:
+        """Take in a message."""
         headers: Mapping[str, str] = message.headers or {}
-        if done.done():
+        if self.done.done():
             return
         if "Status" in headers:
-            done.set_result(headers["Status"] == "204" and int(headers.get("Nats-Num-Pending", "0")) > 0)
-        elif found and int(headers["Nats-Last-Sequence"]) != found[-1].number:
-            done.set_result(True)  # some were lost on the way
+            self.done.set_result(headers["Status"] == "204" and int(headers.get("Nats-Num-Pending", "0")) > 0)
+        elif self.found and int(headers["Nats-Last-Sequence"]) != self.found[-1].number:
+            self.done.set_result(True)  # some were lost on the way
         else:
-            found.append(entry_of(message))
+            self.found.append(entry_of(message))
 
-    inbox = connection.new_inbox()
-    body = {"seq": start, "batch": _BATCH, "max_bytes": _BATCH_BYTES, "next_by_subj": subject}
-    subscription = await connection.subscribe(inbox, heard)
-    try:
-        await connection.send(f"$JS.API.DIRECT.GET.{stream}", json.dumps(body).encode(), reply=inbox)
-        return found, await asyncio.wait_for(done, _BATCH_SECONDS)
-    except TimeoutError:
-        if not found:
-            raise EngineGone("it does not answer") from None
-        return found, True
-    finally:
-        await connection.unsubscribe(subscription)
+    async def comes(self, seconds: float) -> bool:
+        """Wait for all of it; tell whether any of it has begun to come after so many *seconds*."""
+        await asyncio.wait([self.done], timeout=seconds)
+        if self.found and not self.done.done():
+            await asyncio.wait([self.done], timeout=_BATCH_SECONDS)
+        return self.done.done() or bool(self.found)
