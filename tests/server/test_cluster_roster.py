@@ -20,7 +20,8 @@ from libtchat.message.names import user_key
 from libtchat.message.reply import PublicMessage
 from libtchat.wire import codec
 from tchat_server.store.nats import calls, lease
-from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, NobodyThere
 from tchat_server.store.nats.roster import NatsRoster
 from tchat_server.store.nats.stream import open_roster_stream
 from tchat_server.store.nats.subject import RosterSubjects
@@ -234,7 +235,6 @@ async def test_what_all_others_are_asked_each_answers_however_long(monkeypatch: 
 
 @on_loop
 async def test_an_operator_finds_a_node_that_answers_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "_HAIL_SECONDS", 1.0)
     url = parse_url(shared_engine().url(f"roster-{next(_names)}"))
     chat, connection = RosterSubjects(url.name), await Connection.open(url)
     starting, node = await join(url), await join(url)
@@ -242,7 +242,8 @@ async def test_an_operator_finds_a_node_that_answers_if_there_is_one(monkeypatch
     async def answer(request: Mapping[str, Any], who: str) -> Mapping[str, Any]:
         return {"said": request, "who": who}
 
-    with pytest.raises(EngineGone):
+    with monkeypatch.context() as patch, pytest.raises(EngineGone):
+        patch.setattr(calls, "_HAIL_SECONDS", 0.5)
         await calls.find_node(connection, chat)
     node.roster.attend(answer)
     found = await calls.find_node(connection, chat)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from libtchat.message.value import frozen
-from tchat_server.store.nats.connection import Connection, EngineGone
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -47,28 +46,21 @@ async def fetch(connection: Connection, stream: str, subject: str, start: int) -
         EngineGone: it does not answer.
     """
     found: list[Entry] = []
-    done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    async def heard(message: Msg) -> None:
+    def take(message: Msg) -> bool | None:
         headers: Mapping[str, str] = message.headers or {}
-        if done.done():
-            return
         if "Status" in headers:
-            done.set_result(headers["Status"] == "204" and int(headers.get("Nats-Num-Pending", "0")) > 0)
-        elif found and int(headers["Nats-Last-Sequence"]) != found[-1].number:
-            done.set_result(True)  # some were lost on the way
-        else:
-            found.append(entry_of(message))
+            return headers["Status"] == "204" and int(headers.get("Nats-Num-Pending", "0")) > 0
+        if found and int(headers["Nats-Last-Sequence"]) != found[-1].number:
+            return True  # some were lost on the way
+        found.append(entry_of(message))
+        return None
 
-    inbox = connection.new_inbox()
-    body = {"seq": start, "batch": _BATCH, "max_bytes": _BATCH_BYTES, "next_by_subj": subject}
-    subscription = await connection.subscribe(inbox, heard)
+    wanted = {"seq": start, "batch": _BATCH, "max_bytes": _BATCH_BYTES, "next_by_subj": subject}
     try:
-        await connection.send(f"$JS.API.DIRECT.GET.{stream}", json.dumps(body).encode(), reply=inbox)
-        return found, await asyncio.wait_for(done, _BATCH_SECONDS)
+        more = await connection.collect(f"$JS.API.DIRECT.GET.{stream}", wanted, take, seconds=_BATCH_SECONDS)
     except TimeoutError:
         if not found:
             raise EngineGone("it does not answer") from None
-        return found, True
-    finally:
-        await connection.unsubscribe(subscription)
+        more = True
+    return found, more
