@@ -40,7 +40,7 @@ class RedactText:
 
 @frozen
 class GiveGroup:
-    """Give the group, whose owner is gone, to *dest*: a member, or anybody if it is empty (R-op-owner)."""
+    """Give the group to *dest*: a member, or anybody if it is empty (R-op-owner)."""
 
     action: ClassVar[str] = "own"
     id: ClassVar[None] = None

@@ -6,7 +6,9 @@ adds editing to it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from attrs import define, evolve, field
@@ -30,9 +32,9 @@ from libtchat.commands import (
 )
 from libtchat.message.names import group_key
 from libtchat.message.reply import Error, Registered
-from libtchat.message.request import Join, Quit, Register, Request, Say
-from libtchat.mirror import Heard, Notice, View
-from tchat_client.errors import NoReply
+from libtchat.message.request import Create, Join, Quit, Register, Request, Say
+from libtchat.mirror import Heard, NoAnswer, Notice, View
+from tchat_client import errors
 from tchat_client.link import Connecting, Link, Offline, Online, Status, Watcher
 from tchat_client.render import Renderer
 from tchat_client.settings import State
@@ -62,6 +64,8 @@ class Session(Watcher):
     failures: int = 0
     last_status: Status = field(factory=Connecting)
     reason: str = ""
+    _entering: str | None = field(default=None, init=False)
+    _has_entered: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     async def line(self, text: str) -> bool:
         """Do what *text* says.
@@ -98,25 +102,41 @@ class Session(Watcher):
         """Send *request*; what comes of it is heard."""
         if not isinstance(request, Register):
             if self.can_send():
-                self.link.send(request)
+                await self._send(request)
         elif request.password:
             await self.register(request)
         elif (password := await self.new_password()) is not None:
             await self.register(Register(password))
 
+    async def _send(self, request: Request) -> None:
+        """Send *request*; until it is known which group is the current one then, no other line is read."""
+        sent = self.link.send(request)
+        if not isinstance(request, Create | Join):
+            return
+        self._entering = sent.id
+        self._has_entered.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.link.answer_seconds):
+                await self._has_entered.wait()
+
     async def register(self, request: Register) -> None:
-        """Send a new password; where the server wants the old one, or an invitation code, ask for that and go on."""
-        if not self.can_send():
-            return
-        try:
-            answer = await self.link.ask(request)
+        """Send a new password; where the server wants the old one, or an invitation code, ask until it is right.
+
+        A question that ended after one try would have the next one typed where everybody reads it.
+        """
+        while self.can_send():
+            try:
+                answer = await self.link.ask(request)
+            except errors.NoAnswer:
+                return  # which is told already
+            if isinstance(answer, Registered):
+                self.link.password = request.password
             field = answer.field if isinstance(answer, Error) else None
-            if field in SECRETS and (secret := await self.secret(SECRETS[field])):
-                answer = await self.link.ask(evolve(request, **{field: secret}))
-        except NoReply:
-            return
-        if isinstance(answer, Registered):
-            self.link.password = request.password
+            if field not in SECRETS:
+                return
+            if (secret := await self.secret(SECRETS[field])) is None:
+                return
+            request = evolve(request, **{field: secret})
 
     async def new_password(self) -> str | None:
         """Ask for a new password; without a terminal there is nobody to ask."""
@@ -180,6 +200,8 @@ class Session(Watcher):
             self.renderer.round_trip_ms = round(self.link.round_trip_seconds * 1000)
         time = now()
         for notice in notices:
+            if isinstance(notice, Heard | NoAnswer) and notice.request and notice.request.id == self._entering:
+                self._has_entered.set()
             if self.selects(notice):
                 continue
             if isinstance(notice, Heard) and notice.request and not notice.quiet and isinstance(notice.message, Error):

@@ -91,6 +91,11 @@ class Link:
         """How long the last ping took, None before one was answered."""
         return None if self._connected is None else self._connected.round_trip_seconds
 
+    @property
+    def answer_seconds(self) -> float:
+        """How long to wait for an answer: many other servers answer some requests never."""
+        return self.times.answer_seconds if self.is_ours else min(1.0, self.times.answer_seconds)
+
     async def open(self) -> None:
         """Connect and say hello.
 
@@ -178,12 +183,13 @@ class Link:
         """Send *request* and return its answer; from a server that is not ours, what came first.
 
         Args:
-            seconds: how long to wait, `times.answer_seconds` if None.
+            seconds: how long to wait, `answer_seconds` if None.
         Raises:
             NotOpen: `open` was not called, or one has quit.
             Lost: the connection went before.
             NoReply: none came in time.
         """
+        seconds = self.answer_seconds if seconds is None else seconds
         return await self._now().ask(request, quiet=quiet, seconds=seconds)
 
     def pump(self) -> None:

@@ -36,6 +36,7 @@ _FINISH_SECONDS = 5.0
 
 _FOR = click.Option(["--for", "for_"], metavar="TIME", help="How long: 30m, 12h, 7d; without it, for ever.")
 _UNDO = click.Option(["--undo"], is_flag=True, help="Let it take texts again.")
+_FORCE = click.Option(["--force"], is_flag=True, help="Also from an owner who is connected.")
 _COUNT = click.Option(["--count"], type=click.IntRange(1, 1000), default=1, help="How many codes.")
 
 
@@ -60,7 +61,10 @@ _ROWS = (
     _Row("close", ("GROUP",), "Let GROUP take no more texts; it can still be read.", (_UNDO,)),
     _Row("redact", ("GROUP", "SEQ"), "Remove the text SEQ of GROUP for everybody, and from the file."),
     _Row("announce", ("TEXT",), "Tell TEXT to everybody who is connected."),
-    _Row("own", ("GROUP", "NAME"), "Give a GROUP whose owner is gone to its member NAME; the owner leaves it."),
+    _Row(
+        *("own", ("GROUP", "NAME"), "Give a GROUP whose owner is gone to its member NAME; the owner leaves it."),
+        options=(_FORCE,),
+    ),
     _Row("invite-code", (), "Make a code with which one name can be registered (--registration invite).", (_COUNT,)),
 )
 
@@ -109,6 +113,9 @@ def _split(ctx: click.Context, row: _Row, words: Sequence[str]) -> tuple[Path | 
         raise UsageFailed(say("too-many-words", form=f"tchat-server {row.name} [DB] {' '.join(row.words)}".rstrip()))
     has_database = len(words) > len(row.words)
     path = database(ctx, words[0] if has_database else None)
+    for word, text in zip(row.words, words[has_database:], strict=True):
+        if not text.strip():
+            raise UsageFailed(say("empty-word", field=word))
     named: dict[str, Any] = dict(zip(map(str.lower, row.words), words[has_database:], strict=True))
     if "seq" in named:
         if not named["seq"].isdecimal():

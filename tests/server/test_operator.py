@@ -234,6 +234,19 @@ def test_many_who_ask_at_once_are_all_answered(db: Path, server: Running) -> Non
     assert sorted("done" in answer for answer in answers) == [False] * 9 + [True]
 
 
+def test_a_group_is_taken_from_an_owner_who_is_connected_only_if_that_is_said(
+    db: Path, server: Running, run: Callable[..., str]
+) -> None:
+    _, bob = talk(server)
+    line = "alice, who owns wob, is connected: --force takes the group away, and alice out"
+    assert run("own", str(db), "WOB", "bob", code=1) == line
+    assert does(db, "own", group="wob", name="bob") == {"refused": "owner-here", "group": "wob", "name": "alice"}
+    assert run("own", str(db), "wob", "alice", "--force", code=1) == "alice owns wob already: nothing to do"
+    assert run("own", str(db), "wob", "alice", code=1) == "alice owns wob already: nothing to do"
+    assert run("own", str(db), "wob", "bob", "--force") == "bob owns wob (event 4)\n"
+    assert bob.until("leave")[-1]["owner"] == "bob"
+
+
 def test_an_invitation_code_is_kept_as_a_hash_and_holds_once(db: Path) -> None:
     with running(db.parent, "--listen", "127.0.0.1:0", "--db", str(db), "--registration", "invite") as server:
         (code,) = does(db, "invite-code", count=1)["codes"]
@@ -277,6 +290,8 @@ def test_the_same_commands_work_when_no_server_runs(db: Path, run: Callable[...,
         (("close",), 2, "Missing argument 'GROUP'."),
         (("redact", "wob"), 2, "Missing argument 'SEQ'."),
         (("redact", "wob", "three"), 2, "'three' is no number: SEQ is one"),
+        (("announce", "a.db", ""), 2, "TEXT is empty"),
+        (("ban-user", " "), 2, "NAME is empty"),
         (("ban-user", "bob", "--for", "soon"), 2, "'soon' is no duration such as 30m, 12h or 7d"),
         (("passwd", "bob"), 2, "no password: a terminal is asked for it, else it is the first line of the input"),
         (("who", "a.db", "b.db"), 2, "got too many words: tchat-server who [DB]"),
