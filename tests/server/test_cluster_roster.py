@@ -242,9 +242,10 @@ async def test_an_operator_finds_a_node_that_answers_if_there_is_one(monkeypatch
     async def answer(request: Mapping[str, Any], who: str) -> Mapping[str, Any]:
         return {"said": request, "who": who}
 
-    with monkeypatch.context() as patch, pytest.raises(EngineGone):
+    with monkeypatch.context() as patch:
         patch.setattr(calls, "_HAIL_SECONDS", 0.5)
-        await calls.find_node(connection, chat)
+        with pytest.raises(EngineGone):
+            await calls.find_node(connection, chat)
     node.roster.attend(answer)
     found = await calls.find_node(connection, chat)
     assert found == node.roster.node
