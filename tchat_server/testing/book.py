@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from libtchat.effect import PageKind, Part
 from libtchat.group import Group, evolve, fold
@@ -69,16 +66,6 @@ def create(name: str = "wob", *, by: str = "alice", private: bool = False) -> tu
 def say(text: str = "hello", group: str = "wob", *, by: str = "alice", id: str | None = None) -> tuple[str, Say]:
     """Return who says something, and what."""
     return by, Say(group, text, id=id)
-
-
-def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test that awaits."""
-
-    @functools.wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(test(*args, **kwargs))
-
-    return run
 
 
 async def state_of(log: EventLog, group: str = "wob") -> Group | None:

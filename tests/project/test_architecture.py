@@ -108,7 +108,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
         *(
-            "heads record subject url",
+            "errors heads record subject url",
             "connection",
             "calls fetch stream",
             "follower intake lease",

@@ -17,7 +17,8 @@ from libtchat.message.limits import DEFAULT_LIMITS
 from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats import connection as connection_module
 from tchat_server.store.nats import stream
-from tchat_server.store.nats.connection import Connection, EngineRefused
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineRefused
 from tchat_server.store.nats.stream import open_stream
 from tchat_server.store.nats.url import UrlMalformed, parse_url
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import random
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from tchat_server.ops.control import Json
 from tchat_server.store.event_log import LogUnusable
+from tchat_server.store.nats.errors import EngineGone, EngineRefused, WithoutTls, failures, reason_of
 from tchat_server.store.nats.url import EngineUrl
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
-__all__ = ["LOWEST_VERSION", "Connection", "EngineGone", "EngineRefused", "NobodyThere"]
+__all__ = ["LOWEST_VERSION", "Connection"]
 
 LOWEST_VERSION = (2, 14, 4)
 _CONNECT_SECONDS = 2
@@ -36,30 +37,7 @@ _PING_SECONDS = 2
 _MAX_PINGS_OUT = 2
 
 logger = logging.getLogger("tchat_server")
-
-
-class EngineGone(Exception):
-    """The engine did not answer: whether it did what was asked is not known."""
-
-
-class _Plain(OSError):
-    """It speaks no TLS, and TLS is asked for: it is not told the password."""
-
-
-class NobodyThere(EngineGone):
-    """Nobody in the engine takes this now: it was certainly not done. A leader is being elected, perhaps."""
-
-
-class EngineRefused(Exception):
-    """The engine answered with an error.
-
-    Attributes:
-        code: the engine's own number of it (`err_code`).
-    """
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
+_T = TypeVar("_T")
 
 
 class Connection:
@@ -85,7 +63,7 @@ class Connection:
             try:
                 version = await _probe(host, options)
             except (OSError, TimeoutError, nats.errors.Error) as error:
-                reasons[host] = _reason(error)
+                reasons[host] = reason_of(error)
             else:
                 _check_version(host, version)
         answered = [host for host in url.hosts if host not in reasons]
@@ -127,35 +105,69 @@ class Connection:
         self, subject: str, data: bytes, *, headers: Mapping[str, str] | None = None, seconds: float
     ) -> Msg:
         """Send one request and return its answer. Raises EngineGone."""
-        with _failures():
+        with failures():
             return await self._client.request(
                 subject, data, timeout=seconds, headers=dict(headers) if headers else None
             )
 
     async def subscribe(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> Subscription:
         """Have *heard* called with what comes on *subject*, however much waits. Raises EngineGone."""
-        with _failures():
+        with failures():
             return await self._client.subscribe(subject, cb=heard, pending_msgs_limit=0, pending_bytes_limit=0)
 
     async def unsubscribe(self, subscription: Subscription) -> None:
-        """Hear no more of it."""
-        with suppress(EngineGone), _failures():
+        """Hear no more of it, also when the engine is gone."""
+        with suppress(EngineGone), failures():
             await subscription.unsubscribe()
+
+    async def collect(
+        self,
+        subject: str,
+        body: Json,
+        take: Callable[[Msg], _T | None],
+        *,
+        seconds: float,
+        first_seconds: float | None = None,
+    ) -> _T:
+        """Send a request that many messages answer: *take* is called with each, until it returns the outcome.
+
+        Raises:
+            TimeoutError: it did not in so many *seconds*; or none came in *first_seconds*, from when on those count.
+            EngineGone: the request could not be sent.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[_T] = loop.create_future()
+        has_begun = first_seconds is None
+
+        async def heard(message: Msg) -> None:
+            nonlocal has_begun
+            if done.done() or limit.expired():
+                return
+            if not has_begun:
+                has_begun = True
+                limit.reschedule(loop.time() + seconds)
+            if (outcome := take(message)) is not None:
+                done.set_result(outcome)
+
+        async with asyncio.timeout(seconds if first_seconds is None else first_seconds) as limit:
+            inbox = self._client.new_inbox()
+            subscription = await self.subscribe(inbox, heard)
+            try:
+                await self.send(subject, json.dumps(body).encode(), reply=inbox)
+                return await done
+            finally:
+                await self.unsubscribe(subscription)
 
     async def send(
         self, subject: str, data: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
         """Send what is not waited for. Raises EngineGone."""
-        with _failures():
+        with failures():
             await self._client.publish(subject, data, reply=reply, headers=dict(headers) if headers else None)
 
     async def turn(self) -> None:
         """Turn to the next server of the engine: this one answers its clients, and knows no others, perhaps."""
         await self._client.force_reconnect()
-
-    def new_inbox(self) -> str:
-        """Return a subject for answers that nobody else has."""
-        return self._client.new_inbox()
 
     async def close(self) -> None:
         """Close it, also when the engine does not answer."""
@@ -169,19 +181,6 @@ class Connection:
         return answer
 
 
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Raise EngineGone for what the engine's client raises."""
-    import nats.errors
-
-    try:
-        yield
-    except nats.errors.NoRespondersError:
-        raise NobodyThere("none of its servers takes this now") from None
-    except (nats.errors.Error, OSError) as error:
-        raise EngineGone(_reason(error)) from None
-
-
 def _make_client() -> Client:
     """Return the engine's client, but one that tells nobody the password in plain text if it is to speak TLS."""
     from nats.aio.client import Client
@@ -189,7 +188,7 @@ def _make_client() -> Client:
     class Secret(Client):
         def _connect_command(self) -> bytes:
             if "tls" in self.options and not self._server_info.get("tls_required"):
-                raise _Plain("there is no TLS")
+                raise WithoutTls("there is no TLS")
             return super()._connect_command()
 
     return Secret()
@@ -244,28 +243,6 @@ def _check_version(host: str, version: object) -> None:
         )
 
 
-def _reason(error: BaseException) -> str:
-    """Say what went wrong in a few words of our own: what the engine says may hold what we sent it."""
-    text = str(error).casefold()
-    if isinstance(error, _Plain):
-        return "it does not ask for TLS, as ca= in --db does"
-    if "info" in text:
-        return "what answers there is no NATS server"
-    if "authorization" in text or "authentication" in text:
-        return "it does not accept this user and password"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted ({error.verify_message}): ca=FILE names who vouches for it"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or 'no reason given'})"
-    if "tls" in text or "secure" in text:
-        return "it asks for TLS: add ?ca=FILE to --db"
-    if isinstance(error, TimeoutError):
-        return "it does not answer"
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)  # asyncio has words of its own for some
-    return type(error).__name__
-
-
 def _joined(reasons: Mapping[str, str]) -> str:
     if len(set(reasons.values())) == 1:
         return next(iter(reasons.values()))
@@ -273,7 +250,7 @@ def _joined(reasons: Mapping[str, str]) -> str:
 
 
 async def _tell_error(error: Exception) -> None:
-    logger.info("engine: %s", _reason(error))
+    logger.info("engine: %s", reason_of(error))
 
 
 async def _tell_gone(client: Client) -> None:

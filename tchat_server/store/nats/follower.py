@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tchat_server.store.nats.connection import Connection, EngineGone
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone
 from tchat_server.store.nats.fetch import Entry, entry_of, fetch
 from tchat_server.store.nats.subject import Feed
 from tchat_server.supervisor import Tasks

@@ -10,7 +10,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from tchat_server.store.nats.connection import Connection, EngineGone
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone
 from tchat_server.store.nats.stream import Stream, trouble_with
 from tchat_server.store.sqlite.cache import Cache
 from tchat_server.supervisor import Tasks

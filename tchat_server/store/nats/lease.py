@@ -15,7 +15,8 @@ from datetime import datetime
 
 from libtchat.cluster import NodeId
 from tchat_server.clock import Clock
-from tchat_server.store.nats.connection import Connection, EngineGone, EngineRefused
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, EngineRefused
 from tchat_server.supervisor import Tasks
 
 __all__ = ["FENCE_SECONDS", "LEASE_SECONDS", "Leases"]

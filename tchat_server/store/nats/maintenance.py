@@ -23,7 +23,8 @@ from libtchat.wire import codec
 from tchat_server.clock import time_of_day, time_stamp
 from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats.calls import call, find_node
-from tchat_server.store.nats.connection import Connection, EngineGone, EngineRefused, NobodyThere
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, EngineRefused, NobodyThere
 from tchat_server.store.nats.fetch import Entry, fetch
 from tchat_server.store.nats.intake import read_events, read_record
 from tchat_server.store.nats.record import Account, Events, RecordDamaged, encode_record

@@ -11,7 +11,8 @@ import logging
 import secrets
 from collections.abc import Sequence
 
-from tchat_server.store.nats.connection import Connection, EngineGone, EngineRefused, NobodyThere
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, EngineRefused, NobodyThere
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.heads import Fate, Heads
 

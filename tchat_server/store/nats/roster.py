@@ -25,7 +25,8 @@ from tchat_server.clock import Clock
 from tchat_server.roster.port import Called, RosterListener, RosterUnavailable
 from tchat_server.store.event_log import LogUnavailable, Ready
 from tchat_server.store.nats.calls import Calls
-from tchat_server.store.nats.connection import Connection, EngineGone, EngineRefused
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, EngineRefused
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.lease import Leases
 from tchat_server.store.nats.proof import Proofs

@@ -17,7 +17,8 @@ from libtchat.message.limits import ServerLimits
 from libtchat.message.value import frozen
 from tchat_server.clock import time_of_day
 from tchat_server.store.event_log import LogUnusable
-from tchat_server.store.nats.connection import Connection, EngineGone, EngineRefused
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, EngineRefused
 from tchat_server.store.nats.subject import Feed, RosterSubjects, Subjects
 from tchat_server.store.nats.url import DEFAULT_SHARDS, EngineUrl
 

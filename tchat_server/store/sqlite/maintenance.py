@@ -224,11 +224,23 @@ def _check_group(
         yield f"is stored as {key}"
     report.redacted += len(tombstones)
     report.closed += state.closed
+    yield from _check_texts(connection, group_id, removed, tombstones)
+    yield from _check_standings(connection, group_id, state)
+
+
+def _check_texts(
+    connection: sqlite3.Connection, group_id: int, removed: set[int], tombstones: set[int]
+) -> Iterator[str]:
+    """Compare the texts that events have *removed* with those that are *tombstones*."""
     for seq in sorted(removed - tombstones):
         if any(lines(connection, group_id, PageKind.MESSAGES, after=seq - 1, before=seq + 1)):
             yield f"the text {seq} was removed, and is still there"
     for seq in sorted(tombstones - removed):
         yield f"the text {seq} is not there, and nothing says that it was removed"
+
+
+def _check_standings(connection: sqlite3.Connection, group_id: int, state: Group) -> Iterator[str]:
+    """Compare the table of standings with what a group's events lead to."""
     found = connection.execute("SELECT user, name, standing, invitation FROM told WHERE group_id = ?", (group_id,))
     told = {user: (*known, line and _about(known[1], line)) for user, *known, line in found}
     waiting = [user for user, box in state.boxes.items() if box.waiting]
