@@ -265,7 +265,7 @@ class Mirror(Names):
         return notices
 
     def _leave(self, view: View) -> None:
-        view.is_member, view.group = False, None
+        view.is_member, view.group, view.unread = False, None, 0  # nor can it be read any more
         if self.current is not None and view is self.groups[self.current]:
             self.current = None
 

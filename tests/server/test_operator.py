@@ -226,6 +226,7 @@ def test_a_ban_outlives_the_server_and_ends_by_itself_or_by_hand(db: Path) -> No
         assert does(db, "ban-user", name="eve")["until"] == "ever"
     with running(db.parent, "--listen", "127.0.0.1:0", "--db", str(db)) as server:
         (refused, for_ever) = (server.client().ask(action="client-hello", **{"from": name}) for name in ("BOB", "eve"))
+        assert "BOB is banned from this server until 20" in refused["msg"]
         assert (refused["code"], 3000 < refused["retry_after"] <= 3600) == ("forbidden", True)
         assert "retry_after" not in for_ever
         assert does(db, "unban-user", name="bob") == {"done": "unban-user", "name": "bob"}
