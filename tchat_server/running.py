@@ -49,6 +49,10 @@ class Running:
             Misused: this is another thread, or another event loop.
         """
         self.raise_fault()
+        self.check_loop()
+
+    def check_loop(self) -> None:
+        """Raise Misused in another thread, or another event loop."""
         with suppress(RuntimeError):  # there is no event loop here
             if asyncio.get_running_loop() is self._loop:
                 return

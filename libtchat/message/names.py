@@ -84,6 +84,7 @@ def check_user_name(name: str, *, field: str = "sender") -> str:
 
     Raises:
         Refused: bad-name, with *field*, if it breaks the rule or is reserved for the server.
+        TypeError: it is no text.
     """
     shown = check_any_user_name(name, field=field)
     key = user_key(shown)
@@ -111,6 +112,8 @@ def check_group_name(name: str, *, field: str = "group") -> str:
 
 
 def _check(name: str, max_chars: int, field: str) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"a name is text, not {name!r}")
     return _check_stripped(name.strip(), max_chars, field)
 
 
