@@ -13,7 +13,7 @@ import attrs
 from libtchat.effect import PresenceScope, Registration
 from libtchat.message.limits import ServerLimits
 from tchat_server.misuse import Misused
-from tchat_server.retention import Retention
+from tchat_server.retention import Retention, removes_old
 from tchat_server.store.event_log import EventLog
 from tchat_server.store.memory import MEMORY, MemoryLog
 
@@ -34,6 +34,8 @@ def check_options(
     _check_one_of("presence", presence, get_args(PresenceScope))
     _check_one_of("registration", registration, get_args(Registration))
     _check(isinstance(keep, Retention), f"keep is a Retention(days=..., messages=...), not {keep!r}")
+    for what in ("days", "messages"):
+        _check_number(f"keep: {what}", getattr(keep, what) or 0)
     _check_number("grace_seconds", grace_seconds)
 
 
@@ -47,8 +49,13 @@ def check_log(log: object) -> None:
     _check(not lacks, f"log is a path, {MEMORY!r}, an EventLog or what opens one, not {log!r}")
 
 
-async def open_log(log: Any, limits: ServerLimits) -> EventLog:
-    """Return where a chat keeps everything. Raises Misused if a function opens none, LogUnusable, LogUnavailable."""
+async def open_log(log: Any, limits: ServerLimits, keep: Retention) -> EventLog:
+    """Return where a chat keeps everything.
+
+    Raises:
+        Misused: a function opens no log, or old events are to go and it removes none.
+        LogUnusable, LogUnavailable: the storage can't be used as it is, or now.
+    """
     if log == MEMORY:
         return MemoryLog(limits=limits)
     if isinstance(log, str | Path):
@@ -59,6 +66,9 @@ async def open_log(log: Any, limits: ServerLimits) -> EventLog:
     if isawaitable(opened):
         opened = await opened
     check_log(opened)
+    if not keep.keeps_all and not removes_old(opened):
+        await opened.close()
+        raise Misused(f"keep: a {type(opened).__name__} removes nothing, as it has no remove_old (see RemovesOld)")
     return opened
 
 

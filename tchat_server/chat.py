@@ -43,7 +43,7 @@ class Chat:
         log: where everything is kept: the path of an SQLite file, ":memory:", an `EventLog` of your own, or a
             function, perhaps a coroutine function, that opens one each time the chat starts. The chat closes it.
         limits: what one user, one connection and the whole may have.
-        keep: how much of each group's history is kept.
+        keep: how much of each group's history is kept: `Retention(days=30)`. A log of your own has `remove_old` then.
         name: of the server, for people.
         presence: who hears that a user came or went.
         require_auth: names that nobody vouches for need a password.
@@ -121,7 +121,7 @@ class Chat:
             LogUnusable, LogUnavailable: the storage can't be used as it is, or now.
         """
         self._check_stopped("it is started once: a chat is shared by all who use it")
-        log = await open_log(self._log, self._limits)
+        log = await open_log(self._log, self._limits, self._keep)
         options = (self.name, self._limits, self._presence, self._require_auth, bool(self._may))
         hub = self._make_hub(*options, registration=self._registration)
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))

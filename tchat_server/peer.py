@@ -86,7 +86,12 @@ class Peer:
             self._insider.channel.lose()
             await self._insider.channel.over()
 
-    async def pump(self, receive: Receive, send: Send, close: Close | None = None) -> None:
+    async def pump(
+        self,
+        receive: AsyncIterable[str | bytes],
+        send: Callable[[str], Awaitable[object]],
+        close: Callable[[int], Awaitable[object]] | None = None,
+    ) -> None:
         """Carry messages both ways until either side ends; call it once, within the block.
 
         It reads no faster than the limits allow, and keeps `max_out_bytes` for a client that does not read, as over

@@ -43,8 +43,8 @@ class Mirror(Names):
     current: Key | None = None
     groups: dict[Key, View] = field(factory=dict)
     texts: dict[Key, View] = field(factory=dict)
-    _pending: Pending = field(factory=Pending)
-    _owes_sign: bool = False
+    _pending: Pending = field(factory=Pending, init=False)
+    _owes_sign: bool = field(default=False, init=False)
 
     @property
     def current_name(self) -> str | None:

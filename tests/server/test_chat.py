@@ -20,7 +20,7 @@ from tabs import Tab
 
 from libtchat import Create, Created, ErrorCode, Event, Join, Members, Refused, Request, Say, Send, ServerLimits
 from libtchat import ListMembers as AskMembers
-from tchat_server import Chat, ChatFailed, LogUnavailable, LogUnusable, MemoryLog, Misused, NotRunning
+from tchat_server import Chat, ChatFailed, LogUnavailable, LogUnusable, MemoryLog, Misused, NotRunning, Retention
 from tchat_server import hooks as hooks_module
 
 SECONDS = 10.0
@@ -536,6 +536,7 @@ async def test_each_misuse_has_its_exception_and_says_what_to_do() -> None:
         ({"presence": "some"}, "presence is one of 'auto', 'all', 'groups', 'none', not 'some'"),
         ({"registration": "close"}, "registration is one of 'open', 'invite', 'closed', not 'close'"),
         ({"keep": 30}, r"keep is a Retention\(days=..., messages=...\), not 30"),
+        ({"keep": Retention(days="30")}, "keep: days is a number from 0 on, not '30'"),  # type: ignore[arg-type]
         ({"grace_seconds": None}, "grace_seconds is a number from 0 on, not None"),
     ],
 )
@@ -551,6 +552,23 @@ async def test_a_log_that_lacks_something_is_told_what() -> None:
 
     with pytest.raises(Misused, match=r"a Half is no EventLog: it lacks load_user, find_user, .*close"):
         await Chat(Half()).start()  # type: ignore[arg-type]
+
+    class Keeps:
+        closed = False
+        inner = MemoryLog()
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "remove_old":
+                raise AttributeError(name)
+            return getattr(self.inner, name)
+
+        async def close(self) -> None:
+            self.closed = True
+
+    log = Keeps()
+    with pytest.raises(Misused, match="keep: a Keeps removes nothing, as it has no remove_old"):
+        await Chat(log, keep=Retention(messages=1)).start()
+    assert log.closed
     with pytest.raises(Misused, match="not 42"):
         await Chat(lambda: 42).start()  # type: ignore[arg-type, return-value]
 
