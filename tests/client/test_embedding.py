@@ -708,6 +708,7 @@ def test_what_is_caught_up_is_asked_for_as_it_is_taken() -> None:
 def test_a_mistake_in_the_arguments_is_one_clear_sentence() -> None:
     for arguments, sentence in (
         ({"address": "a:b:c"}, "'a:b:c' is no HOST:PORT"),
+        ({"address": "127.0.0.1:1,"}, "'127.0.0.1:1,' is no HOST:PORT"),
         ({"address": ("127.0.0.1", 8080)}, r"address is text, as '127.0.0.1:8080', not \('127.0.0.1', 8080\)"),
         ({"name": "my bot"}, "name='my bot' cannot be a name"),
         ({"name": 7}, "name=7 cannot be a name"),
