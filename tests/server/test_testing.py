@@ -76,7 +76,7 @@ def test_what_is_refused_and_what_can_t_start_is_raised_in_the_test(tmp_path: Pa
         assert live.online() == ()
     with pytest.raises(Misused, match="options are those of a new Chat: give them to yours"):
         server(Chat(), require_auth=True).__enter__()
-    with pytest.raises(Misused, match="chat is a Chat, not '127.0.0.1'"):
+    with pytest.raises(Misused, match=r"chat is a Chat, not '127.0.0.1'"):
         server("127.0.0.1").__enter__()  # type: ignore[arg-type]
 
 
