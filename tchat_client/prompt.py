@@ -174,9 +174,10 @@ class Prompt(Reader):
         return answer
 
     async def _answer(self, question: str, future: asyncio.Future[str | None]) -> None:
-        answer = await self._ask(question)
+        while (answer := await self._ask(question)) == "":
+            pass  # Enter was meant for the line that stood there; Ctrl-C and Ctrl-D give up
         if not future.done():
-            future.set_result(answer or None)
+            future.set_result(answer)
 
     async def _ask(self, question: str, *, is_secret: bool = True) -> str | None:
         try:

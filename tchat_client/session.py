@@ -31,7 +31,7 @@ from libtchat.commands import (
     unparse,
 )
 from libtchat.message.names import group_key
-from libtchat.message.reply import Error, Registered
+from libtchat.message.reply import Error, Foreign, Message, Registered
 from libtchat.message.request import Create, Join, Quit, Register, Request, Say
 from libtchat.mirror import Heard, NoAnswer, Notice, View
 from tchat_client import errors
@@ -131,8 +131,8 @@ class Session(Watcher):
                 return  # which is told already
             if isinstance(answer, Registered):
                 self.link.password = request.password
-            field = answer.field if isinstance(answer, Error) else None
-            if field not in SECRETS:
+            field = _wanted(answer)
+            if field is None:
                 return
             if (secret := await self.secret(SECRETS[field])) is None:
                 return
@@ -272,6 +272,14 @@ class Session(Watcher):
                 text = self.renderer.language.text("no-state", path=self.state.directory, detail=detail)
                 self.write(self.renderer.problem(text, now()))
                 self.state.failure = None
+
+
+def _wanted(answer: Message | Foreign) -> str | None:
+    """Return the field of a `register` that is missing or wrong by its *answer*, None if that is something else."""
+    if not isinstance(answer, Error):
+        return None
+    field = "old" if answer.code == "auth-failed" else answer.field
+    return field if field in SECRETS else None
 
 
 def now() -> datetime:

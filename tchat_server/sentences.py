@@ -62,6 +62,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "refused.banned": "{detail}",
         "refused.unavailable": "the storage cannot be used now, nothing has changed: try again",
         "not-running": "no server uses {db}: nobody is connected",
+        "not-running.copy": "no server uses {db}, a node's own copy: start that node, or name the engine, nats://HOST/NAME",
+        "no-answer": "the server of {db} has not answered in {seconds} s: see whether it is done",
         "failed": "the server of {db} did not do it: {failed}",
         "other-url": "a database is a file, or nats://HOST/NAME: no other URL is one",
         "no-node": "no server of {db} runs, and it is they who do this: start one",
@@ -148,6 +150,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "refused.banned": "{name} est banni de {group} : choisissez quelqu'un d'autre",
         "refused.unavailable": "le stockage ne répond pas, rien n'a changé : réessayez",
         "not-running": "aucun serveur n'utilise {db} : personne n'est connecté",
+        "not-running.copy": "aucun serveur n'utilise {db}, la copie d'un nœud : démarrez ce nœud, ou nommez le moteur, "
+        "nats://HÔTE/NOM",
+        "no-answer": "le serveur de {db} n'a pas répondu en {seconds} s : voyez si c'est fait",
         "failed": "le serveur de {db} ne l'a pas fait : {failed}",
         "other-url": "une base est un fichier, ou nats://HÔTE/NOM : aucune autre URL n'en est une",
         "no-node": "aucun serveur de {db} ne tourne, et c'est à eux de le faire : démarrez-en un",

@@ -57,13 +57,13 @@ class Node(Hub):
             self._presence,
             self._ledger,
             self._login,
-            self._decider,
+            self._decider.guests,
             self._newcomers,
             self.operator,
             partial(self._ask, NOBODY),
         )
         self._login.release = lambda key: self._ask(NOBODY, ReleaseSeat(key))
-        self._decider.seek = lambda key: self._ask(NOBODY, FindSeat(key))
+        self._decider.guests.seek = lambda key: self._ask(NOBODY, FindSeat(key))
 
     # --- what the shell calls ---
 
@@ -123,7 +123,7 @@ class Node(Hub):
         """Take note that the append that is out is durable; see `Hub.committed`."""
         effects = super().committed(now)
         self._follower.settled()
-        return self._leave(effects)
+        return effects + self._leaving.effects()
 
     def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]], now: float) -> list[Effect]:
         """Take note that parts of the append that is out failed; see `Hub.rejected`.
@@ -132,7 +132,7 @@ class Node(Hub):
         """
         self._clock.now = now
         self._follower.rejected(failed)
-        return self._leave([])
+        return self._leaving.effects()
 
     def _ask(self, peer: PeerId, question: Question) -> None:
         self.asks(question)

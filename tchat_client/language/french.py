@@ -275,6 +275,7 @@ FRENCH: Mapping[str, str] = {
 
 SAID: Mapping[str, str] = {
     "{name} is banned from this server": "{name} est banni de ce serveur",
+    "{name} is banned from this server until {until}": "{name} est banni de ce serveur jusqu'au {until}",
     "you are banned from this server until {until}": "vous êtes banni de ce serveur jusqu'au {until}",
     "you are banned from this server": "vous êtes banni de ce serveur",
     "the operator closed this connection": "l'opérateur a fermé cette connexion",

@@ -31,6 +31,7 @@ class Connected:
     Attributes:
         client: the messages and the view; it outlives the connection.
         follows: keep the mirror complete, members and all, and the connection alive.
+        may_turn: there is another server to turn to: one that owes an answer and says nothing at all is left early.
         opened: set by whoever said hello, cleared when the connection goes.
         cause: why the connection went; None while it is there, and after a goodbye.
         round_trip_seconds: of the last ping, None before one was answered.
@@ -42,6 +43,7 @@ class Connected:
     times: Times
     opened: asyncio.Event
     follows: bool
+    may_turn: bool = False
     cause: LinkError | None = field(default=None, init=False)
     round_trip_seconds: float | None = field(default=None, init=False)
     _writer: asyncio.StreamWriter | None = field(default=None, init=False)
@@ -87,7 +89,10 @@ class Connected:
             raise Misused("cause.other", detail=f"{request.action} cannot be written: {error}") from None
         self._outgoing.put(data, request.id, quiet=quiet, is_ping=isinstance(request, Ping))
         if not quiet:
-            asyncio.get_running_loop().call_later(self.times.unconfirmed_seconds, self._check_answered, request)
+            loop, times = asyncio.get_running_loop(), self.times
+            loop.call_later(times.unconfirmed_seconds, self._check_answered, request)
+            if self.may_turn:
+                loop.call_later(times.unconfirmed_seconds + times.dead_seconds, self._check_alive, loop.time())
         return request
 
     def send_raw(self, text: str) -> None:
@@ -261,3 +266,8 @@ class Connected:
         is_waiting = request.id is not None and self.opened.is_set() and self.client.mirror.is_pending(request.id)
         if self.client.is_ours and is_waiting:
             self.watcher.unconfirmed(request)
+
+    def _check_alive(self, asked_at: float) -> None:
+        """Leave a server that has said nothing at all since something was asked: another one may answer."""
+        if self._heard_at < asked_at and self._is_reading and self.client.is_ours and not self._is_over:
+            self._fail(Lost("silent"))

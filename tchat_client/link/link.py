@@ -60,6 +60,7 @@ class Link:
     client: ClientConnection = field(init=False)
     place: Address = field(init=False)
     _next_place: int = field(default=0, init=False)
+    _was_ours: bool = field(default=False, init=False)
     _connected: Connected | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -104,8 +105,28 @@ class Link:
             NotTchat: what answers is no tchat server.
             HelloRefused: the server does not accept the name.
         """
-        streams = await self._open_streams()
-        connected = Connected(self.place, self.client, self.watcher, self.times, self.opened, self.follows)
+        places = self.places
+        for left in reversed(range(len(places))):
+            self.place = places[self._next_place % len(places)]
+            self._next_place += 1
+            try:
+                await self._open_here(is_last=not left)
+                return
+            except CannotConnect:
+                if not left:
+                    raise
+            except HelloRefused as refused:
+                if not left or refused.error.code != "unavailable":
+                    raise
+
+    async def _open_here(self, *, is_last: bool) -> None:
+        """Connect to `place` and say hello; raises what `open` does. *is_last*: there is no other to turn to now."""
+        times = self.times
+        patience = times.connect_seconds if is_last else min(times.connect_seconds, times.hello_seconds)
+        streams = await open_streams(self.place, self.tls, self.dialect, patience)
+        connected = Connected(
+            self.place, self.client, self.watcher, times, self.opened, self.follows, may_turn=bool(self.others)
+        )
         self._connected = connected
         connected.start(*streams)
         try:
@@ -114,19 +135,6 @@ class Link:
             await connected.drop()
             raise
         connected.welcome()
-
-    async def _open_streams(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect to where it is next, or where it is after that; raises CannotConnect if it is nowhere."""
-        places = self.places
-        for left in reversed(range(len(places))):
-            self.place = places[self._next_place % len(places)]
-            self._next_place += 1
-            try:
-                return await open_streams(self.place, self.tls, self.dialect, self.times.connect_seconds)
-            except CannotConnect:
-                if not left:
-                    raise
-        raise AssertionError("there is a place")
 
     async def run(self) -> None:
         """Stay connected until cancelled, or until one has quit.
@@ -161,8 +169,8 @@ class Link:
         """Return for how long to wait after so many *failures* in a row; who has others to go to turns at once."""
         if is_lost and failures <= len(self.others) and self.others:
             return 0.0
-        delay = min(self.times.last_retry_seconds, self.times.first_retry_seconds * float(2 ** min(failures, 10)))
-        return delay * random.uniform(0.5, 1)
+        longest = self.times.last_retry_seconds / len(self.places)  # each of them is tried every time
+        return min(longest, self.times.first_retry_seconds * float(2 ** min(failures, 10))) * random.uniform(0.5, 1)
 
     def send(self, request: Request, *, quiet: bool = False) -> Request:
         """Send *request* when its turn comes; its answer is heard like everything else.
@@ -218,18 +226,24 @@ class Link:
         return self._connected
 
     async def _hello(self, connected: Connected) -> None:
-        """Say hello until the server welcomes us; one that never answers is taken to have accepted."""
-        it = self.watcher
+        """Say hello until the server welcomes us; one that never answers is taken to have accepted.
+
+        One of several is ours, and answers, as one does that did before: if it does not, it stands still.
+        """
+        it, times = self.watcher, self.times
+        must_answer = self._was_ours or bool(self.others)
+        seconds = max(times.hello_seconds, times.answer_seconds) if must_answer else times.hello_seconds
         me = Introduction(self.name, self.password, self.token, it.kept_token, it.password, it.takes_kept)
-        ask = partial(connected.ask, quiet=True, seconds=self.times.hello_seconds)
         try:
-            answer = await me.say(ask)
+            answer = await me.say(partial(connected.ask, quiet=True, seconds=seconds))
         except NoReply:
+            if must_answer:
+                raise cannot_connect(self.place, LinkError("cause.timeout", seconds=f"{seconds:g}")) from None
             return
         except Lost as lost:
             raise cannot_connect(self.place, LinkError("closed-by-peer")) from lost
         if isinstance(answer, Welcome):
-            self.token = answer.token or None
+            self.token, self._was_ours = answer.token or None, self.is_ours
             if self.token and self.name:
                 self.watcher.token(self.token)
         elif isinstance(answer, Foreign) and not answer.raw.lstrip().startswith("{"):

@@ -24,9 +24,10 @@ from libtchat.message.value import frozen
 from tchat_server.failures import ActRefused, StorageFailed, UsageFailed, storage_failures
 from tchat_server.operator.operator import ONLINE_ACTS, Operator
 from tchat_server.ops.control import Json, asked
-from tchat_server.sentences import say
+from tchat_server.sentences import language, say
 from tchat_server.server import Server
 from tchat_server.storage import is_engine, maintenance_of, shown
+from tchat_server.usage import FRENCH
 
 __all__ = ["database", "operator_commands"]
 
@@ -81,8 +82,6 @@ def database(ctx: click.Context, word: str | None) -> Path | str:
 
 
 def _command(row: _Row) -> click.Command:
-    form = " ".join(("[DB]", *row.words))
-
     def run(words: tuple[str, ...], as_json: bool, **options: Any) -> None:
         ctx = click.get_current_context()
         place, named = _split(ctx, row, words)
@@ -97,25 +96,30 @@ def _command(row: _Row) -> click.Command:
         callback=run,
         help=row.help,
         params=[
-            click.Argument(["words"], nargs=-1, metavar=form),
+            click.Argument(["words"], nargs=-1, metavar=_form(row)),
             *row.options,
             click.Option(["--json", "as_json"], is_flag=True, help="One JSON object per line, and nothing else."),
         ],
     )
 
 
+def _form(row: _Row) -> str:
+    return " ".join(("[DB]", *row.words))
+
+
 def _split(ctx: click.Context, row: _Row, words: Sequence[str]) -> tuple[Path | str, dict[str, Any]]:
     """Return the database, which may be the first of the words, and what the others are."""
-    missing = row.words[len(words) :]
-    if missing:
+    form = _form(row) if language() == "en" else FRENCH[_form(row)]
+    _, *names = form.split()
+    if missing := names[len(words) :]:
         raise click.MissingParameter(ctx=ctx, param_hint=f"'{missing[0]}'", param_type="argument")
     if len(words) > len(row.words) + 1:
-        raise UsageFailed(say("too-many-words", form=f"tchat-server {row.name} [DB] {' '.join(row.words)}".rstrip()))
+        raise UsageFailed(say("too-many-words", form=f"tchat-server {row.name} {form}"))
     has_database = len(words) > len(row.words)
     path = database(ctx, words[0] if has_database else None)
-    for word, text in zip(row.words, words[has_database:], strict=True):
+    for name, text in zip(names, words[has_database:], strict=True):
         if not text.strip():
-            raise UsageFailed(say("empty-word", field=word))
+            raise UsageFailed(say("empty-word", field=name))
     named: dict[str, Any] = dict(zip(map(str.lower, row.words), words[has_database:], strict=True))
     if "seq" in named:
         if not named["seq"].isdecimal():
@@ -152,18 +156,20 @@ def _new_password(name: str) -> str:
 
 def _ask(path: Path, request: Json) -> Json:
     from tchat_server.store.sqlite.copier import socket_path
-    from tchat_server.store.sqlite.inspection import check_no_copy
+    from tchat_server.store.sqlite.inspection import is_copy
 
     try:
         with asked(socket_path(path), request, _ANSWER_SECONDS) as answer:
             if answer is not None:
                 return answer
+    except TimeoutError:
+        raise StorageFailed(say("no-answer", db=path, seconds=f"{_ANSWER_SECONDS:g}")) from None
     except OSError as error:
         detail = str(error.strerror or error)
         raise StorageFailed(say("no-access", path=socket_path(path), detail=detail)) from None
     with storage_failures():
-        if path.is_file():
-            check_no_copy(path)
+        if path.is_file() and is_copy(path):
+            raise StorageFailed(say("not-running.copy", db=path))
         if request["act"] in ONLINE_ACTS:
             raise ActRefused(say("not-running", db=path))
         return asyncio.run(_do_alone(path, request))

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from attrs import evolve
 from serving import TS, Peer, accepting
 
 from libtchat.message.reply import Error, Foreign, Pong
@@ -216,21 +217,25 @@ def test_a_gap_is_filled_by_whoever_reads(follows: bool) -> None:
     assert [n.message.seq for n in seen.notices if isinstance(n, Heard) and hasattr(n.message, "seq")] == [5, 6, 7]
 
 
-def test_the_back_off_grows_and_has_a_limit() -> None:
+@pytest.mark.parametrize(("addresses", "longest"), [(1, 0.05), (2, 0.025)])
+def test_the_back_off_grows_and_has_a_limit(addresses: int, longest: float) -> None:
+    """All addresses are tried at each try: who knows two tries twice as often."""
+
     async def serve(peer: Peer, number: int) -> None:
         if number == 0:
             await peer.welcome()
 
     async def client(link: Link, seen: Seen) -> None:
+        link.others = (link.address,) * (addresses - 1)
         running = asyncio.create_task(link.run())
         await seen.some(lambda: len([s for s in seen.statuses if isinstance(s, Offline)]) == 5)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
     seen = talk(serve, client)
-    delays = [status.seconds for status in seen.statuses if isinstance(status, Offline)]
-    assert all(0.01 <= delay <= 0.05 for delay in delays)
-    assert delays[-1] >= 0.025
+    delays = [status.seconds for status in seen.statuses if isinstance(status, Offline)][addresses - 1 :]
+    assert all(0.01 <= delay <= longest for delay in delays)
+    assert delays[-1] >= longest / 2
 
 
 def test_a_server_that_says_goodbye_by_itself_is_come_back_to() -> None:
@@ -282,6 +287,59 @@ def test_a_silent_server_is_given_up() -> None:
         assert caught.value.key == "silent"
 
     talk(serve, client, times=Times(idle_seconds=0.05, dead_seconds=0.05, quit_seconds=0.1))
+
+
+def test_who_knows_another_address_leaves_a_server_that_owes_an_answer_and_says_nothing() -> None:
+    async def serve(peer: Peer, number: int) -> None:
+        await peer.welcome()
+        while number and (request := await peer.get()):
+            peer.say(action="ping", version=1, server="t", ts=TS, id=request["id"])
+        await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        link.others = (link.address,)
+        running = asyncio.create_task(link.run())
+        await seen.some(lambda: Online(is_back=False) in seen.statuses)
+        link.send(Say("wob", "is anybody there?"))
+        await seen.some(lambda: Online(is_back=True) in seen.statuses)
+        assert isinstance(await link.ask(Ping()), Pong)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    seen = talk(serve, client, times=evolve(FAST, dead_seconds=0.1, quit_seconds=0.1))
+    (left,) = (status for status in seen.statuses if isinstance(status, Offline))
+    assert (left.seconds, getattr(left.cause, "key", "")) == (0.0, "silent")
+
+
+@pytest.mark.parametrize("first", ["says nothing", "is gone at once", "is unavailable"])
+def test_of_several_servers_the_first_that_welcomes_is_used(first: str) -> None:
+    async def serve(peer: Peer, number: int) -> None:
+        if number:
+            await peer.welcome()
+        elif first == "is unavailable":
+            hello = await peer.get()
+            peer.say(action="error", code="unavailable", request="client-hello", id=hello["id"])
+        if number or first != "is gone at once":
+            await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        link.others = (link.address,)
+        await link.open()
+        assert link.is_ours
+
+    talk(serve, client, times=Times(hello_seconds=0.05, answer_seconds=0.2, quit_seconds=0.1))
+
+
+def test_where_no_server_of_several_answers_there_is_no_connection() -> None:
+    async def serve(peer: Peer, _: int) -> None:
+        await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        link.others = (link.address,)
+        with pytest.raises(CannotConnect, match=r"no answer in 0\.05 s"):
+            await link.open()
+
+    talk(serve, client, times=Times(hello_seconds=0.02, answer_seconds=0.05, quit_seconds=0.1))
 
 
 def test_nothing_is_asked_before_there_is_a_connection_or_after_a_goodbye() -> None:
@@ -557,6 +615,25 @@ def test_a_server_that_never_answers_a_hello_is_taken_to_have_accepted_it() -> N
         assert not link.is_ours
 
     talk(serve, client, times=Times(hello_seconds=0.05, quit_seconds=0.1))
+
+
+def test_one_of_ours_that_does_not_answer_the_next_hello_has_not_accepted_it() -> None:
+    async def serve(peer: Peer, number: int) -> None:
+        if number != 1:
+            await peer.welcome()
+        if number:
+            await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        running = asyncio.create_task(link.run())
+        await seen.some(lambda: Online(is_back=True) in seen.statuses)
+        running.cancel()
+        assert link.is_ours
+
+    times = Times(hello_seconds=0.05, answer_seconds=0.2, quit_seconds=0.1, first_retry_seconds=0.01)
+    seen = talk(serve, client, times=times)
+    causes = [getattr(state.cause, "key", "") for state in seen.statuses if isinstance(state, Offline)]
+    assert causes == ["closed-by-peer", "cannot-connect"]
 
 
 def test_another_kind_of_server_is_answered_by_what_it_says() -> None:

@@ -96,9 +96,11 @@ class Terminal:
                         more = {"owner": "alice"} if action == "cgroupe" else {}
                         peer.say(action=action, seq=seqs[request["group"]], ts=TS, id=request["id"], **named, **more)
                     case "register" if self.wanted and request.get(self.wanted[0]) != self.wanted[1]:
-                        peer.say(
-                            action="error", code="forbidden", request="register", id=request["id"], field=self.wanted[0]
-                        )
+                        field, is_given = self.wanted[0], self.wanted[0] in request
+                        refused = {"code": "forbidden", "field": field}
+                        if field == "old" and is_given:
+                            refused = {"code": "auth-failed"}
+                        peer.say(action="error", request="register", id=request["id"], **refused)
                     case "register":
                         peer.say(action="register", sender="alice", id=request["id"])
                     case "ping":
@@ -108,7 +110,8 @@ class Terminal:
                         break
         except (ConnectionError, ValueError, TimeoutError):
             pass
-        writer.close()
+        finally:
+            writer.close()
 
 
 def at_the_prompt(
@@ -279,7 +282,7 @@ def test_a_wrong_code_or_old_password_is_asked_for_again_and_never_becomes_a_tex
         terminal.type("register;\rhunter2\rhunter2\r")
         await terminal.asked("register")
         terminal.type("wrong one\r")
-        await terminal.shows("(forbidden)")
+        await terminal.shows("!! register;***: ")
         terminal.type("right one\r")
         await terminal.shows("protected by your password")
         terminal.type("register;\rhunter3\rhunter3\r")
@@ -292,7 +295,7 @@ def test_a_wrong_code_or_old_password_is_asked_for_again_and_never_becomes_a_tex
     assert [request.get(field) for request in terminal.requests if request["action"] == "register"] == [
         *(None, "wrong one", "right one", None)
     ]
-    assert sum("(forbidden)" in line for line in terminal.lines) == 1
+    assert sum("!! register;" in line for line in terminal.lines) == 1
     assert not any(request["action"] == "gbroadcast" for request in terminal.requests)
     assert not any("wrong one" in line or "right one" in line for line in terminal.lines)
 

@@ -6,6 +6,7 @@ import json
 import random
 import signal
 import time
+import urllib.error
 import urllib.request
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -139,14 +140,30 @@ class Place:
         return self.moments.choice([server for server in self.engine.servers if server not in leaders])
 
     def waits_for_the_engine(self) -> None:
-        """Wait until all its servers agree who leads."""
+        """Wait until all its servers agree who leads, and have all there is: until then none more may fail."""
         self.leader()
         self.leader(f"{STREAM}-roster")
+        deadline = time.monotonic() + _STARTING_SECONDS
+        while ill := [said for said in map(self._illness, self.engine.servers) if said]:
+            assert time.monotonic() < deadline, f"the engine is not well: {ill}"
+            time.sleep(0.2)  # each time it says so in its log
+
+    def _illness(self, server: EngineServer) -> str:
+        """Return what a server of the engine says that it lacks, "" if nothing."""
+        try:
+            with urllib.request.urlopen(f"{self._monitor(server)}/healthz", timeout=2) as answer:
+                return "" if answer.status == 200 else str(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+        except OSError as error:
+            return str(error)
+
+    def _monitor(self, server: EngineServer) -> str:
+        return f"http://{server.host}:{self.engine.monitors[self.engine.servers.index(server)]}"
 
     def _leader_by(self, server: EngineServer, stream: str) -> str:
-        monitor = self.engine.monitors[self.engine.servers.index(server)]
         try:
-            with urllib.request.urlopen(f"http://{server.host}:{monitor}/jsz?streams=1", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self._monitor(server)}/jsz?streams=1", timeout=2) as answer:
                 accounts = json.load(answer)["account_details"]
         except (OSError, ValueError, KeyError):
             return ""

@@ -70,8 +70,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
         *("clock line refusal retries texts throttle work", "bars gate user", "interest peer"),
-        *("entry presence", "ledger lookup newcomer", "quota", "claim direct", "identity", "decider login query"),
-        *("courier operator revision", "router", "elsewhere follower hub", "node"),
+        *("entry presence", "ledger lookup newcomer", "guest quota", "claim direct", "identity", "decider login query"),
+        *("courier leaving operator revision", "router", "elsewhere follower hub", "node"),
     ),
     "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (

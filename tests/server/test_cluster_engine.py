@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from logs import on_loop
 from libtchat.message.limits import DEFAULT_LIMITS
 from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats import connection as connection_module
+from tchat_server.store.nats import stream
 from tchat_server.store.nats.connection import Connection
 from tchat_server.store.nats.errors import EngineRefused
 from tchat_server.store.nats.stream import open_stream
@@ -161,6 +163,25 @@ async def test_an_engine_that_speaks_tls_is_trusted_by_whom_ca_names_alone(
         await trusting.close()
 
 
+@pytest.mark.parametrize(
+    ("told", "now", "warns"),
+    [
+        (1000.0, 1000.1, False),
+        (1005.0, 1005.1, False),
+        (1000.1, 1005.0, False),
+        (1003.0, 1000.1, True),
+        (997, 1005, True),
+    ],
+    ids=["at once", "it thought for long", "the answer was long on its way", "it is ahead", "it is behind"],
+)
+def test_a_slow_answer_makes_no_clock_wrong(
+    told: float, now: float, warns: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stream, "time_of_day", lambda: now)
+    stream._clock_offset(parse_url("nats://host/chat"), told, asked_at=1000.0)
+    assert ("the clock of this machine is" in caplog.text) is warns
+
+
 def info(version: str) -> bytes:
     return b'INFO {"server_id":"x","version":"%s","max_payload":1048576,"headers":true}\r\n' % version.encode()
 
@@ -176,12 +197,12 @@ GREETINGS = {
 @on_loop
 async def test_what_is_no_engine_or_may_lose_what_it_acknowledged_is_refused(greeting: bytes, reason: str) -> None:
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(greeting)
-        while (line := await reader.readline()) and not line.startswith(b"PING"):
-            pass
-        writer.write(b"PONG\r\n")
-        await reader.read()
-        writer.close()
+        with closing(writer):
+            writer.write(greeting)
+            while (line := await reader.readline()) and not line.startswith(b"PING"):
+                pass
+            writer.write(b"PONG\r\n")
+            await reader.read()
 
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
     async with server:

@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from math import inf
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.request import Join
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
 from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone
+from tchat_server.store.nats.fetch import fetch
 from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.subject import Subjects
 from tchat_server.store.nats.url import parse_url
@@ -285,8 +288,37 @@ async def test_without_an_engine_nothing_is_stored_and_nobody_waits_for_ever(
             assert await node.log.append([book.part(say())]) == {Key("wob"): ()}
             with pytest.raises(LogUnavailable):
                 await node.log.reached()
+            monkeypatch.undo()
             one.servers[0].start()
             book.groups.pop(Key("wob"))
             again = Book()
             again.part(create())
             assert await node.log.append([again.part(say("again"))]) == {}
+
+
+@on_loop
+async def test_a_server_of_the_engine_that_does_not_answer_is_not_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Any of its servers may be the one that is asked for what is missing: the next time another one, perhaps."""
+    monkeypatch.setattr("tchat_server.store.nats.fetch._PATIENCE_SECONDS", (0.01, 0.01, 20.0))
+    answers: list[Callable[[Any], Awaitable[None]]] = []
+
+    async def unsubscribe() -> None:
+        pass
+
+    async def subscribe(_: str, cb: Callable[[Any], Awaitable[None]], **__: object) -> object:
+        answers.append(cb)
+        return SimpleNamespace(unsubscribe=unsubscribe)
+
+    async def publish(*_: object, **__: object) -> None:
+        if len(answers) == 3:
+            await answers[-1](SimpleNamespace(headers={"Status": "404"}))
+
+    client: Any = SimpleNamespace(subscribe=subscribe, publish=publish, new_inbox=lambda: "here")
+    some = Connection(client)
+    assert await fetch(some, "stream", "all.>", 1) == ([], False)
+    assert len(answers) == 3
+    monkeypatch.setattr("tchat_server.store.nats.fetch._PATIENCE_SECONDS", (0.01, 0.01))
+    with pytest.raises(EngineGone, match="does not answer"):
+        await fetch(some, "stream", "all.>", 1)

@@ -242,5 +242,5 @@ def test_without_a_node_it_is_one_line(one: Engine, run: Run, tmp_path: Path) ->
         assert "no server of nats://" in run("ban-user", "bob", db=other, code=1)
         assert run("own", "wob", "bob", db=other) == "bob owns wob (event 3)\n"
         for act, *words in (("who",), ("users",), ("close", "wob")):
-            assert "is a node's own copy" in run(act, *words, db=str(copy), code=4)
+            assert "a node's own copy: start that node, or name" in run(act, *words, db=str(copy), code=4)
     assert "Connection refused" in run("who", db="nats://tchat:SECRET@127.0.0.1:1/chat", code=4)

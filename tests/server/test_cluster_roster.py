@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +20,8 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import user_key
 from libtchat.message.reply import PublicMessage
 from libtchat.wire import codec
-from tchat_server.store.nats import calls, lease
+from tchat_server import clock
+from tchat_server.store.nats import calls, lease, roster
 from tchat_server.store.nats.connection import Connection
 from tchat_server.store.nats.errors import EngineGone, NobodyThere
 from tchat_server.store.nats.roster import NatsRoster
@@ -28,6 +30,7 @@ from tchat_server.store.nats.subject import RosterSubjects
 from tchat_server.store.nats.url import EngineUrl, parse_url
 
 _names = itertools.count(1)
+_STEP_SECONDS = 5.0
 ANN = user_key("Ann")
 
 
@@ -83,6 +86,22 @@ async def until(condition: object) -> None:
             await asyncio.sleep(0.01)
 
 
+class Time:
+    """Goes by for leases and tokens as fast as the nodes keep up, whatever the machine does meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seconds, self._ahead = clock._seconds, 0.0
+        monkeypatch.setattr(clock, "_seconds", lambda: seconds() + self._ahead)
+        monkeypatch.setattr(lease, "RENEW_SECONDS", 0.02)
+        monkeypatch.setattr(lease, "_MARGIN_SECONDS", math.inf)  # the engine's clock does not go faster
+
+    async def pass_by(self, seconds: float, *alive: Node) -> None:
+        """Let so many seconds or more go by, a few at a time, in which those who are *alive* renew their leases."""
+        for _ in range(math.ceil(seconds / _STEP_SECONDS)):
+            self._ahead += _STEP_SECONDS
+            await until(lambda: all(node.roster.leases.age < _STEP_SECONDS or node.fences for node in alive))
+
+
 async def sit(node: Node, name: str, token: str = "t") -> int:
     """Count one connection more, as a hub does."""
     seat = await node.roster.find(user_key(name))
@@ -119,8 +138,9 @@ async def test_of_two_who_take_a_name_at_once_one_gets_it() -> None:
 
 
 @on_loop
-async def test_who_leaves_keeps_the_token_for_a_time_and_then_the_name_is_free() -> None:
-    async with nodes(limits=evolve(DEFAULT_LIMITS, token_seconds=1.0)) as (here, there):
+async def test_who_leaves_keeps_the_token_for_a_time_and_then_the_name_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = Time(monkeypatch)
+    async with nodes(limits=evolve(DEFAULT_LIMITS, token_seconds=10.0)) as (here, there):
         assert await sit(here, "Ann")
         assert await sit(here, "Ann")
         released, found = here.roster.release(ANN), here.roster.find(ANN)
@@ -130,10 +150,10 @@ async def test_who_leaves_keeps_the_token_for_a_time_and_then_the_name_is_free()
         await here.roster.release(ANN)
         left = await there.roster.find(ANN)
         assert (left.nodes, left.token, left.revision > seat.revision) == ({}, "t", True)
-        await asyncio.sleep(1.1)
+        await time.pass_by(11, here, there)
         assert await there.roster.find(ANN) == Seat(ANN, ANN, "")
         assert await sit(there, "Ann", "new")
-        await asyncio.sleep(1.1)
+        await time.pass_by(11, here, there)
         assert (await here.roster.find(ANN)).token == "new"
 
 
@@ -161,19 +181,19 @@ async def test_a_node_that_says_goodbye_is_gone_at_once() -> None:
 
 @on_loop
 async def test_a_node_that_is_cut_off_knows_it_before_the_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.2)
-    monkeypatch.setattr(lease, "FENCE_SECONDS", 1.0)
-    monkeypatch.setattr(lease, "LEASE_SECONDS", 2.0)
+    time = Time(monkeypatch)
+    monkeypatch.setattr(roster, "_TIDY_SECONDS", 0.1)
     async with nodes() as (here, there):
         await sit(here, "Ann")
         await sit(there, "Bea")
-        await asyncio.sleep(1.2)
+        await time.pass_by(lease.LEASE_SECONDS + 1, here, there)
         assert (here.fences, there.fences, here.gone, there.gone) == (0, 0, [], [])
         await here.connection.close()
-        await until(lambda: here.fences or there.gone)
+        while here.roster.check():
+            await time.pass_by(_STEP_SECONDS, there)
         assert (here.fences, there.gone) == (1, [])
-        assert not here.roster.check()
-        await until(lambda: there.gone)
+        while not there.gone:
+            await time.pass_by(_STEP_SECONDS, there)
         assert (await there.roster.find(ANN)).nodes == {}
         assert (await there.roster.find(user_key("bea"))).nodes == {there.roster.node: 1}
         assert there.fences == 0
@@ -210,7 +230,7 @@ async def test_a_token_is_ended_once_and_whoever_is_connected_hears_of_it() -> N
 
 @on_loop
 async def test_what_all_others_are_asked_each_answers_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "CALL_SECONDS", 2.0)
+    monkeypatch.setattr(calls, "CALL_SECONDS", 5.0)
     noise = secrets.token_hex(1_000_000)
     async with nodes(4) as (here, there, early, stuck):
 
@@ -254,14 +274,15 @@ async def test_an_operator_finds_a_node_that_answers_if_there_is_one(monkeypatch
     found = await calls.find_node(connection, chat)
     assert found == node.roster.node
     assert await calls.call(connection, chat.call(found), {"n": 1}, "me", 5.0) == {"said": {"n": 1}, "who": "me"}
-    await starting.close()
-    await node.close()
+    for each in (starting, node):
+        await each.roster.close()
     monkeypatch.setattr(calls, "_HAIL_SECONDS", 0.5)
     for _ in range(20):  # the engine learns of the end in a moment
         if (problem := await what_is_wrong()) is NobodyThere:
             break
     assert problem is NobodyThere
-    await connection.close()
+    for it in (starting.connection, node.connection, connection):
+        await it.close()
 
 
 @on_loop

@@ -24,6 +24,7 @@ from commandline import COMMAND, Running, environment, running
 from live import TIMEOUT_SECONDS
 
 from tchat_server.cli import cli
+from tchat_server.operator import command as operator_command
 from tchat_server.ops.control import asked
 from tchat_server.password import mark_of, new_code
 from tchat_server.store.sqlite.checksum import checksum
@@ -84,6 +85,16 @@ def is_in_files(db: Path, text: str) -> list[str]:
 
 
 # --- at the server ---
+
+
+def test_a_server_that_stands_still_is_told_in_one_line(
+    db: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operator_command, "_ANSWER_SECONDS", 0.1)
+    with socket.socket(socket.AF_UNIX) as frozen:
+        frozen.bind(str(db) + ".sock")
+        frozen.listen()
+        assert run("who", str(db), code=4) == f"the server of {db} has not answered in 0.1 s: see whether it is done"
 
 
 def test_the_socket_is_for_the_server_s_user_alone_and_the_log_says_who(db: Path, server: Running) -> None:
@@ -215,6 +226,7 @@ def test_a_ban_outlives_the_server_and_ends_by_itself_or_by_hand(db: Path) -> No
         assert does(db, "ban-user", name="eve")["until"] == "ever"
     with running(db.parent, "--listen", "127.0.0.1:0", "--db", str(db)) as server:
         (refused, for_ever) = (server.client().ask(action="client-hello", **{"from": name}) for name in ("BOB", "eve"))
+        assert "BOB is banned from this server until 20" in refused["msg"]
         assert (refused["code"], 3000 < refused["retry_after"] <= 3600) == ("forbidden", True)
         assert "retry_after" not in for_ever
         assert does(db, "unban-user", name="bob") == {"done": "unban-user", "name": "bob"}

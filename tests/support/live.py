@@ -79,13 +79,17 @@ class Client:
         line, _, self._buffer = self._buffer.partition(b"\r\n")
         return line
 
+    def told(self) -> bytes | None:
+        """Return the next line that is no presence notice: nobody can say between which others such a one comes."""
+        while (line := self.line()) is not None:
+            if json.loads(line).get("event") not in ("connect", "disconnect"):
+                return line
+        return None
+
     def next(self) -> Json | None:
         """Return the next message that is no presence notice, None when nothing more comes."""
-        while (line := self.line()) is not None:
-            message: Json = json.loads(line)
-            if message.get("event") not in ("connect", "disconnect"):
-                return message
-        return None
+        line = self.told()
+        return None if line is None else json.loads(line)
 
     def get(self) -> Json:
         message = self.next()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,23 @@ class Clock:
         beside = self._file.with_suffix(".new")
         beside.write_text(str(offset_seconds))
         beside.replace(self._file)
+
+
+class LeaseClock(Clock):
+    """The clock of a node that says often that it is there: its lease ends when a test says so, and is renewed in vain.
+
+    So no test depends on whether a busy machine lets the node say it in time.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.prelude = f"{self.time_goes_by}from tchat_server.store.nats import lease; lease.RENEW_SECONDS = 0.1\n"
+
+    def end_the_lease(self) -> None:
+        """Let more time go by than a lease lasts, in two steps: a node that could renew it between them keeps it."""
+        self.set(11)
+        time.sleep(0.5)
+        self.set(22)
 
 
 def memory_while_somebody_does_not_read(

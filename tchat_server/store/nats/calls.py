@@ -22,6 +22,7 @@ from tchat_server.supervisor import Tasks
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
 
 __all__ = ["Calls", "call", "find_node"]
 
@@ -83,12 +84,13 @@ class Calls:
     def __init__(self, connection: Connection, subjects: RosterSubjects, node: NodeId) -> None:
         self._connection, self._subjects, self._node = connection, subjects, node
         self._tasks = Tasks()
+        self._subscriptions: list[Subscription] = []
         self.act: Act | None = None
 
     async def start(self) -> None:
         """Answer from now on. Raises EngineGone."""
-        await self._connection.subscribe(self._subjects.call(self._node), self._called)
-        await self._connection.subscribe(self._subjects.hail, self._hailed)
+        for subject, heard in ((self._subjects.call(self._node), self._called), (self._subjects.hail, self._hailed)):
+            self._subscriptions.append(await self._connection.subscribe(subject, heard))
 
     async def ask(self, nodes: Iterable[NodeId], request: Json, who: str) -> Called:
         """Ask these nodes, all at once."""
@@ -97,9 +99,11 @@ class Calls:
         return Called(answers, len(outcomes) - len(answers))
 
     async def close(self) -> None:
-        """Answer nothing any more."""
+        """Answer nothing any more: who asks is told at once that nobody is there, and does not wait."""
         self.act = None
         self._tasks.cancel()
+        for subscription in self._subscriptions:
+            await self._connection.unsubscribe(subscription)
 
     async def _ask(self, node: NodeId, request: Json, who: str) -> Json | None:
         try:

@@ -115,27 +115,48 @@ class Connection:
         with failures():
             return await self._client.subscribe(subject, cb=heard, pending_msgs_limit=0, pending_bytes_limit=0)
 
-    async def collect(self, subject: str, body: Json, take: Callable[[Msg], _T | None], *, seconds: float) -> _T:
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """Hear no more of it, also when the engine is gone."""
+        with suppress(EngineGone), failures():
+            await subscription.unsubscribe()
+
+    async def collect(
+        self,
+        subject: str,
+        body: Json,
+        take: Callable[[Msg], _T | None],
+        *,
+        seconds: float,
+        first_seconds: float | None = None,
+    ) -> _T:
         """Send a request that many messages answer: *take* is called with each, until it returns the outcome.
 
         Raises:
-            TimeoutError: it did not in so many *seconds*.
+            TimeoutError: it did not in so many *seconds*; or none came in *first_seconds*, from when on those count.
             EngineGone: the request could not be sent.
         """
-        done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[_T] = loop.create_future()
+        has_begun = first_seconds is None
 
         async def heard(message: Msg) -> None:
-            if not done.done() and (outcome := take(message)) is not None:
+            nonlocal has_begun
+            if done.done() or limit.expired():
+                return
+            if not has_begun:
+                has_begun = True
+                limit.reschedule(loop.time() + seconds)
+            if (outcome := take(message)) is not None:
                 done.set_result(outcome)
 
-        inbox = self._client.new_inbox()
-        subscription = await self.subscribe(inbox, heard)
-        try:
-            await self.send(subject, json.dumps(body).encode(), reply=inbox)
-            return await asyncio.wait_for(done, seconds)
-        finally:
-            with suppress(EngineGone), failures():
-                await subscription.unsubscribe()
+        async with asyncio.timeout(seconds if first_seconds is None else first_seconds) as limit:
+            inbox = self._client.new_inbox()
+            subscription = await self.subscribe(inbox, heard)
+            try:
+                await self.send(subject, json.dumps(body).encode(), reply=inbox)
+                return await done
+            finally:
+                await self.unsubscribe(subscription)
 
     async def send(
         self, subject: str, data: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None

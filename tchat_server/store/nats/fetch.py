@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from libtchat.message.value import frozen
@@ -17,6 +18,9 @@ __all__ = ["Entry", "entry_of", "fetch"]
 _BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
 _BATCH_SECONDS = 3.0
+_PATIENCE_SECONDS = (0.5, 0.5, 1.0, 2.0)
+"""How long the first word of an answer is waited for: each time any server of the engine may be the one that is asked,
+also one that is frozen, or cut off."""
 
 
 @frozen
@@ -57,10 +61,11 @@ async def fetch(connection: Connection, stream: str, subject: str, start: int) -
         return None
 
     wanted = {"seq": start, "batch": _BATCH, "max_bytes": _BATCH_BYTES, "next_by_subj": subject}
-    try:
-        more = await connection.collect(f"$JS.API.DIRECT.GET.{stream}", wanted, take, seconds=_BATCH_SECONDS)
-    except TimeoutError:
-        if not found:
-            raise EngineGone("it does not answer") from None
-        more = True
-    return found, more
+    ask = partial(connection.collect, f"$JS.API.DIRECT.GET.{stream}", wanted, take, seconds=_BATCH_SECONDS)
+    for patience in _PATIENCE_SECONDS:
+        try:
+            return found, await ask(first_seconds=patience)
+        except TimeoutError:
+            if found:
+                return found, True
+    raise EngineGone("it does not answer")

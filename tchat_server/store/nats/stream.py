@@ -69,12 +69,11 @@ async def open_stream(connection: Connection, url: EngineUrl, limits: ServerLimi
         LogUnusable: it is not, or it can't be made. The message is one line.
     """
     wanted = {**_configuration(Subjects(url.name), url.replicas), "max_msgs_per_subject": -1, "allow_atomic": True}
-    info = await _open(connection, url, wanted, _metadata(url, limits))
+    info, asked_at = await _open(connection, url, wanted, _metadata(url, limits))
     metadata: Mapping[str, str] = info["config"].get("metadata") or {}
     _check_agreed(url, metadata, limits)
-    return Stream(
-        Subjects(url.name, int(metadata["tchat.shards"])), metadata["tchat.identity"], _clock_offset(url, info)
-    )
+    offset = _clock_offset(url, datetime.fromisoformat(info["ts"]).timestamp(), asked_at)
+    return Stream(Subjects(url.name, int(metadata["tchat.shards"])), metadata["tchat.identity"], offset)
 
 
 async def trouble_with(connection: Connection, stream: Stream, position: int) -> str:
@@ -114,10 +113,12 @@ async def open_roster_stream(connection: Connection, url: EngineUrl) -> RosterSu
 
 async def _open(
     connection: Connection, url: EngineUrl, wanted: Mapping[str, Any], metadata: Mapping[str, str]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], float]:
+    """Return what the engine says of the stream, and when it was asked that."""
     created = {**wanted, "metadata": metadata}
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
     while True:  # engine servers that have just been started elect a leader first
+        asked_at = time_of_day()
         try:
             info = await _info_or_new(connection, wanted["name"], created)
             break
@@ -131,13 +132,17 @@ async def _open(
     for key, value in wanted.items():
         if (found := info["config"].get(key)) != value:
             raise LogUnusable(_differing(url, key, found, value))
-    return info
+    return info, asked_at
 
 
-def _clock_offset(url: EngineUrl, info: Mapping[str, Any]) -> float:
-    """Tell how far the engine's clock is ahead; warn if that is much: nodes would tell different times."""
-    offset = datetime.fromisoformat(info["ts"]).timestamp() - time_of_day()
-    if abs(offset) > _MAX_CLOCK_SECONDS:
+def _clock_offset(url: EngineUrl, told: float, asked_at: float) -> float:
+    """Tell how far the engine's clock is ahead, which *told* a time; warn if that is much: times would differ.
+
+    It was read at some moment since *asked_at*: that an answer took long makes no clock wrong.
+    """
+    least, most = told - time_of_day(), told - asked_at
+    offset = (least + most) / 2
+    if least > _MAX_CLOCK_SECONDS or most < -_MAX_CLOCK_SECONDS:
         logger.warning("the clock of this machine is %.1f seconds off that of the engine %s: set both", -offset, url)
     return offset
 

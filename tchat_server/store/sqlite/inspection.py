@@ -24,6 +24,7 @@ __all__ = [
     "check_no_copy",
     "has_checksums",
     "has_table",
+    "is_copy",
     "is_empty",
     "last_entry",
     "must_exist",
@@ -96,15 +97,20 @@ def must_exist(path: Path) -> None:
         raise LogUnusable(missing(path) or f"{path} does not exist: name the database of a tchat-server")
 
 
-def check_no_copy(path: Path, connection: sqlite3.Connection | None = None) -> None:
+def check_no_copy(path: Path, connection: sqlite3.Connection) -> None:
     """Refuse a file that is filled from elsewhere: what is changed here would be known nowhere else.
 
     Raises:
         LogUnusable: it is one, or it cannot be read.
     """
+    if is_copy(path, connection):
+        raise LogUnusable(f"{path} is a node's own copy of a chat in an engine: name that, nats://HOST/NAME")
+
+
+def is_copy(path: Path, connection: sqlite3.Connection | None = None) -> bool:
+    """Tell whether a file is filled from elsewhere. Raises LogUnusable."""
     with refusals(path), closing(connection or _connect_for_reading(path)) as reading:
-        if has_table(reading, "followed"):
-            raise LogUnusable(f"{path} is a node's own copy of a chat in an engine: name that, nats://HOST/NAME")
+        return has_table(reading, "followed")
 
 
 def _connect_for_reading(path: Path) -> sqlite3.Connection:
