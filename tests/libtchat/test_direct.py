@@ -96,6 +96,15 @@ def test_a_snapshot_holds_the_boxes() -> None:
     assert found.boxes[user_key("bob")].waiting == (1,)
 
 
+def test_who_says_hello_twice_at_once_gets_what_waits_once() -> None:
+    shell = Shell()
+    away(shell, "bob")
+    ask(shell, enter(shell, "alice"), Tell("bob", "hi"))
+    bob = shell.connect()
+    shell.handle(bob, Hello(sender="bob", password="bob"), Hello(sender="bob"))
+    assert texts(shell, bob) == ["hi"]
+
+
 def test_what_waits_comes_to_both_terminals_once_and_in_order() -> None:
     shell = Shell()
     away(shell, "bob")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import pytest
 from harness import UNLIMITED, Shell, ask, code, enter
 
 from libtchat.effect import Answer, Ask, HashPassword, Item, PeerId, SaveUser
+from libtchat.hub import identity
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.limits import ServerLimits
@@ -46,6 +48,16 @@ def test_after_an_hour_a_token_is_worth_nothing() -> None:
     shell.now += 3600
     enter(shell, "alice")
     assert code(shell, shell.connect(), Hello(token=token, sender="alice")) == "name-in-use"
+    shell.disconnect(enter(shell, "bob"))
+    assert list(shell.hub._identity._tokens) == ["bob"], "what is worth nothing is not kept"
+
+
+def test_so_many_tokens_are_kept_of_users_who_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "_MAX_TOKENS", 2)
+    shell = a_shell()
+    tokens = {name: token_of(shell, name) for name in ("alice", "bob", "carol")}
+    told = [ask(shell, shell.connect(), Hello(token=token, sender=name))["token"] for name, token in tokens.items()]
+    assert [token in told for token in tokens.values()] == [False, True, True]
 
 
 def test_a_token_is_good_while_its_user_is_connected_however_long() -> None:

@@ -49,6 +49,28 @@ def test_a_user_creates_fifteen_groups_and_no_more_also_after_coming_back() -> N
     assert code(shell, enter(shell, "bob"), Create("one-more")) == ""
 
 
+def test_a_group_on_its_way_to_the_disk_counts_once_when_its_user_has_a_second_peer() -> None:
+    shell = a_shell(max_groups_created=2)
+    alice = shell.connect()
+    token = ask(shell, alice, Hello(sender="alice"))["token"]
+    shell.holds = True
+    shell.handle(alice, Create("first"))
+    enter(shell, "alice", token=token)
+    shell.finish()
+    assert code(shell, alice, Create("second")) == ""
+
+
+def test_an_invitation_stands_when_the_join_that_used_it_failed() -> None:
+    shell = a_shell()
+    alice, bob = enter(shell, "alice"), enter(shell, "bob")
+    ask(shell, alice, Create("wob", private=True))
+    ask(shell, alice, Invite("wob", "bob"))
+    shell.holds = True
+    shell.handle(bob, Join("wob"))
+    shell.settle(failing=["wob"])
+    assert ask(shell, bob, ListGroups())["private"] == ["wob"]
+
+
 def test_a_user_is_in_so_many_groups_and_may_change_one_for_another() -> None:
     shell = a_shell(max_groups_joined=3)
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
