@@ -200,8 +200,8 @@ def test_strangers_from_many_addresses_are_throttled_by_name_but_the_owner_gets_
 
 def test_right_passwords_do_not_count() -> None:
     guessing = Guessing()
-    for _ in range(20):
-        peer = guessing.shell.connect("10.0.0.1")
+    for number in range(60):
+        peer = guessing.shell.connect(f"10.0.0.{1 + number // 20 * number}")
         assert ask(guessing.shell, peer, Hello(password="secret", sender="alice"))["action"] == "server-hello"
         guessing.shell.disconnect(peer)
 
@@ -218,6 +218,8 @@ def test_registers_are_throttled_by_address() -> None:
     assert answer["retry_after"] == 1
     elsewhere = guessing.shell.connect("10.0.0.1")
     ask(guessing.shell, elsewhere, Hello(sender="bob"))
+    refused = ask(guessing.shell, elsewhere, Register(""))
+    assert (refused["code"], refused["field"]) == ("bad-request", "password")
     assert code(guessing.shell, elsewhere, Register("secret")) == ""
 
 
@@ -306,7 +308,9 @@ def test_nothing_is_taken_from_a_peer_that_quit_or_broke_the_stream() -> None:
     shell = a_shell()
     for last in (Quit(), Violation(ErrorCode.TOO_LARGE, fatal=True)):
         peer = shell.connect()
-        shell.handle(peer, last, Ping())
+        shell.hub.handle(peer, (last, Ping()), shell.now)
+        assert shell.hub.backlog == 1
+        shell.tick()
         assert [message["action"] for message in shell.said(peer)] in (["server-quit"], ["error"])
         assert peer in shell.closed
 

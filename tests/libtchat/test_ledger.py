@@ -103,6 +103,18 @@ def test_what_is_not_durable_yet_counts_for_the_limits_and_what_failed_does_not(
     assert list(shell.hub._ledger._slots) == ["third"]
 
 
+def test_a_group_to_be_entered_counts_before_it_is_durable() -> None:
+    shell = a_shell(max_groups_joined=1)
+    alice = enter(shell, "alice")
+    shell.holds = True
+    shell.handle(alice, Create("first"), Create("second"))
+    shell.settle()
+    assert actions(shell, alice) == ["cgroupe", "limit-reached"]
+    shell.handle(alice, Leave("first"), Create("third"))
+    shell.finish()
+    assert actions(shell, alice) == ["leave", "cgroupe"]
+
+
 @pytest.mark.parametrize("join", [Join("wob"), Join("WOB")])
 def test_a_group_is_full_at_its_limit(join: Join) -> None:
     shell = a_shell(max_members=2)
@@ -214,7 +226,8 @@ def test_an_id_is_of_one_user() -> None:
     shell = a_shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
     ask(shell, alice, Create("wob", id="x"))
-    assert ask(shell, bob, Join("wob", id="x"))["seq"] == 2
+    ask(shell, alice, Invite("wob", "bob", id="y"))
+    assert [ask(shell, bob, request)["seq"] for request in (Join("wob", id="x"), Leave("wob", id="y"))] == [3, 4]
 
 
 def test_an_id_is_remembered_over_a_reconnect_before_its_event_is_durable() -> None:

@@ -251,7 +251,8 @@ def test_the_token_of_a_user_who_went_is_ended_too() -> None:
 @pytest.mark.parametrize("until", [60.0, inf])
 def test_who_is_barred_may_not_come_in_until_then(until: float) -> None:
     shell = a_shell()
-    shell.hub.operator.bar(user_key("bob"), shell.now + until)
+    shell.hub.set_time_of_day(500)
+    shell.hub.operator.bar(user_key("bob"), shell.now + 500 + until)
     for hello in (Hello(sender="BOB"), Hello(sender="bob", password="x"), Create("wob", sender="bob")):
         refusal = ask(shell, shell.connect(), hello)
         assert refusal["code"] == "forbidden"
