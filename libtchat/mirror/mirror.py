@@ -285,11 +285,7 @@ class Mirror(Names):
         return notices
 
     def _learn(self, message: Message | Foreign, request: Request | None) -> None:
-        if isinstance(message, Welcome):
-            if message.version >= 1 or not self.name:
-                self.name = message.sender  # other people's servers often welcome one in their own name
-            self._meet(self.name, is_online=True)
-        elif isinstance(message, Members):
+        if isinstance(message, Members):
             after: str | None = getattr(request, "after", None)
             take_members(self._view(group_key(message.group), message.group), message, after)
         self._learn_names(message)

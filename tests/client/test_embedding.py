@@ -736,6 +736,8 @@ def test_a_mistake_in_the_arguments_is_one_clear_sentence() -> None:
             Client(**{"address": "127.0.0.1", "name": "alice", **arguments})
         with pytest.raises(ValueError, match=sentence):
             Client(**{"address": "127.0.0.1", "name": "alice", **arguments})
+    again = Client("127.0.0.1", "alice", resume=json.loads(json.dumps({"wob": (3, TS)})))
+    assert again.mirror.groups["wob"].seq == 3  # type: ignore[index]
 
 
 def test_a_client_is_used_inside_of_its_block_and_once(server: Server) -> None:
