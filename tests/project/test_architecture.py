@@ -108,7 +108,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
         *(
-            "ending heads record subject url",
+            "ending heads reason record subject url",
             "connection",
             "calls fetch stream",
             "follower intake lease",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import random
 import re
 import ssl
@@ -18,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tchat_server.store.event_log import LogUnusable
+from tchat_server.store.nats.reason import Plain, joined, reason_of
 from tchat_server.store.nats.url import EngineUrl
 
 if TYPE_CHECKING:
@@ -40,10 +40,6 @@ logger = logging.getLogger("tchat_server")
 
 class EngineGone(Exception):
     """The engine did not answer: whether it did what was asked is not known."""
-
-
-class _Plain(OSError):
-    """It speaks no TLS, and TLS is asked for: it is not told the password."""
 
 
 class NobodyThere(EngineGone):
@@ -85,12 +81,12 @@ class Connection:
             try:
                 version = await _probe(host, options)
             except (OSError, TimeoutError, nats.errors.Error) as error:
-                reasons[host] = _reason(error)
+                reasons[host] = reason_of(error)
             else:
                 _check_version(host, version)
         answered = [host for host in url.hosts if host not in reasons]
         if not answered:
-            raise LogUnusable(f"the engine {url} cannot be used: {_joined(reasons)}")
+            raise LogUnusable(f"the engine {url} cannot be used: {joined(reasons)}")
         for host, reason in reasons.items():
             logger.warning("engine: %s is not used now: %s", host, reason)
         random.shuffle(answered)
@@ -136,7 +132,7 @@ class Connection:
         except nats.errors.NoRespondersError:
             raise NobodyThere("none of its servers takes this now") from None
         except (nats.errors.Error, OSError, TimeoutError) as error:
-            raise EngineGone(_reason(error)) from None
+            raise EngineGone(reason_of(error)) from None
 
     async def subscribe(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> Subscription:
         """Have *heard* called with what comes on *subject*, however much waits. Raises EngineGone."""
@@ -145,7 +141,7 @@ class Connection:
         try:
             return await self._client.subscribe(subject, cb=heard, pending_msgs_limit=0, pending_bytes_limit=0)
         except (nats.errors.Error, OSError) as error:
-            raise EngineGone(_reason(error)) from None
+            raise EngineGone(reason_of(error)) from None
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         """Hear no more of it."""
@@ -163,7 +159,7 @@ class Connection:
         try:
             await self._client.publish(subject, data, reply=reply, headers=dict(headers) if headers else None)
         except (nats.errors.Error, OSError) as error:
-            raise EngineGone(_reason(error)) from None
+            raise EngineGone(reason_of(error)) from None
 
     async def turn(self) -> None:
         """Turn to the next server of the engine: this one answers its clients, and knows no others, perhaps."""
@@ -189,13 +185,20 @@ def _make_client() -> Client:
     """Return the engine's client, but one that tells nobody the password in plain text if it is to speak TLS."""
     from nats.aio.client import Client
 
+    logging.getLogger("asyncio").addFilter(_is_of_use)
+
     class Secret(Client):
         def _connect_command(self) -> bytes:
             if "tls" in self.options and not self._server_info.get("tls_required"):
-                raise _Plain("there is no TLS")
+                raise Plain("there is no TLS")
             return super()._connect_command()
 
     return Secret()
+
+
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Tell whether a line of asyncio's is: of each TLS connection of the engine's client that ends it warns in vain."""
+    return "eof_received" not in str(record.msg)
 
 
 async def _probe(host: str, options: Mapping[str, Any]) -> str:
@@ -247,36 +250,8 @@ def _check_version(host: str, version: object) -> None:
         )
 
 
-def _reason(error: BaseException) -> str:
-    """Say what went wrong in a few words of our own: what the engine says may hold what we sent it."""
-    text = str(error).casefold()
-    if isinstance(error, _Plain):
-        return "it does not ask for TLS, as ca= in --db does"
-    if "info" in text:
-        return "what answers there is no NATS server"
-    if "authorization" in text or "authentication" in text:
-        return "it does not accept this user and password"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted ({error.verify_message}): ca=FILE names who vouches for it"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or 'no reason given'})"
-    if "tls" in text or "secure" in text:
-        return "it asks for TLS: add ?ca=FILE to --db"
-    if isinstance(error, TimeoutError):
-        return "it does not answer"
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)  # asyncio has words of its own for some
-    return type(error).__name__
-
-
-def _joined(reasons: Mapping[str, str]) -> str:
-    if len(set(reasons.values())) == 1:
-        return next(iter(reasons.values()))
-    return "; ".join(f"{host}: {reason}" for host, reason in reasons.items())
-
-
 async def _tell_error(error: Exception) -> None:
-    logger.info("engine: %s", _reason(error))
+    logger.info("engine: %s", reason_of(error))
 
 
 async def _tell_gone(client: Client) -> None:
