@@ -46,4 +46,7 @@ def parse_addresses(text: str) -> tuple[Address, ...]:
     Raises:
         Misused: one is none.
     """
-    return tuple(map(parse_address, text.split(",")))
+    parts = text.split(",")
+    if not all(map(str.strip, parts)):
+        raise Misused("bad-address", value=text)
+    return tuple(map(parse_address, parts))

@@ -163,7 +163,7 @@ async def _serve(
                     lambda: chat.is_ready() and storage.is_ready(),
                     lambda: chat.metrics() + storage.measured(),
                 )
-                with bind_failures(*settings.admin_listen):
+                with bind_failures(*settings.admin_listen, "--admin-listen"):
                     admin = Admin(*settings.admin_listen, probe)
             greeting = Greeting(
                 name=chat.name,
