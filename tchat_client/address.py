@@ -44,9 +44,9 @@ def parse_addresses(text: str) -> tuple[Address, ...]:
     """Return the addresses of a server, or of several that are one: `HOST:PORT,HOST:PORT`.
 
     Raises:
-        Misused: one is none, or is empty beside others.
+        Misused: one is none, or is empty.
     """
     parts = text.split(",")
-    if len(parts) > 1 and not all(part.strip() for part in parts):
+    if not all(map(str.strip, parts)):
         raise Misused("bad-address", value=text)
     return tuple(map(parse_address, parts))

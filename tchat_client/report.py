@@ -28,7 +28,7 @@ def tell(arguments: Sequence[str], problem: LinkError | Refused | CommandError) 
     if isinstance(problem, CommandError):
         complain(arguments, str(problem.code), problem.detail)
         return Misused.exit_code
-    renderer.me = problem.name if isinstance(problem, HelloRefused) else ""
+    renderer.me = problem.name if isinstance(problem, HelloRefused) else getattr(problem.request, "sender", None) or ""
     if "--json" in arguments:
         _print(json_line(problem.error))
     else:

@@ -249,7 +249,7 @@ def _admin(settings: Settings, chat: Chat, storage: Storage) -> Admin | None:
         lambda: chat.is_ready() and storage.is_ready(),
         lambda: chat.metrics() + storage.measured(),
     )
-    with bind_failures(*settings.admin_listen):
+    with bind_failures(*settings.admin_listen, "--admin-listen"):
         return Admin(*settings.admin_listen, probe)
 
 

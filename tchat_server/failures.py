@@ -58,13 +58,13 @@ class InternalFailed(Failed):
 
 
 @contextmanager
-def bind_failures(host: str, port: int) -> Iterator[None]:
-    """Tell what is wrong with an address as BindFailed."""
+def bind_failures(host: str, port: int, option: str = "--listen") -> Iterator[None]:
+    """Tell what is wrong with an address, which *option* says, as BindFailed."""
     try:
         yield
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            message = say("port-in-use", host=host, port=port, next=port + 1)
+            message = say("port-in-use", option=option, host=host, port=port, next=port + 1)
         else:
             message = say("cannot-listen", host=host, port=port, detail=error.strerror or error)
         raise BindFailed(message) from None

@@ -86,7 +86,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "open-names": "anybody may take any name that has no password (--require-auth, --registration)",
         "admin": "/healthz, /readyz and /metrics on port {port}",
         # options that cannot be followed
-        "port-in-use": "port {port} is in use: choose --listen {host}:{next}",
+        "port-in-use": "port {port} is in use: choose {option} {host}:{next}",
         "cannot-listen": "can't listen on {host}:{port}: {detail}",
         "cannot-write": "{path} cannot be written: {detail}",
         "tls-pair": "--tls-cert and --tls-key go together",
@@ -173,7 +173,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "open-plain": "sans TLS : ce qui se dit, mots de passe compris, peut être lu en route (--tls-cert, --tls-key)",
         "open-names": "n'importe qui peut prendre un nom sans mot de passe (--require-auth, --registration)",
         "admin": "/healthz, /readyz et /metrics sur le port {port}",
-        "port-in-use": "le port {port} est pris : choisissez --listen {host}:{next}",
+        "port-in-use": "le port {port} est pris : choisissez {option} {host}:{next}",
         "cannot-listen": "impossible d'écouter sur {host}:{port} : {detail}",
         "cannot-write": "écriture impossible de {path} : {detail}",
         "tls-pair": "--tls-cert et --tls-key vont ensemble",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from attrs import evolve
 from tchat_client.cli.root import with_options
 from tchat_client.cli.typed import check_text, check_texts, new_password, secret, wanted, whole_input
 from tchat_client.cli.wiring import make_link, make_output, make_renderer, make_teller, make_tracer, show, user_state
-from tchat_client.errors import Misused, Refused, Unprotected
+from tchat_client.errors import HelloRefused, Misused, Refused, Unprotected
 
 if TYPE_CHECKING:
     from tchat_client.lasting import Lasting
@@ -182,7 +183,8 @@ async def _script(options: Options, work: Callable[[Link, Output], Awaitable[Non
     await link.open()
     try:
         output.renderer.me = link.mirror.name
-        await work(link, output)
+        with _naming(link):
+            await work(link, output)
     finally:
         await link.quit()
     return 0
@@ -194,7 +196,19 @@ async def _lasting(options: Options, watcher: Lasting, work: Callable[[Link], Aw
 
     watcher.link = link = make_link(options, user_state(), watcher)
     try:
-        await last(link, work(link))
+        with _naming(link):
+            await last(link, work(link))
     finally:
         await link.quit()
     return 0
+
+
+@contextmanager
+def _naming(link: Link) -> Iterator[None]:
+    """Have a refusal say who asked."""
+    try:
+        yield
+    except Refused as refused:
+        if isinstance(refused, HelloRefused):
+            raise
+        raise Refused(refused.error, link.client.complete(refused.request)) from None

@@ -389,6 +389,12 @@ def test_a_password_for_a_name_without_one_says_so(tchat: Client) -> None:
     assert "n'a pas de mot de passe" in tchat("ping", "--lang", "fr", name="nopass", code=1, TCHAT_PASSWORD="secret")[1]
 
 
+@pytest.mark.parametrize("words", [("messages", "@zoe"), ("do", "states;@zoe")], ids=" ".join)
+def test_a_refusal_that_names_who_asked_is_told_in_french(tchat: Client, words: tuple[str, ...]) -> None:
+    _, err = tchat(*words, "--lang", "fr", name="nopass", code=1)
+    assert "peuvent lire ceci : register; en donne un à nopass (auth-required)" in err
+
+
 def test_a_config_file_says_who_and_where(tchat: Client) -> None:
     config = tchat.directory / "config" / "tchat" / "config.toml"
     config.parent.mkdir(parents=True)
@@ -708,6 +714,8 @@ def test_several_addresses_are_joined_with_commas() -> None:
     assert parse_addresses("a, b:9,[::1]") == (Address("a", 8080), Address("b", 9), Address("::1", 8080))
     with pytest.raises(Misused):
         parse_addresses("a,b:x")
+    with pytest.raises(Misused):
+        parse_addresses("a,")
 
 
 def test_of_several_servers_the_first_that_answers_is_used(tchat: Client) -> None:

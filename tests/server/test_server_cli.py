@@ -113,7 +113,8 @@ def test_a_port_in_use_is_one_line_that_offers_another(tmp_path: Path) -> None:
         _, line = run("--listen", f"127.0.0.1:{port}", "--db", str(tmp_path / "a.db"), code=3)
         assert line == f"port {port} is in use: choose --listen 127.0.0.1:{port + 1}"
         admin = ("--admin-listen", f"127.0.0.1:{port}")
-        assert run(*ANYWHERE, *admin, code=3)[1].startswith(f"port {port} is in use")
+        _, line = run(*ANYWHERE, *admin, code=3)
+        assert line == f"port {port} is in use: choose --admin-listen 127.0.0.1:{port + 1}"
     assert "can't listen on 192.0.2.1:0" in run("--listen", "192.0.2.1:0", "--db", ":memory:", code=3)[1]
 
 
