@@ -231,10 +231,11 @@ def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]
         return PeerProtocol
     from libtchat.dialect.dialect import DialectError
     from libtchat.dialect.french import FRENCH
+    from libtchat.dialect.telling import Retold
     from tchat_server.foreign import ForeignPeer, read_dialects
 
     try:
-        return partial(ForeignPeer, read_dialects(settings.dialects))
+        return partial(ForeignPeer, read_dialects(settings.dialects), Retold())
     except (DialectError, OSError) as error:
         raise click.UsageError(told(str(error), FRENCH)) from None
 
