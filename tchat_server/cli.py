@@ -272,7 +272,9 @@ def _announce(greeting: Greeting, settings: Settings) -> None:
     if settings.port_file is not None:
         beside = settings.port_file.with_name(settings.port_file.name + ".new")
         try:
-            beside.write_text("".join(f"{port}\n" for _, port in (*greeting.plain, *greeting.secure)))
+            beside.unlink(missing_ok=True)  # it may be a link
+            with beside.open("x") as file:
+                file.writelines(f"{port}\n" for _, port in (*greeting.plain, *greeting.secure))
             beside.replace(settings.port_file)  # in one step: a reader never sees half of it
         except OSError as error:
             raise UsageFailed(say("cannot-write", path=settings.port_file, detail=error.strerror)) from None
