@@ -224,10 +224,11 @@ def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]
         return PeerProtocol
     from libtchat.dialect.dialect import DialectError
     from libtchat.dialect.french import FRENCH
+    from libtchat.dialect.telling import Retold
     from tchat_server.foreign import ForeignPeer, read_dialects
 
     try:
-        return partial(ForeignPeer, read_dialects(settings.dialects))
+        return partial(ForeignPeer, read_dialects(settings.dialects), Retold())
     except (DialectError, OSError) as error:
         raise click.UsageError(told(str(error), FRENCH)) from None
 
@@ -262,7 +263,9 @@ def _announce(greeting: Greeting, settings: Settings) -> None:
     if settings.port_file is not None:
         beside = settings.port_file.with_name(settings.port_file.name + ".new")
         try:
-            beside.write_text("".join(f"{port}\n" for _, port in (*greeting.plain, *greeting.secure)))
+            beside.unlink(missing_ok=True)  # it may be a link
+            with beside.open("x") as file:
+                file.writelines(f"{port}\n" for _, port in (*greeting.plain, *greeting.secure))
             beside.replace(settings.port_file)  # in one step: a reader never sees half of it
         except OSError as error:
             raise UsageFailed(say("cannot-write", path=settings.port_file, detail=error.strerror)) from None

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from libtchat.dialect.detect import Detector
 from libtchat.dialect.dialect import Dialect, DialectError, load
 from libtchat.dialect.effect import Effect, ToClient, ToServer
+from libtchat.dialect.telling import Retold
 from libtchat.dialect.translate import Translator
 from libtchat.message.errors import Violation
 from libtchat.wire.framing import Framer
@@ -47,10 +47,11 @@ def _text_of(path: Path) -> str:
 class ForeignPeer(PeerProtocol):
     """A connection that is looked at before it is believed to speak this protocol."""
 
-    __slots__ = ("_detector", "_framer", "_held", "_is_ours", "_translator")
+    __slots__ = ("_detector", "_framer", "_held", "_is_ours", "_retold", "_translator")
 
-    def __init__(self, dialects: Sequence[Dialect], owner: Owner, host: str, address: str) -> None:
+    def __init__(self, dialects: Sequence[Dialect], retold: Retold, owner: Owner, host: str, address: str) -> None:
         super().__init__(owner, host, address)
+        self._retold = retold
         self._detector = Detector([*dialects])
         self._framer = Framer()
         self._held = b""
@@ -60,6 +61,8 @@ class ForeignPeer(PeerProtocol):
     def _take(self, data: bytes) -> None:
         if self._is_ours:
             super()._take(data)
+            return
+        if self.ending is not None:
             return
         if self._translator is None:
             self._held += data
@@ -75,6 +78,9 @@ class ForeignPeer(PeerProtocol):
             elif not isinstance(frame, bytes):  # refused as from anybody
                 fault = Violation(frame.code, frame.fatal, frame.detail, limit=frame.limit)
                 self._owner.received(self, (fault,), 0)
+        if self._framer.mid_frame and not self.connection.mid_frame:
+            self.since = asyncio.get_running_loop().time()
+        self.connection.mid_frame = self._framer.mid_frame
 
     def _is_foreign(self, frame: bytes) -> bool:
         """Tell whether the client speaks another dialect, as far as its messages say up to *frame*."""
@@ -86,7 +92,7 @@ class ForeignPeer(PeerProtocol):
             if self._translator is not None:
                 self._translator.client = dialect or self._translator.client
             elif dialect is not None:
-                self._translator, self._held = Translator(dialect, None), b""
+                self._translator, self._held = Translator(dialect, None, retold=self._retold), b""
                 self.outbox.translate = self._translated
             if self._translator is not None:
                 self._translator.others = self._detector.others
@@ -103,5 +109,4 @@ class ForeignPeer(PeerProtocol):
         """Return what the client reads for a line of this protocol."""
         translator = self._translator
         assert translator is not None
-        translator.ts = datetime.now(UTC).isoformat(timespec="milliseconds")
         return [effect.data for effect in translator.from_server(line, 0.0) if isinstance(effect, ToClient)]

@@ -52,7 +52,7 @@ class Rule:
     copy: str = ""
 
 
-@frozen
+@frozen(cache_hash=True)
 class Dialect:
     """How one program speaks.
 

@@ -1,19 +1,69 @@
-"""A meaning -> the lines that tell a client, in every dialect it may speak."""
+"""A meaning -> the lines that tell a client, in every dialect it may speak; done once for all who are told the same."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import Any
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from libtchat.dialect.canonical import sentence
 from libtchat.dialect.dialect import Dialect
 from libtchat.dialect.template import Meaning, evolved, holes, write
+from libtchat.message.reply import Foreign, Message
+from libtchat.wire.codec import read_message
 
-__all__ = ["lines_for"]
+__all__ = ["Retold", "lines_for"]
+
+_MOST_BYTES = 4 * 1024 * 1024
+_ENTRY_BYTES = 512
 
 _ENTRIES = ("who", "dest", "group", "text", "reason", "say", "event")
+
+
+@define(eq=False)
+class Retold:
+    """What was read and translated lately: a group is told one thing, and to translate it takes long.
+
+    It begins anew when it holds 4 MiB, more than what is told to a group in one turn.
+    """
+
+    _messages: dict[bytes, Message | Foreign] = field(factory=dict)
+    _lines: dict[Hashable, list[bytes]] = field(factory=dict)
+    _size: int = 0
+
+    def read(self, frame: bytes) -> Message | Foreign:
+        """Return what *frame* says, as `read_message`."""
+        if (found := self._messages.get(frame)) is None:
+            self._make_room(len(frame))
+            found = self._messages[frame] = read_message(frame)
+        return found
+
+    def lines(self, dialects: tuple[Dialect, ...], meaning: Meaning, me: str) -> list[bytes]:
+        """Return the lines that tell *me* the *meaning*, as `lines_for`."""
+        if meaning.list is not None or meaning.events is not None:
+            return lines_for(dialects, meaning, me)  # an answer, for one alone
+        values = tuple([item for item in meaning.values.items() if item[0] != "me" or _is_personal(dialects)])
+        key = dialects, meaning.kind, meaning.copy, values
+        if (found := self._lines.get(key)) is None:
+            found = lines_for(dialects, meaning, me)
+            self._make_room(2 * sum(map(len, found)))
+            self._lines[key] = found
+        return found
+
+    def _make_room(self, size: int) -> None:
+        self._size += size + _ENTRY_BYTES
+        if self._size > _MOST_BYTES:
+            self._messages.clear()
+            self._lines.clear()
+            self._size = size
+
+
+@lru_cache(maxsize=1024)
+def _is_personal(dialects: tuple[Dialect, ...]) -> bool:
+    """Tell whether what is said in *dialects* names who reads it."""
+    return any("me" in holes(rule.template) for dialect in dialects for rule in dialect.answers)
 
 
 def lines_for(dialects: Sequence[Dialect], meaning: Meaning, me: str) -> list[bytes]:

@@ -27,13 +27,13 @@ from libtchat.dialect.dialect import Dialect
 from libtchat.dialect.effect import Effect, End, ToClient, ToServer
 from libtchat.dialect.guards import guard_of, guarded_hole
 from libtchat.dialect.reading import read_answer
-from libtchat.dialect.telling import lines_for
+from libtchat.dialect.telling import Retold
 from libtchat.dialect.template import Meaning, holes, match, write
 from libtchat.dialect.waiting import FORGET_SECONDS, Asked, Waiting
 from libtchat.message.errors import Violation
 from libtchat.message.reply import Error, Foreign, Message, Pong
 from libtchat.message.request import Hello, Ping, Request
-from libtchat.wire.codec import decode_request, encode, encode_request, read_message
+from libtchat.wire.codec import decode_request, encode, encode_request
 
 __all__ = ["Translator"]
 
@@ -52,6 +52,7 @@ class Translator:
         others: what the client may speak as well: it is told in all their words, where that kills none.
         ts: the time now, for messages of this protocol.
         me: the client's name, "" before its hello.
+        retold: what was translated lately; those who are told the same may share it.
     """
 
     client: Dialect | None
@@ -60,11 +61,13 @@ class Translator:
     others: tuple[Dialect, ...] = ()
     ts: str = ""
     me: str = ""
+    retold: Retold = field(factory=Retold)
     _held: deque[tuple[Meaning, Request | None]] = field(factory=deque)
     _guarding: str = ""
     _guard_until: float = 0.0
     _seqs: dict[str, int] = field(factory=dict)
     _groups: set[str] = field(factory=set)
+    _has_quit: bool = False
     _waiting: Waiting = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -82,6 +85,9 @@ class Translator:
                 assert one is not None
                 return self._request(Meaning(kind, one.values | _privacy(found)), None, now)
         request = decode_request(frame)
+        if self.server is None:  # who answers everybody answers this too
+            self.me = self.me or getattr(request, "sender", None) or ""
+            return [ToServer(frame + b"\n", "as it is")]
         if isinstance(request, Violation):
             said = Error(
                 request.code, request.request, request.group, request.dest, request.field, request.limit, id=request.id
@@ -138,6 +144,9 @@ class Translator:
         written = self._to_server(meaning, request)
         if not written:
             return self._refuse(meaning, request, "the server behind this bridge does not know this command")
+        if self.server is None:  # it answers all it is asked: nothing has to be remembered
+            self._has_quit = self._has_quit or meaning.kind == "quit"
+            return written
         if meaning.kind in ("create", "join"):
             self._groups.add(group)
         if meaning.kind == "leave":
@@ -177,7 +186,7 @@ class Translator:
         return self._to_client(Meaning("say", {"say": text}), None)
 
     def _from_canonical(self, frame: bytes) -> list[Effect]:
-        message = read_message(frame)
+        message = self.retold.read(frame)
         if isinstance(message, Foreign):
             return self._to_client(Meaning("say", {"say": message.text}), None)
         meaning = meaning_of_message(message, self.me)
@@ -234,7 +243,9 @@ class Translator:
             return [ToClient(encode(each) + b"\r\n", meaning.brief()) for each in own]
         values = {"reason": "", **meaning.values, "me": self.me, "say": sentence(meaning, self.me)}
         filled = evolve(meaning, values={hole: value.replace("\0", "") for hole, value in values.items()})
-        return [ToClient(line, meaning.brief()) for line in lines_for((self.client, *self.others), filled, self.me)]
+        lines = self.retold.lines((self.client, *self.others), filled, self.me)
+        means = meaning.brief()
+        return [ToClient(line, means) for line in lines]
 
     def _seq(self, group: str) -> int:
         self._seqs[group] = self._seqs.get(group, 0) + 1
@@ -271,7 +282,7 @@ class Translator:
         if quitting is not None and self.client is None:
             return [*self._to_client(Meaning("quit", {"who": self.me}, copy="own"), quitting), End()]
         said = Meaning("say", {"say": "the server has closed the connection"})
-        return [*([] if quitting else self._to_client(said, None)), End()]
+        return [*([] if quitting or self._has_quit else self._to_client(said, None)), End()]
 
 
 def _loads(frame: bytes) -> Any:

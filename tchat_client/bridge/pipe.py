@@ -99,7 +99,7 @@ class Pipe:
         """Serve the client over the open connection."""
         try:
             held, frames = await self._first_frames()
-            if not frames and not self._translates(None):
+            if not frames and self.route.dialect is None:
                 await self._pass_through(held)
             else:
                 await self._translate(frames)
@@ -112,9 +112,6 @@ class Pipe:
             name = f" {self._translator.me}" if self._translator.me else ""
             self.log(f"{self.peer}{name}: gone, {self._cause}")
 
-    def _translates(self, dialect: Dialect | None) -> bool:
-        return dialect is not None or self.route.dialect is not None
-
     # -- finding out
 
     async def _first_frames(self) -> tuple[bytes, list[bytes]]:
@@ -125,20 +122,23 @@ class Pipe:
         framer, held = self._framer, b""
         while True:
             try:
-                async with asyncio.timeout(UNDECIDED_SECONDS if held else None):
+                async with asyncio.timeout(UNDECIDED_SECONDS if held or framer.mid_frame else None):
                     data = await self._either()
             except TimeoutError:
                 data = b""
             if not data:
                 return held, []
-            held += data
             found = framer.receive(data)
             frames = [frame for frame in found if isinstance(frame, bytes)]
-            if len(frames) < len(found) and self.route.dialect is None:
+            fault = next((one for one in reversed(found) if isinstance(one, FrameFault)), None)
+            held = b"" if self.route.dialect else held + data  # what is translated is not passed through
+            if fault is not None and self.route.dialect is None:
                 return held, []
+            if fault is not None and fault.fatal:
+                raise ConnectionAbortedError(fault.detail)
             if frames:
                 dialect = self._take(frames[0])
-                return held, frames if self._translates(dialect) else []
+                return held, frames if dialect or self.route.dialect else []
 
     async def _either(self) -> bytes:
         """Return what the client says next, b"" if it or the server ends before."""
@@ -157,8 +157,8 @@ class Pipe:
         except (ValueError, RecursionError):
             return self._translator.client
         if self._detector.count == 1 or self._translator.client is not dialect:
-            theirs = self.route.dialect.name if self.route.dialect else "tchat"
-            self.log(f"{self.peer}: {dialect.name if dialect else 'tchat'} ({self._detector.why}), server: {theirs}")
+            ours, theirs = (one.name if one else "tchat" for one in (dialect, self.route.dialect))
+            self.log(f"{self.peer}: {ours} ({self._detector.why}), server: {theirs}")
         return dialect
 
     # -- as it is

@@ -13,10 +13,10 @@ from pathlib import Path
 from libtchat.dialect.detect import alike
 from libtchat.dialect.dialect import Dialect, DialectError, load
 from tchat_client.address import parse_address
+from tchat_client.bridge.journal import Journal
 from tchat_client.bridge.pipe import Pipe, Route
 from tchat_client.errors import CannotConnect, LinkError, Misused
 from tchat_client.language import Language
-from tchat_client.sanitise import clean
 
 __all__ = ["make_routes", "read_dialect", "read_dialects", "run_bridge"]
 
@@ -65,6 +65,21 @@ async def run_bridge(routes: Sequence[Route], port_file: Path | None, traces: bo
     Raises:
         CannotConnect: an address cannot be listened on.
     """
+    journal = Journal(sys.stderr.fileno())
+    try:
+        await _serve(routes, port_file, journal, traces)
+    finally:
+        journal.close()
+    return 0
+
+
+async def _serve(routes: Sequence[Route], port_file: Path | None, journal: Journal, traces: bool) -> None:
+    def log(text: str) -> None:
+        journal.write("bridge: " + text)
+
+    def trace(side: str, text: str) -> None:
+        journal.write(f"{side} {text}")
+
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -74,16 +89,15 @@ async def run_bridge(routes: Sequence[Route], port_file: Path | None, traces: bo
     servers = []
     for route in routes:
 
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, route: Route = route) -> None:
-            task = asyncio.current_task()
-            assert task is not None
+        def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, route: Route = route) -> None:
             if len(tasks) >= MAX_CLIENTS:
                 writer.close()
                 return
+            host, port = (writer.get_extra_info("peername") or ("gone", 0))[:2]
+            pipe = Pipe(route, reader, writer, log, trace if traces else None, f"{host}:{port}")
+            task = asyncio.create_task(pipe.run())  # asyncio would show a traceback of one that is cancelled
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-            host, port = writer.get_extra_info("peername")[:2]
-            await Pipe(route, reader, writer, _log, _trace if traces else None, f"{host}:{port}").run()
 
         host, port = route.listen
         try:
@@ -93,17 +107,19 @@ async def run_bridge(routes: Sequence[Route], port_file: Path | None, traces: bo
             raise CannotConnect("cannot-listen", address=f"{host}:{port}", cause=cause) from None
         port = servers[-1].sockets[0].getsockname()[1]
         theirs = route.dialect.name if route.dialect else "tchat"
-        _log(f"listening on {host}:{port}, to {route.to[0]}:{route.to[1]} ({theirs}); dialects: {len(route.clients)}")
+        log(f"listening on {host}:{port}, to {route.to[0]}:{route.to[1]} ({theirs}); dialects: {len(route.clients)}")
     if port_file is not None:
-        ports = [str(server.sockets[0].getsockname()[1]) for server in servers]
-        port_file.write_text("\n".join(ports) + "\n", "utf-8")
+        beside = port_file.with_name(port_file.name + ".new")
+        beside.unlink(missing_ok=True)  # it may be a link
+        with beside.open("x") as file:
+            file.writelines(f"{server.sockets[0].getsockname()[1]}\n" for server in servers)
+        beside.replace(port_file)  # in one step: a reader never sees half of it
     await done.wait()
     for server in servers:
         server.close()
     for task in [*tasks]:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    return 0
 
 
 def make_routes(
@@ -129,13 +145,3 @@ def make_routes(
         listens = (here.host, 0 if is_any else here.port)
         routes.append(Route(listens, (there.host, there.port), dialect, clients, tls, joins_invited))
     return routes
-
-
-def _log(text: str) -> None:
-    sys.stderr.write("bridge: " + clean(text) + "\n")
-    sys.stderr.flush()
-
-
-def _trace(side: str, text: str) -> None:
-    sys.stderr.write(f"{side} {clean(text)}\n")
-    sys.stderr.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import selectors
 import signal
 import subprocess
@@ -22,7 +23,11 @@ MAX_OUTPUT_BYTES = 1 << 20
 _MOST_WORDS = 200
 """Characters of its last words."""
 
+_MOST_LOOKS = 10
 _MOST_SPINS = 3  # it computes without end: that says nothing
+_MARK = "TCHAT_LEARN_RUN"
+"""In the environment of whatever a program starts, also in a session of its own: so it is found, and ended (Linux)."""
+
 _WIDE = (60, 500)  # rows, columns: nothing is to be wrapped
 _CONTROLS = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[\[(][0-9;?]*[ -/]*[@-~]?|\x1b[@-Z\\-_=>78]|[\x00-\x08\x0e-\x1f\x7f]"
@@ -78,6 +83,7 @@ class Program:
     _stdout: int = -1
     _stdin: int = -1
     _output: bytearray = field(factory=bytearray)
+    _mark: str = field(factory=secrets.token_hex)
     has_ended: bool = False
     flooded: bool = False
     spins: int = 0
@@ -92,6 +98,7 @@ class Program:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "TERM": "xterm", "TMPDIR": scratch}
         environment |= {"HOST": self.values.get("host", ""), "PORT": self.values.get("port", "")}
         environment |= {key: fill(value, self.values) for key, value in self.setup.environment.items()}
+        environment[_MARK] = self._mark
         common: dict[str, Any] = {"env": environment, "cwd": self.setup.directory, "start_new_session": True}
         words = self.setup.words(self.values)
         if self.setup.pty:
@@ -194,6 +201,7 @@ class Program:
             os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         process.wait()
+        self._end_those_who_left()
         if self.setup.pty:
             os.close(self._stdout)
         else:
@@ -201,6 +209,24 @@ class Program:
                 assert stream is not None
                 with contextlib.suppress(OSError):
                     stream.close()
+
+    def _end_those_who_left(self) -> None:
+        """End what it started in sessions of their own: what begins while it is looked for is found the next time."""
+        mark = f"{_MARK}={self._mark}".encode()
+        for _ in range(_MOST_LOOKS):
+            found = [path.parent.name for path in Path("/proc").glob("[0-9]*/environ") if mark in _content(path)]
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(int(pid), signal.SIGKILL)
+            if not found:
+                return
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def now() -> float:

@@ -152,6 +152,7 @@ class ServerLab:
                 continue
             self._wait(lambda: False, 0.05)
             if not program.is_alive:  # it died of a connection without a word
+                program.stop()
                 self._program = program = Program(setup, values, self._selector)
                 program.start()
                 self._wait(lambda: False, 1.0)

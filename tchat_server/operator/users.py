@@ -9,6 +9,7 @@ from math import inf
 from libtchat.group import Standing
 from libtchat.hub import bars
 from libtchat.message.direct import direct_key
+from libtchat.message.errors import ErrorCode
 from libtchat.message.limits import MAX_MSG_BYTES
 from libtchat.message.names import Key, UserKey, is_guest, user_key
 from libtchat.ruling import EndTexts, Expel
@@ -22,6 +23,8 @@ from tchat_server.roster.port import Called
 __all__ = ["announce", "ban_user", "invite_code", "kick_user", "passwd", "remove_user", "unban_user", "users", "who"]
 
 _MAX_CODES = 1000
+_MOST_PASSES = 10
+"""How often a user who is removed is looked for in groups: whoever invites it again and again ends no removal."""
 
 
 async def who(desk: Desk, fields: Fields) -> Json:
@@ -96,12 +99,12 @@ async def remove_user(desk: Desk, fields: Fields) -> Json:
 async def _remove(desk: Desk, name: str, user: UserKey) -> int:
     """Take a user who is kept out, out of everything; return how many groups it was in."""
     left = 0
-    while memberships := [
-        it for it in (await desk.log.load_user(user)).memberships if it.standing is not Standing.WAITING
-    ]:
-        for membership in memberships:
-            await desk.rule(Expel(membership.name, name))
-            left += 1
+    for _ in range(_MOST_PASSES):
+        memberships = (await desk.log.load_user(user)).memberships
+        groups = [it.name for it in memberships if it.standing is not Standing.WAITING]
+        left += sum([await _expel(desk, group, name) for group in groups])
+        if not groups:
+            break
     await _end_texts(desk, name, user)  # before anybody can have the name, and once more for what came meanwhile
     stored = await desk.log.load_user(user)
     if stored.password_hash is not None:
@@ -110,6 +113,17 @@ async def _remove(desk: Desk, name: str, user: UserKey) -> int:
         desk.hub.protect(user, None)
     await _end_texts(desk, name, user)
     return left
+
+
+async def _expel(desk: Desk, group: str, name: str) -> bool:
+    """Take a user out of a group; tell whether that was to be done still."""
+    try:
+        await desk.rule(Expel(group, name))
+    except Denied as denied:
+        if denied.answer["refused"] != ErrorCode.TARGET_NOT_MEMBER:
+            raise
+        return False
+    return True
 
 
 async def _end_texts(desk: Desk, name: str, user: UserKey) -> None:

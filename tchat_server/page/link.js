@@ -1,6 +1,6 @@
 // A user's connection to a server over WebSocket, and then the next one. No page in here.
 
-import { Mirror, SUBPROTOCOL, read, request } from "./protocol.js";
+import { Mirror, SUBPROTOCOL, patience, read, request } from "./protocol.js";
 
 const HELLO_SECONDS = 10, IDLE_SECONDS = 25, DEAD_SECONDS = 10, UNCONFIRMED_SECONDS = 3;
 const FIRST_RETRY_SECONDS = 0.5, LAST_RETRY_SECONDS = 30, SETTLED_SECONDS = 10;
@@ -98,7 +98,7 @@ export class Link {
     if (message.action === "register" && asked) this.password = asked.request.password; // for the next server, which knows no token
     if (message.action === "server-quit" && !this.isOver) this.failures = Math.max(this.failures, 1);
     if (notices.length) this.#tell("heard", notices, waited);
-    for (const { quiet, message: each } of notices) if (quiet && each.action === "error") this.#rest(each.retry_after ?? 1);
+    for (const { quiet, message: each } of notices) if (quiet && each.action === "error") this.#rest(patience(each.retry_after));
     this.#pump();
   }
 

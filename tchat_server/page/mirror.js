@@ -3,6 +3,7 @@
 import { key } from "./names.js";
 import { LIMITS } from "./words.js";
 
+const MOST_MEMBERS = 100_000, MOST_RESTARTS = 10; // beyond, a group's members stay unknown, whatever the server answers
 const EVENTS = new Set(["cgroupe", "join", "leave", "invite", "kick", "ban", "unban", "gbroadcast", "close", "redact"]);
 export const isEvent = (message) => EVENTS.has(message.action) && Number.isInteger(message.seq);
 const KEPT = new Set(["server-send", "server-received"]);
@@ -14,7 +15,7 @@ const isTexts = (name) => name.startsWith("@"); // the log of the texts with a u
 class View {
   constructor(name) {
     Object.assign(this, { name, seq: 0, ts: "", isMember: false, isInvited: false, group: null, held: new Map() });
-    Object.assign(this, { target: 0, caughtUp: 0, wantsMembers: false, membersAfter: null, isAsking: false, isUnsure: false });
+    Object.assign(this, { target: 0, caughtUp: 0, wantsMembers: false, membersAfter: null, membersRestarts: 0, isAsking: false, isUnsure: false });
   }
 
   get hasGap() {
@@ -272,7 +273,7 @@ export class Mirror {
       }
       view.target = last;
       view.isInvited = false;
-      Object.assign(view, { wantsMembers: view.group === null, membersAfter: null });
+      Object.assign(view, { wantsMembers: view.group === null, membersAfter: null, membersRestarts: 0 });
       this.groups.set(it, view);
     }
     return notices;
@@ -306,7 +307,8 @@ export class Mirror {
     if (!view.isMember || (after !== null && after !== view.membersAfter)) return;
     const known = after === null ? null : view.group;
     if (after !== null && (known === null || known.seq !== page.seq)) {
-      view.membersAfter = null; // the group has moved on in between: from the start
+      view.membersAfter = null; // the group has moved on in between: from the start, but not for ever
+      view.wantsMembers = ++view.membersRestarts < MOST_RESTARTS;
       return;
     }
     const fill = (map, names) => new Map([...(map ?? []), ...(names ?? []).map((name) => [key(name), name])]);
@@ -319,7 +321,11 @@ export class Mirror {
       banned: fill(known?.banned, page.banned),
     };
     const names = [...page.list, ...(page.invited ?? []), ...(page.banned ?? [])];
-    view.wantsMembers = Boolean(page.more) && names.length > 0;
-    view.membersAfter = view.wantsMembers ? names.reduce((a, b) => (key(a) > key(b) ? a : b)) : null;
+    const last = names.length ? names.reduce((a, b) => (key(a) > key(b) ? a : b)) : "";
+    const { members, invited, banned } = view.group;
+    const isMore = page.more === true && key(last) > key(after ?? "");
+    view.wantsMembers = isMore && members.size + invited.size + banned.size < MOST_MEMBERS;
+    view.membersAfter = view.wantsMembers ? last : null;
+    if (!page.more) view.membersRestarts = 0;
   }
 }

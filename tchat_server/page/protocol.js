@@ -3,7 +3,7 @@
 
 export const SUBPROTOCOL = "tchat.1";
 export { checkGroup, checkName, checkUser, key, size } from "./names.js";
-export { REQUESTS, fault, read, request } from "./request.js";
+export { REQUESTS, fault, patience, read, request } from "./request.js";
 export { isMeantToRegister, mayHoldSecret } from "./guess.js";
 export { COMMANDS, Mistyped, find, parse, place, wrongIn } from "./command.js";
 export { Mirror, evolve, isEvent, isKept } from "./mirror.js";

@@ -60,6 +60,9 @@ export function fault(message) {
   return both ? { code: "bad-request", field: "after" } : null;
 }
 
+/** How many seconds to wait where a server asks for *asked* (`retry_after`): 0.1 to 60, 1 if that is none. */
+export const patience = (asked) => (asked > 0 ? Math.min(Math.max(asked, 0.1), 60) : 1);
+
 /** Read one message of a server; null if it is none. */
 export function read(text) {
   try {

@@ -1,7 +1,7 @@
 // The conversations: which there are, which is open and what of it is read. What the server says goes where it belongs.
 
 import { Chat, entryOf } from "./chat.js";
-import { isEvent, key } from "./protocol.js";
+import { isEvent, key, patience } from "./protocol.js";
 import { clean, mentions, refusal, say } from "./text.js";
 
 const MOST_LOADED = 1000, MOST_KEPT = 200, PAGE = 100;
@@ -141,7 +141,7 @@ export class Talk {
       it.isLoading = false;
       if (page.action === "states") return this.#came(it, page, before);
       if (it.kind === "user" && !page.retry_after) return this.#came(it, { list: [], more: false }, before); // none are kept
-      if (page.retry_after) return setTimeout(() => this.older(it), page.retry_after * 1000);
+      if (page.retry_after) return setTimeout(() => this.older(it), patience(page.retry_after) * 1000);
       it.waiting.length = 0; // the reason is said where it came from
       this.problem(refusal(page, { group: it.name }, this.mirror.name));
     });

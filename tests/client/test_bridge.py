@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import socket
@@ -170,6 +171,16 @@ def test_64_kibibytes_of_text_are_refused_and_the_bridge_goes_on() -> None:
         bob.close()
 
 
+def test_who_says_nothing_but_what_is_no_message_is_not_listened_to_for_ever() -> None:
+    with (
+        socket.create_server((HOST, 0)) as server,
+        bridged(server.getsockname()[1], [], file("server-ack")) as inner,
+        socket.create_connection((HOST, inner), 10) as stranger,
+    ):
+        stranger.sendall(b"this is no message\n" * 4)
+        assert stranger.recv(1) == b""
+
+
 def test_a_server_must_wait_for_a_client_that_does_not_read() -> None:
     frame = json.dumps({"action": "shout", "origin": "bob", "text": "x" * 1000}).encode() + b"\n"
     with socket.create_server((HOST, 0)) as listener, bridged(listener.getsockname()[1], [], file("server-ack")) as at:
@@ -311,11 +322,46 @@ def test_a_bridge_that_cannot_be_says_why_in_one_line(words: list[str], complain
 
 
 def test_a_bridge_ends_when_it_is_told_to() -> None:
-    bridge = Screen([sys.executable, "-m", "tchat_client", "bridge", "--listen", f"{HOST}:0", "--to", f"{HOST}:9"])
-    assert wait(lambda: "listening" in bridge.text, 10)
-    bridge.process.send_signal(signal.SIGTERM)
-    assert bridge.process.wait(5) == 0
-    bridge.stop()
+    with socket.create_server((HOST, 0)) as server:
+        to = f"{HOST}:{server.getsockname()[1]}"
+        bridge = Screen([sys.executable, "-m", "tchat_client", "bridge", "--listen", f"{HOST}:0", "--to", to])
+        assert wait(lambda: "listening" in bridge.text, 10)
+        port = int(bridge.text.partition(f"{HOST}:")[2].partition(",")[0])
+        with socket.create_connection((HOST, port), 5) as client, server.accept()[0] as upstream:
+            client.sendall(b'{"action":"ping"}\n')
+            assert upstream.recv(1)  # it is connected to both
+            bridge.process.send_signal(signal.SIGTERM)
+            assert bridge.process.wait(5) == 0
+        assert bridge.shows("gone", seconds=5)
+        bridge.stop()
+    assert "Traceback" not in bridge.text
+
+
+def test_a_bridge_whose_log_nobody_reads_goes_on_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    ports = tmp_path / "port"
+    with socket.create_server((HOST, 0)) as server:
+        to = f"{HOST}:{server.getsockname()[1]}"
+        command = [sys.executable, "-m", "tchat_client", "bridge", "--listen", f"{HOST}:0", "--to", to]
+        with subprocess.Popen([*command, "--port-file", str(ports)], stderr=writing) as bridge:
+            try:
+                assert wait(lambda: ports.exists() and ports.read_text().strip() != "", 10), "it waits for its log"
+                with socket.create_connection((HOST, int(ports.read_text())), 5) as client:
+                    client.sendall(b"hi")
+                    server.settimeout(5)
+                    with server.accept()[0] as inner:
+                        assert inner.recv(2) == b"hi"
+                bridge.send_signal(signal.SIGTERM)
+                assert bridge.wait(5) == 0
+            finally:
+                bridge.kill()
+    os.close(reading)
+    os.close(writing)
 
 
 def test_a_bridge_starts_the_server_behind_it(tmp_path: Path) -> None:

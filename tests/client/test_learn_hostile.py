@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import sys
 import time
 import uuid
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from libtchat.dialect.dialect import load
+from libtchat.dialect.questions import Connect
 from tchat_client.cli import main
+from tchat_client.learn.program import Program, Setup
+from tchat_client.learn.server_lab import ServerLab
 
 HELLO = """
 import json, os, socket, sys, threading, time
@@ -90,6 +94,37 @@ def test_a_program_that_cannot_be_learnt_is_ended(
     assert time.monotonic() - began < 40
     assert alive(mark) == []
     assert not (tmp_path / "odd.toml").exists()
+
+
+LEAVES_ITS_SESSION = """
+os.fork() or (os.setsid(), os.fork() and os._exit(0), time.sleep(600))
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="processes are looked up in /proc")
+def test_what_a_program_started_in_a_session_of_its_own_is_ended_too(tmp_path: Path) -> None:
+    mark = f"odd-{uuid.uuid4().hex}"
+    body = f"import os, sys, time\n{LEAVES_ITS_SESSION}"
+    with selectors.DefaultSelector() as selector:
+        program = Program(Setup((sys.executable, "-c", body, mark)), {}, selector)
+        program.start()
+        deadline = time.monotonic() + 20
+        while len(alive(mark)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert len(alive(mark)) >= 2
+        program.stop()
+    assert alive(mark) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="processes are looked up in /proc")
+def test_a_server_that_floods_whoever_connects_is_ended_each_time_it_was_started(tmp_path: Path) -> None:
+    mark = f"odd-{uuid.uuid4().hex}"
+    floods = "import os, socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\nwhile True:\n"
+    setup = Setup((sys.executable, "-c", f"{floods} c = s.accept(); os.write(1, bytes(1 << 21))", "{port}", mark))
+    with ServerLab(setup, None, time.monotonic() + 20) as lab:
+        lab.observe(Connect("al", fresh=True))
+    assert alive(mark) == []
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="processes are looked up in /proc")

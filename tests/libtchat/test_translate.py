@@ -10,8 +10,13 @@ from attrs import evolve
 
 from libtchat.dialect.dialect import Dialect, Rule
 from libtchat.dialect.effect import Effect, End, ToClient, ToServer
+from libtchat.dialect.telling import Retold
 from libtchat.dialect.translate import GUARD_SECONDS, MADE_UP, Translator
 from libtchat.dialect.waiting import ACK_SECONDS
+from libtchat.message.event import Kicked, Said
+from libtchat.wire.codec import encode
+
+TS = "2026-11-26T08:00:00.000Z"
 
 CLIENT = Dialect(
     "c", "client", ("do",),
@@ -245,3 +250,40 @@ def test_a_client_that_may_speak_two_dialects_is_told_in_both() -> None:
     joined = both.says(a="join", m="bob joined wob")
     assert joined == [("client", {"do": "came", "who": "bob", "room": "wob", "qui": "bob"})]
     assert [message["do"] for _, message in both.says(a="text", m="wob | bob : hi")] == ["said", "dit"]
+
+
+def test_a_server_of_this_protocol_is_asked_as_it_is_and_nothing_is_waited_for() -> None:
+    both = Both(CLIENT, None)
+    both.asks(who="al", do="hi")
+    both.asks(who="al", room="wob", whom="bob", why="spam", do="out")
+    assert both.it.due() is None
+    assert both.asks(action="register", password="x") == [("server", {"action": "register", "password": "x"})]
+    assert both.asks(action="nonsense") == [("server", {"action": "nonsense"})]
+
+
+def test_who_are_told_the_same_share_its_translation_and_nobody_else_s() -> None:
+    retold = Retold()
+    al, bob, zoe = (Translator(CLIENT, None, retold=retold, me=me) for me in ("al", "bob", "zoe"))
+    kicked = encode(Kicked("al", "wob", "bob", "spam", 7, TS))
+    told = {it.me: it.from_server(kicked, 0.0) for it in (al, bob, zoe)}
+    again = Translator(CLIENT, None, retold=retold, me="eve").from_server(kicked, 0.0)
+    assert again == told["zoe"]
+    assert all(one.data is other.data for one, other in zip(told["zoe"], again, strict=True))  # type: ignore[union-attr]
+    alone = {me: Translator(CLIENT, None, me=me).from_server(kicked, 0.0) for me in ("al", "bob", "zoe")}
+    assert told == alone
+
+
+def test_what_was_translated_is_not_kept_for_ever() -> None:
+    retold = Retold()
+
+    def told(number: int) -> bytes:
+        said = encode(Said("al", "wob", f"{number}" * 400_000, number + 1, TS))
+        (one,) = Translator(CLIENT, None, retold=retold, me="bob").from_server(said, 0.0)
+        assert isinstance(one, ToClient)
+        return one.data
+
+    first = told(0)
+    assert told(0) is first
+    for number in range(1, 9):
+        told(number)
+    assert told(0) is not first

@@ -1,7 +1,7 @@
 // Runs the page's brain for the tests: one JSON question a line on standard input, one answer a line on standard output.
 
 import { createInterface } from "node:readline";
-import { COMMANDS, Mirror, Mistyped, checkGroup, checkUser, fault, key, mayHoldSecret, parse, place, read, request } from "../../tchat_server/page/protocol.js";
+import { COMMANDS, Mirror, Mistyped, checkGroup, checkUser, fault, key, mayHoldSecret, parse, patience, place, read, request } from "../../tchat_server/page/protocol.js";
 
 const plain = (map) => [...map];
 
@@ -24,7 +24,21 @@ const ASKED = {
   request: ({ action, fields, name }) => request(action, fields, name),
   names: ({ names }) => names.map((name) => [key(name), checkUser(name), checkGroup(name)]),
   secrets: ({ lines }) => lines.map(mayHoldSecret),
+  patience: ({ asked }) => asked.map(patience),
   read: ({ text }) => read(text),
+  members({ welcome, pages }) {
+    const mirror = new Mirror("me");
+    mirror.apply(welcome);
+    const asked = [];
+    for (const page of pages) {
+      const wanted = mirror.wanted().find(({ action }) => action === "members");
+      if (!wanted) break;
+      asked.push(wanted.after ?? null);
+      mirror.sent({ ...wanted, id: page.id }, true);
+      mirror.apply(page);
+    }
+    return asked;
+  },
   mirror({ name, steps }) {
     const mirror = new Mirror(name);
     for (const { sent, quiet, lost, text } of steps) {

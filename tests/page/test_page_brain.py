@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from harness import Shell
 from hubdriver import WHOLE, HubDriver
 from node import missing
@@ -20,10 +21,11 @@ from typed import COURSE, MORE, PLACES
 from libtchat.commands import COMMANDS, Mistyped, may_hold_secret, parse, place
 from libtchat.message.errors import Refused
 from libtchat.message.names import check_group_name, check_user_name, user_key
-from libtchat.message.request import Request
+from libtchat.message.request import ListMembers, Request
 from libtchat.mirror import Mirror
 from libtchat.wire.codec import decode_message, encode_request
 from tchat_client.page_words import files
+from tchat_client.patience import patience
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "tchat_server" / "page"
@@ -255,6 +257,30 @@ def test_the_cursor_is_at_the_same_place(ask: Ask, line: str) -> None:
         "fragment": here.fragment,
         "before": list(here.before),
     }
+
+
+def test_the_wait_a_server_asks_for_is_a_sane_one(ask: Ask) -> None:
+    asked = [None, -5, 0, 0.01, 3, 61, 1e300]
+    assert ask("patience", asked=asked) == [patience(it) for it in asked]
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["a group that moves on", "a server that has no end"])
+def test_no_list_of_members_is_asked_for_without_end(ask: Ask, moves: bool) -> None:
+    page = {"action": "members", "group": "g", "list": ["al", "bob"], "online": [], "more": True, "msg": ""}
+    pages = [{**page, "seq": number if moves else 5, "id": f"{number}"} for number in range(5, 40)]
+    told = {"from": "me", "version": 1, "server": "", "token": "", "groups": ["g"], "seqs": {"g": 5}, "msg": ""}
+    welcome = {"action": "server-hello", "sender": "me", **told}
+    mirror, asked = Mirror("me"), []
+    mirror.apply(decode_message(json.dumps(welcome).encode()))
+    for one in pages:
+        wanted = next((it for it in mirror.wanted() if isinstance(it, ListMembers)), None)
+        if wanted is None:
+            break
+        asked.append(wanted.after)
+        mirror.sent(evolve(wanted, id=str(one["id"])), quiet=True)
+        mirror.apply(decode_message(json.dumps(one).encode()))
+    assert ask("members", welcome=welcome, pages=pages) == asked
+    assert len(asked) < 25
 
 
 # ---- the specification

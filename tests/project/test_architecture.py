@@ -86,7 +86,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_client.cli": ("typed wiring", "root", "dialects scripts session", "run"),
     "tchat_client.language": ("english french", "choice"),
     "tchat_client.learn": ("french program slowness source", "client_lab", "client server_lab", "report", "run"),
-    "tchat_client.bridge": ("child copying", "pipe", "inside", "serve"),
+    "tchat_client.bridge": ("child copying journal", "pipe", "inside", "serve"),
     "tchat_client.link": ("answers opening watcher", "outgoing trace", "connected", "link"),
     "tchat_server.net": (
         *(

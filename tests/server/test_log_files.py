@@ -178,6 +178,21 @@ async def test_a_database_without_its_end_is_refused_by_server_and_check(path: P
 # --- backups ---
 
 
+def test_what_is_planted_as_the_lock_is_neither_followed_nor_waited_for(path: Path, tmp_path: Path) -> None:
+    lock, victim = beside(path, ".lock"), tmp_path / "victim"
+    victim.touch()
+    lock.symlink_to(victim)
+    with pytest.raises(LogUnusable, match="cannot be opened"):
+        SqliteLog.open(path)
+    assert victim.read_bytes() == b""
+    lock.unlink()
+    os.mkfifo(lock)
+    with pytest.raises(LogUnusable, match=r"lock is no file"):
+        SqliteLog.open(path)
+    with pytest.raises(LogUnusable, match=r"lock is no file"):
+        check(path)
+
+
 @on_loop
 async def test_a_backup_touches_no_other_file_and_is_private(path: Path, tmp_path: Path) -> None:
     await fill(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import io
 import json
@@ -23,10 +24,17 @@ import pytest
 from commandline import COMMAND, Running, environment, running
 from live import TIMEOUT_SECONDS
 
+from libtchat.message.names import UserKey, user_key
+from libtchat.message.request import Create, Invite, Kick
+from libtchat.stored import StoredUser
+from tchat_server.chat import Chat, server_of
 from tchat_server.cli import cli
 from tchat_server.operator import command as operator_command
-from tchat_server.ops.control import asked
+from tchat_server.operator.operator import Operator
+from tchat_server.ops.control import Json, asked
 from tchat_server.password import mark_of, new_code
+from tchat_server.store.event_log import Ready
+from tchat_server.store.memory import MemoryLog
 from tchat_server.store.sqlite.checksum import checksum
 from tchat_server.store.sqlite.maintenance import check
 
@@ -216,6 +224,30 @@ def test_who_is_removed_is_in_no_group_and_has_no_password(db: Path, server: Run
     assert does(db, "remove-user", name="nobody")["refused"] == "nobody"
     back = server.client("alice")
     assert (back.welcome["action"], back.welcome["groups"]) == ("server-hello", [])
+
+
+def test_a_removal_goes_on_when_others_end_a_membership_meanwhile() -> None:
+    class Late(MemoryLog):
+        """What it says of a user may be out of date by the time it is heard, as with a file."""
+
+        stale: StoredUser | None = None
+
+        def load_user(self, key: UserKey) -> Ready[StoredUser]:
+            found, self.stale = self.stale, None
+            return super().load_user(key) if found is None else Ready(found)
+
+    async def remove() -> Json:
+        log = Late()
+        async with Chat(log) as chat:
+            await chat.ask_as("bob", Create("own"))
+            for request in (Create("wob"), Invite("wob", "bob"), Create("web"), Invite("web", "bob")):
+                await chat.ask_as("alice", request)
+            before = await log.load_user(user_key("bob"))
+            await chat.ask_as("alice", Kick("web", "bob"))
+            log.stale = before
+            return await Operator(server_of(chat)).act({"act": "remove-user", "name": "bob"}, "me")
+
+    assert asyncio.run(remove()) == {"done": "remove-user", "name": "bob", "groups": 2, "closed": 0}
 
 
 def test_a_ban_outlives_the_server_and_ends_by_itself_or_by_hand(db: Path) -> None:

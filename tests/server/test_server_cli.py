@@ -78,9 +78,12 @@ def test_the_banner_says_where_and_how_and_the_port_file_which_port(tmp_path: Pa
         assert server.client("alice").welcome["server"].startswith("tchat-server ")
 
 
-def test_several_addresses_are_all_served_and_listed_in_the_port_file(tmp_path: Path) -> None:
+def test_several_addresses_are_all_served_and_listed_in_the_port_file_whatever_was_planted(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "ports.new").symlink_to(tmp_path / "victim")
     with running(tmp_path, *ANYWHERE, "--listen", "127.0.0.2:0", lines=1) as server:
         assert len(server.ports) == 2
+        assert (tmp_path / "victim").read_text() == "precious"
         assert f"127.0.0.1:{server.ports[0]}, 127.0.0.2:{server.ports[1]}" in server.banner[0]
         sock = socket.create_connection(("127.0.0.2", server.ports[1]), TIMEOUT_SECONDS)
         sock.sendall(b'{"action":"ping"}\n')

@@ -189,6 +189,20 @@ def hello_then_silence(sock: socket.socket) -> None:
     sock.sendall(json.dumps({**hello, "groups": [], "seqs": {}, "msg": "hi"}).encode() + b"\r\n")
 
 
+def hello_then_never_silent(sock: socket.socket) -> None:
+    hello_then_silence(sock)
+    while True:
+        sock.sendall(b'{"action":"tick"}\r\n' * 5)
+        time.sleep(0.02)
+
+
+def never_ready(sock: socket.socket) -> None:
+    hello_then_silence(sock)
+    while sock.recv(65536):
+        sock.sendall(b'{"action":"error","code":"rate-limited","msg":"","retry_after":-5}\r\n')
+        sock.sendall(b'{"action":"error","code":"rate-limited","msg":"","retry_after":1%b}\r\n' % (b"0" * 400))
+
+
 STRANGERS: dict[str, tuple[Callable[[socket.socket], None], str]] = {
     "never answers": (lambda sock: None, "does not answer client-hello"),
     "closes at once": (lambda sock: sock.shutdown(socket.SHUT_RDWR), "closes the connection"),
@@ -220,6 +234,14 @@ def test_a_stranger_gets_a_clear_verdict_in_time(stranger: str) -> None:
     assert done.stderr == ""
     assert done.returncode == 1
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("answer", [pytest.param(hello_then_never_silent, marks=pytest.mark.nightly), never_ready])
+def test_a_server_that_is_never_done_is_not_waited_for_for_ever(answer: Callable[[socket.socket], None]) -> None:
+    with answering(answer)() as port:
+        done = run("server", f"127.0.0.1:{port}", "groups/join", "--timeout", "0.3")
+    assert "Result: " in done.stdout
+    assert done.stderr == ""
 
 
 def test_nobody_listens() -> None:

@@ -142,7 +142,7 @@ def _group(chat: Chat, mark: str) -> None:
     while time.monotonic() < deadline:
         chat.tell({"sender": chat.other, "group": chat.group, "action": "join"})
         frame = chat.observer.next()
-        while frame.message.get("action") not in ("join", "error"):
+        while frame.message.get("action") not in ("join", "error") and time.monotonic() < deadline:
             frame = chat.observer.next()
         if frame.message.get("action") == "join":
             return

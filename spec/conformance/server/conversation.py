@@ -253,7 +253,7 @@ class _Conversation:
     def _raise_if_limited(self, message: Message) -> None:
         if message.get("action") == "error" and message.get("code") == "rate-limited":
             seconds = message.get("retry_after")
-            raise _RateLimited(float(seconds) if isinstance(seconds, (int, float)) else 1.0)
+            raise _RateLimited(float(min(max(0.1, seconds), 1e9)) if isinstance(seconds, (int, float)) else 1.0)
 
 
 def _times(times: int) -> str:

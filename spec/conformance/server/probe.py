@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from report.outcome import Lack
 from talk.matcher import Names, fill
@@ -163,9 +163,7 @@ class _Chat:
         for label in self.peers:
             if self.barrier:
                 self.ask(label, self.barrier)
-            with contextlib.suppress(Silence):
-                while self.next(label, GRACE_SECONDS).get("action") != self._barrier_answer:
-                    pass
+            self._await(label, lambda action: action == self._barrier_answer)
 
     def answer(self, label: str) -> Message:
         """Return the next message; with a barrier behind the request, silence is known at once."""
@@ -195,9 +193,13 @@ class _Chat:
 
     def hears(self, label: str, action: str) -> bool:
         """Say whether a message about *action* comes now."""
+        return self._await(label, lambda found: action.replace("client-", "") in found)
+
+    def _await(self, label: str, is_wanted: Callable[[str], bool]) -> bool:
+        """Say whether a message comes whose action is wanted, before it is silent or has said much else."""
+        deadline = time.monotonic() + self.target.timeout_seconds
         with contextlib.suppress(Silence):
-            while True:
-                word = action.replace("client-", "")
-                if word in str(self.next(label, GRACE_SECONDS).get("action")):
+            while time.monotonic() < deadline:
+                if is_wanted(str(self.next(label, GRACE_SECONDS).get("action"))):
                     return True
         return False

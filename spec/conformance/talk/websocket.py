@@ -11,6 +11,7 @@ import hashlib
 import os
 import socket
 import struct
+import time
 from typing import Dict, Mapping, NamedTuple, Optional, Tuple
 
 __all__ = ["CLOSE", "PATH", "PING", "PONG", "TEXT", "Answer", "Frames", "Stream", "shake_hands", "written"]
@@ -20,6 +21,7 @@ PATH, SUBPROTOCOL = "/tchat", "tchat.1"
 _FINAL, _MASKED = 0x80, 0x80
 _ACCEPT = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _MAX_HEAD_BYTES = 64 * 1024
+_MAX_FRAME_BYTES = 1 << 20
 _GOODBYE_SECONDS = 0.5
 
 
@@ -114,6 +116,8 @@ class Frames:
         self._fill(2 + size)
         if size:
             length = int.from_bytes(self._data[2 : 2 + size], "big")
+        if length > _MAX_FRAME_BYTES:
+            raise ConnectionError("a frame of %d bytes" % length)
         self._fill(2 + size + length)  # nothing is taken before all of it is there
         payload, self._data = self._data[2 + size : 2 + size + length], self._data[2 + size + length :]
         return first & 0x0F, payload
@@ -144,7 +148,10 @@ class Stream:
 
     def recv(self, most: int) -> bytes:
         """Return the next text as a line, empty at the end. Pings are answered meanwhile."""
+        deadline = time.monotonic() + (self._sock.gettimeout() or 0.0)
         while not self._ends:
+            if time.monotonic() > deadline:  # pings are no message
+                raise socket.timeout
             try:
                 kind, payload = self._frames.next()
             except EOFError:
@@ -164,7 +171,8 @@ class Stream:
             self._say_goodbye(struct.pack("!H", 1000))
             with contextlib.suppress(OSError, EOFError):
                 self._sock.settimeout(_GOODBYE_SECONDS)
-                while True:
+                deadline = time.monotonic() + _GOODBYE_SECONDS
+                while time.monotonic() < deadline:
                     self._frames.next()
         self._sock.close()
 

@@ -8,8 +8,10 @@ or another one, has lost them all.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -35,7 +37,7 @@ class Lock:
         """
         self._is_noting = durability == "full"
         self._identity = ""
-        self._file = os.open(lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = _open(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -104,10 +106,19 @@ def verify(path: Path, identity: str, last: int) -> str:
 
 def _noted(path: Path) -> tuple[str, int]:
     try:
-        with lock_path(path).open("rb") as file:
+        with open(_open(path, os.O_RDONLY), "rb") as file:
             return _parse(file.read(_NOTE_BYTES))
     except FileNotFoundError:
         return "", 0
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open the lock's file; nothing planted there is followed or waited for. Raises OSError."""
+    file = os.open(lock_path(path), flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, f"{lock_path(path).name} is no file")
+    return file
 
 
 def _parse(note: bytes) -> tuple[str, int]:
