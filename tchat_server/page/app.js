@@ -83,7 +83,7 @@ function status(state, seconds = 0) {
 
 /** Say when the next try is, every second: who hears the page, hears of a timer once. */
 function wait(at) {
-  const box = $($("chat").hidden ? "refused" : "status"), left = make("span", { role: "timer" });
+  const box = $($("chat").hidden ? "refused" : "status"), left = make("span", { role: "timer", ariaLive: "off" });
   delete box.dataset.w;
   box.replaceChildren(tell(make("span"), "p.offline"), " ", left, " ", tell(make("button", { type: "button", onclick: () => link.wake() }), "p.now"));
   const tick = () => (left.textContent = say("p.next-try", { seconds: Math.max(0, Math.ceil((at - Date.now()) / 1000)) }));

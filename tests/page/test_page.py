@@ -628,14 +628,22 @@ def test_a_name_in_use_a_wrong_password_and_a_guest(browser: Browser, server: Se
         person.close()
 
 
+CONNECTIONS = """() => performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'))
+  .filter((it) => it.connectEnd > it.connectStart).length"""
+
+
 def test_over_tls_it_is_the_same_page(browser: Browser, tmp_path: Path) -> None:
     options = secure(tmp_path)
     # one that ignores faults of certificates fails at each handshake first, and gives a file up after 32 of them
     trusts = f"--ignore-certificate-errors-spki-list={fingerprint(tmp_path / 'cert.pem')}"
-    with serving(tmp_path, *options) as server, launched(browser.browser_type, trusts) as own:
+    patient = "import tchat_server.net.web as web; web._NEXT_REQUEST_SECONDS = 60"
+    with serving(tmp_path, *options, prelude=patient) as server, launched(browser.browser_type, trusts) as own:
         person = Person(own, server, scheme="https")
+        expect(person.page.locator("#guest")).to_have_text("As a guest")
+        assert person.page.evaluate(CONNECTIONS) <= 10  # of 26 files
         person.enter("ada")
         person.type("cg;wob")
+        person.is_in("wob")
         person.type("nobody on the way reads this")
         person.sees("nobody on the way reads this")
         person.close()
@@ -950,6 +958,7 @@ def test_what_tries_to_be_markup_is_text(browser: Browser, server: Server) -> No
 def test_a_link_is_a_link_and_cannot_reach_back(browser: Browser, server: Server) -> None:
     with people(browser, server, fresh("ada")) as (person,):
         person.type(f"cg;{fresh('links')}")
+        person.sees("you created")
         person.type("see https://example.org/a_(b)?c=d&e=é, (http://x.example/y). and ftp://no.example")
         links = person.page.locator("#log a")
         expect(links).to_have_count(2)
