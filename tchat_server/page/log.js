@@ -24,6 +24,7 @@ export class Log {
     Object.assign(this, { box, down, wantOlder, atEnd, chat: null, fresh: [], below: 0, marked: 0, isDue: false, isFollowing: true, isHidden: () => false });
     box.addEventListener("scroll", () => {
       if (box.scrollTop < 200 && this.chat?.hasOlder && !this.chat.isLoading) wantOlder(this.chat);
+      if (box.clientHeight !== this.height) return; // who writes took of it, and #resized has not come yet
       if (!this.#follow()) return (down.hidden = false);
       this.#below(0);
       this.atEnd();
@@ -41,7 +42,7 @@ export class Log {
   #resized() {
     const { box } = this;
     if (box.clientWidth !== this.width) for (const page of box.querySelectorAll(".page")) page.replaceWith(...page.childNodes);
-    this.width = box.clientWidth;
+    [this.width, this.height] = [box.clientWidth, box.clientHeight];
     if (this.isFollowing) this.toEnd();
   }
 
