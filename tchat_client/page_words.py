@@ -121,7 +121,7 @@ PAGE: Mapping[str, tuple[str, str]] = {
     ),
     "p.search": ("Search", "Chercher"),
     "p.search-in": ("Search in {to}", "Chercher dans {to}"),
-    "p.found": ("{count} found", "{count} trouvés"),
+    "p.found": ("{count} found", "trouvés : {count}"),
     "p.found.one": ("1 found", "1 trouvé"),
     "p.further": ("Search further back", "Chercher plus loin"),
     "p.previous": ("Previous", "Précédent"),
@@ -155,10 +155,15 @@ PAGE: Mapping[str, tuple[str, str]] = {
     "p.wire-unknown": ("not known to this page", "inconnu de cette page"),
     "p.wire-fault": ("the server will refuse this: {code} {field}", "le serveur refusera ceci : {code} {field}"),
     "p.language": ("Language", "Langue"),
-    "p.offline": ("No connection. Next try in {seconds} s.", "Pas de connexion. Nouvel essai dans {seconds} s."),
+    "p.offline": ("No connection.", "Pas de connexion."),
+    "p.next-try": ("Next try in {seconds} s.", "Nouvel essai dans {seconds} s."),
     "p.now": ("Try now", "Essayer maintenant"),
     "p.not-sent": ("Not sent: there is no connection.", "Pas envoyé : il n'y a pas de connexion."),
     "p.clear": ("Clear", "Effacer"),
+    "error.forbidden.register.sender": (  # instead of the terminal's, which names an option
+        "a guest has no name to protect: log out, and come in with one",
+        "un invité n'a pas de nom à protéger : déconnectez-vous, et revenez avec un nom",
+    ),
 }
 """The page's own words, English and French."""
 

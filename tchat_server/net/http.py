@@ -1,6 +1,6 @@
 """As much of HTTP/1.1 as serving a few files takes: one request read strictly, one answer written (RFC 9112).
 
-Knows no files and no sockets. A connection has one request; the answer closes it.
+Knows no files and no sockets.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ _ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
-    "Connection": "close",
 }
 """On every answer: nothing inline, nothing from elsewhere, in nobody's frame, no guessing of types."""
 
@@ -45,6 +44,11 @@ class Request:
     target: str
     is_old: bool
     headers: Mapping[str, str]
+
+    @property
+    def goes_on(self) -> bool:
+        """Who sent it would send another one behind its answer, as browsers say and few others do."""
+        return not self.is_old and "keep-alive" in self.headers.get("connection", "").lower()
 
 
 class HttpRefused(Exception):
@@ -70,9 +74,10 @@ class Response:
         headers = {name.replace("_", "-"): value for name, value in refused.headers.items()}
         return cls(refused.status, f"{refused.detail}\n".encode(), headers=headers)
 
-    def write(self, *, with_body: bool = True) -> bytes:
-        """Return its bytes; without the body, those that answer HEAD."""
-        fields = {"Date": formatdate(usegmt=True), **_ALWAYS, **self.headers}
+    def write(self, *, with_body: bool = True, goes_on: bool = False) -> bytes:
+        """Return its bytes; without the body, those that answer HEAD. *goes_on*: another request may come."""
+        connection = "keep-alive" if goes_on else "close"
+        fields = {"Date": formatdate(usegmt=True), **_ALWAYS, "Connection": connection, **self.headers}
         if self.status is not HTTPStatus.NOT_MODIFIED:
             fields |= {"Content-Type": self.type, "Content-Length": str(len(self.body))}
         head = f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"

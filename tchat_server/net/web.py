@@ -31,6 +31,15 @@ SUBPROTOCOL = Subprotocol("tchat.1")
 
 _TOO_FAST_SECONDS = 1.0
 
+_MOST_REQUESTS = 32
+"""On one connection; the page has fewer files."""
+
+_MOST_WAITING_BYTES = 16 * 1024
+"""Who has not read more than that gets one more answer, and no other."""
+
+_NEXT_REQUEST_SECONDS = 0.5
+"""Behind an answer: a class at one address opens the page at once, and each connection counts there."""
+
 
 @frozen
 class Web:
@@ -55,6 +64,7 @@ class Web:
     def _read_request(self, peer: PeerProtocol, data: bytes, held: bytes = b"") -> None:
         data = held + data
         shown, with_body = data.partition(b"\r\n")[0][:100].decode("latin-1"), True
+        goes_on = False
         is_secure = peer.transport.get_extra_info("sslcontext") is not None
         try:
             end = end_of_head(data)
@@ -69,12 +79,34 @@ class Web:
                 self._upgrade(peer, request, data[end:])
                 return
             response = self.site.file(request)
+            goes_on = request.goes_on and end == len(data) and peer.frames_in + 1 < _MOST_REQUESTS
+            goes_on = goes_on and peer.transport.get_write_buffer_size() < _MOST_WAITING_BYTES
         except HttpRefused as refused:
             response = Response.of(refused)
+        peer.frames_in += 1
+        peer.transport.write(response.write(with_body=with_body, goes_on=goes_on))
+        end_now = partial(self._end, peer, f"{response.status.value} {shown}")
+        if goes_on:
+            self._wait_for_another(peer, end_now)
+        else:
+            end_now()
+
+    def _wait_for_another(self, peer: PeerProtocol, end: Callable[[], None]) -> None:
+        """Read the next request, whole, or *end* soon: over TLS a connection costs more than a file."""
+        loop, so_far = asyncio.get_running_loop(), (peer.connection, peer.frames_in)
+        peer.since = loop.time()
+        peer.take_with(partial(self._read_request, peer), some)
+
+        def look() -> None:
+            if peer.ending is None and (peer.connection, peer.frames_in) == so_far:
+                end()
+
+        loop.call_later(_NEXT_REQUEST_SECONDS, look)
+
+    def _end(self, peer: PeerProtocol, detail: str) -> None:
         peer.take_with(ignore, some)
         peer.carry_with(Lingering(peer.transport))
-        peer.transport.write(response.write(with_body=with_body))
-        peer.finish(CloseReason.HTTP, f"{response.status.value} {shown}")
+        peer.finish(CloseReason.HTTP, detail)
 
     def _upgrade(self, peer: PeerProtocol, request: Request, rest: bytes) -> None:
         """Answer an opening handshake and make *peer* one behind WebSocket.

@@ -10,13 +10,13 @@ import { SIGNS, showPeople, showPlaces } from "./places.js";
 import { checkUser, key } from "./protocol.js";
 import { store } from "./store.js";
 import { Talk } from "./talk.js";
-import { choose, clean, language, make, refusal, say } from "./text.js";
+import { choose, clean, language, make, refusal, say, tell } from "./text.js";
 import { Wire } from "./wire.js";
 import { LANGUAGES } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const NAMES = { en: "English", fr: "Français" };
-const REDRAW_MS = 60;
+const REDRAW_MS = 60, SLOW_MS = 500;
 
 let link, talk, isStale = false, ticking;
 const log = new Log($("log"), $("down"), (chat) => talk.older(chat), () => talk.seen());
@@ -52,6 +52,7 @@ function keep(token) {
 }
 
 function refused(error) {
+  clearInterval(ticking);
   if (error.code === "name-in-use") store.set("name", "");
   $("name").value = link.name;
   const code = error.code === "auth-failed" && !$("password").value ? "auth-required" : error.code; // it was the token
@@ -64,7 +65,8 @@ function refused(error) {
 function status(state, seconds = 0) {
   clearInterval(ticking);
   $("status").classList.toggle("off", state !== "online");
-  $("status").textContent = say(state === "over" ? "server-quit" : state);
+  tell($("status"), state === "over" ? "server-quit" : state);
+  if (state === "connecting") ticking = setTimeout(() => ($("refused").textContent = say(state)), SLOW_MS);
   if (state === "offline") wait(Date.now() + seconds * 1000);
   if (state === "offline") talk.lost();
   changed();
@@ -79,21 +81,19 @@ function status(state, seconds = 0) {
   }
 }
 
-/** Say when the next try is, every second. */
+/** Say when the next try is, every second: who hears the page, hears of a timer once. */
 function wait(at) {
-  const text = make("span");
-  $("status").replaceChildren(text, make("button", { onclick: () => link.wake() }, say("p.now")));
-  const tell = () => {
-    text.textContent = say("p.offline", { seconds: Math.max(0, Math.ceil((at - Date.now()) / 1000)) });
-    if ($("chat").hidden) $("refused").textContent = text.textContent;
-  };
-  ticking = setInterval(tell, 1000);
-  tell();
+  const box = $($("chat").hidden ? "refused" : "status"), left = make("span", { role: "timer", ariaLive: "off" });
+  delete box.dataset.w;
+  box.replaceChildren(tell(make("span"), "p.offline"), " ", left, " ", tell(make("button", { type: "button", onclick: () => link.wake() }), "p.now"));
+  const tick = () => (left.textContent = say("p.next-try", { seconds: Math.max(0, Math.ceil((at - Date.now()) / 1000)) }));
+  ticking = setInterval(tick, 1000);
+  tick();
 }
 
 function leaveAll() {
-  store.set("name", "");
-  store.set(`token.${key(link.mirror.name)}`, ""); // whoever sits down here next is somebody else
+  store.set("name", ""); // whoever sits down here next is somebody else
+  for (const what of ["token", "kept"]) store.set(`${what}.${key(link.mirror.name)}`, "", what === "kept");
   link.quit();
   setTimeout(() => location.reload(), 300);
   return true;
@@ -104,6 +104,7 @@ function leaveAll() {
 function opened(it, before) {
   composer.turn(it, before);
   if ($("chat").classList.contains("places")) panel("places", false);
+  if (!$("search").hidden) seek(false);
   const to = it.name || say("p.everybody");
   $("title").textContent = clean(to);
   $("title").dataset.sign = SIGNS[it.kind];
@@ -126,6 +127,7 @@ function changed() {
     const isAlone = talk.chat.kind === "user";
     $("chat").classList.toggle("alone", isAlone);
     $("show-people").hidden = isAlone;
+    $("protect").hidden = !link.name; // a guest has none
     const elsewhere = talk.total - talk.chat.unread + talk.invitations.length;
     $("menu").classList.toggle("unread", elsewhere > 0);
     $("menu").ariaLabel = say("p.menu") + (elsewhere ? `, ${say("p.unread", { count: elsewhere })}` : "");
@@ -135,13 +137,15 @@ function changed() {
 function alerted(it, entry) {
   if (globalThis.Notification?.permission !== "granted") return;
   const title = clean(it.kind === "group" ? `${entry.who} · ${it.name}` : entry.who);
-  const shown = new Notification(title, { body: clean(entry.text).slice(0, 200), tag: it.id, icon: "icon.svg" });
-  shown.onclick = () => (window.focus(), talk.open(it), shown.close());
+  try {
+    const shown = new Notification(title, { body: clean(entry.text).slice(0, 200), tag: it.id, icon: "icon.svg" });
+    shown.onclick = () => (window.focus(), talk.open(it), shown.close());
+  } catch {
+    tellNotify("denied"); // on Android a page may ask, and yet not notify
+  }
 }
 
-function tellNotify(permission) {
-  $("notify").textContent = say(permission === "granted" ? "p.notify-on" : "p.notify-off");
-}
+const tellNotify = (permission) => tell($("notify"), permission === "granted" ? "p.notify-on" : "p.notify-off");
 
 /** The same id again: it is done once, whatever happened. */
 function unanswered(request) {
@@ -151,7 +155,7 @@ function unanswered(request) {
 // ---- what the person asks for
 
 const doing = {
-  open: (it) => talk.open(it),
+  open: ({ id }) => talk.open(talk.chats.get(id) ?? talk.everybody),
   direct: (name) => talk.open(talk.direct(name)),
   send: (action, fields) => link.send(action, fields) || talk.problem(say("p.not-sent")),
   async ask(action, word, fields, more) {
@@ -203,12 +207,13 @@ function look(at) {
 /** Fetch what is older until more is found. */
 function lookFurther() {
   const { at, hits: { length } } = search;
+  const { chat } = talk;
   $("found").textContent = "…";
-  talk.older(talk.chat, () => {
-    if ($("search").hidden) return;
+  talk.older(chat, () => {
+    if ($("search").hidden || chat !== talk.chat) return;
     look(at);
     if (search.hits.length > length) look(length);
-    else if (talk.chat.hasOlder) lookFurther();
+    else if (chat.hasOlder) lookFurther();
   });
 }
 
@@ -256,7 +261,7 @@ $("object").oninput = () => ($("object-fault").textContent = wire.check($("objec
 $("object").onkeydown = (event) => {
   if (event.key === "Enter" && !event.shiftKey) event.preventDefault(), $("own").requestSubmit();
 };
-$("others").ontoggle = () => $("others").open && link.send("groups", {}, true);
+$("others").ontoggle = () => ($("others").open && link.send("groups", {}, true), changed());
 document.addEventListener("keydown", (event) => {
   if (!talk?.chat || $("dialog").open) return;
   const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
@@ -270,7 +275,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => {
-  link?.wake();
+  if (!document.hidden) link?.wake();
   if (!talk?.chat) return;
   talk.seen();
   changed();

@@ -16,9 +16,11 @@ export class Composer {
 
   /** Fit the height to the text, and offer what may come next. */
   changed() {
-    const { input } = this;
+    const { input, input: { form } } = this;
+    form.style.height = `${form.offsetHeight}px`; // the log above keeps its place while this is measured
     input.style.height = "auto";
     input.style.height = `${input.scrollHeight + 2}px`;
+    form.style.height = "";
     const line = input.value;
     const isAtEnd = line && input.selectionEnd === line.length;
     this.#offer(isAtEnd && this.talk() ? options(line, this.talk()).slice(0, MOST_SHOWN) : []);

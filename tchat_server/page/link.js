@@ -2,7 +2,7 @@
 
 import { Mirror, SUBPROTOCOL, patience, read, request } from "./protocol.js";
 
-const HELLO_SECONDS = 10, IDLE_SECONDS = 25, DEAD_SECONDS = 10, UNCONFIRMED_SECONDS = 3;
+const OPENING_SECONDS = 20, IDLE_SECONDS = 25, FRESH_SECONDS = 5, DEAD_SECONDS = 10, UNCONFIRMED_SECONDS = 3;
 const FIRST_RETRY_SECONDS = 0.5, LAST_RETRY_SECONDS = 30, SETTLED_SECONDS = 10;
 const FOR_EVER = new Set(["bad-name", "auth-required", "auth-failed", "forbidden"]);
 
@@ -35,19 +35,20 @@ export class Link {
     this.#tell("status", "connecting");
     const socket = new this.Socket(this.url, SUBPROTOCOL);
     this.socket = socket;
+    this.#after(OPENING_SECONDS, () => this.isOpen || this.#giveUp());
     socket.onopen = () => {
       const { password, token } = this;
       const hello = { ...(token && { token }), ...(password && { password }), id: randomId() };
       this.#write(request("client-hello", hello, this.name), true);
-      this.#after(HELLO_SECONDS, () => this.isOpen || socket.close());
     };
     socket.onmessage = ({ data }) => socket === this.socket && this.#take(data);
     socket.onclose = ({ code }) => socket === this.socket && this.#lost(code);
   }
 
-  /** Try again at once, if it is waited for the next try. */
+  /** Try again at once, if it is waited for the next try; see else whether the server is still there. */
   wake() {
     if (this.retry) this.open();
+    else if (this.isOpen && Date.now() - this.heardAt > FRESH_SECONDS * 1000) this.#probe();
   }
 
   /** Send a request; returns it as it went, null if there is no connection. */
@@ -108,7 +109,7 @@ export class Link {
       this.name = /^guest-\d+$/.test(message.from) ? "" : message.from;
       this.#tell("token", message.token);
       this.#tell("status", "online");
-      this.#keepAlive(this.socket);
+      this.#keepAlive();
     } else if (message.action === "error") {
       if (message.code === "name-in-use" && this.openedAt) return this.socket.close(); // our own old connection, perhaps
       if (!FOR_EVER.has(message.code) && this.openedAt) return this.socket.close();
@@ -119,6 +120,7 @@ export class Link {
   }
 
   #lost(code) {
+    this.socket = null; // what it still says is of no interest
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
     this.askedAt?.clear();
@@ -134,21 +136,25 @@ export class Link {
     this.#tell("status", "offline", seconds, code);
   }
 
-  /** Ask a silent server for a sign of life; one that stays silent is gone, whatever the socket says. */
-  #keepAlive(socket) {
+  #keepAlive() {
     const seconds = Math.max(1, IDLE_SECONDS - (Date.now() - this.heardAt) / 1000);
     this.#after(seconds, () => {
-      if (Date.now() - this.heardAt >= IDLE_SECONDS * 1000) {
-        const askedAt = Date.now();
-        this.send("ping", {}, true);
-        this.#after(DEAD_SECONDS, () => {
-          if (this.heardAt >= askedAt || socket !== this.socket) return;
-          socket.close();
-          this.#lost(1006);
-        });
-      }
-      this.#keepAlive(socket);
+      if (Date.now() - this.heardAt >= IDLE_SECONDS * 1000) this.#probe();
+      this.#keepAlive();
     });
+  }
+
+  /** Ask for a sign of life; a server that stays silent is gone, whatever the socket says. */
+  #probe() {
+    const askedAt = Date.now();
+    this.send("ping", {}, true);
+    this.#after(DEAD_SECONDS, () => this.heardAt >= askedAt || this.#giveUp());
+  }
+
+  /** Close, and wait for no answer: there may be nobody. */
+  #giveUp() {
+    this.socket.close();
+    this.#lost(1006);
   }
 
   #pump() {

@@ -24,17 +24,26 @@ export class Log {
     Object.assign(this, { box, down, wantOlder, atEnd, chat: null, fresh: [], below: 0, marked: 0, isDue: false, isFollowing: true, isHidden: () => false });
     box.addEventListener("scroll", () => {
       if (box.scrollTop < 200 && this.chat?.hasOlder && !this.chat.isLoading) wantOlder(this.chat);
+      if (box.clientHeight !== this.height) return; // who writes took of it, and #resized has not come yet
       if (!this.#follow()) return (down.hidden = false);
       this.#below(0);
       this.atEnd();
     }, { passive: true });
-    new ResizeObserver(() => this.isFollowing && this.toEnd()).observe(box); // a panel or a keyboard takes of its height
+    new ResizeObserver(() => this.#resized()).observe(box);
     down.onclick = () => this.toEnd();
   }
 
   /** Find out whether the end is in sight: asking costs a layout, `isFollowing` does not. */
   #follow() {
     return (this.isFollowing = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < NEAR_END);
+  }
+
+  /** A panel or a keyboard takes of its height; in another width, pages that nobody sees have another height too. */
+  #resized() {
+    const { box } = this;
+    if (box.clientWidth !== this.width) for (const page of box.querySelectorAll(".page")) page.replaceWith(...page.childNodes);
+    [this.width, this.height] = [box.clientWidth, box.clientHeight];
+    if (this.isFollowing) this.toEnd();
   }
 
   toEnd() {
@@ -75,14 +84,18 @@ export class Log {
     if (chat !== this.chat) return;
     this.#hush();
     const fromEnd = this.box.scrollHeight - this.box.scrollTop;
-    if (isEmpty || chat.marker) this.#rebuild();
+    let page = null;
+    if (isEmpty || (chat.marker && known.at(-1)?.seq > chat.marker)) this.#rebuild(); // what is new begins further up
     else {
       const first = chat.entries[known.length];
-      const old = this.box.firstElementChild; // the rule of its day
+      const old = this.box.querySelector(":not(.page)"); // the rule of its day
       if (known.length && isSameDay(known.at(-1).ts, first.ts) && old?.classList.contains("rule")) old.remove();
-      this.box.prepend(this.#drawn(known));
+      this.box.prepend((page = make("div", { className: "page" }, this.#drawn(known))));
     }
     this.box.scrollTop = this.box.scrollHeight - fromEnd;
+    if (!page) return;
+    page.style.containIntrinsicHeight = `auto ${page.offsetHeight}px`;
+    page.style.contentVisibility = "auto"; // out of sight it costs nothing, be they five hundred
   }
 
   /** Show *chat* anew: something in its middle is another one. */
@@ -111,9 +124,21 @@ export class Log {
     const isMine = this.fresh.some((entry) => entry.mine && !entry.missed);
     this.fresh = [];
     if (this.isFollowing || isMine) {
-      if (this.chat.trim()) this.#rebuild();
+      if (this.chat.trim()) this.#forget();
       this.toEnd();
     } else this.#below(this.below + others);
+  }
+
+  /** Remove the rows of what was let go; the oldest one left is under its day, and has its name. */
+  #forget() {
+    const oldest = this.chat.entries.find((entry) => this.box.contains(entry.row ?? null));
+    if (!oldest) return this.#rebuild();
+    const gone = document.createRange();
+    gone.setStart(this.box, 0);
+    gone.setEndBefore(oldest.row);
+    gone.deleteContents();
+    const old = oldest.row;
+    old.replaceWith(rule(day(oldest.ts)), (oldest.row = row(oldest, true)));
   }
 
   #rebuild() {

@@ -35,6 +35,7 @@ export function showPlaces({ mirror, listed, chat, invitations }, doing) {
     $("list"), ...of("all"), title("p.groups"), ...of("group"), ...invited.map(({ name }) => invitation(name, doing)),
     ...(direct.length ? [title("p.people"), ...direct] : []),
   );
+  if (!$("others").open) return;
   const others = [...mirror.listed.values()].filter((name) => !mirror.groups.get(key(name))?.isMember);
   const joinable = others.map((name) =>
     make("li", {}, make("span", { className: "one-line" }, clean(name)), about("p.join", name, () => doing.send("join", { group: name }))));

@@ -67,6 +67,7 @@ export class Talk {
   open(it, isAnswer = false) {
     const before = isAnswer ? null : this.chat;
     if (this.chat) this.chat.marker = 0;
+    if (this.chat !== it) this.chat?.trim();
     this.chat = it;
     it.marker = it.unread && it.kind === "group" ? it.read : 0;
     if (it.kind === "group") this.store.set(this.#key("last"), key(it.name));

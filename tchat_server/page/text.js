@@ -3,7 +3,7 @@
 import { key } from "./protocol.js";
 import { LANGUAGES } from "./words.js";
 
-const LINK = /https?:\/\/(?:[^\s<>"'`()]|\([^\s<>"'`()]*\))*(?:[^\s<>"'`().,;:!?\]}]|\([^\s<>"'`()]*\))/gi;
+const LINK = /https?:\/\/(?:[^\s<>"`()]|\([^\s<>"`()]*\))*(?:[^\s<>"'`().,;:!?\]}]|\([^\s<>"`()]*\))/gi;
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 const AGAIN_MS = 1000;
 let { LANGUAGE, WORDS } = { LANGUAGE: LANGUAGES[0], WORDS: {} };
@@ -30,6 +30,13 @@ export async function choose(code) {
 export function say(name, values = {}) {
   const sentence = (values.count === 1 && WORDS[`${name}.one`]) || (WORDS[name] ?? name);
   return sentence.replace(/\{(\w+)\}/g, (whole, word) => clean(String(values[word] ?? "?")));
+}
+
+/** Have *it* say *word*, and still in the language chosen next. */
+export function tell(it, word) {
+  it.dataset.w = word;
+  it.textContent = say(word);
+  return it;
 }
 
 /** Text without control characters that change how other text looks; line ends stay. */

@@ -4,7 +4,7 @@ import { fault, isEvent } from "./protocol.js";
 import { clean, locale, make, refusal, say, told } from "./text.js";
 
 const MOST = 300, NEAR_END = 60, LONG = 1500;
-const SECRET = /("(?:password|old|invitation|token)":")(?:[^"\\]|\\.)*/g;
+const SECRET = /("(?:password|old|invitation|token)"\s*:\s*")(?:[^"\\]|\\.)*/g;
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?/g;
 
 export class Wire {

@@ -116,7 +116,7 @@ export const WORDS = {
 "error.forbidden.register.old":"the name {name} has a password already: to change it give the old one too",
 "error.forbidden.register.invitation":"a name gets a password here with an invitation code of the operator's",
 "error.forbidden.register.password":"only the operator gives names a password here",
-"error.forbidden.register.sender":"a guest has no name to protect: choose one with --name",
+"error.forbidden.register.sender":"a guest has no name to protect: log out, and come in with one",
 "error.group-closed":"{group} is closed: it takes no more texts, but can be read",
 "error.forbidden":"only the owner of {group} may do this",
 "error.self-target":"you cannot do this to yourself",
@@ -235,7 +235,8 @@ export const WORDS = {
 "p.wire-unknown":"not known to this page",
 "p.wire-fault":"the server will refuse this: {code} {field}",
 "p.language":"Language",
-"p.offline":"No connection. Next try in {seconds} s.",
+"p.offline":"No connection.",
+"p.next-try":"Next try in {seconds} s.",
 "p.now":"Try now",
 "p.not-sent":"Not sent: there is no connection.",
 "p.clear":"Clear"

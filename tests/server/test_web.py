@@ -32,6 +32,7 @@ from websockets.sync.client import ClientConnection, connect
 from libtchat.hub.hub import Hub
 from libtchat.message.limits import DEFAULT_LIMITS
 from tchat_server import server as shell
+from tchat_server.net import web
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import packaged_site
 from tchat_server.net.websocket import WebSocketConnection
@@ -608,6 +609,73 @@ def test_a_file_that_did_not_change_is_not_sent_again(server: Server) -> None:
     answer = exchange(server, get(If_None_Match=tag))
     assert status(answer) == 304
     assert answer.endswith(b"\r\n\r\n")
+
+
+def answer(sock: socket.socket) -> bytes:
+    """Read one answer, its body too."""
+    found = b""
+    while b"\r\n\r\n" not in found:
+        found += sock.recv(1)
+    length = int(found.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+    while len(found.partition(b"\r\n\r\n")[2]) < length:
+        found += sock.recv(65536)
+    return found
+
+
+MORE = get(Connection="keep-alive")
+
+
+@contextmanager
+def waiting(directory: Path, seconds: float) -> Iterator[Server]:
+    """A server that waits so long for another request on a connection."""
+    with serving(
+        directory, prelude=f"import tchat_server.net.web as web; web._NEXT_REQUEST_SECONDS = {seconds}"
+    ) as found:
+        yield found
+
+
+def test_a_browser_asks_for_many_files_on_one_connection(tmp_path: Path) -> None:
+    with waiting(tmp_path, 60) as server, Bystanders(server):
+        with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_SECONDS) as sock:
+            for number in range(1, 33):
+                sock.sendall(MORE)
+                found = answer(sock)
+                assert status(found) == 200
+                assert found.endswith(b"</html>\n")
+                assert (b"Connection: keep-alive\r\n" in found) == (number < 32)
+            assert sock.recv(1) == b""
+        assert server.logs("200 GET / HTTP/1.1 (no name, 32 in")
+        for last in (get(), get("/nowhere", Connection="keep-alive"), MORE.replace(b"GET", b"POST", 1), MORE + MORE):
+            with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_SECONDS) as sock:
+                sock.sendall(MORE)
+                answer(sock)
+                sock.sendall(last)
+                found = rest(sock)
+                assert found.count(b"HTTP/1.1 ") == 1
+                assert b"Connection: close\r\n" in found
+
+
+def test_who_has_all_files_takes_nobody_s_place(tmp_path: Path) -> None:
+    with waiting(tmp_path, 0.1) as server, Bystanders(server):
+        for last in (b"", b"GET /"):
+            with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_SECONDS) as sock:
+                sock.sendall(MORE)
+                answer(sock)
+                sock.sendall(last)
+                assert rest(sock) == b""
+        assert server.logs("gone: http: 200 GET / HTTP/1.1 (no name, 1 in")
+
+
+@on_loop
+async def test_a_websocket_behind_a_file_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "_NEXT_REQUEST_SECONDS", 0.0)
+    peer = PeerProtocol(shell.Server(Hub(), MemoryLog(), site=packaged_site((), (), ())), "127.0.0.1", "127.0.0.1:1")
+    peer.connection_made(Mute())
+    for data in (MORE, request()):
+        peer.data_received(data)
+    await asyncio.sleep(0.02)
+    assert isinstance(peer.connection, WebSocketConnection)
+    assert peer.ending is None
 
 
 def test_what_begins_like_http_and_is_not_is_the_protocol_s(server: Server) -> None:
