@@ -416,6 +416,7 @@ def test_an_id_in_flight_stays_at_hand() -> None:
     shell.handle(alice, request)
     shell.settle()
     shell.tick()
+    shell.now += 601
     shell.handle(alice, request)
     shell.finish()
     assert seqs(shell, alice) == [2, 3, 3]
