@@ -171,6 +171,7 @@ class Line(Generic[E]):
             tell: given what will stand behind the events, gives their entries.
             again: as in `rejected`, for each entry of the group behind them that is not durable.
         """
+        assert not self.is_out(key), f"what becomes of the part of {key} that is out is told first"
         behind = self._take_behind(key)
         for entry in tell(behind):
             self.put(entry)

@@ -323,6 +323,9 @@ def test_requests_come_at_a_rate_and_the_wait_is_told() -> None:
     assert answers[-1].items() >= {"code": "rate-limited", "retry_after": 0.5, "request": "ping", "id": "4"}.items()
     shell.now += 0.5
     assert code(shell, peer, Ping()) == ""
+    assert ask(shell, peer, Ban("wob", "bob")).items() >= {"request": "ban", "group": "wob", "dest": "bob"}.items()
+    shell.handle(peer, Violation(ErrorCode.TOO_LARGE, fatal=True))
+    assert peer in shell.closed, "what ends a stream ends it, however soon it comes"
 
 
 # --- a name being protected, and who enters meanwhile ---

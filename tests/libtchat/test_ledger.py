@@ -416,6 +416,7 @@ def test_an_id_in_flight_stays_at_hand() -> None:
     shell.handle(alice, request)
     shell.settle()
     shell.tick()
+    shell.now += 601
     shell.handle(alice, request)
     shell.finish()
     assert seqs(shell, alice) == [2, 3, 3]
@@ -585,6 +586,9 @@ def test_a_clock_stamps_in_utc_with_milliseconds() -> None:
         clock.now = now
         stamps.append(clock.ts)
     assert stamps == ["1970-01-01T00:00:00.000Z", "2027-01-15T08:00:00.999Z", "2023-11-14T22:13:20.500Z"]
+    for fraction, milliseconds in ((0.001, "001"), (0.9999998, "999")):  # as near as a float can say it
+        clock.now = 1_700_000_000 + fraction
+        assert clock.ts == f"2023-11-14T22:13:20.{milliseconds}Z"
 
 
 @pytest.mark.parametrize("fails", [False, True])

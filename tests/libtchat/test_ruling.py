@@ -13,7 +13,7 @@ from libtchat.effect import PeerId
 from libtchat.group import Group, fold
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import Closed, Created, Event, Joined, Left, Redacted, Said
+from libtchat.message.event import Closed, Created, Event, Invited, Joined, Left, Redacted, Said
 from libtchat.message.names import group_key, user_key
 from libtchat.message.reply import Error
 from libtchat.message.request import (
@@ -173,6 +173,15 @@ def test_a_group_whose_owner_is_gone_is_given_to_a_member_or_when_empty_to_anybo
     wob, empty = found["wob"], found["empty"]
     assert rule(wob, GiveGroup("wob", "bob"), ts=TS) == Left("alice", "wob", wob.seq + 1, TS, "Bob")
     assert rule(empty, GiveGroup("empty", "carl"), ts="") == Joined("carl", "empty", empty.seq + 1, TS, "carl")
+
+
+def test_whom_a_group_knows_it_names_as_it_knows_them() -> None:
+    empty = groups()["empty"]
+    empty = evolve(empty, invited={user_key("dave"): Invited("alice", "empty", "Dave", empty.seq, TS)})
+    assert rule(empty, GiveGroup("empty", "DAVE"), ts=TS).sender == "Dave"
+    assert rule(empty, Expel("empty", "DAVE"), ts=TS).sender == "Dave"
+    with pytest.raises(Refused, match="eve is not in empty"):
+        rule(empty, Expel("empty", "eve"), ts=TS)  # banned is not inside
 
 
 @pytest.mark.parametrize(

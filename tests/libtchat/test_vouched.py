@@ -11,7 +11,7 @@ import pytest
 from attrs import define
 from harness import UNLIMITED, Shell
 
-from libtchat.effect import Answer, CheckRequest, PeerId, Question
+from libtchat.effect import Answer, CheckRequest, Close, PeerId, Question, Send
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import ServerLimits
@@ -105,7 +105,11 @@ def test_one_tab_too_many_is_told_so_and_closed() -> None:
 
 def test_a_name_that_is_none_or_may_not_come_in_is_told_so_and_closed() -> None:
     shell = a_shell()
-    peer = shell.vouch("two words")
+    peer = shell.connect(user="two words")
+    shell.hub.handle(peer, [decode_request(b'{"action":"cgroupe","sender":"eve","group":"wob"}')], shell.now)
+    effects = shell.hub.drain()
+    assert [type(effect) for effect in effects] == [Send, Close], "nothing is taken from it"
+    shell.carry_out(effects)
     assert shell.said(peer)[0]["code"] == "bad-name"
     shell.hub.operator.bar(user_key("eve"), shell.now + 10)
     eve = shell.vouch("eve")
