@@ -22,6 +22,7 @@ __all__ = ["SETTLE_SECONDS", "Node", "Place"]
 WRITERS = 8
 SETTLE_SECONDS = 60.0
 _STARTING_SECONDS = 60.0
+_WELL_SECONDS = 30.0
 _QUIET_SECONDS = 0.05
 STREAM = "tchat-chat"
 _HERE = Machine()
@@ -143,9 +144,11 @@ class Place:
         """Wait until all its servers agree who leads, and have all there is: until then none more may fail."""
         self.leader()
         self.leader(f"{STREAM}-roster")
-        deadline = time.monotonic() + _STARTING_SECONDS
+        deadline = time.monotonic() + _WELL_SECONDS
         while ill := [said for said in map(self._illness, self.engine.servers) if said]:
-            assert time.monotonic() < deadline, f"the engine is not well: {ill}"
+            if time.monotonic() > deadline:  # a server that does not catch up: see drills.table.partitions
+                self.notes.append(f"the engine is not well: {ill[0].strip()}")
+                return
             time.sleep(0.2)  # each time it says so in its log
 
     def _illness(self, server: EngineServer) -> str:

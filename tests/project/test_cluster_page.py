@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from certificates import certificate
 from engine import find_binary, free_ports
 from live import ROOT, TIMEOUT_SECONDS, Client, serving
 
@@ -24,7 +25,11 @@ PAGE = (ROOT / "docs" / "cluster.md").read_text("utf-8")
 def test_its_configuration_starts_an_engine_that_a_node_serves_with(tmp_path: Path) -> None:
     binary = find_binary()
     ports = free_ports(9)
+    certificate(tmp_path)
     (text,) = re.findall(r"```\n(server_name:.*?)```", PAGE, re.DOTALL)
+    outside, inside = re.findall(r"^ *tls \{ .+ \}$", PAGE, re.MULTILINE)
+    text = f"{outside}\n{text}".replace("cluster {\n", f"cluster {{\n{inside}\n")
+    text = text.replace("ca.pem", "cert.pem").replace("/etc/nats", str(tmp_path))
     with ExitStack() as stack:
         for number in range(3):
             port, monitor, route = ports[number::3]
@@ -43,7 +48,7 @@ def test_its_configuration_starts_an_engine_that_a_node_serves_with(tmp_path: Pa
         for number in range(3):
             url = url.replace(f"engine{number + 1}:8222", f"127.0.0.1:{ports[3 + number]}")
             url = url.replace(f"engine{number + 1}", f"127.0.0.1:{ports[number]}")
-        url = url.replace("/etc/tchat/engine", str(credentials))
+        url = url.replace("/etc/tchat/engine", str(credentials)) + f"&ca={tmp_path / 'cert.pem'}"
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not all("Server is ready" in _read(tmp_path / f"log{number}") for number in range(3)):
             assert time.monotonic() < deadline
