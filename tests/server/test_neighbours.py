@@ -10,7 +10,7 @@ from math import inf
 from typing import Any
 
 import pytest
-from logs import TS, Book, create, on_loop, say
+from logs import TS, Book, create, on_loop, say, turns
 
 from libtchat.cluster import NodeId, Record, Relay, Seat
 from libtchat.hub.node import Node
@@ -128,7 +128,7 @@ class Site:
         self.log.told([Record(part.key, part.expected, part.events, part.digests, part.lines)])
 
     async def heard(self) -> list[Any]:
-        await asyncio.sleep(0.02)
+        await turns()
         return [json.loads(line) for line in self.transport.written.split(b"\r\n") if line]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import pytest
 from live import Server
-from logs import TS, Book, create, on_loop, page, say
+from logs import TS, Book, create, on_loop, page, say, turns
 
 from libtchat.hub.hub import Hub
 from libtchat.message.event import Event, Said
@@ -74,7 +74,7 @@ async def test_an_event_is_encoded_once_and_told_in_the_bytes_that_are_stored(mo
     peer, transport = connect(shell.Server(Hub(), log))
     peer.data_received(b'{"action":"cgroupe","sender":"alice","group":"wob"}\n')
     peer.data_received(b'{"action":"gbroadcast","sender":"alice","group":"WOB","msg":"hello"}\n' * 3)
-    await asyncio.sleep(0.01)
+    await turns()
     assert [event.seq for event in encoded if isinstance(event, Event)] == [1, 2, 3, 4]
     told = [line for line in transport.written.split(b"\r\n") if b'"seq"' in line]
     assert told == [*(await page(log)).lines]
@@ -114,13 +114,16 @@ async def test_who_comes_while_an_append_fails_gets_his_own_answer() -> None:
     server = shell.Server(Hub(), Refusing())
     alice, hers = connect(server)
     alice.data_received(b'{"action":"cgroupe","sender":"alice","group":"wob"}\n')
-    await asyncio.sleep(0.01)
+    await turns()
     alice.data_received(b'{"action":"gbroadcast","sender":"alice","group":"wob","msg":"lost"}\n' * 4)
     await asyncio.sleep(0)
     strangers = [connect(server) for _ in range(8)]
     for number, (peer, _) in enumerate(strangers):
         peer.data_received(b'{"action":"client-hello","sender":"u%d"}\n' % number)
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        while hers.written.count(b'"unavailable"') < 4:
+            await asyncio.sleep(0.01)
+    await turns()
     assert hers.written.count(b'"unavailable"') == 4
     for _, transport in strangers:
         assert b"server-hello" in transport.written
@@ -134,7 +137,8 @@ async def test_a_list_of_groups_does_not_show_one_that_is_made_after_it(kind: st
     server = shell.Server(Hub(), log)
     peer, transport = connect(server)
     peer.data_received(b'{"action":"client-hello","sender":"alice"}\n')
-    await asyncio.sleep(0.05)
+    while not transport.written:
+        await asyncio.sleep(0.01)
     transport.written = b""
     peer.data_received(b'{"action":"groups","sender":"alice"}\n{"action":"cgroupe","sender":"alice","group":"wob"}\n')
     while transport.written.count(b"\n") < 2:
@@ -149,10 +153,10 @@ async def test_who_waits_for_a_backlog_of_questions_only_is_read_again(monkeypat
     monkeypatch.setattr(shell, "_MAX_BACKLOG", 5)
     peer, transport = connect(make_server())
     peer.data_received((PING + b"\n") * 10)  # above the limit, and no append will come
-    await asyncio.sleep(0.01)
+    await turns()
     assert transport.written.count(b"\n") == 10
     peer.data_received(PING + b"\n")
-    await asyncio.sleep(0.01)
+    await turns()
     assert transport.written.count(b"\n") == 11
 
 
@@ -162,7 +166,7 @@ async def test_lists_that_a_crowd_asks_for_at_one_moment_are_made_a_few_at_a_tim
     crowd = [connect(server) for _ in range(30)]
     for number, (peer, _) in enumerate(crowd):
         peer.data_received(b'{"action":"client-hello","sender":"u%d"}\n' % number)
-    await asyncio.sleep(0.01)
+    await turns()
     for peer, transport in crowd:
         transport.written = b""
         peer.data_received(b'{"action":"users"}\n' * 60)
@@ -195,7 +199,7 @@ async def test_who_alone_has_much_carried_pays_for_it() -> None:
     server = shell.Server(Hub(), MemoryLog(), limits=attrs.evolve(DEFAULT_LIMITS, delivered_burst_bytes=10_000))
     peer, _ = connect(server)
     peer.data_received(b'{"action":"cgroupe","sender":"alice","group":"wob"}\n')
-    await asyncio.sleep(0.1)
+    await turns()
     assert not peer.turns.is_held
     peer.data_received(b'{"action":"gbroadcast","sender":"alice","group":"wob","msg":"%b"}\n' % (b"x" * 8000) * 4)
     async with asyncio.timeout(5):
@@ -208,7 +212,7 @@ async def test_who_alone_has_much_carried_pays_for_it() -> None:
 async def test_no_line_is_lost_or_doubled_when_a_peer_begins_to_end_its_lines(is_blocked: bool) -> None:
     peer, transport = connect(make_server())
     peer.data_received(PING)  # no newline: its lines are spaced
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)  # the gap behind the answer is over, as a rule
     transport.written = b""
     if is_blocked:
         peer.pause_writing()
@@ -217,7 +221,7 @@ async def test_no_line_is_lost_or_doubled_when_a_peer_begins_to_end_its_lines(is
     peer.data_received(b"\n")
     if is_blocked:
         peer.resume_writing()
-    await asyncio.sleep(0.1)
+    await turns()
     assert transport.written == b"".join(lines)
 
 
@@ -271,12 +275,12 @@ async def test_nothing_is_written_to_who_is_gone() -> None:
     peer, transport = connect(make_server())
     peer.data_received(PING + b"\n")
     peer.connection_lost(None)
-    await asyncio.sleep(0.01)
+    await turns()
     peer.outbox.put([(None, b"late\r\n")])
     peer.outbox.flush()
     peer.finish(CloseReason.QUIT)
     peer.abort(CloseReason.SILENT)
-    await asyncio.sleep(0.05)
+    await turns()
     assert transport.written == b""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tchat_server.testing.book import BIG, TS, Book, Clock, create, page, say, state_of
 
-__all__ = ["BIG", "TS", "Book", "Clock", "create", "on_loop", "page", "say", "state_of"]
+__all__ = ["BIG", "TS", "Book", "Clock", "create", "on_loop", "page", "say", "state_of", "turns"]
 
 
 def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -20,3 +20,9 @@ def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
         asyncio.run(test(*args, **kwargs))
 
     return run
+
+
+async def turns() -> None:
+    """Let the loop turn, often enough for all that waits for no time and no thread: a slow machine does that too."""
+    for _ in range(200):
+        await asyncio.sleep(0)

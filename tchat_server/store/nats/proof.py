@@ -24,46 +24,38 @@ class Proofs:
 
     def __init__(self, publisher: Publisher, follower: Follower, subject: str) -> None:
         self._publisher, self._follower, self._subject = publisher, follower, subject
-        self._waiting: list[asyncio.Future[None]] = []
+        self._next: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self.proofs_total = 0
 
     def reached(self) -> asyncio.Future[None]:
         """Wait until all is told that was acknowledged before. It raises LogUnavailable if that can't be known."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(future)
+        if self._next is None:
+            self._next = loop.create_future()
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._prove())
-        return future
+        return asyncio.shield(self._next)  # who waits no more leaves it to the others
 
     async def close(self) -> None:
         """Prove no more."""
         if self._task is not None:
             await end((self._task,))
-        self._settle(self._waiting, LogUnavailable("the log is closed"))
+        if self._next is not None:
+            self._next.set_exception(LogUnavailable("the log is closed"))
+            self._next = None
 
     async def _prove(self) -> None:
-        while self._waiting:
-            asked, self._waiting = self._waiting, []
+        while (asked := self._next) is not None:
+            self._next = None
             try:
                 number = await self._publisher.mark(self._subject, encode_record(Mark(secrets.token_hex(8))))
                 await self._follower.passed(number)
             except EngineGone as error:
-                self._settle(asked, LogUnavailable(f"the engine: {error}"))
+                asked.set_exception(LogUnavailable(f"the engine: {error}"))
             except asyncio.CancelledError:
-                self._settle(asked, LogUnavailable("the log is closed"))
+                asked.set_exception(LogUnavailable("the log is closed"))
                 raise
             else:
                 self.proofs_total += 1
-                self._settle(asked, None)
-
-    @staticmethod
-    def _settle(asked: list[asyncio.Future[None]], error: LogUnavailable | None) -> None:
-        for future in asked:
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
+                asked.set_result(None)
