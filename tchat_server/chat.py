@@ -229,7 +229,11 @@ class Chat:
         except Refused as refusal:
             if refusal.code is not ErrorCode.NOT_MEMBER:
                 raise
-            await self.ask_as(user, Join(group))
+            try:
+                await self.ask_as(user, Join(group))
+            except Refused as refused:
+                if refused.code is not ErrorCode.ALREADY_MEMBER:  # by another call meanwhile
+                    raise
             said = await self.ask_as(user, Say(group, msg))
         return cast(Said, said)
 

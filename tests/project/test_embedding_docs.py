@@ -135,7 +135,7 @@ def test_the_clock_tells_the_time(directory: Path) -> None:
     assert re.sub(r":\d+\n", ":1\n", printed) == re.sub(r":\d+\n", ":1\n", outputs("embed")[0])
 
 
-@pytest.mark.parametrize(("program", "number"), [("moderated.py", 1), ("audited.py", 2)])
+@pytest.mark.parametrize(("program", "number"), [("moderated.py", 1), ("audited.py", 2), ("threaded.py", 3)])
 def test_a_program_prints_what_is_shown(directory: Path, program: str, number: int) -> None:
     assert run(directory, program) == outputs("embed")[number]
 

@@ -185,9 +185,12 @@ async def test_the_program_asks_on_behalf_of_users_and_nobody_hears_them_come() 
         with pytest.raises(Refused) as refused:
             await chat.say_as("robot", "wob", "deployed")
         assert refused.value.code is ErrorCode.INVITE_REQUIRED
+        await chat.ask_as("owner", Create("wob2"))
         await chat.ask_as("alice", Create("dev"))
         said = await chat.say_as("robot", "dev", "deployed")
         assert (said.sender, said.group, said.msg, said.seq) == ("robot", "dev", "deployed", 3)
+        at_once = await asyncio.gather(*(chat.say_as("shop", "wob2", str(number)) for number in range(3)))
+        assert sorted(said.msg for said in at_once) == ["0", "1", "2"]  # each finds that it is no member yet
         members = await chat.ask_as("robot", AskMembers("dev"))
         assert isinstance(members, Members)
         assert members.list == ("alice", "robot")
