@@ -63,7 +63,7 @@ class Changes:
             case Offline(seconds=seconds, cause=cause):
                 reason = self._renderer.reason(cause)
                 if reason != self._reason:
-                    self._tell("offline", f"{reason} ({say('offline', seconds=f'{seconds:.0f}')})")
+                    self._tell("offline", f"{reason} ({self._renderer.offline(seconds)})")
                 self._reason = reason
             case Online(is_back=is_back):
                 self._reason = ""

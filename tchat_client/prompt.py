@@ -239,8 +239,8 @@ class Prompt(Reader):
         if isinstance(self.last_status, Online):
             state = say("online")
         elif isinstance(self.last_status, Offline):
-            left = max(0.0, self._retry_at - asyncio.get_running_loop().time())
-            state = f"{say('offline', seconds=f'{left:.0f}')}: {self.reason}"
+            left = self._retry_at - asyncio.get_running_loop().time()
+            state = f"{self.renderer.offline(left)}: {self.reason}"
         else:
             state = say("connecting")
         if self._columns() < _NARROW_COLUMNS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import ceil
 from string import Formatter
 
 from attrs import define, field
@@ -50,6 +51,10 @@ class Sentences:
     def reason(self, cause: LinkError | HelloRefused) -> str:
         """Return the sentence for why there is no connection."""
         return self.refusal(cause.error) if isinstance(cause, HelloRefused) else self.failure(cause)
+
+    def offline(self, seconds: float) -> str:
+        """Return the sentence for a connection that is tried again in so many *seconds*, or by now."""
+        return self.say("offline", seconds=ceil(seconds)) if seconds > 0 else self.say("connecting")
 
     def refusal(self, error: Error, request: Request | None = None) -> str:
         """Return the sentence for what the server refused, and its code."""

@@ -235,9 +235,8 @@ class Session(Watcher):
                 reason = self.renderer.reason(cause)
                 is_new, self.reason = reason != self.reason or isinstance(before, Online), reason
                 text = self.renderer.language.text("lost", cause=reason) if isinstance(before, Online) else reason
-                again = self.renderer.language.text("offline", seconds=f"{seconds:.0f}")
                 if is_new:  # the same one again and again would fill the screen
-                    self.write(self.renderer.problem(f"{text} ({again})", now()))
+                    self.write(self.renderer.problem(f"{text} ({self.renderer.offline(seconds)})", now()))
             case _:
                 pass
 

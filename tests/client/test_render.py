@@ -303,6 +303,11 @@ def test_no_answer_names_the_request() -> None:
     ]
 
 
+def test_nothing_is_tried_again_in_0_seconds() -> None:
+    said = [renderer().offline(seconds) for seconds in (1.2, 0.3, 0.0, -3.0)]
+    assert said == ["offline, again in 2 s", "offline, again in 1 s", "connecting", "connecting"]
+
+
 def test_the_round_trip_is_shown() -> None:
     shown = renderer()
     shown.round_trip_ms = 42

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, NamedTuple, Sequence
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 from cases.case import Case
 from cases.path import PARTS
@@ -112,10 +112,13 @@ def _foot(verdict: Verdict, groups: Sequence[Group], text: Text, style: Style) -
         out.append(say("waits", n=count, action=action, why=plain(reasons[action].why, 400)))
         out += _advice(6, text) if reasons[action].kind == "no-echo" and action == next(iter(wanted)) else []
     out += [say("remark", what=plain(remark, 400)) for remark in verdict.remarks[:3]]
-    may = [one for one in verdict.outcomes if one.case.level == "MAY" and one.state in ("passed", "failed")]
+    may: Dict[Tuple[str, str], Case] = {}
+    for one in verdict.outcomes:
+        if one.case.level == "MAY" and one.state in ("passed", "failed"):
+            may.setdefault((one.case.cites[0], one.state), one.case)
     out += [
-        say("may-yes" if one.state == "passed" else "may-no", rule=one.case.cites[0], title=title(one.case, text))
-        for one in may
+        say("may-yes" if state == "passed" else "may-no", rule=rule, title=title(case, text))
+        for (rule, state), case in may.items()
     ]
     if verdict.trouble:
         out.append(say("trouble", what=plain(verdict.trouble, 800)))
