@@ -16,8 +16,10 @@ from libtchat.message.names import Key, UserKey
 from libtchat.message.reply import Message
 from libtchat.message.value import frozen
 
-__all__ = ["Barred", "Clustered", "FindSeat", "NodeId", "Protected", "Prove", "Record", "Relay", "ReleaseSeat", "Seat"]
-__all__ += ["TakeSeat", "Told"]
+__all__ = [
+    *("Barred", "Clustered", "FindSeat", "News", "NodeId", "Protected", "Prove"),
+    *("Record", "Relay", "ReleaseSeat", "Seat", "TakeSeat"),
+]
 
 NodeId = NewType("NodeId", str)
 """One run of one node: whoever starts again has another one."""
@@ -61,7 +63,7 @@ class Barred:
     until: float | None
 
 
-Told = Record | Protected | Barred
+News = Record | Protected | Barred
 """What a hub that is a node is told of the log that all of them share."""
 
 

@@ -58,7 +58,6 @@ Item = Request | Violation | None
 PresenceScope = Literal["auto", "all", "groups", "none"]
 """Who hears that a user came or went: everybody, those who share a group, nobody; auto: everybody while few are."""
 
-
 Registration = Literal["open", "invite", "closed"]
 """Who may set a first password: everybody; who has a code of the operator's; nobody but the operator."""
 

@@ -79,6 +79,12 @@ class Group:
         box = self.boxes.get(user)
         return Standing.WAITING if box is not None and box.waiting else Standing.NONE
 
+    def name_of(self, user: UserKey) -> str | None:
+        """Return the name by which this group knows *user*, as displayed; None if it knows no such user."""
+        if user in self.invited:
+            return self.invited[user].dest
+        return self.members.get(user) or self.banned.get(user)
+
     @property
     def owner_name(self) -> str | None:
         """The owner's name as displayed, None in an empty group."""

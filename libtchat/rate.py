@@ -86,5 +86,5 @@ class Buckets:
         if len(self._buckets) >= self._sweep_at:
             self._buckets = {k: b for k, b in self._buckets.items() if not b.full(now)}
             self._sweep_at = max(1024, 2 * len(self._buckets))
-        self._buckets[key] = bucket = Bucket(self.burst, self.per_second, 0.0, now)
+        self._buckets[key] = bucket = Bucket(self.burst, self.per_second)
         return bucket

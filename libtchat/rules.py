@@ -10,17 +10,7 @@ from typing import assert_never
 
 from libtchat.group import Group, Standing, successor
 from libtchat.message.errors import ErrorCode, Refused
-from libtchat.message.event import (
-    Banned,
-    Created,
-    Event,
-    Invited,
-    Joined,
-    Kicked,
-    Left,
-    Said,
-    Unbanned,
-)
+from libtchat.message.event import Banned, Created, Event, Invited, Joined, Kicked, Left, Said, Unbanned
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import UserKey, check_any_user_name, check_group_name, user_key
 from libtchat.message.request import (
@@ -198,17 +188,10 @@ def _check_target(
     key = user_key(request.dest)
     if key == me and isinstance(request, _NOT_ONESELF):
         raise Refused(ErrorCode.SELF_TARGET)
-    standing = group.standing(key)
-    code = _TARGET[type(request)].get(standing)
+    code = _TARGET[type(request)].get(group.standing(key))
     if code is not None:
         raise Refused(code)
-    if standing is Standing.MEMBER:
-        return group.members[key], key
-    if standing is Standing.INVITED:
-        return group.invited[key].dest, key
-    if standing is Standing.BANNED:
-        return group.banned[key], key
-    return known_dest or check_any_user_name(request.dest, field="dest"), key
+    return group.name_of(key) or known_dest or check_any_user_name(request.dest, field="dest"), key
 
 
 def _check_room(group: Group, limits: ServerLimits) -> None:

@@ -40,7 +40,7 @@ class RedactText:
 
 @frozen
 class GiveGroup:
-    """Give the group, whose owner is gone, to *dest*: a member, or anybody if it is empty (R-op-owner)."""
+    """Give the group to *dest*: a member, or anybody if it is empty (R-op-owner)."""
 
     action: ClassVar[str] = "own"
     id: ClassVar[None] = None
@@ -111,10 +111,11 @@ def rule(group: Group | None, ruling: CloseGroup | RedactText | GiveGroup | Expe
         case RedactText(seq=text, author=author):
             return Redacted(sender=OPERATOR, group=name, redacts=text, author=author, seq=seq, ts=ts)
         case Expel(dest=dest):
-            shown = _name(group, dest)
-            if shown is None or user_key(dest) in group.banned:
+            user = user_key(dest)
+            shown = group.name_of(user)
+            if shown is None or user in group.banned:
                 raise Refused(ErrorCode.TARGET_NOT_MEMBER, f"{dest} is not in {name}: nothing to do")
-            return Left(sender=shown, group=name, seq=seq, ts=ts, owner=successor(group, user_key(dest)))
+            return Left(sender=shown, group=name, seq=seq, ts=ts, owner=successor(group, user))
         case GiveGroup():
             return _give(group, ruling.dest, seq, ts)
         case _:
@@ -127,7 +128,7 @@ def _give(group: Group, dest: str, seq: int, ts: str) -> Event:
         if group.standing(user) is Standing.BANNED:
             raise Refused(ErrorCode.BANNED, f"{dest} is banned from {name}: choose somebody else")
         try:
-            shown = _name(group, dest) or check_user_name(dest)
+            shown = group.name_of(user) or check_user_name(dest)
         except Refused as refusal:
             raise Refused(refusal.code, f"{dest} cannot own {name}: {refusal}") from refusal
         return Joined(sender=shown, group=name, seq=seq, ts=ts, owner=shown)
@@ -139,11 +140,3 @@ def _give(group: Group, dest: str, seq: int, ts: str) -> Event:
             f"{dest} is not a member of {name}: choose one, `tchat members {name}` lists them",
         )
     return Left(sender=group.owner_name, group=name, seq=seq, ts=ts, owner=group.members[user])
-
-
-def _name(group: Group, dest: str) -> str | None:
-    """Return the name under which *group* knows a user, None if it does not."""
-    user = user_key(dest)
-    if user in group.invited:
-        return group.invited[user].dest
-    return group.members.get(user) or group.banned.get(user)

@@ -117,7 +117,7 @@ class Client(Requesting):
 
     @property
     def is_online(self) -> bool:
-        """Whether there is a connection now. Who asks while there is none waits for the next one."""
+        """Whether there is a connection now. A request made while there is none waits for the next one."""
         return self._link.is_open
 
     # -- its life

@@ -1,11 +1,9 @@
-"""Lines of standard input, without a prompt: those of a pipe in order, those of a plain terminal as they come."""
+"""Lines without a prompt: those of a pipe are done in order, those of a plain terminal as they come."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 
@@ -18,7 +16,7 @@ from libtchat.message.reply import Error, Foreign, Message
 from libtchat.message.request import Register, Request
 from libtchat.mirror import Heard, Notice
 from libtchat.mirror import NoAnswer as Unanswered
-from tchat_client.errors import Misused, NoAnswer, NoReply, Refused
+from tchat_client.errors import NoAnswer, NoReply, Refused
 from tchat_client.lasting import Changes, last
 from tchat_client.link import Link, Online, Status
 from tchat_client.patience import MAX_TRIES, may_repeat, patiently, persistently
@@ -26,7 +24,7 @@ from tchat_client.reader import Reader
 from tchat_client.sanitise import clean, json_line
 from tchat_client.session import Session
 
-__all__ = ["read_lines", "run_lines", "run_piped"]
+__all__ = ["run_lines", "run_piped"]
 
 
 @define(eq=False, kw_only=True)
@@ -256,42 +254,3 @@ async def _do_lines(link: Link, session: Session, lines: AsyncIterator[str]) -> 
     async for line in lines:
         if not await session.line(line):
             return
-
-
-async def read_lines(descriptor: int = 0) -> AsyncIterator[str]:
-    """Yield the lines of standard input, or another *descriptor*, as they come, without their ends.
-
-    A thread of its own reads, because nothing else waits for a terminal, a file and a pipe alike; and it reads the
-    descriptor, because a thread inside `sys.stdin` would abort the interpreter's exit.
-
-    Raises:
-        Misused: a line is not UTF-8.
-    """
-    loop, chunks = asyncio.get_running_loop(), asyncio.Queue[bytes](maxsize=16)
-
-    def read() -> None:
-        data = b"?"
-        while data:
-            try:
-                data = os.read(descriptor, 65_536)
-            except OSError:
-                data = b""
-            try:
-                asyncio.run_coroutine_threadsafe(chunks.put(data), loop).result()
-            except RuntimeError:
-                return  # the loop is gone: nobody wants more
-
-    threading.Thread(target=read, daemon=True).start()
-    number, rest, is_open = 0, b"", True
-    while is_open:
-        data = await chunks.get()
-        is_open = bool(data)
-        *lines, rest = (rest + data).split(b"\n")
-        if not is_open and rest:
-            lines.append(rest)
-        for line in lines:
-            number += 1
-            try:
-                yield line.decode("utf-8").removesuffix("\r")
-            except UnicodeDecodeError:
-                raise Misused("bad-utf8", line=number) from None

@@ -26,7 +26,7 @@ from tchat_client.link import Link, Offline, Online, Status
 from tchat_client.measure import clip, wrap
 from tchat_client.reader import Reader
 from tchat_client.sanitise import clean
-from tchat_client.session import SECRETS
+from tchat_client.session import SECRETS, now
 
 __all__ = ["Prompt", "run_prompt"]
 
@@ -149,21 +149,19 @@ class Prompt(Reader):
         return True
 
     async def new_password(self) -> str | None:
-        """Ask for a new password, twice, without showing it."""
-        say = self.renderer.language.text
-        first = await self._ask(say("password.new", name=self.link.mirror.name))
-        if not first:
-            return None
-        if (again := await self._ask(say("password.again"))) is None:
-            return None
-        if again != first:
-            self.complain(say("password.differ"))
-            return None
-        return first
+        """Ask for a new password, without showing it, until it is the same twice."""
+        while first := await self.secret("password.new"):
+            if (again := await self.secret("password.again")) in (None, first):
+                return again
+            self.complain(self.renderer.language.text("password.differ"))
+        return None
 
     async def secret(self, key: str) -> str | None:
-        """Ask for what is not to be shown."""
-        return await self._ask(self.renderer.language.text(key, name=self.link.mirror.name))
+        """Ask for what is not to be shown; without an answer nothing is done, and that is told."""
+        answer = await self._ask(self.renderer.language.text(key, name=self.link.mirror.name))
+        if not answer:
+            self.write(self.renderer.status(self.renderer.language.text("nothing-done"), now()))
+        return answer or None
 
     async def password(self, error: Error) -> str | None:
         """Ask for the password of one's name, making the prompt wait."""
@@ -176,9 +174,10 @@ class Prompt(Reader):
         return answer
 
     async def _answer(self, question: str, future: asyncio.Future[str | None]) -> None:
-        answer = await self._ask(question)
+        while (answer := await self._ask(question)) == "":
+            pass  # Enter was meant for the line that stood there; Ctrl-C and Ctrl-D give up
         if not future.done():
-            future.set_result(answer or None)
+            future.set_result(answer)
 
     async def _ask(self, question: str, *, is_secret: bool = True) -> str | None:
         try:

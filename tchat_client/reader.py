@@ -237,9 +237,9 @@ class Reader(Session):
                     self._start_search(history)
             case Mute(name=name):
                 self.reading.mute(name)
-                self._say("muted", name=name)
+                self.say("muted", name=name)
             case Unmute(name=name):
-                self._say("unmuted" if self.reading.unmute(name) else "not-muted", name=name)
+                self.say("unmuted" if self.reading.unmute(name) else "not-muted", name=name)
             case _:
                 super().act(action)
 
@@ -256,10 +256,10 @@ class Reader(Session):
                 self._write_past(page.list, 0, 0, "")
                 self._older[group_key(group)] = page.first or 1
                 if not page.more:
-                    self._say("no-older", group=group)
+                    self.say("no-older", group=group)
 
         if before == 1:
-            self._say("no-older", group=group)
+            self.say("no-older", group=group)
         elif self.can_send():
             self._fetch(ListMessages(group, before=before, limit=_OPENING_LINES), show)
 
@@ -281,10 +281,7 @@ class Reader(Session):
             self.write(self.renderer.past(said, now()))
         self._search = None if history.is_over else history
         key = "found.over" if history.is_over else "found"
-        self._say(key, count=len(found), word=history.word, group=history.group)
-
-    def _say(self, key: str, **values: object) -> None:
-        self.write(self.renderer.status(self.renderer.language.text(key, **values), now()))
+        self.say(key, count=len(found), word=history.word, group=history.group)
 
     def _is_me(self, name: str) -> bool:
         return user_key(name) == user_key(self.link.mirror.name)

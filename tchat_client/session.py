@@ -6,7 +6,9 @@ adds editing to it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from attrs import define, evolve, field
@@ -29,10 +31,10 @@ from libtchat.commands import (
     unparse,
 )
 from libtchat.message.names import group_key
-from libtchat.message.reply import Error, Registered
-from libtchat.message.request import Join, Quit, Register, Request, Say
-from libtchat.mirror import Heard, Notice, View
-from tchat_client.errors import NoReply
+from libtchat.message.reply import Error, Foreign, Message, Registered
+from libtchat.message.request import Create, Join, Quit, Register, Request, Say
+from libtchat.mirror import Heard, NoAnswer, Notice, View
+from tchat_client import errors
 from tchat_client.link import Connecting, Link, Offline, Online, Status, Watcher
 from tchat_client.render import Renderer
 from tchat_client.settings import State
@@ -62,6 +64,8 @@ class Session(Watcher):
     failures: int = 0
     last_status: Status = field(factory=Connecting)
     reason: str = ""
+    _entering: str | None = field(default=None, init=False)
+    _has_entered: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     async def line(self, text: str) -> bool:
         """Do what *text* says.
@@ -98,25 +102,41 @@ class Session(Watcher):
         """Send *request*; what comes of it is heard."""
         if not isinstance(request, Register):
             if self.can_send():
-                self.link.send(request)
+                await self._send(request)
         elif request.password:
             await self.register(request)
         elif (password := await self.new_password()) is not None:
             await self.register(Register(password))
 
+    async def _send(self, request: Request) -> None:
+        """Send *request*; until it is known which group is the current one then, no other line is read."""
+        sent = self.link.send(request)
+        if not isinstance(request, Create | Join):
+            return
+        self._entering = sent.id
+        self._has_entered.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.link.answer_seconds):
+                await self._has_entered.wait()
+
     async def register(self, request: Register) -> None:
-        """Send a new password; where the server wants the old one, or an invitation code, ask for that and go on."""
-        if not self.can_send():
-            return
-        try:
-            answer = await self.link.ask(request)
-            field = answer.field if isinstance(answer, Error) else None
-            if field in SECRETS and (secret := await self.secret(SECRETS[field])):
-                answer = await self.link.ask(evolve(request, **{field: secret}))
-        except NoReply:
-            return
-        if isinstance(answer, Registered):
-            self.link.password = request.password
+        """Send a new password; where the server wants the old one, or an invitation code, ask until it is right.
+
+        A question that ended after one try would have the next one typed where everybody reads it.
+        """
+        while self.can_send():
+            try:
+                answer = await self.link.ask(request)
+            except errors.NoAnswer:
+                return  # which is told already
+            if isinstance(answer, Registered):
+                self.link.password = request.password
+            field = _wanted(answer)
+            if field is None:
+                return
+            if (secret := await self.secret(SECRETS[field])) is None:
+                return
+            request = evolve(request, **{field: secret})
 
     async def new_password(self) -> str | None:
         """Ask for a new password; without a terminal there is nobody to ask."""
@@ -151,15 +171,19 @@ class Session(Watcher):
                 self.complain(language.text("interactive-only", form=unparse(action)))
             case Trace(on=on):
                 self.traces = on
-                self.write(self.renderer.status(language.text("trace.on" if on else "trace.off"), now()))
+                self.say("trace.on" if on else "trace.off")
 
     def focus(self, view: View) -> None:
         """Make a group the current one."""
         self.link.mirror.focus(view.name)
-        self.write(self.renderer.status(self.renderer.language.text("use", group=view.name), now()))
+        self.say("use", group=view.name)
 
     def clear(self) -> None:
         """Empty the screen, if there is one."""
+
+    def say(self, key: str, **values: object) -> None:
+        """Print the sentence *key*, which is about no message."""
+        self.write(self.renderer.status(self.renderer.language.text(key, **values), now()))
 
     def complain(self, text: str) -> None:
         """Say what went wrong with a line."""
@@ -176,6 +200,8 @@ class Session(Watcher):
             self.renderer.round_trip_ms = round(self.link.round_trip_seconds * 1000)
         time = now()
         for notice in notices:
+            if isinstance(notice, Heard | NoAnswer) and notice.request and notice.request.id == self._entering:
+                self._has_entered.set()
             if self.selects(notice):
                 continue
             if isinstance(notice, Heard) and notice.request and not notice.quiet and isinstance(notice.message, Error):
@@ -204,7 +230,7 @@ class Session(Watcher):
             case Online(is_back=False):
                 self.greet()
             case Online():
-                self.write(self.renderer.status(self.renderer.language.text("back"), now()))
+                self.say("back")
             case Offline(seconds=seconds, cause=cause):
                 reason = self.renderer.reason(cause)
                 is_new, self.reason = reason != self.reason or isinstance(before, Online), reason
@@ -246,6 +272,14 @@ class Session(Watcher):
                 text = self.renderer.language.text("no-state", path=self.state.directory, detail=detail)
                 self.write(self.renderer.problem(text, now()))
                 self.state.failure = None
+
+
+def _wanted(answer: Message | Foreign) -> str | None:
+    """Return the field of a `register` that is missing or wrong by its *answer*, None if that is something else."""
+    if not isinstance(answer, Error):
+        return None
+    field = "old" if answer.code == "auth-failed" else answer.field
+    return field if field in SECRETS else None
 
 
 def now() -> datetime:

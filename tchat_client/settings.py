@@ -18,7 +18,7 @@ from tchat_client.address import Address
 from tchat_client.errors import Misused
 from tchat_client.private import own_directory, own_file, read_own, write_own
 
-__all__ = ["State", "parse_duration", "read_config"]
+__all__ = ["NOTIFY", "State", "parse_duration", "read_config"]
 
 _CONFIG_KEYS: Mapping[str, type] = {
     "server": str,
@@ -33,6 +33,8 @@ _CONFIG_KEYS: Mapping[str, type] = {
     "join": list,
 }
 _TYPES: Mapping[type, str] = {str: '"..."', bool: "true | false", list: '["...", ...]'}
+NOTIFY = ("bell", "desktop")
+"""How somebody may be told of a mention."""
 _MAX_BYTES = 1024 * 1024
 _TOKEN = re.compile("[!-~]{1,512}")  # what any server may reasonably give
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -81,6 +83,8 @@ def read_config(path: Path | None) -> dict[str, object]:
             raise Misused("bad-config.key", path=chosen, setting=key, known=", ".join(_CONFIG_KEYS))
         if type(value) is not kind or (isinstance(value, list) and not all(isinstance(item, str) for item in value)):
             raise Misused("bad-config.type", path=chosen, setting=key, type=_TYPES[kind])
+        if key == "notify" and value not in NOTIFY:
+            raise Misused("bad-config.type", path=chosen, setting=key, type=" | ".join(map('"{}"'.format, NOTIFY)))
     return found
 
 

@@ -84,8 +84,8 @@ class Chat:
         raises the `libtchat.Refused` that the user is to read. It may be a coroutine function: only that user waits
         for it, at most ten seconds. If it fails, the request is refused with `internal`.
 
-        A `Hello` comes here from who is not vouched for; the user is then who he claims to be, "" for a guest. What
-        the program itself asks (`say_as`, `ask_as`) does not come here.
+        A `Hello` comes here when nobody vouches for the name; the user is then the name that it claims, "" for a guest.
+        What the program itself asks (`say_as`, `ask_as`) does not come here.
 
         Raises:
             Misused: the chat runs already.

@@ -18,7 +18,6 @@ from typing import Any
 import attrs
 import click
 
-from libtchat.message.limits import ServerLimits
 from tchat_server.chat import Chat
 from tchat_server.failures import InternalFailed, StorageFailed, UsageFailed, bind_failures, storage_failures
 from tchat_server.greeting import Greeting
@@ -28,8 +27,9 @@ from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import Site, packaged_site
 from tchat_server.net.tls import Certificate
 from tchat_server.operator.command import database, operator_commands
-from tchat_server.ops import descriptor, logs
+from tchat_server.ops import logs
 from tchat_server.ops.admin import Admin, Probe
+from tchat_server.ops.descriptor import fitting
 from tchat_server.ops.outlet import Outlet
 from tchat_server.sentences import STORAGE, language, say, told
 from tchat_server.server import Server
@@ -122,7 +122,7 @@ async def serve(settings: Settings, outlet: Outlet) -> None:
         LogUnusable: the storage can't be used.
     """
     certificate = _certificate(settings)
-    settings = attrs.evolve(settings, limits=_fitting(settings.limits))
+    settings = attrs.evolve(settings, limits=fitting(settings.limits))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -157,14 +157,7 @@ async def _serve(
         async with chat:
             plain = [await _listen(chat, address, None) for address in settings.listen]
             secure = [await _listen(chat, address, certificate) for address in settings.tls_listen]
-            if settings.admin_listen is not None:
-                probe = Probe(
-                    chat.is_alive,
-                    lambda: chat.is_ready() and storage.is_ready(),
-                    lambda: chat.metrics() + storage.measured(),
-                )
-                with bind_failures(*settings.admin_listen):
-                    admin = Admin(*settings.admin_listen, probe)
+            admin = _admin(settings, chat, storage)
             greeting = Greeting(
                 name=chat.name,
                 plain=tuple(plain),
@@ -239,20 +232,6 @@ def _make_peer(settings: Settings) -> Callable[[Server, str, str], PeerProtocol]
         raise click.UsageError(told(str(error), FRENCH)) from None
 
 
-def _fitting(limits: ServerLimits) -> ServerLimits:
-    """Accept no more connections than there can be open files."""
-    asked = limits.max_peers
-    fit, files = descriptor.make_room(asked)
-    if fit == asked:
-        return limits
-    logger.warning(
-        "accepts %d connections at once, not the %d of --max-peers: this process may open %d files. "
-        "Let it open %d (ulimit -Hn; LimitNOFILE= of systemd; --ulimit nofile= of docker), or ask for fewer",
-        *(fit, asked, files, asked + descriptor.RESERVED),
-    )
-    return attrs.evolve(limits, max_peers=fit)
-
-
 def _certificate(settings: Settings) -> Certificate | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
@@ -260,6 +239,18 @@ def _certificate(settings: Settings) -> Certificate | None:
         return Certificate(settings.tls_cert, settings.tls_key)
     except OSError as error:
         raise UsageFailed(str(error.strerror)) from None
+
+
+def _admin(settings: Settings, chat: Chat, storage: Storage) -> Admin | None:
+    if settings.admin_listen is None:
+        return None
+    probe = Probe(
+        chat.is_alive,
+        lambda: chat.is_ready() and storage.is_ready(),
+        lambda: chat.metrics() + storage.measured(),
+    )
+    with bind_failures(*settings.admin_listen):
+        return Admin(*settings.admin_listen, probe)
 
 
 async def _listen(chat: Chat, address: tuple[str, int], certificate: Certificate | None) -> tuple[str, int]:

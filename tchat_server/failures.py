@@ -12,51 +12,49 @@ from tchat_server.sentences import STORAGE, say, told
 from tchat_server.store.event_log import LogUnusable
 
 __all__ = [
+    "ActRefused",
     "BindFailed",
     "Failed",
     "InternalFailed",
-    "Refused",
     "StorageFailed",
     "UsageFailed",
     "bind_failures",
     "storage_failures",
 ]
 
-EXIT_REFUSED, EXIT_USAGE, EXIT_BIND, EXIT_STORAGE, EXIT_INTERNAL = 1, 2, 3, 4, 70
-
 
 class Failed(click.ClickException):
     """Ends the command with one line for a person and an exit code."""
 
 
-class Refused(Failed):
+class ActRefused(Failed):
     """What an operator asked was not done: there is no such user, or nothing to do."""
 
-    exit_code = EXIT_REFUSED
+    exit_code = 1
 
 
 class UsageFailed(Failed):
     """The options can't be followed. (click's own UsageError has the same code.)"""
 
-    exit_code = EXIT_USAGE
+    exit_code = 2
 
 
 class BindFailed(Failed):
     """An address can't be listened on."""
 
-    exit_code = EXIT_BIND
+    exit_code = 3
 
 
 class StorageFailed(Failed):
     """The database can't be used."""
 
-    exit_code = EXIT_STORAGE
+    exit_code = 4
 
 
 class InternalFailed(Failed):
     """A fault of the server's; the log has the details."""
 
-    exit_code = EXIT_INTERNAL
+    exit_code = 70
 
 
 @contextmanager

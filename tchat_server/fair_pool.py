@@ -59,9 +59,6 @@ class FairPool:
 
     def _end_turn(self) -> None:
         self._idle += 1
-        self._go_on()
-
-    def _go_on(self) -> None:
         while self._idle and self._waiting:
             asker = next(iter(self._waiting))
             line = self._waiting.pop(asker)

@@ -26,7 +26,7 @@ OnEventHandler = Callable[[Event], object]
 """What it returns is awaited if it can be."""
 
 _MAY_SECONDS = 10.0
-"""How long a request waits for who may decide about it."""
+"""How long a request waits for a handler of `may`."""
 
 _MAX_WAITING = 10_000
 """Events that wait for one handler; beyond, it is not told."""
@@ -67,7 +67,7 @@ class Hooks:
 
 
 class _Hearer:
-    """Calls one handler with event after event, behind the back of everybody else."""
+    """Calls one handler with event after event, in a task of its own: nobody else waits for it."""
 
     def __init__(self, handler: OnEventHandler) -> None:
         self._handler = handler

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from attrs import evolve
 
-from libtchat.cluster import NodeId, Relay, Seat, Told
+from libtchat.cluster import News, NodeId, Relay, Seat
 from libtchat.effect import Ask, LoadGroup
 from libtchat.hub.node import Node
 from libtchat.hub.work import NOBODY
@@ -39,7 +39,7 @@ class Teller(Protocol):
 
 
 class Neighbours:
-    """The other nodes of one server: a `tchat_server.roster.port.Listener`, and who follows the log.
+    """The other nodes of one server: a `tchat_server.roster.port.RosterListener`, and who follows the log.
 
     Attributes:
         over: done when this node's lease is over. Then nothing is told any more, and the server is to end.
@@ -80,7 +80,7 @@ class Neighbours:
 
     # --- what the log and the roster tell ---
 
-    def told(self, told: Sequence[Told]) -> None:
+    def told(self, told: Sequence[News]) -> None:
         """Take what other nodes appended."""
         self._hub.told(told, self._teller.now())
         self._teller.tick_soon()

@@ -51,6 +51,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "refused.meanwhile": "{name} changed the password meanwhile: try again",
         "refused.no-text": "event {seq} of {group} is no text: `tchat messages {group} --json` shows their seq",
         "refused.redacted": "text {seq} of {group} is removed already: nothing to do",
+        "refused.owner-here": "{name}, who owns {group}, is connected: --force takes the group away, and {name} out",
         "refused.too-long": "the text is too long: at most {limit} bytes",
         "refused.no-field": "{field} is missing, or not what is expected",
         "refused.bad-number": "{field} is a number from {least} to {most}",
@@ -73,6 +74,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "password.differ": "the two are not the same: nothing was done",
         "password.none": "no password: a terminal is asked for it, else it is the first line of the input",
         "bad-number": "{value!r} is no number: {field} is one",
+        "empty-word": "{field} is empty",
         "bad-duration": "{value!r} is no duration such as 30m, 12h or 7d",
         "too-many-words": "got too many words: {form}",
         # starting
@@ -137,6 +139,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "refused.no-text": "l'évènement {seq} de {group} n'est pas un texte : `tchat messages {group} --json` montre "
         "leurs seq",
         "refused.redacted": "le texte {seq} de {group} est déjà retiré : rien à faire",
+        "refused.owner-here": "{group} est à {name}, qui est connecté : --force le lui enlève, et le sort du groupe",
         "refused.too-long": "le texte est trop long : au plus {limit} octets",
         "refused.no-field": "{field} manque, ou n'est pas ce qui est attendu",
         "refused.bad-number": "{field} est un nombre de {least} à {most}",
@@ -160,6 +163,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "password.differ": "les deux ne sont pas égaux : rien n'a été fait",
         "password.none": "pas de mot de passe : un terminal le demande, sinon c'est la première ligne de l'entrée",
         "bad-number": "{value!r} n'est pas un nombre : {field} en est un",
+        "empty-word": "{field} est vide",
         "bad-duration": "{value!r} n'est pas une durée comme 30m, 12h ou 7d",
         "too-many-words": "trop de mots : {form}",
         "started": "{name} sur {places}, données dans {db}. Essayez : {client}",

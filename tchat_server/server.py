@@ -59,7 +59,7 @@ class Server:
         log: where events are kept.
         roster: who is connected where, if *hub* is one of several nodes.
         trace: called with the peer's address, "<" or ">", and bytes read or written, if given.
-        site: what is served to who speaks HTTP, if anything.
+        site: what is served over HTTP, if anything.
         make_peer: makes the end of a connection of this server, its host and its address.
         hooks: what the program around is asked and told, if anything.
     """

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import attrs
 import click
@@ -19,10 +19,10 @@ from tchat_server.ops.logs import LogFormat
 from tchat_server.retention import Retention
 from tchat_server.sentences import say
 from tchat_server.store.memory import MEMORY
+from tchat_server.store.sqlite.lock import Durability
 
 __all__ = ["Settings", "server_options", "settings_from", "state_directory"]
 
-Durability = Literal["full", "normal"]
 _Address = tuple[str, int]
 _F = TypeVar("_F", bound=Callable[..., Any])
 _File = click.Path(dir_okay=False, path_type=Path)

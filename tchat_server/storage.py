@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from libtchat.hub.hub import Hub
-from libtchat.hub.node import Node as HubNode
+from libtchat.hub.node import Node
 from libtchat.message.value import frozen
 from tchat_server.failures import UsageFailed
 from tchat_server.roster.port import Roster
@@ -23,7 +23,7 @@ from tchat_server.store.event_log import EventLog, LogUnusable
 from tchat_server.store.memory import MEMORY, MemoryLog
 
 if TYPE_CHECKING:
-    from tchat_server.store.nats.node import Node
+    from tchat_server.store.nats.node import NatsNode
 
 __all__ = ["Storage", "check_database", "is_engine", "maintenance_of", "open_storage", "reopen_storage", "shown"]
 
@@ -40,7 +40,7 @@ class Storage:
 
     log: EventLog
     roster: Roster | None = None
-    node: Node | None = None
+    node: NatsNode | None = None
 
     def is_ready(self) -> bool:
         """Tell whether it answers, as far as that is known; may be called from another thread."""
@@ -52,7 +52,7 @@ class Storage:
 
     def make_hub(self) -> Callable[..., Hub]:
         """Return what makes the brain."""
-        return Hub if self.roster is None else partial(HubNode, node=self.roster.node)
+        return Hub if self.roster is None else partial(Node, node=self.roster.node)
 
     async def over_or(self, stop: asyncio.Event) -> None:
         """Wait until *stop* is set, or this node's lease is over: then all must begin anew."""
@@ -79,11 +79,11 @@ async def open_storage(settings: Settings) -> Storage:
 
         path = Path(os.path.expanduser(settings.db))
         return Storage(SqliteLog.open(path, durability=settings.durability, limits=settings.limits))
-    from tchat_server.store.nats.node import Node
+    from tchat_server.store.nats.node import NatsNode
     from tchat_server.store.nats.url import parse_url
 
     url = parse_url(settings.db)
-    node = await Node.open(url, settings.cache or state_directory() / f"{url.name}.node.db", settings.limits)
+    node = await NatsNode.open(url, settings.cache or state_directory() / f"{url.name}.node.db", settings.limits)
     return Storage(node.log, node.roster, node)
 
 

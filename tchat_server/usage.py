@@ -66,6 +66,7 @@ FRENCH: Mapping[str, str] = {
     "Tell TEXT to everybody who is connected.": "Dire TEXTE à tous les connectés.",
     "Give a GROUP whose owner is gone to its member NAME; the owner leaves it.": "Donner un GROUPE dont le "
     "propriétaire a disparu à son membre NOM ; le propriétaire le quitte.",
+    "Also from an owner who is connected.": "Aussi à un propriétaire qui est connecté.",
     "Make a code with which one name can be registered (--registration invite).": "Faire un code avec lequel un nom "
     "peut être enregistré (--registration invite).",
     # options

@@ -45,9 +45,9 @@ class Watchdog:
                 self._close_stuck(asyncio.get_running_loop().time())
 
     def _give_back(self, seconds: float) -> None:
-        """Count nobody's time in which we did not read: the process was stopped, perhaps, or its machine slept.
+        """Leave the time out in which we did not read: the process was stopped, perhaps, or its machine slept.
 
-        Nobody is judged before what came meanwhile was read.
+        No connection is closed before what it sent meanwhile was read.
         """
         now = asyncio.get_running_loop().time()
         for peer in self.server.peers:

@@ -40,8 +40,7 @@ def _group(command: Command, field: Field, text: str) -> object:
     try:
         return check_group_name(text)
     except Refused:
-        limit = MAX_GROUP_CHARS
-        raise Mistyped("name", value=text, word=field.word, limit=limit) from None
+        raise Mistyped("name", value=text, word=field.word, limit=MAX_GROUP_CHARS) from None
 
 
 def _user(command: Command, field: Field, text: str) -> object:
@@ -51,8 +50,7 @@ def _user(command: Command, field: Field, text: str) -> object:
     try:
         return check_user_name(name)
     except Refused:
-        limit = MAX_NAME_CHARS
-        raise Mistyped("name", value=text, word=field.word, limit=limit) from None
+        raise Mistyped("name", value=text, word=field.word, limit=MAX_NAME_CHARS) from None
 
 
 def _name(command: Command, field: Field, text: str) -> object:

@@ -38,10 +38,10 @@ _PAGE = (
     Field("before", "before number", Kind.NUMBER, optional=True),
 )
 
-
 _SEEN = (ErrorCode.GROUP_NOT_FOUND, ErrorCode.NOT_MEMBER)
 _READ = (*_SEEN, ErrorCode.BANNED)
 _OWNED = (*_SEEN, ErrorCode.FORBIDDEN)
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         *("s", Tell, (Field("to", "user", Kind.USER), TEXT)),
@@ -195,7 +195,6 @@ COMMANDS: tuple[Command, ...] = (
         example="/trace on",
     ),
 )
-
 
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.also)}
 BY_TYPE = {command.makes: command for command in COMMANDS}

@@ -47,5 +47,7 @@ class Bars:
         """
         until = self._until.get(user)
         if until is not None and (wait := until - (clock.now + clock.ahead)) > 0:
-            retry_after = wait if wait < inf else None
-            raise Refused(ErrorCode.FORBIDDEN, f"{name} is banned from this server", retry_after=retry_after)
+            if until == inf:
+                raise Refused(ErrorCode.FORBIDDEN, f"{name} is banned from this server")
+            why = f"{name} is banned from this server until {shown(until)}"
+            raise Refused(ErrorCode.FORBIDDEN, why, retry_after=wait)

@@ -6,9 +6,7 @@ again in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from attrs import define
+from attrs import define, field
 
 from libtchat.cluster import Relay
 from libtchat.effect import LoadGroup, Part, PeerId, Send
@@ -16,6 +14,7 @@ from libtchat.group import Group, Standing, fold, subject
 from libtchat.hub.clock import Clock
 from libtchat.hub.direct import Direct
 from libtchat.hub.entry import AnyEntry, Decision, Receive, Run, Told
+from libtchat.hub.guest import Guests
 from libtchat.hub.interest import Interest
 from libtchat.hub.ledger import Ledger, Slot
 from libtchat.hub.line import Line
@@ -31,9 +30,8 @@ from libtchat.hub.work import Work, ask
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.event import OPERATOR, Invited, LogEvent
 from libtchat.message.limits import ServerLimits
-from libtchat.message.names import Key, UserKey, group_key, is_guest, user_key
-from libtchat.message.request import Create, GroupRequest, Invite, Join, Leave, Say, Tell
-from libtchat.rate import Bucket
+from libtchat.message.names import Key, group_key, user_key
+from libtchat.message.request import Create, GroupRequest, Invite, Join, Say, Tell
 from libtchat.rules import decide, say
 from libtchat.ruling import CloseGroup, EndTexts, Expel, GiveGroup, RedactText, Ruling, end_texts, log_key, rule
 from libtchat.stored import Loaded, Retry
@@ -45,8 +43,9 @@ __all__ = ["Decider"]
 class Decider:
     """Decides for one hub.
 
-    Among several nodes *interest* is told what users here are to groups, and *seek* finds out whether a guest is gone
-    (see `end_guest`).
+    Attributes:
+        interest: among several nodes, told what users here are to groups.
+        guests: who leave when they are gone.
     """
 
     limits: ServerLimits
@@ -59,7 +58,10 @@ class Decider:
     _lookup: Lookup
     _direct: Direct
     interest: Interest | None = None
-    seek: Callable[[UserKey], None] | None = None
+    guests: Guests = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.guests = Guests(self._line, self._presence, self._ledger, self.put)
 
     # --- requests ---
 
@@ -117,64 +119,25 @@ class Decider:
         """
         if (slot := self._ledger.slot(key)) is not None:
             return slot
-        return self._take_in(key, (yield from ask(LoadGroup(key), Loaded)))
+        return self.take_in(key, (yield from ask(LoadGroup(key), Loaded)))
 
     def rule(self, ruling: Ruling, ticket: int, loaded: Loaded) -> None:
         """Decide what an operator does to a group, which was *loaded* as the log has it, and put it in the line."""
         key = log_key(ruling)
-        operator = OnlineUser(user_key(OPERATOR), OPERATOR, "", Bucket(0, 0))
+        operator = OnlineUser.without_peer(user_key(OPERATOR), OPERATOR)
         decision = Decision(None, operator, ruling, key, self._presence.arrivals, ticket=ticket)
-        self.put(self._take_in(key, loaded), decision)
-
-    def _take_in(self, key: Key, loaded: Loaded) -> Slot:
-        if (slot := self._ledger.slot(key)) is not None:
-            return slot  # somebody else was quicker, and the group may have gone on
-        return self.take_in(key, loaded)
+        self.put(self.take_in(key, loaded), decision)
 
     def take_in(self, key: Key, loaded: Loaded) -> Slot:
-        """Keep a group that was loaded now."""
+        """Keep a group that was loaded now; return its slot."""
+        if (slot := self._ledger.slot(key)) is not None:
+            return slot  # somebody else was quicker, and the group may have gone on
         group = fold(loaded.tail, loaded.snapshot)
         slot = Slot(group, group)
         self._ledger.hold(key, slot)
         if group is not None:
-            self._let_lost_guests_go(key, group)
+            self.guests.loaded(key, group)
         return slot
-
-    def end_memberships(self, guest: OnlineUser) -> None:
-        """Let a guest who went leave its groups, and those it may enter yet by what stands in the line."""
-        mine = [it for it in self._line.revisable() if isinstance(it, Decision) and it.user is guest]
-        names = {it.key: it.request.group for it in mine if not isinstance(it.request, (Tell, Receive))}
-        names |= {key: membership.name for key, membership in guest.memberships.items()}
-        for key, name in names.items():
-            if (slot := self._ledger.slot(key)) is not None:
-                self._let_go(guest, key, slot, name)
-
-    def _let_lost_guests_go(self, key: Key, group: Group) -> None:
-        """Let guests leave whose connections ended with the server, without their leave (R-guest-leave)."""
-        names = {**group.members, **{user: event.dest for user, event in group.invited.items()}}
-        for user, name in names.items():
-            if is_guest(user) and self._presence.user(user) is None and (slot := self._ledger.slot(key)) is not None:
-                if self.seek is None:
-                    self._let_go(OnlineUser(user, name, "", Bucket(0, 0)), key, slot, group.name)
-                else:
-                    self._seek(user, group)
-
-    def _seek(self, user: UserKey, group: Group) -> None:
-        """Find out whether a guest in *group* is anywhere, of whom nothing is known; if not, `end_guest` is called."""
-        is_inside = is_guest(user) and group.standing(user) in (Standing.MEMBER, Standing.INVITED)
-        if self.seek is not None and is_inside and self._presence.elsewhere(user) is None:
-            self.seek(user)
-
-    def end_guest(self, user: UserKey) -> None:
-        """Let a guest leave the groups that are loaded: its connections ended with another node."""
-        for key, slot in self._ledger.loaded():
-            group = slot.newest
-            if group is not None and group.standing(user) in (Standing.MEMBER, Standing.INVITED):
-                name = group.members.get(user) or group.invited[user].dest
-                self._let_go(OnlineUser(user, name, "", Bucket(0, 0)), key, slot, group.name)
-
-    def _let_go(self, guest: OnlineUser, key: Key, slot: Slot, name: str) -> None:
-        self.put(slot, Decision(None, guest, Leave(name), key, self._presence.arrivals))
 
     def _say(self, peer: Peer, user: OnlineUser, slot: Slot, texts: Texts) -> None:
         key, said, arrivals = group_key(texts.group), texts.said, self._presence.arrivals
@@ -283,7 +246,7 @@ class Decider:
             if self.interest is not None:
                 self.interest.changed(user, part.key)
         elif changed is not None and isinstance(entry, Told):
-            self._seek(user_key(changed), part.after)
+            self.guests.look_for(user_key(changed), part.after)
 
     def _forget_group_left(self, user: OnlineUser, key: Key) -> None:
         """Drop a group the user is neither in nor invited to, nor about to enter: anybody may ban anybody anywhere."""

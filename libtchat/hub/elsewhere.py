@@ -8,8 +8,8 @@ from attrs import Factory, define, evolve
 
 from libtchat.cluster import FindSeat, NodeId, Relay, ReleaseSeat, Seat, TakeSeat
 from libtchat.effect import Answer, LoadUser, Question, Send
-from libtchat.hub.decider import Decider
 from libtchat.hub.entry import AnyEntry, Notice
+from libtchat.hub.guest import Guests
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
 from libtchat.hub.login import Login
@@ -19,7 +19,6 @@ from libtchat.hub.presence import Presence
 from libtchat.hub.user import OnlineUser
 from libtchat.message.event import Invited
 from libtchat.message.names import UserKey, group_key, is_guest
-from libtchat.rate import Bucket
 from libtchat.stored import StoredUser
 
 __all__ = ["Elsewhere"]
@@ -34,7 +33,7 @@ class Elsewhere:
     _presence: Presence
     _ledger: Ledger
     _login: Login
-    _decider: Decider
+    _guests: Guests
     _newcomers: Newcomers
     _operator: Operator
     _ask: Callable[[Question], None]
@@ -57,7 +56,7 @@ class Elsewhere:
         for seat in [seat for seat in self._seats.values() if node in seat.nodes]:
             self._put(seat)
             if is_guest(seat.key) and seat.key not in self._seats:
-                self._decider.end_guest(seat.key)
+                self._guests.lost(seat.key)
 
     def relayed(self, relay: Relay) -> None:
         """Tell a text to those here whom it is for."""
@@ -76,7 +75,7 @@ class Elsewhere:
                 self._ask(ReleaseSeat(seat.key))  # who asked is gone
             case FindSeat(key=key), Seat(nodes=nodes) if not (is_awaited or nodes) and is_guest(key):
                 if self._presence.user(key) is None:
-                    self._decider.end_guest(key)
+                    self._guests.lost(key)
             case LoadUser(key=key), _ if not is_awaited and key in self._notices:
                 self._tell(key, answer)
 
@@ -100,12 +99,11 @@ class Elsewhere:
             self._notices.setdefault(seat.key, []).append((seat.name, event))
             self._ask(LoadUser(seat.key))
         else:
-            self._login.notice(OnlineUser(seat.key, seat.name, "", Bucket(0, 0)), event)
+            self._login.notice(OnlineUser.without_peer(seat.key, seat.name), event)
 
     def _tell(self, key: UserKey, stored: Answer) -> None:
         name, event = self._notices[key].pop(0)
         if not self._notices[key]:
             del self._notices[key]
         if isinstance(stored, StoredUser):
-            memberships = {membership.key: membership for membership in stored.memberships}
-            self._login.notice(OnlineUser(key, name, "", Bucket(0, 0), None, memberships), event)
+            self._login.notice(OnlineUser.without_peer(key, name, stored.memberships), event)

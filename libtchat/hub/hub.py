@@ -11,27 +11,16 @@ from collections.abc import Mapping, Sequence
 
 from attrs import define, field
 
-from libtchat.effect import (
-    Answer,
-    Ask,
-    Effect,
-    Item,
-    PeerId,
-    PresenceScope,
-    Question,
-    Registration,
-    SaveUser,
-    Send,
-    Settled,
-)
+from libtchat.effect import Answer, Ask, Effect, Item, PeerId, PresenceScope, Question, Registration, SaveUser
 from libtchat.group import Group
 from libtchat.hub.clock import Clock
 from libtchat.hub.courier import Courier
 from libtchat.hub.decider import Decider
 from libtchat.hub.direct import Direct
-from libtchat.hub.entry import AnyEntry, Decision, Notice, Query, Told
+from libtchat.hub.entry import AnyEntry
 from libtchat.hub.gate import Gate
 from libtchat.hub.identity import Identity
+from libtchat.hub.leaving import Leaving
 from libtchat.hub.ledger import Ledger
 from libtchat.hub.line import Line
 from libtchat.hub.login import Login
@@ -98,7 +87,7 @@ class Hub:
     _decider: Decider = field(init=False)
     _revision: Revision = field(init=False)
     _router: Router = field(init=False)
-    _replies: Replies = field(init=False)
+    _leaving: Leaving = field(init=False)
     operator: Operator = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -106,9 +95,9 @@ class Hub:
         gate = Gate(is_open=not self.asks_first)
         self._ledger = ledger = Ledger(presence)
         self._newcomers = newcomers = Newcomers(line, clock)
-        self._identity = Identity(limits, clock, presence, newcomers, registration=self.registration)
-        self._login = Login(
-            limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, self._identity, gate
+        self._identity = identity = Identity(limits, clock, presence, newcomers, registration=self.registration)
+        self._login = login = Login(
+            limits, self.presence_scope, self.require_auth, line, presence, ledger, newcomers, identity, gate
         )
         quota = Quota(limits, ledger)
         self._lookup = lookup = Lookup(limits, clock, presence)
@@ -116,9 +105,9 @@ class Hub:
         self._decider = decider = Decider(limits, clock, line, presence, ledger, newcomers, quota, lookup, direct)
         self._revision = Revision(clock, line, presence, ledger, quota, decider)
         courier = Courier(line, presence, ledger, lookup, direct, decider, self.crowded)
-        self._router = Router(clock, line, presence, self._identity, self._login, decider, courier, gate)
-        self._replies = Replies(self.server, limits, clock, presence, ledger)
-        self.operator = Operator(clock, line, presence, ledger, self._peers, self._identity, self._decider)
+        self._router = Router(clock, line, presence, identity, login, decider, courier, gate)
+        self._leaving = Leaving(line, decider, Replies(self.server, limits, clock, presence, ledger))
+        self.operator = Operator(clock, line, presence, ledger, self._peers, identity, decider)
 
     # --- what the shell calls ---
 
@@ -156,7 +145,7 @@ class Hub:
         self._last_peer += 1
         peer = PeerId(self._last_peer)
         limits = self.limits
-        requests = Bucket(limits.request_burst, limits.requests_per_second, 0.0, now)
+        requests = Bucket(limits.request_burst, limits.requests_per_second)
         self._peers[peer] = it = Peer(peer, token, origin, requests)
         if user is not None:
             self._clock.now = now
@@ -186,12 +175,11 @@ class Hub:
         it = self._peers.pop(peer, None)
         if it is None:
             return
-        it.ended = True
         if it.work is not None:
             it.work.close()
         if (user := it.user) is not None:
             if self._login.end(it, user) and is_guest(user.key):
-                self._decider.end_memberships(user)
+                self._decider.guests.went(user)
             self._login.gone(it, user)
 
     def answered(self, ask: Ask, answer: Answer, now: float) -> None:
@@ -214,7 +202,7 @@ class Hub:
 
     def drain(self) -> list[Effect]:
         """Return what is to be done now; call it once per tick."""
-        effects = self._leave(self._take_asks())
+        effects = self._take_asks() + self._leaving.effects()
         if (append := self._line.append()) is not None:
             effects.append(append)
         if not len(self._line):
@@ -229,7 +217,7 @@ class Hub:
         """
         self._clock.now = now
         self._line.committed()
-        return self._leave([])
+        return self._leaving.effects()
 
     def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]], now: float) -> list[Effect]:
         """Parts of the append that is out failed; the others are durable.
@@ -244,7 +232,7 @@ class Hub:
         """
         self._clock.now = now
         self._revision.rejected(failed, {})
-        return self._leave([])
+        return self._leaving.effects()
 
     # --- what comes from a peer ---
 
@@ -274,27 +262,3 @@ class Hub:
     def _take_asks(self) -> list[Effect]:
         asks, self._asks = self._asks, []
         return asks
-
-    # --- what leaves ---
-
-    def _leave(self, effects: list[Effect]) -> list[Effect]:
-        """Add to *effects* those of the entries that leave the line now."""
-        for entry in self._line.leaving():
-            if isinstance(entry, Query):
-                effects.extend(self._replies.answer(entry))
-            elif isinstance(entry, Notice):
-                effects.extend(entry.effects)
-            elif (part := entry.part) is not None:
-                self._decider.keep(entry, part)
-                audience = entry.audience
-                if isinstance(entry, Told):
-                    effects.append(Send(audience, part.events[0], None, entry.line))
-                    continue
-                source = None if entry.peer is None else entry.peer.id
-                for event in part.events:
-                    effects.append(Send(audience, event, source))
-                if isinstance(entry, Decision) and entry.ticket is not None:
-                    effects.append(Settled(entry.ticket, part.events[-1]))
-            elif isinstance(entry, Decision):
-                effects.extend(entry.effects)
-        return effects

@@ -52,7 +52,6 @@ class Ledger:
 
     *keeps_empty*: also names never used are loaded until the next sweep, because another node may use them. *pinned*:
     groups that are not swept.
-
     """
 
     _presence: Presence

@@ -11,14 +11,13 @@ out at a time; all that is put meanwhile waits for the next.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from typing import Generic, TypeVar
 
 from attrs import Factory, define, field
 
 from libtchat.effect import Append, Part
-from libtchat.message.event import LogEvent
 from libtchat.message.names import Key
 
 __all__ = ["Entry", "Line"]
@@ -107,13 +106,13 @@ class Line(Generic[E]):
         Raises:
             RuntimeError: no append is out.
         """
-        self._settle({})
+        self._settle(())
 
     def revisable(self) -> Iterator[E]:
         """Go through the entries that may have to be decided again: those of a group that are not durable."""
         return (entry for entry in self._entries if entry.key is not None and not entry.durable)
 
-    def revised(self, failed: Container[Key]) -> list[E]:
+    def revised(self, failed: Collection[Key]) -> list[E]:
         """Return the entries that are decided again when these groups failed.
 
         What stands before a durable part of its group is not: it was decided before that, and is told before it.
@@ -133,11 +132,11 @@ class Line(Generic[E]):
         """Go through the entries whose part is durable and waits for what stands ahead."""
         return ((entry, entry.part) for entry in self._entries if entry.durable and entry.part is not None)
 
-    def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]], again: Callable[[E, bool], Iterable[E]]) -> None:
+    def rejected(self, failed: Collection[Key], again: Callable[[E, bool], Iterable[E]]) -> None:
         """Mark what was out as durable except the *failed* keys, and decide these again, each in its place.
 
         Args:
-            failed: per key the newer events found in the log; () when it can't be written.
+            failed: the keys of the parts that are not in the log.
             again: called for each of those that are `revised`, in order, with whether its own events were lost; gives
                 the entries that stand there instead.
         Raises:
@@ -241,23 +240,19 @@ class Line(Generic[E]):
             RuntimeError: no append is out.
             ValueError: it has no such part.
         """
-        self._checked(failed)
-
-    def _checked(self, failed: Iterable[Key]) -> dict[Key, list[E]]:
         if self._out is None:
             raise RuntimeError("no append is out")
         if others := [key for key in failed if key not in self._out]:
             raise ValueError(f"nothing is to be appended to {', '.join(others)}")
-        return self._out
 
-    def _settle(self, failed: Mapping[Key, tuple[LogEvent, ...]]) -> set[int]:
-        out = self._checked(failed)
-        self._out = None
+    def _settle(self, failed: Collection[Key]) -> set[int]:
+        self.check(failed)
+        out, self._out = self._out or {}, None
         for key, entries in out.items():
             if key not in failed:
                 for entry in entries:
                     entry.durable = True
-        return {id(entry) for key in failed for entry in out.get(key, ())}
+        return {id(entry) for key in failed for entry in out[key]}
 
 
 def _joined(entries: list[E]) -> Part:

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from attrs import define, field
 
-from libtchat.cluster import Barred, FindSeat, NodeId, Protected, Record, Relay, ReleaseSeat, Seat, Told
+from libtchat.cluster import Barred, FindSeat, News, NodeId, Protected, Record, Relay, ReleaseSeat, Seat
 from libtchat.effect import Answer, Ask, Effect, PeerId, Question
 from libtchat.hub.elsewhere import Elsewhere
 from libtchat.hub.follower import Follower
@@ -57,13 +57,13 @@ class Node(Hub):
             self._presence,
             self._ledger,
             self._login,
-            self._decider,
+            self._decider.guests,
             self._newcomers,
             self.operator,
             partial(self._ask, NOBODY),
         )
         self._login.release = lambda key: self._ask(NOBODY, ReleaseSeat(key))
-        self._decider.seek = lambda key: self._ask(NOBODY, FindSeat(key))
+        self._decider.guests.seek = lambda key: self._ask(NOBODY, FindSeat(key))
 
     # --- what the shell calls ---
 
@@ -71,7 +71,7 @@ class Node(Hub):
         """Take note that the shell itself has a question answered: it calls `answered` later, whatever comes."""
         self._follower.asks(question)
 
-    def told(self, told: Iterable[Told], now: float) -> None:
+    def told(self, told: Iterable[News], now: float) -> None:
         """Take what other nodes appended: per group in order, and without a gap; what is known is passed over.
 
         Raises:
@@ -123,7 +123,7 @@ class Node(Hub):
         """Take note that the append that is out is durable; see `Hub.committed`."""
         effects = super().committed(now)
         self._follower.settled()
-        return self._leave(effects)
+        return effects + self._leaving.effects()
 
     def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]], now: float) -> list[Effect]:
         """Take note that parts of the append that is out failed; see `Hub.rejected`.
@@ -132,7 +132,7 @@ class Node(Hub):
         """
         self._clock.now = now
         self._follower.rejected(failed)
-        return self._leave([])
+        return self._leaving.effects()
 
     def _ask(self, peer: PeerId, question: Question) -> None:
         self.asks(question)

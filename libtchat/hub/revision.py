@@ -26,7 +26,7 @@ __all__ = ["Revision"]
 
 _COMING = (Created, Joined)
 
-Heard = tuple[Group, tuple[PeerId, ...]]
+_Extended = tuple[Group, tuple[PeerId, ...]]
 """The group after an event, and the peers that hear it."""
 
 
@@ -100,23 +100,23 @@ class Revision:
         for user in users:
             user.memberships[key] = changed(user.memberships[key], seq=group.seq)
 
-        def hear(event: LogEvent) -> Heard:
+        def hear(event: LogEvent) -> _Extended:
             nonlocal known
             before, known = known, evolve(known, event)
             return group, self._presence.peers((*known.members, *outsiders(before, event, known)))
 
         self._place(key, records, hear)
 
-    def _hearing(self, key: Key) -> Callable[[LogEvent], Heard | None]:
+    def _hearing(self, key: Key) -> Callable[[LogEvent], _Extended | None]:
         slot, extend = self._slot(key), self._ledger.extend
 
-        def hear(event: LogEvent) -> Heard | None:
+        def hear(event: LogEvent) -> _Extended | None:
             is_known = slot.newest is not None and event.seq <= slot.newest.seq
             return None if is_known else extend(slot, event)
 
         return hear
 
-    def _place(self, key: Key, records: Sequence[Record], hear: Callable[[LogEvent], Heard | None]) -> None:
+    def _place(self, key: Key, records: Sequence[Record], hear: Callable[[LogEvent], _Extended | None]) -> None:
         def tell(behind: list[AnyEntry]) -> Iterator[AnyEntry]:
             mine = [entry for entry in behind if entry.key == key and not entry.durable]
             if any(entry.part is not None for entry in mine):
@@ -141,7 +141,7 @@ class Revision:
         self,
         key: Key,
         records: Sequence[Record],
-        hear: Callable[[LogEvent], Heard | None],
+        hear: Callable[[LogEvent], _Extended | None],
         users: Mapping[UserKey, OnlineUser],
     ) -> Iterator[Told]:
         """Make the entries of what is told; who asked for it learns so, also one of *users* who may be gone."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attrs import Factory, define
 
 from libtchat.effect import Part, PeerId
@@ -36,6 +38,11 @@ class OnlineUser:
     retries: Retries = Factory(Retries)
     peers: tuple[PeerId, ...] = ()
     shown: int = 0
+
+    @classmethod
+    def without_peer(cls, key: UserKey, name: str, memberships: Iterable[Membership] = ()) -> OnlineUser:
+        """Make one who is not online here, so asks for nothing: the server acts for that user, or tells of it."""
+        return cls(key, name, "", Bucket(0, 0), memberships={it.key: it for it in memberships})
 
     def groups(self, *standings: Standing) -> list[Membership]:
         """List the memberships with one of *standings*, by key."""

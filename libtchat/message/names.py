@@ -40,7 +40,6 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")  # what nearly every name is made of, ch
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 """The letters and marks that are not shown: those with Unicode's property Default_Ignorable_Code_Point (UAX #44)."""
 
-
 _MAX_DECOMPOSED_CHARS = 4 * MAX_GROUP_CHARS
 """What is longer is no name, however it is normalized: no character is composed of more than four."""
 
@@ -98,7 +97,7 @@ def check_any_user_name(name: str, *, field: str = "dest") -> str:
     Raises:
         Refused: bad-name, with *field*, if it breaks the rule.
     """
-    return _check(name, MAX_NAME_CHARS, field)
+    return _check(name.strip(), MAX_NAME_CHARS, field)
 
 
 def check_group_name(name: str, *, field: str = "group") -> str:
@@ -107,15 +106,11 @@ def check_group_name(name: str, *, field: str = "group") -> str:
     Raises:
         Refused: bad-name, with *field*, if it breaks the rule.
     """
-    return _check(name, MAX_GROUP_CHARS, field)
-
-
-def _check(name: str, max_chars: int, field: str) -> str:
-    return _check_stripped(name.strip(), max_chars, field)
+    return _check(name.strip(), MAX_GROUP_CHARS, field)
 
 
 @lru_cache(maxsize=4096)  # who enters is checked again with each answer that was waited for
-def _check_stripped(shown: str, max_chars: int, field: str) -> str:
+def _check(shown: str, max_chars: int, field: str) -> str:
     if len(shown) <= _MAX_DECOMPOSED_CHARS:
         shown = unicodedata.normalize("NFC", shown)
     for form in (shown, shown if len(shown) > max_chars else _fold(shown)):

@@ -9,17 +9,11 @@ from attrs import define, field
 
 from libtchat.group import evolve
 from libtchat.message.direct import KeptEvent, Received, Sent, correspondent
+from libtchat.message.errors import ErrorCode
 from libtchat.message.event import Created, Invited, Joined, LogEvent, Said
 from libtchat.message.limits import MAX_INTEGER
 from libtchat.message.names import Key, group_key
-from libtchat.message.reply import (
-    Error,
-    Foreign,
-    Members,
-    Message,
-    States,
-    Welcome,
-)
+from libtchat.message.reply import Error, Foreign, Members, Message, States, Welcome
 from libtchat.message.request import ListMembers, ListStates, Ping, Request
 from libtchat.mirror.members import take_members
 from libtchat.mirror.names import Names
@@ -28,6 +22,9 @@ from libtchat.mirror.pending import Pending
 from libtchat.mirror.view import View
 
 __all__ = ["Mirror"]
+
+_WILL_PASS = (ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE)
+_NO_MEMBER_ANY_MORE = (ErrorCode.NOT_MEMBER, ErrorCode.BANNED, ErrorCode.GROUP_NOT_FOUND)
 
 
 @define
@@ -256,19 +253,19 @@ class Mirror(Names):
 
     def _denied(self, request: Request, code: str) -> list[Notice]:
         """Take a refusal of what the mirror wanted; one that will pass is asked again."""
-        if not isinstance(request, ListStates | ListMembers) or code in ("rate-limited", "unavailable"):
+        if not isinstance(request, ListStates | ListMembers) or code in _WILL_PASS:
             return []
         view = self._view(group_key(request.group), request.group)
         if isinstance(request, ListMembers):
             view.wants_members = False
             return []
         notices = self._give_up(view)
-        if view.is_member and code in ("not-member", "banned", "group-not-found"):
+        if view.is_member and code in _NO_MEMBER_ANY_MORE:
             self._leave(view)
         return notices
 
     def _leave(self, view: View) -> None:
-        view.is_member, view.group = False, None
+        view.is_member, view.group, view.unread = False, None, 0  # nor can it be read any more
         if self.current is not None and view is self.groups[self.current]:
             self.current = None
 

@@ -49,7 +49,6 @@ __all__ = [
     *("encode", "encode_page", "encode_request", "read_message"),
 ]
 
-
 WHO: Mapping[type[Request], tuple[str, ...]] = {
     **dict.fromkeys(REQUESTS.values(), ("sender", "from", "name")),
     **dict.fromkeys((Hello, Tell, Broadcast, ListUsers, Quit, ReportError), ("from", "sender", "name")),

@@ -48,12 +48,9 @@ class ServerEnd:
         """
         framer = self._framer
         lines = framer.lines(data)
-        if lines is not None and (requests := read_requests(data, lines)) is not None:
+        if lines is not None and (requests := self._read_at_a_glance(data, lines)) is not None:
             framer.passed(data)
             self.spaced = not framer.ends_with_newline
-            if self.spells:
-                for request in requests:
-                    self._learn(request.action)
             return requests
         frames = framer.receive(data)
         self.mid_frame, self.spaced = framer.mid_frame, not framer.ends_with_newline
@@ -66,12 +63,15 @@ class ServerEnd:
             One request or violation for each; nothing for an action that begins with `ack-`.
         """
         data = texts[0] if len(texts) == 1 else b"".join(texts)
-        if (requests := read_requests(data, texts)) is not None:
-            if self.spells:
-                for request in requests:
-                    self._learn(request.action)
-            return requests
-        return self._read(texts)
+        requests = self._read_at_a_glance(data, texts)
+        return self._read(texts) if requests is None else requests
+
+    def _read_at_a_glance(self, data: bytes, texts: Sequence[bytes]) -> Sequence[Request] | None:
+        requests = read_requests(data, texts)
+        if requests is not None and self.spells:
+            for request in requests:
+                self._learn(request.action)
+        return requests
 
     def _read(self, frames: Iterable[bytes | FrameFault]) -> Sequence[Request | Violation]:
         items: list[Request | Violation] = []

@@ -28,8 +28,6 @@ __all__ = ["FROM", "Shape", "is_text", "shape_of"]
 FROM = (("sender", ("from",)),)
 """Where a server message has who caused it, for `read_fields`."""
 
-_MAX_INTEGER = MAX_INTEGER
-
 # Fields that have a default but are always written.
 _ALWAYS: Mapping[type[Any], tuple[str, ...]] = {
     Welcome: ("groups", "seqs"),
@@ -43,7 +41,6 @@ _SIZES = (
     ("reason", MAX_REASON_BYTES, ErrorCode.TOO_LARGE),
     ("id", MAX_ID_BYTES, ErrorCode.BAD_REQUEST),
 )
-
 
 _LOGGED: Mapping[str, type[LogEvent]] = {**EVENTS, **KEPT}
 
@@ -74,7 +71,7 @@ def _optional_text(value: Any, _: Any) -> str | None:
 
 
 def _integer(value: Any, _: Any) -> int:
-    if type(value) is int and -_MAX_INTEGER <= value <= _MAX_INTEGER:
+    if type(value) is int and -MAX_INTEGER <= value <= MAX_INTEGER:
         return value
     raise _Wrong
 

@@ -47,8 +47,6 @@ __all__ = ["ERROR_SENTENCES", "TOMBSTONE", "describe", "describe_page", "describ
 TOMBSTONE = "(this text was removed)"
 """What stands in the `msg` of a text that was removed."""
 
-_MAX_CHARS = MAX_SUMMARY_CHARS
-
 ERROR_SENTENCES: Mapping[str, str] = {
     ErrorCode.BAD_JSON: "this is not one JSON object in UTF-8: see the framing rules of the protocol",
     ErrorCode.BAD_REQUEST: "{field} is missing or not as the protocol says: correct it and send again",
@@ -102,7 +100,7 @@ def describe_page(action: str, group: str, events: Iterable[LogEvent], *, size: 
 def summarize(events: Iterable[LogEvent]) -> str:
     """Join what *events*, the last one first, say: ascending, as many of the last ones as fit in 1000 characters."""
     lines: list[str] = []
-    room = _MAX_CHARS
+    room = MAX_SUMMARY_CHARS
     for event in events:
         line = _line(f"{event.sender}: {event.msg}") if isinstance(event, Said | DirectMessage) else describe(event)
         if len(line) > room:
@@ -126,9 +124,9 @@ def _names(head: str, names: tuple[str, ...], none: str) -> str:
     if not names:
         return none
     text = head + ", ".join(names)
-    if len(text) <= _MAX_CHARS:
+    if len(text) <= MAX_SUMMARY_CHARS:
         return text
-    shown = text[:_MAX_CHARS].rpartition(", ")[0]
+    shown = text[:MAX_SUMMARY_CHARS].rpartition(", ")[0]
     return f"{shown} and {len(names) - shown.count(', ') - 1} more"
 
 

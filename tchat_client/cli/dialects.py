@@ -5,14 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from tchat_client.cli.wiring import show_error, tls_context
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["bridge", "learn"]
 

@@ -30,8 +30,8 @@ __all__ = ["do", "groups", "members", "messages", "ping", "send", "states", "tai
 @with_options
 async def send(options: Options, group: str, text: str | None, each: str | None) -> int:
     """Send TEXT, or what is piped in, to GROUP."""
+    from tchat_client.input_lines import read_lines
     from tchat_client.lasting import Lasting, say_each
-    from tchat_client.piped import read_lines
     from tchat_client.script import say
 
     if text not in (None, "-") and each is not None:

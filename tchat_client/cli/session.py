@@ -31,7 +31,8 @@ __all__ = ["chat"]
 @with_options
 async def chat(options: Options) -> int:
     """Open a session with the server at HOST:PORT; with a pipe as input run its lines and end."""
-    from tchat_client.piped import read_lines, run_lines, run_piped
+    from tchat_client.input_lines import read_lines
+    from tchat_client.piped import run_lines, run_piped
     from tchat_client.reader import Reader
 
     state, renderer = user_state(), make_renderer(options)
@@ -63,9 +64,8 @@ def _alert(options: Options) -> Callable[[str], None] | None:
     return alert if options.notify else None
 
 
-async def _chained(first: Sequence[str], then: AsyncIterator[str] | None) -> AsyncIterator[str]:
+async def _chained(first: Sequence[str], then: AsyncIterator[str]) -> AsyncIterator[str]:
     for line in first:
         yield line
-    if then is not None:
-        async for line in then:
-            yield line
+    async for line in then:
+        yield line

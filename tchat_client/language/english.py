@@ -160,6 +160,7 @@ ENGLISH: Mapping[str, str] = {
     "password.old": "old password for {name}: ",
     "invitation": "invitation code for {name}: ",
     "password.again": "again: ",
+    "nothing-done": "nothing done",
     "password.differ": "the two are not equal: nothing done",
     # one line and an exit code
     "cannot-connect": "cannot connect to {address}: {cause}",
@@ -167,6 +168,7 @@ ENGLISH: Mapping[str, str] = {
     "dialect": "{detail}",
     "dialect.unread": "cannot read {path}: {detail}",
     "dialect.no-text": "{path} is no text in UTF-8",
+    "dialect.no-team": "{path} names no program: each is a [[server]] or a [[client]] with a name and a command",
     "dialect.unwritten": "cannot write {path}: {detail}",
     "dialect.of-server": "{path} is the dialect of a server: it is given with --as",
     "dialect.of-client": "{path} is the dialect of a client: it is given by itself",

@@ -222,12 +222,15 @@ FRENCH: Mapping[str, str] = {
     "password.old": "ancien mot de passe de {name} : ",
     "invitation": "code d'invitation pour {name} : ",
     "password.again": "encore une fois : ",
+    "nothing-done": "rien n'a été fait",
     "password.differ": "les deux ne sont pas égaux : rien n'a été fait",
     "cannot-connect": "connexion à {address} impossible : {cause}",
     "cannot-listen": "impossible d'écouter sur {address} : {cause}",
     "dialect": "{detail}",
     "dialect.unread": "impossible de lire {path} : {detail}",
     "dialect.no-text": "{path} n'est pas un texte en UTF-8",
+    "dialect.no-team": "{path} ne nomme aucun programme : chacun est un [[server]] ou un [[client]], avec name et "
+    "command",
     "dialect.unwritten": "impossible d'écrire {path} : {detail}",
     "dialect.of-server": "{path} est le dialecte d'un serveur : il se donne avec --as",
     "dialect.of-client": "{path} est le dialecte d'un client : il se donne tel quel",
@@ -272,6 +275,7 @@ FRENCH: Mapping[str, str] = {
 
 SAID: Mapping[str, str] = {
     "{name} is banned from this server": "{name} est banni de ce serveur",
+    "{name} is banned from this server until {until}": "{name} est banni de ce serveur jusqu'au {until}",
     "you are banned from this server until {until}": "vous êtes banni de ce serveur jusqu'au {until}",
     "you are banned from this server": "vous êtes banni de ce serveur",
     "the operator closed this connection": "l'opérateur a fermé cette connexion",

@@ -119,7 +119,7 @@ def teams_of(path: Path, setup: Callable[[tuple[str, ...]], Setup]) -> list[Subj
     try:
         text = path.read_text("utf-8")
         document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-        return [_subject(kind, row, setup) for kind in ("server", "client") for row in document.get(kind, [])]
+        found = [_subject(kind, row, setup) for kind in ("server", "client") for row in document.get(kind, [])]
     except OSError as error:
         raise Misused("dialect.unread", path=path, detail=error.strerror or error) from None
     except UnicodeDecodeError:
@@ -130,6 +130,9 @@ def teams_of(path: Path, setup: Callable[[tuple[str, ...]], Setup]) -> list[Subj
         raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Misused("dialect", detail=f"{path}: {error}") from None
+    if not found:
+        raise Misused("dialect.no-team", path=path)
+    return found
 
 
 def _subject(kind: str, row: Mapping[str, Any], setup: Callable[[tuple[str, ...]], Setup]) -> Subject:

@@ -100,10 +100,8 @@ class Connected:
         self.check()
         self._outgoing.put(text.encode() + b"\n", None)
 
-    async def ask(self, request: Request, *, quiet: bool, seconds: float | None) -> Message | Foreign:
+    async def ask(self, request: Request, *, quiet: bool, seconds: float) -> Message | Foreign:
         """Send *request* and return its answer; see `Link.ask`."""
-        if seconds is None:  # many other servers answer some requests never
-            seconds = self.times.answer_seconds if self.client.is_ours else min(1.0, self.times.answer_seconds)
         sent = self.send(request, quiet=quiet)
         assert sent.id is not None
         try:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Link"]
 
 _PASSES = ("name-in-use", "rate-limited", "unavailable")
-"""Refusals of a hello that another try may not meet, for who was welcome before."""
+"""Refusals of a hello that may pass: somebody who was welcome before tries again."""
 
 
 @define(eq=False)
@@ -60,6 +60,7 @@ class Link:
     client: ClientConnection = field(init=False)
     place: Address = field(init=False)
     _next_place: int = field(default=0, init=False)
+    _was_ours: bool = field(default=False, init=False)
     _connected: Connected | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -90,6 +91,11 @@ class Link:
     def round_trip_seconds(self) -> float | None:
         """How long the last ping took, None before one was answered."""
         return None if self._connected is None else self._connected.round_trip_seconds
+
+    @property
+    def answer_seconds(self) -> float:
+        """How long to wait for an answer: many other servers answer some requests never."""
+        return self.times.answer_seconds if self.is_ours else min(1.0, self.times.answer_seconds)
 
     async def open(self) -> None:
         """Connect and say hello.
@@ -185,12 +191,13 @@ class Link:
         """Send *request* and return its answer; from a server that is not ours, what came first.
 
         Args:
-            seconds: how long to wait, `times.answer_seconds` if None.
+            seconds: how long to wait, `answer_seconds` if None.
         Raises:
             NotOpen: `open` was not called, or one has quit.
             Lost: the connection went before.
             NoReply: none came in time.
         """
+        seconds = self.answer_seconds if seconds is None else seconds
         return await self._now().ask(request, quiet=quiet, seconds=seconds)
 
     def pump(self) -> None:
@@ -221,21 +228,22 @@ class Link:
     async def _hello(self, connected: Connected) -> None:
         """Say hello until the server welcomes us; one that never answers is taken to have accepted.
 
-        One of several is ours, and answers: if it does not, it stands still.
+        One of several is ours, and answers, as one does that did before: if it does not, it stands still.
         """
         it, times = self.watcher, self.times
+        must_answer = self._was_ours or bool(self.others)
+        seconds = max(times.hello_seconds, times.answer_seconds) if must_answer else times.hello_seconds
         me = Introduction(self.name, self.password, self.token, it.kept_token, it.password, it.takes_kept)
-        seconds = max(times.hello_seconds, times.answer_seconds) if self.others else times.hello_seconds
         try:
             answer = await me.say(partial(connected.ask, quiet=True, seconds=seconds))
         except NoReply:
-            if self.others:
+            if must_answer:
                 raise cannot_connect(self.place, LinkError("cause.timeout", seconds=f"{seconds:g}")) from None
             return
         except Lost as lost:
             raise cannot_connect(self.place, LinkError("closed-by-peer")) from lost
         if isinstance(answer, Welcome):
-            self.token = answer.token or None
+            self.token, self._was_ours = answer.token or None, self.is_ours
             if self.token and self.name:
                 self.watcher.token(self.token)
         elif isinstance(answer, Foreign) and not answer.raw.lstrip().startswith("{"):

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from libtchat.message.value import frozen
 
-__all__ = ["MAX_HEAD_BYTES", "Refused", "Request", "Response", "end_of_head", "read_head"]
+__all__ = ["MAX_HEAD_BYTES", "HttpRefused", "Request", "Response", "end_of_head", "read_head"]
 
 MAX_HEAD_BYTES = 16 * 1024
 
@@ -47,7 +47,7 @@ class Request:
     headers: Mapping[str, str]
 
 
-class Refused(Exception):
+class HttpRefused(Exception):
     """A request that is not carried out: the status, and what the answer's text says."""
 
     def __init__(self, status: HTTPStatus, detail: str, **headers: str) -> None:
@@ -65,7 +65,7 @@ class Response:
     headers: Mapping[str, str] = {}
 
     @classmethod
-    def of(cls, refused: Refused) -> Response:
+    def of(cls, refused: HttpRefused) -> Response:
         """Return the answer that tells a person why."""
         headers = {name.replace("_", "-"): value for name, value in refused.headers.items()}
         return cls(refused.status, f"{refused.detail}\n".encode(), headers=headers)
@@ -84,16 +84,16 @@ def end_of_head(data: bytes) -> int:
     """Return where the head of a request ends in *data*, behind its empty line; 0 if it has not come yet.
 
     Raises:
-        Refused: it is too long, or its lines do not end with CR LF.
+        HttpRefused: it is too long, or its lines do not end with CR LF.
     """
     end = data.find(b"\r\n\r\n") + 4
     head = data if end == 3 else data[:end]
     if len(head) > MAX_HEAD_BYTES:
-        raise Refused(
+        raise HttpRefused(
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"a request's head has at most {MAX_HEAD_BYTES} bytes"
         )
     if head.count(b"\n") != head.count(b"\r\n"):
-        raise Refused(HTTPStatus.BAD_REQUEST, "a line ends with CR LF")
+        raise HttpRefused(HTTPStatus.BAD_REQUEST, "a line ends with CR LF")
     return 0 if end == 3 else end
 
 
@@ -101,23 +101,23 @@ def read_head(head: bytes) -> Request:
     """Read a whole head.
 
     Raises:
-        Refused: it is no head of HTTP/1.0 or 1.1, or announces a body.
+        HttpRefused: it is no head of HTTP/1.0 or 1.1, or announces a body.
     """
     start, *lines = head[:-4].split(b"\r\n")
     found = _START.fullmatch(start)
     if found is None:
-        raise Refused(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
+        raise HttpRefused(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
     if found[3] != b"1":
-        raise Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "this server speaks HTTP 1.1")
+        raise HttpRefused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "this server speaks HTTP 1.1")
     headers: dict[str, str] = {}
     for line in lines:
         field = _FIELD.fullmatch(line)
         if field is None:
-            raise Refused(HTTPStatus.BAD_REQUEST, "a header cannot be read")
+            raise HttpRefused(HTTPStatus.BAD_REQUEST, "a header cannot be read")
         name, value = field[1].decode().lower(), field[2].decode("latin-1")
         if name in headers and name in _ONCE:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"the header {name} stands there twice")
+            raise HttpRefused(HTTPStatus.BAD_REQUEST, f"the header {name} stands there twice")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-        raise Refused(HTTPStatus.BAD_REQUEST, "no request here has a body")
+        raise HttpRefused(HTTPStatus.BAD_REQUEST, "no request here has a body")
     return Request(found[1].decode(), found[2].decode(), found[4] == b"0", headers)

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from importlib import resources
 
 from libtchat.message.value import frozen
-from tchat_server.net.http import Refused, Request, Response
+from tchat_server.net.http import HttpRefused, Request, Response
 
 __all__ = ["WEBSOCKET_PATH", "Site", "packaged_site"]
 
@@ -50,39 +50,39 @@ class Site:
         """Let a request pass that any part of this site may answer.
 
         Raises:
-            Refused: of another method, or for a host this server does not answer to.
+            HttpRefused: of another method, or for a host this server does not answer to.
         """
         if request.method not in _METHODS:
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET and HEAD only", Allow=", ".join(_METHODS))
+            raise HttpRefused(HTTPStatus.METHOD_NOT_ALLOWED, "GET and HEAD only", Allow=", ".join(_METHODS))
         host = request.headers.get("host")
         found = _HOST.fullmatch(host or "")
         if host is None or found is None:
-            raise Refused(HTTPStatus.BAD_REQUEST, "the header Host is missing or cannot be read")
+            raise HttpRefused(HTTPStatus.BAD_REQUEST, "the header Host is missing or cannot be read")
         if not (is_secure or self._answers_to(found[1].lower().rstrip("."))):  # a certificate vouches for the name
             detail = f"this server does not answer to {found[1]}: start it with --allow-host {found[1]} if it should"
-            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, detail)
+            raise HttpRefused(HTTPStatus.MISDIRECTED_REQUEST, detail)
 
     def check_origin(self, request: Request, *, is_secure: bool) -> None:
         """Let a handshake pass that no page, one of this site, or one of a named origin asks for.
 
         Raises:
-            Refused: for the page of another origin.
+            HttpRefused: for the page of another origin.
         """
         origin = request.headers.get("origin")
         own = f"{'https' if is_secure else 'http'}://{request.headers['host']}"
         if origin is not None and origin != own.lower() and origin not in self.origins:
             detail = f"pages of {origin} may not use this server: start it with --allow-origin {origin} if they should"
-            raise Refused(HTTPStatus.FORBIDDEN, detail)
+            raise HttpRefused(HTTPStatus.FORBIDDEN, detail)
 
     def file(self, request: Request) -> Response:
         """Return the answer to GET or HEAD of a file.
 
         Raises:
-            Refused: there is no such file. Paths are compared as they are: nothing in them is decoded or resolved.
+            HttpRefused: there is no such file. Paths are compared as they are: nothing in them is decoded or resolved.
         """
         found = self.files.get(request.target.partition("?")[0])
         if found is None:
-            raise Refused(HTTPStatus.NOT_FOUND, "there is no such page")
+            raise HttpRefused(HTTPStatus.NOT_FOUND, "there is no such page")
         response, packed = found
         if response.headers["ETag"] in request.headers.get("if-none-match", ""):
             response = Response(HTTPStatus.NOT_MODIFIED, headers=response.headers)

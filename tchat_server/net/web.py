@@ -19,7 +19,7 @@ from libtchat.wire.framing import is_http
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.flow import Hold, some
 from tchat_server.net.gone import ignore
-from tchat_server.net.http import Refused, Request, Response, end_of_head, read_head
+from tchat_server.net.http import HttpRefused, Request, Response, end_of_head, read_head
 from tchat_server.net.linger import Lingering
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.net.site import WEBSOCKET_PATH, Site
@@ -69,7 +69,7 @@ class Web:
                 self._upgrade(peer, request, data[end:])
                 return
             response = self.site.file(request)
-        except Refused as refused:
+        except HttpRefused as refused:
             response = Response.of(refused)
         peer.take_with(ignore, some)
         peer.carry_with(Lingering(peer.transport))
@@ -80,7 +80,7 @@ class Web:
         """Answer an opening handshake and make *peer* one behind WebSocket.
 
         Raises:
-            Refused: it is no such handshake.
+            HttpRefused: it is no such handshake.
         """
         transport = peer.transport
         transport.write(_handshake(request))
@@ -113,16 +113,18 @@ class Web:
 
 def _handshake(request: Request) -> bytes:
     if request.is_old:
-        raise Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "WebSocket begins with HTTP 1.1")
+        raise HttpRefused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "WebSocket begins with HTTP 1.1")
     version = request.headers.get("sec-websocket-version")
     if "upgrade" in request.headers and version != "13":
-        raise Refused(HTTPStatus.UPGRADE_REQUIRED, "WebSocket version 13 is needed here", Sec_WebSocket_Version="13")
+        raise HttpRefused(
+            HTTPStatus.UPGRADE_REQUIRED, "WebSocket version 13 is needed here", Sec_WebSocket_Version="13"
+        )
     response = _handshakes.accept(HandshakeRequest(request.target, Headers(request.headers)))
     _handshakes.handshake_exc = None  # it would hold on to who asked
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
         status, text = HTTPStatus(response.status_code), bytes(response.body or b"").decode().partition("\n")[0]
         more = {"Upgrade": "websocket"} if status is HTTPStatus.UPGRADE_REQUIRED else {}
-        raise Refused(status, text, **more)
+        raise HttpRefused(status, text, **more)
     return response.serialize()
 
 

@@ -21,12 +21,13 @@ import click
 
 from libtchat.hub.hub import Hub
 from libtchat.message.value import frozen
-from tchat_server.failures import Refused, StorageFailed, UsageFailed, storage_failures
+from tchat_server.failures import ActRefused, StorageFailed, UsageFailed, storage_failures
 from tchat_server.operator.operator import ONLINE_ACTS, Operator
 from tchat_server.ops.control import Json, asked
-from tchat_server.sentences import say
+from tchat_server.sentences import language, say
 from tchat_server.server import Server
 from tchat_server.storage import is_engine, maintenance_of, shown
+from tchat_server.usage import FRENCH
 
 __all__ = ["database", "operator_commands"]
 
@@ -36,6 +37,7 @@ _FINISH_SECONDS = 5.0
 
 _FOR = click.Option(["--for", "for_"], metavar="TIME", help="How long: 30m, 12h, 7d; without it, for ever.")
 _UNDO = click.Option(["--undo"], is_flag=True, help="Let it take texts again.")
+_FORCE = click.Option(["--force"], is_flag=True, help="Also from an owner who is connected.")
 _COUNT = click.Option(["--count"], type=click.IntRange(1, 1000), default=1, help="How many codes.")
 
 
@@ -60,7 +62,10 @@ _ROWS = (
     _Row("close", ("GROUP",), "Let GROUP take no more texts; it can still be read.", (_UNDO,)),
     _Row("redact", ("GROUP", "SEQ"), "Remove the text SEQ of GROUP for everybody, and from the file."),
     _Row("announce", ("TEXT",), "Tell TEXT to everybody who is connected."),
-    _Row("own", ("GROUP", "NAME"), "Give a GROUP whose owner is gone to its member NAME; the owner leaves it."),
+    _Row(
+        *("own", ("GROUP", "NAME"), "Give a GROUP whose owner is gone to its member NAME; the owner leaves it."),
+        options=(_FORCE,),
+    ),
     _Row("invite-code", (), "Make a code with which one name can be registered (--registration invite).", (_COUNT,)),
 )
 
@@ -77,8 +82,6 @@ def database(ctx: click.Context, word: str | None) -> Path | str:
 
 
 def _command(row: _Row) -> click.Command:
-    form = " ".join(("[DB]", *row.words))
-
     def run(words: tuple[str, ...], as_json: bool, **options: Any) -> None:
         ctx = click.get_current_context()
         place, named = _split(ctx, row, words)
@@ -93,22 +96,30 @@ def _command(row: _Row) -> click.Command:
         callback=run,
         help=row.help,
         params=[
-            click.Argument(["words"], nargs=-1, metavar=form),
+            click.Argument(["words"], nargs=-1, metavar=_form(row)),
             *row.options,
             click.Option(["--json", "as_json"], is_flag=True, help="One JSON object per line, and nothing else."),
         ],
     )
 
 
+def _form(row: _Row) -> str:
+    return " ".join(("[DB]", *row.words))
+
+
 def _split(ctx: click.Context, row: _Row, words: Sequence[str]) -> tuple[Path | str, dict[str, Any]]:
     """Return the database, which may be the first of the words, and what the others are."""
-    missing = row.words[len(words) :]
-    if missing:
+    form = _form(row) if language() == "en" else FRENCH[_form(row)]
+    _, *names = form.split()
+    if missing := names[len(words) :]:
         raise click.MissingParameter(ctx=ctx, param_hint=f"'{missing[0]}'", param_type="argument")
     if len(words) > len(row.words) + 1:
-        raise UsageFailed(say("too-many-words", form=f"tchat-server {row.name} [DB] {' '.join(row.words)}".rstrip()))
+        raise UsageFailed(say("too-many-words", form=f"tchat-server {row.name} {form}"))
     has_database = len(words) > len(row.words)
     path = database(ctx, words[0] if has_database else None)
+    for name, text in zip(names, words[has_database:], strict=True):
+        if not text.strip():
+            raise UsageFailed(say("empty-word", field=name))
     named: dict[str, Any] = dict(zip(map(str.lower, row.words), words[has_database:], strict=True))
     if "seq" in named:
         if not named["seq"].isdecimal():
@@ -160,7 +171,7 @@ def _ask(path: Path, request: Json) -> Json:
         if path.is_file() and is_copy(path):
             raise StorageFailed(say("not-running.copy", db=path))
         if request["act"] in ONLINE_ACTS:
-            raise Refused(say("not-running", db=path))
+            raise ActRefused(say("not-running", db=path))
         return asyncio.run(_do_alone(path, request))
 
 
@@ -173,7 +184,7 @@ def _ask_engine(url: str, request: Json) -> Json:
             event = engine.own(url, request["group"], request["name"])
             answer = {"group": event.group, "name": event.owner, "seq": event.seq}
     if answer is None:
-        raise Refused(say("no-node", db=shown(url)))
+        raise ActRefused(say("no-node", db=shown(url)))
     return answer
 
 
@@ -197,8 +208,8 @@ def _show(act: str, answer: Json, db: str, *, as_json: bool) -> None:
         raise StorageFailed(say("failed", db=db, failed=answer["failed"]))
     if "refused" in answer:
         if as_json:
-            raise Refused(json.dumps(answer))
-        raise Refused(_refusal(answer))
+            raise ActRefused(json.dumps(answer))
+        raise ActRefused(_refusal(answer))
     if as_json:
         for row in answer.get("rows", (answer,)):
             click.echo(json.dumps(row))

@@ -107,5 +107,5 @@ _ACTS: Mapping[str, _Do] = {
     "own": groups.own,
 }
 _ONLY_LOOKS = ("who", "users")
-_LOGGED = ("name", "group", "seq", "for", "undo", "count")
+_LOGGED = ("name", "group", "seq", "for", "undo", "force", "count")
 """Fields that the log may show: no password, no text."""

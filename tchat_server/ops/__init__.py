@@ -1,1 +1,1 @@
-"""What an operator sees and sets: logs, metrics, health, the watchdog."""
+"""What an operator sees of a server, and asks it: logs, metrics, health, the socket beside the database."""

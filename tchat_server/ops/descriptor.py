@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 
-__all__ = ["RESERVED", "make_room"]
+import attrs
+
+from libtchat.message.limits import ServerLimits
+
+__all__ = ["RESERVED", "fitting", "make_room"]
+
+logger = logging.getLogger("tchat_server")
 
 RESERVED = 64
 """Descriptors for what is no connection: the log, listeners, the admin pages, newcomers about to be turned away."""
@@ -29,3 +36,17 @@ def make_room(connections: int) -> tuple[int, int]:
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return connections, soft
     return max(1, soft - RESERVED, soft // 2), soft
+
+
+def fitting(limits: ServerLimits) -> ServerLimits:
+    """Return *limits* that accept no more connections than there can be open files; log it if that is fewer."""
+    asked = limits.max_peers
+    fit, files = make_room(asked)
+    if fit == asked:
+        return limits
+    logger.warning(
+        "accepts %d connections at once, not the %d of --max-peers: this process may open %d files. "
+        "Let it open %d (ulimit -Hn; LimitNOFILE= of systemd; --ulimit nofile= of docker), or ask for fewer",
+        *(fit, asked, files, asked + RESERVED),
+    )
+    return attrs.evolve(limits, max_peers=fit)

@@ -6,16 +6,16 @@ from collections import Counter
 
 from attrs import Factory, define, field, fields
 
-__all__ = ["Metrics"]
+__all__ = ["Metrics", "exposed"]
 
 
 def _counted(help: str) -> int:
-    number: int = field(default=0, metadata={"help": help, "type": "counter"})
+    number: int = field(default=0, metadata={"type": "counter", "help": help})
     return number
 
 
 def _measured(help: str) -> float:
-    number: float = field(default=0.0, metadata={"help": help, "type": "gauge"})
+    number: float = field(default=0.0, metadata={"type": "gauge", "help": help})
     return number
 
 
@@ -46,13 +46,16 @@ class Metrics:
         lines: list[str] = []
         for it in fields(type(self)):
             if "help" in it.metadata:
-                name = f"tchat_{it.name}"
-                lines += [f"# HELP {name} {it.metadata['help']}", f"# TYPE {name} {it.metadata['type']}"]
-                lines.append(f"{name} {getattr(self, it.name)}")
+                lines += exposed(f"tchat_{it.name}", *it.metadata.values(), f" {getattr(self, it.name)}")
         for name, label, help, counts in (
             ("tchat_errors_total", "code", "Errors sent, by code.", self.errors),
             ("tchat_closed_total", "cause", "Connections closed, by cause.", self.closed),
         ):
-            lines += [f"# HELP {name} {help}", f"# TYPE {name} counter"]
-            lines += [f'{name}{{{label}="{value}"}} {count}' for value, count in sorted(counts.copy().items())]
+            samples = (f'{{{label}="{value}"}} {count}' for value, count in sorted(counts.copy().items()))
+            lines += exposed(name, "counter", help, *samples)
         return "\n".join(lines) + "\n"
+
+
+def exposed(name: str, kind: str, help: str, *samples: str) -> list[str]:
+    """Return the lines of one metric in Prometheus' text format: *samples* are what follows its name, one a line."""
+    return [f"# HELP {name} {help}", f"# TYPE {name} {kind}", *(f"{name}{sample}" for sample in samples)]

@@ -1,1 +1,1 @@
-"""Who is connected where, among several servers that are one: the Roster port and its adapters."""
+"""Who is connected where, among several servers that are one: the Roster port."""

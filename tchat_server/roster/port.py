@@ -1,4 +1,4 @@
-"""Who has which name, and where its connections are: the Roster port. Each adapter is a module beside this one."""
+"""Who has which name, and where its connections are: the Roster port."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from libtchat.cluster import NodeId, Relay, Seat
 from libtchat.message.names import UserKey
 from libtchat.message.value import frozen
 
-__all__ = ["Called", "Listener", "Roster", "RosterUnavailable"]
+__all__ = ["Called", "Roster", "RosterListener", "RosterUnavailable"]
 
 
 class RosterUnavailable(Exception):
@@ -24,7 +24,7 @@ class Called:
     silent: int = 0
 
 
-class Listener(Protocol):
+class RosterListener(Protocol):
     """What a roster tells. All methods are called on the event loop."""
 
     def seated(self, seats: Sequence[Seat]) -> None:
@@ -59,7 +59,7 @@ class Roster(Protocol):
     def node(self) -> NodeId:
         """What this node's connections are counted under: another one for each run."""
 
-    def follow(self, listener: Listener) -> None:
+    def follow(self, listener: RosterListener) -> None:
         """Tell *listener* what other nodes do. Called once, before anything is asked.
 
         The lease of this node begins; it is renewed until `close`.

@@ -1,11 +1,11 @@
-"""Where events are kept: the EventLog port. Each adapter is a module beside this one."""
+"""Where events are kept: the EventLog port. The adapters are `memory`, `sqlite` and `nats` beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from libtchat.cluster import Told
+from libtchat.cluster import News
 from libtchat.effect import PageKind, Part
 from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
@@ -133,7 +133,7 @@ class UserRow:
 
 
 class Ready(Generic[_T]):
-    """An awaitable that waits for nothing. Who sees that it is one takes `value` at once."""
+    """An awaitable that waits for nothing. A caller may check for it, and take `value` without awaiting it."""
 
     __slots__ = ("value",)
     value: _T
@@ -246,7 +246,7 @@ class EventLog(Protocol):
     def public_groups(self, *, after: Key | None, limit: int, max_bytes: int) -> Awaitable[NamePage]:
         """List the public groups that have members, by key. Raises LogUnavailable."""
 
-    def follow(self, told: Callable[[Sequence[Told]], None]) -> None:
+    def follow(self, told: Callable[[Sequence[News]], None]) -> None:
         """Have *told* called, on the event loop, with what other nodes append. Called once, before anything is asked.
 
         That is also what they store of passwords and of who may not come in. Records of groups are durable on a

@@ -52,7 +52,7 @@ class MemoryLog:
 
     def __init__(self, *, clock: Callable[[], float] | None = None, limits: ServerLimits = DEFAULT_LIMITS) -> None:
         self.control: Control | None = None  # there is no file beside which a socket could be
-        self._clock = clock or Clock()
+        self.clock: Callable[[], float] = clock or Clock()
         self._guests = 0
         self._limits = limits
         self._logs: dict[Key, _Log] = {}
@@ -65,14 +65,9 @@ class MemoryLog:
         self._bars: dict[UserKey, tuple[str, float]] = {}
         self._retries: dict[UserKey, dict[str, Retry]] = {}  # the user whose last one is the oldest first
 
-    @property
-    def clock(self) -> Callable[[], float]:
-        """What tells how old retries are; see EventLog."""
-        return self._clock
-
     def append(self, parts: Sequence[EncodedPart]) -> Ready[Mapping[Key, tuple[LogEvent, ...]]]:
         """Append every part that follows its group's log; see EventLog."""
-        now = self._clock()
+        now = self.clock()
         self._forget_retries(now)
         failed: dict[Key, tuple[LogEvent, ...]] = {}
         for part in parts:
@@ -116,7 +111,7 @@ class MemoryLog:
     def find_retry(self, key: UserKey, id: str) -> Ready[Retried]:
         """Find what one user's request with an id made; see EventLog."""
         first = self._retries.get(key, {}).get(id)
-        is_old = first is None or first.time < self._clock() - self._limits.retry_seconds
+        is_old = first is None or first.time < self.clock() - self._limits.retry_seconds
         return Ready(Retried(None if is_old else first))
 
     def save_user(

@@ -77,7 +77,7 @@ async def _page(effect: Read, log: EventLog, limits: ServerLimits) -> bytes:
 
 
 def since(page: Page, first: int) -> Page:
-    """Return of *page* what begins at *first*: what is below is not for who asks (R-kept-alone)."""
+    """Return the part of *page* that begins at *first*: the user who asks may not read what is below (R-kept-alone)."""
     found = [(codec.decode_event(line).seq, line) for line in page.lines]
     return Page.cut(
         [entry for entry in found if entry[0] >= first],

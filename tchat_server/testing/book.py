@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Sequence
 
 from libtchat.effect import PageKind, Part
 from libtchat.group import Group, evolve, fold
 from libtchat.message.direct import KeptEvent
-from libtchat.message.event import Event
+from libtchat.message.event import Event, LogEvent
 from libtchat.message.names import Key, group_key
 from libtchat.message.request import Create, GroupRequest, Say
 from libtchat.rules import decide
@@ -51,15 +48,14 @@ class Book:
                 events.append(event)
         assert group is not None
         self.groups[key] = group
-        digests = tuple(f"digest of {event.id}" if event.id else "" for event in events)
-        return encode_part(Part(key, before.seq if before else 0, tuple(events), group, digests))
+        return _part(key, before, events, group)
 
     def told(self, event: Event) -> EncodedPart:
         """Make the part for what somebody decided who asks no group: an operator."""
         key = group_key(event.group)
         before = self.groups[key]
         self.groups[key] = after = evolve(before, event)
-        return encode_part(Part(key, before.seq, (event,), after, ("",)))
+        return _part(key, before, [event], after)
 
 
 def create(name: str = "wob", *, by: str = "alice", private: bool = False) -> tuple[str, Create]:
@@ -70,16 +66,6 @@ def create(name: str = "wob", *, by: str = "alice", private: bool = False) -> tu
 def say(text: str = "hello", group: str = "wob", *, by: str = "alice", id: str | None = None) -> tuple[str, Say]:
     """Return who says something, and what."""
     return by, Say(group, text, id=id)
-
-
-def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test that awaits."""
-
-    @functools.wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(test(*args, **kwargs))
-
-    return run
 
 
 async def state_of(log: EventLog, group: str = "wob") -> Group | None:
@@ -106,5 +92,9 @@ def kept(before: Group | None, *events: KeptEvent) -> EncodedPart:
     """Make the part of these events of the log of two users, whose state is *before*."""
     after = fold(events, before)
     assert after is not None
+    return _part(events[0].group, before, events, after)
+
+
+def _part(key: str, before: Group | None, events: Sequence[LogEvent], after: Group) -> EncodedPart:
     digests = tuple(f"digest of {event.id}" if event.id else "" for event in events)
-    return encode_part(Part(events[0].group, 0 if before is None else before.seq, tuple(events), after, digests))
+    return encode_part(Part(Key(key), before.seq if before else 0, tuple(events), after, digests))

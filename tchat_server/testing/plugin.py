@@ -1,4 +1,4 @@
-"""What pytest finds where tchat is installed: the fixture `chat_server`. Who does not ask for it does not pay."""
+"""What pytest finds where tchat is installed: the fixture `chat_server`. Tests that do not use it pay nothing."""
 
 from __future__ import annotations
 

@@ -398,6 +398,24 @@ def test_a_config_file_says_who_and_where(tchat: Client) -> None:
     assert "connecté" in out
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("nam = 'a'", "there is no setting nam; there are server, name"),
+        ("tls = 'yes'", "tls must be true | false"),
+        ("join = 'wob'", 'join must be ["...", ...]'),
+        ("notify = 'bel'", 'notify must be "bell" | "desktop"'),
+        ("name = ", "Invalid value"),
+    ],
+)
+def test_a_config_file_that_makes_no_sense_is_one_line(line: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(line)
+    with pytest.raises(Misused) as problem:
+        read_config(tmp_path / "config.toml")
+    assert why in str(problem.value)
+    assert str(tmp_path) in str(problem.value)
+
+
 def test_host_and_port_of_the_environment_are_the_server(tchat: Client) -> None:
     host, _, port = tchat.server.address.partition(":")
     assert "protocol 1" in tchat("ping", TCHAT_SERVER="", HOST=host, PORT=port)[0]

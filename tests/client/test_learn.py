@@ -343,6 +343,7 @@ def test_the_last_words_of_a_server_that_ended_before_it_was_read_are_told(
         (["learn", "client"], b"", "tchat : tchat learn client|server -- CMD ..., ou --teams FICHIER"),
         (["learn", "--teams", "FILE"], b"", "tchat : impossible de lire FILE : No such file or directory"),
         (["learn", "--teams", "FILE"], b"[a", "tchat : FILE : ce n'est pas du TOML : "),
+        (["learn", "--teams", "FILE"], b"[[serveur]]\n", "tchat : FILE ne nomme aucun programme : chacun est un "),
         (
             ["learn", "--teams", "FILE"],
             b'[[client]]\nname = "b"\n',

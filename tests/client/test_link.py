@@ -617,6 +617,25 @@ def test_a_server_that_never_answers_a_hello_is_taken_to_have_accepted_it() -> N
     talk(serve, client, times=Times(hello_seconds=0.05, quit_seconds=0.1))
 
 
+def test_one_of_ours_that_does_not_answer_the_next_hello_has_not_accepted_it() -> None:
+    async def serve(peer: Peer, number: int) -> None:
+        if number != 1:
+            await peer.welcome()
+        if number:
+            await peer.reader.read()
+
+    async def client(link: Link, seen: Seen) -> None:
+        running = asyncio.create_task(link.run())
+        await seen.some(lambda: Online(is_back=True) in seen.statuses)
+        running.cancel()
+        assert link.is_ours
+
+    times = Times(hello_seconds=0.05, answer_seconds=0.2, quit_seconds=0.1, first_retry_seconds=0.01)
+    seen = talk(serve, client, times=times)
+    causes = [getattr(state.cause, "key", "") for state in seen.statuses if isinstance(state, Offline)]
+    assert causes == ["closed-by-peer", "cannot-connect"]
+
+
 def test_another_kind_of_server_is_answered_by_what_it_says() -> None:
     """No ids, no seq, prefixes, lists under other keys, no line ends."""
 

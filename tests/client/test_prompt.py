@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Terminal:
         self.prompt: Prompt | None = None
         self.peers: list[Peer] = []
         self.needed: list[str] = []
+        self.wanted: tuple[str, str] | None = None
         self._changed = asyncio.Event()
 
     def write(self, line: str) -> None:
@@ -61,11 +63,18 @@ class Terminal:
         await self.until(lambda: sum(request["action"] == action for request in self.requests) >= count)
         return [request for request in self.requests if request["action"] == action][count - 1]
 
+    async def is_questioned(self) -> None:
+        """Wait until a question stands where the prompt was."""
+        assert self.prompt is not None
+        async with asyncio.timeout(10):
+            while not self.prompt._secret.app.is_running:
+                await asyncio.sleep(0)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A server of one group that agrees with everything."""
+        """A server that agrees with everything."""
         peer = Peer(reader, writer)
         self.peers.append(peer)
-        seq = 0
+        seqs: Counter[str] = Counter()
         try:
             if self.needed:
                 hello = await peer.get()
@@ -83,9 +92,15 @@ class Terminal:
                 named = {name: request[name] for name in ("sender", "group", "msg", "dest") if name in request}
                 match request["action"]:
                     case "cgroupe" | "gbroadcast" as action:
-                        seq += 1
+                        seqs[request["group"]] += 1
                         more = {"owner": "alice"} if action == "cgroupe" else {}
-                        peer.say(action=action, seq=seq, ts=TS, id=request["id"], **named, **more)
+                        peer.say(action=action, seq=seqs[request["group"]], ts=TS, id=request["id"], **named, **more)
+                    case "register" if self.wanted and request.get(self.wanted[0]) != self.wanted[1]:
+                        field, is_given = self.wanted[0], self.wanted[0] in request
+                        refused = {"code": "forbidden", "field": field}
+                        if field == "old" and is_given:
+                            refused = {"code": "auth-failed"}
+                        peer.say(action="error", request="register", id=request["id"], **refused)
                     case "register":
                         peer.say(action="register", sender="alice", id=request["id"])
                     case "ping":
@@ -139,6 +154,21 @@ def test_what_is_typed_is_shown_when_its_stamped_copy_arrives(tmp_path: Path) ->
     assert terminal.requests[-1]["action"] == "client-quit"
     said = [request for request in terminal.requests if request["action"] == "gbroadcast"]
     assert [(request["group"], request["msg"]) for request in said] == [("wob", "bonjour à tous")]
+
+
+@pytest.mark.parametrize(
+    "keys", ["cg;dev\rhello\r", "\x1b[200~cg;dev\nhello\x1b[201~\rl\r"], ids=["fast", "pasted line by line"]
+)
+def test_what_is_typed_after_a_command_that_enters_a_group_is_for_that_group(keys: str, tmp_path: Path) -> None:
+    async def person(terminal: Terminal) -> None:
+        terminal.type("cg;wob\r")
+        await terminal.shows("you created wob")
+        terminal.type(keys)
+        await terminal.shows("alice: hello")
+        terminal.type("\x04")
+
+    terminal, _ = at_the_prompt(tmp_path, person)
+    assert [request["group"] for request in terminal.requests if request["action"] == "gbroadcast"] == ["dev"]
 
 
 def test_it_speaks_french(tmp_path: Path) -> None:
@@ -220,9 +250,9 @@ def test_a_password_is_asked_for_twice_and_recorded_nowhere(tmp_path: Path) -> N
         terminal.type("hunter2\r")
         terminal.type("hunter3\r")
         await terminal.shows("the two are not equal")
-        terminal.type("register;\r")
-        terminal.type("hunter2\r")
+        terminal.type("hunter2\r")  # it asks again: at the prompt this would be a text
         terminal.type("\x03")
+        await terminal.shows("nothing done")
         terminal.type("register;\r")
         terminal.type("hunter2\r")
         terminal.type("hunter2\r")
@@ -243,6 +273,53 @@ def test_a_password_is_asked_for_twice_and_recorded_nowhere(tmp_path: Path) -> N
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("field", ["invitation", "old"])
+def test_a_wrong_code_or_old_password_is_asked_for_again_and_never_becomes_a_text(field: str, tmp_path: Path) -> None:
+    async def person(terminal: Terminal) -> None:
+        terminal.wanted = (field, "right one")
+        terminal.type("cg;wob\r")
+        await terminal.shows("you created wob")
+        terminal.type("register;\rhunter2\rhunter2\r")
+        await terminal.asked("register")
+        terminal.type("wrong one\r")
+        await terminal.shows("!! register;***: ")
+        terminal.type("right one\r")
+        await terminal.shows("protected by your password")
+        terminal.type("register;\rhunter3\rhunter3\r")
+        await terminal.asked("register", 4)
+        terminal.type("\r")
+        await terminal.shows("nothing done")
+        terminal.type("\x04")
+
+    terminal, _ = at_the_prompt(tmp_path, person)
+    assert [request.get(field) for request in terminal.requests if request["action"] == "register"] == [
+        *(None, "wrong one", "right one", None)
+    ]
+    assert sum("!! register;" in line for line in terminal.lines) == 1
+    assert not any(request["action"] == "gbroadcast" for request in terminal.requests)
+    assert not any("wrong one" in line or "right one" in line for line in terminal.lines)
+
+
+def test_what_is_answered_while_there_is_no_connection_is_not_sent(tmp_path: Path) -> None:
+    async def person(terminal: Terminal) -> None:
+        terminal.wanted = ("invitation", "right one")
+        await terminal.shows("Connected")
+        terminal.type("register;\rhunter2\rhunter2\r")
+        await terminal.asked("register")
+        terminal.needed = ["hunter9"]
+        terminal.peers[0].writer.close()
+        await terminal.shows("(auth-required)")
+        terminal.type("right one\r")
+        await terminal.shows("not sent, there is no connection")
+        await terminal.is_questioned()
+        terminal.type("hunter9\r")
+        await terminal.shows("connected again")
+        terminal.type("\x04")
+
+    terminal, code = at_the_prompt(tmp_path, person)
+    assert (code, sum(request["action"] == "register" for request in terminal.requests)) == (0, 1)
+
+
 def test_a_protected_name_is_let_in_by_its_password_also_after_a_reconnect(tmp_path: Path) -> None:
     async def person(terminal: Terminal) -> None:
         terminal.needed = ["hunter2"]
@@ -256,9 +333,7 @@ def test_a_protected_name_is_let_in_by_its_password_also_after_a_reconnect(tmp_p
         terminal.peers[0].writer.close()
         await terminal.shows("connection lost")
         await terminal.until(lambda: sum("auth-failed" in line for line in terminal.lines) == 2)
-        assert terminal.prompt is not None
-        while not terminal.prompt._secret.app.is_running:
-            await asyncio.sleep(0)
+        await terminal.is_questioned()
         terminal.type("changed\r")
         await terminal.shows("connected again")
         terminal.type("lo\r")

@@ -264,7 +264,9 @@ def test_a_password_is_changed_and_what_an_operator_does_is_shown(
             alice.enter(answer)
         assert screen.count("is protected by your password now") == 2
         assert "!!" not in screen
-        assert alice.shows("!! register;***").count("!!") == 1
+        assert alice.shows("!! register;***", "old password for").count("!!") == 1  # and it is asked again
+        alice.type("", "C-c")
+        alice.shows("nothing done")
         alice.enter("cg;wob")
         alice.shows("you created wob")
         alice.enter("hello")

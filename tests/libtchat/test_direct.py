@@ -10,6 +10,7 @@ from harness import UNLIMITED, Shell, ask, at_once, code, enter
 
 from libtchat.direct import Box, boxes_after
 from libtchat.effect import Ask, AwaitRoom, FindUser, PeerId
+from libtchat.group import Standing, fold, outsiders, subject
 from libtchat.hub.hub import Hub
 from libtchat.message.direct import Received, Sent, correspondent, direct_key, is_direct
 from libtchat.message.names import group_key, user_key
@@ -68,6 +69,19 @@ def test_boxes_are_the_fold_of_the_events() -> None:
     assert boxes_after(boxes, Received("bob", "alice", 5, 6, TS, removed=True)) == {}
     assert boxes == {bob: Box("bob", "alice", 1)}, "the name has no password any more, so it may be somebody else's"
     assert decode_box(encode_box(boxes[bob])) == boxes[bob]
+
+
+def test_the_log_of_two_says_for_whom_something_waits_and_whom_an_event_concerns() -> None:
+    bob = user_key("bob")
+    kept, live = Sent("alice", "bob", "x", TS, seq=1, kept=True), Sent("alice", "bob", "y", TS, seq=2)
+    came, note = Received("bob", "alice", 2, 3, TS), Sent("bob", "bob", "z", TS, seq=1)
+    assert [subject(event) for event in (kept, live, came, note)] == ["bob", None, "bob", None]
+    logs = [fold((kept, live, came)[:count]) for count in (1, 2, 3)]
+    assert [log.standing(bob) for log in logs if log] == [Standing.WAITING, Standing.WAITING, Standing.NONE]
+    own = fold([note])
+    assert own is not None
+    assert own.private
+    assert outsiders(None, note, own) == (bob,)
 
 
 def test_a_snapshot_holds_the_boxes() -> None:

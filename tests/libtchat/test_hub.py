@@ -224,7 +224,7 @@ class World(Shell):
             case Send(peers=peers, message=reply.PresenceNotice()):
                 assert self.welcomed >= self.still_open(peers), "a notice before the welcome"
             case Send(peers=peers, message=message) if isinstance(message, Event):
-                self.event_leaves(peers, message)
+                self.event_leaves(peers, message, effect.source)
             case Send(peers=(peer,), message=message):
                 self.answer_leaves(peer, message.id, message)  # type: ignore[union-attr]
             case Read(peer=peer, id=id):
@@ -266,7 +266,7 @@ class World(Shell):
         assert waiting[0].item.id == id, f"the answer {id} overtakes {waiting[0].item}"
         return waiting.popleft()
 
-    def event_leaves(self, peers: tuple[PeerId, ...], event: Event) -> None:
+    def event_leaves(self, peers: tuple[PeerId, ...], event: Event, source: PeerId | None) -> None:
         log = self.told.setdefault(event.group, [])
         if event.seq <= len(log):
             self.invitation_leaves_again(peers, event, log)
@@ -280,8 +280,9 @@ class World(Shell):
         assert page.lines == (codec.encode(event),), f"{event} leaves and is not in the log"
         if event.id is None:
             assert self.foreign[event.group].popleft() == event
+            assert source is None
         else:
-            self.own_event_leaves(event, log)
+            self.own_event_leaves(event, log, source)
         hearers = model.told(log, event)
         expected = {peer for peer in self.welcomed - self.closed if self.user_of[peer] in hearers}
         assert self.still_open(peers) == expected, f"{event} is told to {peers}, not {expected}"
@@ -289,9 +290,10 @@ class World(Shell):
         for peer in expected:
             self.hear(peer, event)
 
-    def own_event_leaves(self, event: Event, log: list[Event]) -> None:
+    def own_event_leaves(self, event: Event, log: list[Event], source: PeerId | None) -> None:
         asked = self.origin(event)
         peer = next(peer for peer, waiting in self.asked_by.items() if asked in waiting)
+        assert source == peer, "somebody else pays for it"
         asked = self.take(peer, event.id)
         request = asked.item
         assert not asked.is_lost, f"{event} was lost, and leaves"

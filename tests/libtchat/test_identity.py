@@ -11,7 +11,7 @@ from libtchat.effect import Answer, Ask, HashPassword, Item, PeerId, SaveUser
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.limits import ServerLimits
-from libtchat.message.request import Create, Hello, Join, ListUsers, Ping, Quit, Register, Say
+from libtchat.message.request import Ban, Create, Hello, Invite, Join, ListMembers, ListUsers, Ping, Quit, Register, Say
 
 
 def a_shell(**options: Any) -> Shell:
@@ -96,6 +96,36 @@ def test_a_guest_leaves_its_groups_when_its_connection_ends() -> None:
     shell.said(alice)
     shell.disconnect(guest)
     assert ("leave", name) in [(message["action"], message.get("sender")) for message in shell.said(alice)]
+    hasty = shell.connect()
+    name = ask(shell, hasty, Hello())["from"]
+    shell.holds = True
+    shell.handle(alice, Ban("wob", name))
+    shell.handle(hasty, Join("wob"))
+    shell.disconnect(hasty)
+    shell.settle(failing=["wob"])
+    shell.tick()
+    shell.finish()
+    assert [message["action"] for message in shell.said(alice) if "seq" in message] == ["join", "leave"]
+
+
+def test_guests_leave_who_went_with_the_server_and_no_others() -> None:
+    shell = a_shell()
+    alice, member, invited = enter(shell, "alice"), enter(shell, None), shell.connect()
+    guest = ask(shell, invited, Hello())["from"]
+    ask(shell, alice, Create("wob"))
+    ask(shell, alice, Invite("wob", guest))
+    shell.hub._ledger._sweep_at = 0
+    shell.disconnect(alice)
+    assert shell.hub.group("wob") is None, "it is loaded again"
+    alice = enter(shell, "alice")
+    assert ask(shell, alice, ListMembers("wob"))["invited"] == [guest]
+    assert code(shell, member, Join("wob")) == ""
+    again = Shell(log=shell.log)
+    alice = enter(again, "alice")
+    again.handle(alice, ListMembers("wob"))
+    *events, found = again.said(alice)
+    assert [event["action"] for event in events if "seq" in event] == ["leave", "leave"]
+    assert (found["list"], found["invited"]) == (["alice"], [])
 
 
 def test_a_user_has_eight_peers_at_most() -> None:

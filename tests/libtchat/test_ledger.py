@@ -77,6 +77,8 @@ def test_what_is_not_durable_yet_counts_for_the_limits_and_what_failed_does_not(
     shell.handle(alice, Create("third"))
     shell.settle()
     assert actions(shell, alice) == ["cgroupe"]
+    assert code(shell, alice, Join("first")) == "group-not-found"
+    assert list(shell.hub._ledger._slots) == ["third"]
 
 
 @pytest.mark.parametrize("join", [Join("wob"), Join("WOB")])
@@ -602,9 +604,18 @@ def test_large_groups_are_dropped_sooner_if_all_their_members_are_away() -> None
     members = {user_key(f"away-{number}"): f"away-{number}" for number in range(10_000)}
     large = attrs.evolve(slot.newest, members=members)
     most = 0
-    for number in range(40):
+    for number in range(60):
         ledger.hold(group_key(f"large-{number}"), Slot(large, large))
         shell.tick()
         most = max(most, len(ledger))
     assert most <= 20
     assert ledger.slot(group_key("hers")) is slot
+    before = ledger._weight
+    assert code(shell, enter(shell, "bob"), Join("hers")) == ""
+    assert ledger._weight > before, "a group grows"
+    here = attrs.evolve(large, members={**members, user_key("alice"): "alice"})
+    for number in range(20):
+        ledger.hold(group_key(f"here-{number}"), Slot(here, here))
+    shell.tick()
+    assert len(ledger) >= 20, "alice is in them"
+    assert ledger._weight < ledger._sweep_at, "they are not looked at again at once"

@@ -426,6 +426,13 @@ def test_unread_texts_of_others_are_counted_until_the_group_is_current() -> None
     assert view.unread == 0
 
 
+def test_who_is_out_of_a_group_has_nothing_unread_there() -> None:
+    mirror = member_since(4)
+    mirror.apply(said(5))
+    mirror.apply(Kicked("bob", "wob", "alice", "", 6, ts(6)))
+    assert mirror.groups[group_key("wob")].unread == 0
+
+
 def test_who_is_online_is_learned_from_what_passes() -> None:
     mirror = Mirror()
     mirror.apply(hello({}))

@@ -18,10 +18,10 @@ from nodecheck import check
 from nodes import Connection, World
 
 from libtchat.cluster import TakeSeat
-from libtchat.hub.decider import Decider
 from libtchat.hub.elsewhere import Elsewhere
 from libtchat.hub.entry import Decision
 from libtchat.hub.follower import Follower
+from libtchat.hub.guest import Guests
 from libtchat.hub.identity import Identity
 from libtchat.hub.line import Line
 from libtchat.hub.node import Node
@@ -290,11 +290,11 @@ def everybody_comes_anew(patch: Patch) -> None:
 
 
 def guests_of_a_node_that_died_stay(patch: Patch) -> None:
-    patch.setattr(Decider, "end_guest", lambda decider, user: None)
+    patch.setattr(Guests, "lost", lambda guests, user: None)
 
 
 def a_guest_unknown_here_is_gone(patch: Patch) -> None:
-    patch.setattr(Decider, "_seek", lambda decider, user, group: is_guest(user) and decider.end_guest(user))
+    patch.setattr(Guests, "look_for", lambda guests, user, group: is_guest(user) and guests.lost(user))
 
 
 MUTANTS = [

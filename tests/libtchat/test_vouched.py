@@ -15,6 +15,7 @@ from libtchat.effect import Answer, CheckRequest, PeerId, Question
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode, Refused
 from libtchat.message.limits import ServerLimits
+from libtchat.message.names import user_key
 from libtchat.message.request import Request
 from libtchat.wire.codec import decode_request
 
@@ -101,11 +102,15 @@ def test_one_tab_too_many_is_told_so_and_closed() -> None:
     assert actions(shell, shell.vouch("alice", on_behalf=True)) == []
 
 
-def test_a_name_that_is_none_is_told_so_and_closed() -> None:
+def test_a_name_that_is_none_or_may_not_come_in_is_told_so_and_closed() -> None:
     shell = a_shell()
     peer = shell.vouch("two words")
     assert shell.said(peer)[0]["code"] == "bad-name"
-    assert shell.closed == {peer}
+    shell.hub.operator.bar(user_key("eve"), shell.now + 10)
+    eve = shell.vouch("eve")
+    assert shell.closed == {peer, eve}
+    shell.now += 10
+    assert shell.vouch("eve") not in shell.closed
 
 
 def test_nobody_hears_of_what_is_asked_on_behalf_of_a_user() -> None:

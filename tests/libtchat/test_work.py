@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import Shell, ask, at_once, code, enter
+from harness import Shell, ask, at_once, enter
 
 from libtchat.effect import Answer, Ask, Effect, FindRetry, FindUser, LoadGroup, LoadUser, PeerId
 from libtchat.hub import retries
@@ -126,7 +126,10 @@ def test_an_answer_that_nobody_waits_for_changes_nothing() -> None:
     for peer in (alice, PeerId(99)):
         shell.hub.answered(Ask(peer, LoadUser(group_key("alice"))), StoredUser("hash"), shell.now)
     assert shell.hub.drain() == []
-    assert code(shell, alice, Create("wob")) == ""
+    question = waiting(shell, alice, Create("wob"))
+    shell.hub.answered(Ask(alice, LoadUser(group_key("alice"))), StoredUser("hash"), shell.now)
+    answer(shell, *question)
+    assert [message["action"] for message in shell.said(alice)][-1] == "cgroupe"
 
 
 def test_nothing_is_durable_or_lost_that_was_not_out() -> None:

@@ -49,7 +49,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
             "measure port private reading sanitise",
             "language",
             "errors",
-            "address answer_lines history introduction patience",
+            "address answer_lines history input_lines introduction patience",
             "page_words sentences settings",
             "render",
             "bridge completion learn report",
@@ -70,8 +70,8 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.commands": ("action", "row", "table", "mistyped", "checks", "parser secret", "cursor"),
     "libtchat.hub": (
         *("clock line refusal retries texts throttle work", "bars gate user", "interest peer"),
-        *("entry presence", "ledger lookup newcomer", "quota", "claim direct", "identity", "decider login query"),
-        *("courier operator revision", "router", "elsewhere follower hub", "node"),
+        *("entry presence", "ledger lookup newcomer", "guest quota", "claim direct", "identity", "decider login query"),
+        *("courier leaving operator revision", "router", "elsewhere follower hub", "node"),
     ),
     "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
@@ -108,7 +108,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "tchat_server.store": ("event_log change", "lines memory sqlite", "answers nats pages"),
     "tchat_server.store.nats": (
         *(
-            "ending heads reason record subject url",
+            "errors heads record subject url",
             "connection",
             "calls fetch stream",
             "follower intake lease",
@@ -119,7 +119,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_server.store.sqlite": (
         *("checksum lock worker", "entry inspection", "schema copier reader watch"),
-        *("accounts removal rows users", "cache_file followed writer", "log", "cache maintenance"),
+        *("accounts removal rows users", "cache_file writer", "log", "cache maintenance"),
     ),
 }
 STOREY = {

@@ -17,7 +17,8 @@ from libtchat.message.limits import DEFAULT_LIMITS
 from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats import connection as connection_module
 from tchat_server.store.nats import stream
-from tchat_server.store.nats.connection import Connection, Refused
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineRefused
 from tchat_server.store.nats.stream import open_stream
 from tchat_server.store.nats.url import UrlMalformed, parse_url
 
@@ -114,7 +115,7 @@ async def test_a_stream_with_other_settings_is_refused(one: Engine) -> None:
     await connection.ask("STREAM.CREATE.tchat-bare", bare)
     with pytest.raises(LogUnusable, match="not made by tchat-server"):
         await open_stream(connection, evolve(url, name="bare"), DEFAULT_LIMITS)
-    with pytest.raises(Refused):
+    with pytest.raises(EngineRefused):
         await connection.ask("STREAM.INFO.nowhere")
     await connection.close()
 

@@ -22,7 +22,7 @@ from nodes import Connection, World
 from libtchat.cluster import NodeId
 from libtchat.message.request import Create, Hello, Invite, Join, Request
 from tchat_server import clock
-from tchat_server.store.nats.connection import EngineGone
+from tchat_server.store.nats.errors import EngineGone
 from tchat_server.store.nats.lease import FENCE_SECONDS, LEASE_SECONDS, Leases
 
 EPOCH = 1_800_000_000.0

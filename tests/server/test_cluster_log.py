@@ -18,18 +18,19 @@ from engine import Engine, engine, shared_engine
 from files import cut, overwrite
 from logs import Book, create, on_loop, page, say, state_of
 
-from libtchat.cluster import Barred, Protected, Record, Told
+from libtchat.cluster import Barred, News, Protected, Record
 from libtchat.effect import PageKind
 from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.request import Join
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
-from tchat_server.store.nats.connection import Connection, EngineGone
-from tchat_server.store.nats.ending import end
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone
 from tchat_server.store.nats.fetch import fetch
 from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.subject import Subjects
 from tchat_server.store.nats.url import parse_url
 from tchat_server.store.sqlite.log import SqliteLog
+from tchat_server.supervisor import end
 
 _names = itertools.count(1)
 
@@ -42,7 +43,7 @@ class Node:
         self.told: list[Any] = []
         log.follow(self._take)
 
-    def _take(self, told: Sequence[Told]) -> None:
+    def _take(self, told: Sequence[News]) -> None:
         self.told += told
 
 
@@ -303,17 +304,19 @@ async def test_a_server_of_the_engine_that_does_not_answer_is_not_waited_for_lon
     monkeypatch.setattr("tchat_server.store.nats.fetch._PATIENCE_SECONDS", (0.01, 0.01, 20.0))
     answers: list[Callable[[Any], Awaitable[None]]] = []
 
-    async def subscribe(_: str, heard: Callable[[Any], Awaitable[None]]) -> None:
-        answers.append(heard)
+    async def unsubscribe() -> None:
+        pass
 
-    async def send(*_: object, reply: str) -> None:
+    async def subscribe(_: str, cb: Callable[[Any], Awaitable[None]], **__: object) -> object:
+        answers.append(cb)
+        return SimpleNamespace(unsubscribe=unsubscribe)
+
+    async def publish(*_: object, **__: object) -> None:
         if len(answers) == 3:
             await answers[-1](SimpleNamespace(headers={"Status": "404"}))
 
-    async def unsubscribe(_: object) -> None:
-        pass
-
-    some: Any = SimpleNamespace(subscribe=subscribe, send=send, unsubscribe=unsubscribe, new_inbox=lambda: "here")
+    client: Any = SimpleNamespace(subscribe=subscribe, publish=publish, new_inbox=lambda: "here")
+    some = Connection(client)
     assert await fetch(some, "stream", "all.>", 1) == ([], False)
     assert len(answers) == 3
     monkeypatch.setattr("tchat_server.store.nats.fetch._PATIENCE_SECONDS", (0.01, 0.01))

@@ -189,7 +189,8 @@ def test_a_text_of_another_node_is_removed_and_its_group_closed(here: Server, th
         assert (text["redacted"], text["seq"]) == (True, 3)
         assert client.code(action="gbroadcast", group=group, msg="hi") == "group-closed"
     assert run("close", group, "--undo") == f"{group} takes texts again (event 6)\n"
-    assert run("own", group, bob.name) == f"{bob.name} owns {group} (event 7)\n"
+    assert f"{alice.name}, who owns {group}, is connected" in run("own", group, bob.name, code=1)
+    assert run("own", group, bob.name, "--force") == f"{bob.name} owns {group} (event 7)\n"
     assert f"{bob.name} owns {group} already" in run("own", group, bob.name, code=1)
     assert f"there is no group {group}x" in run("redact", f"{group}x", "1", code=1)
 

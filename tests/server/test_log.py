@@ -87,8 +87,5 @@ def test_whatever_happens_users_are_told_what_the_fold_of_the_events_says(
 def test_every_page_is_what_a_plain_list_says(
     adapter: type[LogContract], appends: list[str], sizes: list[int], queries: list[Query]
 ) -> None:
-    async def check(directory: Path) -> None:
-        await check_pages(await adapter().place(directory).open(), parts_of(appends, sizes), queries)
-
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(check(Path(directory)))
+        asyncio.run(check_pages(adapter().place(Path(directory)), parts_of(appends, sizes), queries))

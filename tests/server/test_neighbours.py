@@ -23,7 +23,7 @@ from libtchat.wire import codec
 from tchat_server.net.ending import CloseReason
 from tchat_server.net.peer import PeerProtocol
 from tchat_server.operator.desk import Denied, Desk
-from tchat_server.roster.port import Listener, RosterUnavailable
+from tchat_server.roster.port import RosterListener, RosterUnavailable
 from tchat_server.server import Server
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, Ready
 from tchat_server.store.memory import MemoryLog
@@ -73,9 +73,9 @@ class OneRoster:
         self.holds, self.is_there, self.is_closed = True, True, False
         self.relays: list[Relay] = []
         self.seats: dict[UserKey, Seat] = {}
-        self.listener: Listener
+        self.listener: RosterListener
 
-    def follow(self, listener: Listener) -> None:
+    def follow(self, listener: RosterListener) -> None:
         self.listener = listener
 
     def check(self) -> bool:

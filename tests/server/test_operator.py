@@ -226,6 +226,7 @@ def test_a_ban_outlives_the_server_and_ends_by_itself_or_by_hand(db: Path) -> No
         assert does(db, "ban-user", name="eve")["until"] == "ever"
     with running(db.parent, "--listen", "127.0.0.1:0", "--db", str(db)) as server:
         (refused, for_ever) = (server.client().ask(action="client-hello", **{"from": name}) for name in ("BOB", "eve"))
+        assert "BOB is banned from this server until 20" in refused["msg"]
         assert (refused["code"], 3000 < refused["retry_after"] <= 3600) == ("forbidden", True)
         assert "retry_after" not in for_ever
         assert does(db, "unban-user", name="bob") == {"done": "unban-user", "name": "bob"}
@@ -243,6 +244,19 @@ def test_many_who_ask_at_once_are_all_answered(db: Path, server: Running) -> Non
     for thread in threads:
         thread.join()
     assert sorted("done" in answer for answer in answers) == [False] * 9 + [True]
+
+
+def test_a_group_is_taken_from_an_owner_who_is_connected_only_if_that_is_said(
+    db: Path, server: Running, run: Callable[..., str]
+) -> None:
+    _, bob = talk(server)
+    line = "alice, who owns wob, is connected: --force takes the group away, and alice out"
+    assert run("own", str(db), "WOB", "bob", code=1) == line
+    assert does(db, "own", group="wob", name="bob") == {"refused": "owner-here", "group": "wob", "name": "alice"}
+    assert run("own", str(db), "wob", "alice", "--force", code=1) == "alice owns wob already: nothing to do"
+    assert run("own", str(db), "wob", "alice", code=1) == "alice owns wob already: nothing to do"
+    assert run("own", str(db), "wob", "bob", "--force") == "bob owns wob (event 4)\n"
+    assert bob.until("leave")[-1]["owner"] == "bob"
 
 
 def test_an_invitation_code_is_kept_as_a_hash_and_holds_once(db: Path) -> None:
@@ -288,6 +302,8 @@ def test_the_same_commands_work_when_no_server_runs(db: Path, run: Callable[...,
         (("close",), 2, "Missing argument 'GROUP'."),
         (("redact", "wob"), 2, "Missing argument 'SEQ'."),
         (("redact", "wob", "three"), 2, "'three' is no number: SEQ is one"),
+        (("announce", "a.db", ""), 2, "TEXT is empty"),
+        (("ban-user", " "), 2, "NAME is empty"),
         (("ban-user", "bob", "--for", "soon"), 2, "'soon' is no duration such as 30m, 12h or 7d"),
         (("passwd", "bob"), 2, "no password: a terminal is asked for it, else it is the first line of the input"),
         (("who", "a.db", "b.db"), 2, "got too many words: tchat-server who [DB]"),

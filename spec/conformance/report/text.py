@@ -83,7 +83,9 @@ def _causes(groups: Sequence[Group], text: Text, again: Callable[[str], str], ro
 def _cause(number: int, one: Group, text: Text, again: Callable[[str], str]) -> List[str]:
     first = one.outcomes[0]
     more = say("and-more", n=len(one.outcomes) - 1) if len(one.outcomes) > 1 else ""
-    counted = say("cases", n=len(one.outcomes), level=one.level)
+    levels = [outcome.case.level for outcome in one.outcomes]
+    counts = [(levels.count(level), level) for level in ("MUST", "SHOULD") if level in levels]
+    counted = say("cases", counts=", ".join("%d %s" % each for each in counts))
     out = ["%d. %s · %s%s" % (number, counted, first.case.id, more)]
     out.append(INDENT + plain(headline(one), WIDTH - len(INDENT)))
     out += [INDENT + rule for rule in _rules(first.case, text)[:1]]

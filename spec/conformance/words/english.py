@@ -142,7 +142,7 @@ WORDS: Dict[str, str] = {
     "count-failed": "{n} failed",
     "count-waiting": "{n} wait[s|]",
     "count-skipped": "{n} skipped",
-    "cases": "{n} {level} failed",
+    "cases": "{counts} failed",
     "and-more": " and {n} more",
     "more-causes": "... and {n} more cause[|s]: --verbose shows every failure",
     "mistake": "mistake {number}, {title} ({place}).",

@@ -142,7 +142,7 @@ WORDS: Dict[str, str] = {
     "count-failed": "{n} en échec",
     "count-waiting": "{n} en attente",
     "count-skipped": "{n} non joué[|s]",
-    "cases": "{n} {level} en échec",
+    "cases": "{counts} en échec",
     "and-more": " et {n} de plus",
     "more-causes": "... et {n} autre[|s] cause[|s] : --verbose montre chaque échec",
     "mistake": "erreur {number}, {title} ({place}).",

@@ -16,7 +16,7 @@ from libtchat.message.names import UserKey
 from tchat_server.store.event_log import LogUnavailable, Ready
 from tchat_server.store.nats.intake import Intake
 from tchat_server.store.nats.publisher import Publisher
-from tchat_server.store.nats.record import Account, Bar, Code, Record, encode_record
+from tchat_server.store.nats.record import Account, AnyRecord, Bar, Code, encode_record
 from tchat_server.store.nats.subject import Subjects
 
 __all__ = ["Accounts"]
@@ -73,7 +73,7 @@ class Accounts:
         """Find who may not come in, as of what was followed; see EventLog."""
         return Ready(dict(self._intake.bars))
 
-    async def _append(self, subject: str, record: Record, nonce: str, after: int) -> int:
+    async def _append(self, subject: str, record: AnyRecord, nonce: str, after: int) -> int:
         """Append a record that follows *after*; return its number, 0 if another one does. Raises LogUnavailable."""
         if (reason := self._intake.damaged.get(subject)) is not None:
             raise LogUnavailable(f"this cannot be changed: {reason}")

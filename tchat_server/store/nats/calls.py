@@ -9,14 +9,16 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from zlib import compress, decompress
 
 from libtchat.cluster import NodeId
+from tchat_server.ops.control import Json
 from tchat_server.roster.port import Called
-from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere
-from tchat_server.store.nats.ending import Tasks
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, NobodyThere
 from tchat_server.store.nats.subject import RosterSubjects
+from tchat_server.supervisor import Tasks
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Calls", "call", "find_node"]
 
-Json: TypeAlias = Mapping[str, Any]
 Act: TypeAlias = Callable[[Json, str], Awaitable[Json]]
 
 CALL_SECONDS = 3.0
@@ -46,28 +47,19 @@ async def call(connection: Connection, subject: str, request: Json, who: str, se
         EngineGone: no answer came in so many *seconds*.
     """
     found = bytearray()
-    done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    async def heard(message: Msg) -> None:
+    def take(message: Msg) -> bool | None:
         headers: Mapping[str, str] = message.headers or {}
-        if done.done():
-            return
         found.extend(message.data)
         if headers.get("Status") == _NOBODY:
-            done.set_result(False)
-        elif _MORE not in headers:
-            done.set_result(True)
+            return False
+        return None if _MORE in headers else True
 
-    inbox = connection.new_inbox()
-    subscription = await connection.subscribe(inbox, heard)
     try:
-        await connection.send(subject, json.dumps({"request": request, "who": who}).encode(), reply=inbox)
-        if not await asyncio.wait_for(done, seconds):
+        if not await connection.collect(subject, {"request": request, "who": who}, take, seconds=seconds):
             raise NobodyThere("nobody answers there")
     except TimeoutError:
         raise EngineGone("no answer came") from None
-    finally:
-        await connection.unsubscribe(subscription)
     answer: Json = json.loads(decompress(found))
     return answer
 

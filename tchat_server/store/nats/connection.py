@@ -14,10 +14,11 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from tchat_server.ops.control import Json
 from tchat_server.store.event_log import LogUnusable
-from tchat_server.store.nats.reason import Plain, joined, reason_of
+from tchat_server.store.nats.errors import EngineGone, EngineRefused, WithoutTls, failures, reason_of
 from tchat_server.store.nats.url import EngineUrl
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
-__all__ = ["LOWEST_VERSION", "Connection", "EngineGone", "NobodyThere", "Refused"]
+__all__ = ["LOWEST_VERSION", "Connection"]
 
 LOWEST_VERSION = (2, 14, 4)
 _CONNECT_SECONDS = 2
@@ -36,26 +37,7 @@ _PING_SECONDS = 2
 _MAX_PINGS_OUT = 2
 
 logger = logging.getLogger("tchat_server")
-
-
-class EngineGone(Exception):
-    """The engine did not answer: whether it did what was asked is not known."""
-
-
-class NobodyThere(EngineGone):
-    """Nobody in the engine takes this now: it was certainly not done. A leader is being elected, perhaps."""
-
-
-class Refused(Exception):
-    """The engine answered with an error.
-
-    Attributes:
-        code: the engine's own number of it (`err_code`).
-    """
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
+_T = TypeVar("_T")
 
 
 class Connection:
@@ -86,7 +68,7 @@ class Connection:
                 _check_version(host, version)
         answered = [host for host in url.hosts if host not in reasons]
         if not answered:
-            raise LogUnusable(f"the engine {url} cannot be used: {joined(reasons)}")
+            raise LogUnusable(f"the engine {url} cannot be used: {_joined(reasons)}")
         for host, reason in reasons.items():
             logger.warning("engine: %s is not used now: %s", host, reason)
         random.shuffle(answered)
@@ -110,12 +92,12 @@ class Connection:
         return bool(self._client.is_connected)
 
     async def ask(self, subject: str, body: Mapping[str, Any] | None = None, *, seconds: float = 5.0) -> dict[str, Any]:
-        """Ask the engine's own interface, `$JS.API.…`. Raises EngineGone, Refused."""
+        """Ask the engine's own interface, `$JS.API.…`. Raises EngineGone, EngineRefused."""
         data = b"" if body is None else json.dumps(body).encode()
         return self._answer(await self.request(f"$JS.API.{subject}", data, seconds=seconds))
 
     async def publish(self, subject: str, data: bytes, headers: Mapping[str, str], *, seconds: float) -> int:
-        """Publish to the stream; return the record's number there. Raises EngineGone, Refused."""
+        """Publish to the stream; return the record's number there. Raises EngineGone, EngineRefused."""
         answer = self._answer(await self.request(subject, data, headers=headers, seconds=seconds))
         return int(answer["seq"])
 
@@ -123,51 +105,69 @@ class Connection:
         self, subject: str, data: bytes, *, headers: Mapping[str, str] | None = None, seconds: float
     ) -> Msg:
         """Send one request and return its answer. Raises EngineGone."""
-        import nats.errors
-
-        try:
+        with failures():
             return await self._client.request(
                 subject, data, timeout=seconds, headers=dict(headers) if headers else None
             )
-        except nats.errors.NoRespondersError:
-            raise NobodyThere("none of its servers takes this now") from None
-        except (nats.errors.Error, OSError, TimeoutError) as error:
-            raise EngineGone(reason_of(error)) from None
 
     async def subscribe(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> Subscription:
         """Have *heard* called with what comes on *subject*, however much waits. Raises EngineGone."""
-        import nats.errors
-
-        try:
+        with failures():
             return await self._client.subscribe(subject, cb=heard, pending_msgs_limit=0, pending_bytes_limit=0)
-        except (nats.errors.Error, OSError) as error:
-            raise EngineGone(reason_of(error)) from None
 
     async def unsubscribe(self, subscription: Subscription) -> None:
-        """Hear no more of it."""
-        import nats.errors
-
-        with suppress(nats.errors.Error, OSError):
+        """Hear no more of it, also when the engine is gone."""
+        with suppress(EngineGone), failures():
             await subscription.unsubscribe()
+
+    async def collect(
+        self,
+        subject: str,
+        body: Json,
+        take: Callable[[Msg], _T | None],
+        *,
+        seconds: float,
+        first_seconds: float | None = None,
+    ) -> _T:
+        """Send a request that many messages answer: *take* is called with each, until it returns the outcome.
+
+        Raises:
+            TimeoutError: it did not in so many *seconds*; or none came in *first_seconds*, from when on those count.
+            EngineGone: the request could not be sent.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[_T] = loop.create_future()
+        has_begun = first_seconds is None
+
+        async def heard(message: Msg) -> None:
+            nonlocal has_begun
+            if done.done() or limit.expired():
+                return
+            if not has_begun:
+                has_begun = True
+                limit.reschedule(loop.time() + seconds)
+            if (outcome := take(message)) is not None:
+                done.set_result(outcome)
+
+        async with asyncio.timeout(seconds if first_seconds is None else first_seconds) as limit:
+            inbox = self._client.new_inbox()
+            subscription = await self.subscribe(inbox, heard)
+            try:
+                await self.send(subject, json.dumps(body).encode(), reply=inbox)
+                return await done
+            finally:
+                await self.unsubscribe(subscription)
 
     async def send(
         self, subject: str, data: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
         """Send what is not waited for. Raises EngineGone."""
-        import nats.errors
-
-        try:
+        with failures():
             await self._client.publish(subject, data, reply=reply, headers=dict(headers) if headers else None)
-        except (nats.errors.Error, OSError) as error:
-            raise EngineGone(reason_of(error)) from None
 
     async def turn(self) -> None:
         """Turn to the next server of the engine: this one answers its clients, and knows no others, perhaps."""
         await self._client.force_reconnect()
-
-    def new_inbox(self) -> str:
-        """Return a subject for answers that nobody else has."""
-        return self._client.new_inbox()
 
     async def close(self) -> None:
         """Close it, also when the engine does not answer."""
@@ -177,7 +177,7 @@ class Connection:
     def _answer(message: Msg) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(message.data)
         if (error := answer.get("error")) is not None:
-            raise Refused(int(error.get("err_code", 0)), str(error.get("description", "no reason given")))
+            raise EngineRefused(int(error.get("err_code", 0)), str(error.get("description", "no reason given")))
         return answer
 
 
@@ -190,7 +190,7 @@ def _make_client() -> Client:
     class Secret(Client):
         def _connect_command(self) -> bytes:
             if "tls" in self.options and not self._server_info.get("tls_required"):
-                raise Plain("there is no TLS")
+                raise WithoutTls("there is no TLS")
             return super()._connect_command()
 
     return Secret()
@@ -248,6 +248,12 @@ def _check_version(host: str, version: object) -> None:
             f"the engine at {host} is NATS {found[0] if found else 'of no known version'}, which may lose what it "
             f"acknowledged: {lowest} or newer is needed"
         )
+
+
+def _joined(reasons: Mapping[str, str]) -> str:
+    if len(set(reasons.values())) == 1:
+        return next(iter(reasons.values()))
+    return "; ".join(f"{host}: {reason}" for host, reason in reasons.items())
 
 
 async def _tell_error(error: Exception) -> None:

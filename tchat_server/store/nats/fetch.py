@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
-from attrs import define, field
-
 from libtchat.message.value import frozen
-from tchat_server.store.nats.connection import Connection, EngineGone
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -51,42 +49,23 @@ async def fetch(connection: Connection, stream: str, subject: str, start: int) -
     Raises:
         EngineGone: it does not answer.
     """
-    body = {"seq": start, "batch": _BATCH, "max_bytes": _BATCH_BYTES, "next_by_subj": subject}
-    for seconds in _PATIENCE_SECONDS:
-        batch = _Batch(asyncio.get_running_loop().create_future())
-        inbox = connection.new_inbox()
-        subscription = await connection.subscribe(inbox, batch.heard)
-        try:
-            await connection.send(f"$JS.API.DIRECT.GET.{stream}", json.dumps(body).encode(), reply=inbox)
-            if await batch.comes(seconds):
-                return batch.found, not batch.done.done() or batch.done.result()
-        finally:
-            await connection.unsubscribe(subscription)
-    raise EngineGone("it does not answer")
+    found: list[Entry] = []
 
-
-@define
-class _Batch:
-    """The entries that come as an answer. *done*: they are all here; the result is whether there are more."""
-
-    done: asyncio.Future[bool]
-    found: list[Entry] = field(factory=list)
-
-    async def heard(self, message: Msg) -> None:
-        """Take in a message."""
+    def take(message: Msg) -> bool | None:
         headers: Mapping[str, str] = message.headers or {}
-        if self.done.done():
-            return
         if "Status" in headers:
-            self.done.set_result(headers["Status"] == "204" and int(headers.get("Nats-Num-Pending", "0")) > 0)
-        elif self.found and int(headers["Nats-Last-Sequence"]) != self.found[-1].number:
-            self.done.set_result(True)  # some were lost on the way
-        else:
-            self.found.append(entry_of(message))
+            return headers["Status"] == "204" and int(headers.get("Nats-Num-Pending", "0")) > 0
+        if found and int(headers["Nats-Last-Sequence"]) != found[-1].number:
+            return True  # some were lost on the way
+        found.append(entry_of(message))
+        return None
 
-    async def comes(self, seconds: float) -> bool:
-        """Wait for all of it; tell whether any of it has begun to come after so many *seconds*."""
-        await asyncio.wait([self.done], timeout=seconds)
-        if self.found and not self.done.done():
-            await asyncio.wait([self.done], timeout=_BATCH_SECONDS)
-        return self.done.done() or bool(self.found)
+    wanted = {"seq": start, "batch": _BATCH, "max_bytes": _BATCH_BYTES, "next_by_subj": subject}
+    ask = partial(connection.collect, f"$JS.API.DIRECT.GET.{stream}", wanted, take, seconds=_BATCH_SECONDS)
+    for patience in _PATIENCE_SECONDS:
+        try:
+            return found, await ask(first_seconds=patience)
+        except TimeoutError:
+            if found:
+                return found, True
+    raise EngineGone("it does not answer")

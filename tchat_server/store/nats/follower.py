@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tchat_server.store.nats.connection import Connection, EngineGone
-from tchat_server.store.nats.ending import Tasks
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone
 from tchat_server.store.nats.fetch import Entry, entry_of, fetch
 from tchat_server.store.nats.subject import Feed
+from tchat_server.supervisor import Tasks
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -47,7 +48,7 @@ class Follower:
         self.position = position
         self._connection, self._feed, self._take, self._ease = connection, feed, take, ease
         self._ahead: dict[int, Entry] = {}
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._has_passed = asyncio.Event()
         self._is_due = asyncio.Event()
         self._tasks = Tasks()
         self.fetched = 0
@@ -63,11 +64,8 @@ class Follower:
 
     async def passed(self, number: int) -> None:
         """Wait until everything up to this number is taken."""
-        if self.position >= number:
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((number, future))
-        await future
+        while self.position < number:
+            await self._has_passed.wait()
 
     async def close(self) -> None:
         """Follow no more."""
@@ -96,12 +94,8 @@ class Follower:
         if self._ahead:
             for number in [number for number in self._ahead if number <= at]:
                 del self._ahead[number]
-        if self._waiters:
-            ready = [future for needed, future in self._waiters if needed <= at]
-            self._waiters = [waiter for waiter in self._waiters if waiter[0] > at]
-            for future in ready:
-                if not future.done():
-                    future.set_result(None)
+        self._has_passed.set()  # whoever waits now goes on, and looks whether that is far enough
+        self._has_passed.clear()
 
     async def _look_for_ever(self) -> None:
         while True:

@@ -10,10 +10,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from tchat_server.store.nats.connection import Connection, EngineGone
-from tchat_server.store.nats.ending import Tasks
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone
 from tchat_server.store.nats.stream import Stream, trouble_with
 from tchat_server.store.sqlite.cache import Cache
+from tchat_server.supervisor import Tasks
 
 __all__ = ["Health"]
 

@@ -5,23 +5,34 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import assert_never
 
 from attrs import define, field
 
-from libtchat.cluster import Barred, Protected, Record, Told
+from libtchat.cluster import Barred, News, Protected, Record
 from libtchat.message.errors import TchatError
 from libtchat.message.event import LogEvent
 from libtchat.message.names import Key, UserKey
 from libtchat.wire import codec
-from tchat_server.store.nats import record as records
 from tchat_server.store.nats.fetch import Entry
 from tchat_server.store.nats.heads import Heads
-from tchat_server.store.nats.record import Account, Bar, Code, Damaged, Events, Guests, Mark, decode_record
+from tchat_server.store.nats.record import (
+    Account,
+    AnyRecord,
+    Bar,
+    Code,
+    Events,
+    Guests,
+    Mark,
+    RecordDamaged,
+    decode_record,
+)
 from tchat_server.store.nats.subject import Subjects
-from tchat_server.store.sqlite.cache import Cache, Head
-from tchat_server.store.sqlite.followed import Followed, FollowedAccount, FollowedBar, FollowedCode, FollowedRecord
+from tchat_server.store.sqlite.accounts import copy_account, save_bar, save_invitation
+from tchat_server.store.sqlite.cache import Cache, Followed, FollowedRecord, Head
 
-__all__ = ["Intake", "check_subject", "read_events"]
+__all__ = ["Intake", "read_events", "read_record"]
 
 _MANY = 64
 
@@ -46,7 +57,7 @@ class Intake:
     damaged: dict[str, str]
     bars: dict[UserKey, float]
     codes: set[str]
-    told: Callable[[Sequence[Told]], None] | None = None
+    told: Callable[[Sequence[News]], None] | None = None
     followed_total: int = 0
     _recent: deque[Record] = field(factory=lambda: deque(maxlen=_MANY))
 
@@ -62,7 +73,7 @@ class Intake:
     def take(self, entries: Sequence[Entry]) -> None:
         """Take in what follows what was taken before."""
         followed: list[Followed] = []
-        told: list[Told] = []
+        told: list[News] = []
         heads: dict[str, Head] = {}
         damaged: dict[str, str] = {}
         for entry in entries:
@@ -70,7 +81,7 @@ class Intake:
                 continue
             try:
                 self._take(entry, followed, told)
-            except Damaged as damage:
+            except RecordDamaged as damage:
                 reason = f"record {entry.number} is damaged: {damage}"
                 logger.error("storage: %s: %s; what it is of cannot be used any more", entry.subject, reason)
                 damaged[entry.subject] = self.damaged[entry.subject] = reason
@@ -84,48 +95,40 @@ class Intake:
             self.told(told)
         self.heads.tell()
 
-    def _take(self, entry: Entry, followed: list[Followed], told: list[Told]) -> None:
-        found = decode_record(entry.data)
+    def _take(self, entry: Entry, followed: list[Followed], told: list[News]) -> None:
+        found = read_record(entry, self.subjects)
         seq, is_void = 1, False
-        news: Told | None = None
+        news: News | None = None
         match found:
             case Mark():
                 return
             case Events():
-                check_subject(entry, found.key, self.subjects.group(found.key))
                 news = read_events(found, self.heads.head(entry.subject).seq)
                 followed.append(FollowedRecord(news, found.time))
                 seq = found.last
             case Guests():
                 seq = found.next
-            case Account():
-                check_subject(entry, found.key, self.subjects.user(found.key))
-                is_void = not self._use_up(found.invitation)
+            case Account(key=user, name=name, password_hash=hashed, invitation=code):
+                is_void = not self._use_up(code)
                 if not is_void:
-                    followed.append(FollowedAccount(found.key, found.name, found.password_hash, found.invitation))
-                    news = Protected(found.key, found.password_hash)
-            case Bar() | Code():
-                news = self._take_admission(entry, found, followed)
+                    copy = partial(copy_account, key=user, name=name, password_hash=hashed, invitation=code)
+                    followed.append(copy)
+                    news = Protected(user, hashed)
+            case Bar(key=user, name=name, until=until):
+                if until is None:
+                    self.bars.pop(user, None)
+                else:
+                    self.bars[user] = until
+                followed.append(partial(save_bar, key=user, name=name, until=until))
+                news = Barred(user, until)
+            case Code(mark=mark):
+                self.codes.add(mark)
+                followed.append(partial(save_invitation, mark=mark))
         if news is not None and not self.heads.is_ours(entry.subject, found.nonce):
             told.append(news)
             if isinstance(news, Record):
                 self._recent.append(news)
         self.heads.follow(entry.subject, Head(seq, entry.number), found.nonce, is_void=is_void)
-
-    def _take_admission(self, entry: Entry, found: Bar | Code, followed: list[Followed]) -> Barred | None:
-        """Take in who may come in, or with which code."""
-        if isinstance(found, Code):
-            check_subject(entry, found.mark, self.subjects.code(found.mark))
-            self.codes.add(found.mark)
-            followed.append(FollowedCode(found.mark))
-            return None
-        check_subject(entry, found.key, self.subjects.bar(found.key))
-        if found.until is None:
-            self.bars.pop(found.key, None)
-        else:
-            self.bars[found.key] = found.until
-        followed.append(FollowedBar(found.key, found.name, found.until))
-        return Barred(found.key, found.until)
 
     def _use_up(self, invitation: str | None) -> bool:
         """Use up an invitation code, if there is to be one; tell whether it held: of two uses the first one counts."""
@@ -137,20 +140,35 @@ class Intake:
         return True
 
 
-def check_subject(entry: Entry, key: str, subject: str) -> None:
-    """Check that a record of *key* stands on the *subject* of that. Raises Damaged."""
+def read_record(entry: Entry, subjects: Subjects) -> AnyRecord:
+    """Read a record, which must stand on the subject of what it is about. Raises RecordDamaged."""
+    found = decode_record(entry.data)
+    match found:
+        case Events(key=about):
+            subject = subjects.group(about)
+        case Account(key=about):
+            subject = subjects.user(about)
+        case Bar(key=about):
+            subject = subjects.bar(about)
+        case Code(mark=about):
+            subject = subjects.code(about)
+        case Guests() | Mark():
+            return found
+        case _:
+            assert_never(found)
     if subject != entry.subject:
-        raise Damaged(f"it is of {key!r}, which has another subject")
+        raise RecordDamaged(f"it is of {about!r}, which has another subject")
+    return found
 
 
-def read_events(found: records.Events, seq: int) -> Record:
-    """Read the events of a record that must follow *seq*. Raises Damaged."""
+def read_events(found: Events, seq: int) -> Record:
+    """Read the events of a record that must follow *seq*. Raises RecordDamaged."""
     if found.first != seq + 1:
-        raise Damaged(f"it begins with event {found.first} and should begin with {seq + 1}")
+        raise RecordDamaged(f"it begins with event {found.first} and should begin with {seq + 1}")
     try:
         events = tuple(map(codec.decode_event, found.lines))
     except TchatError as error:
-        raise Damaged(f"an event in it is not understood: {error}") from None
+        raise RecordDamaged(f"an event in it is not understood: {error}") from None
     if [event.seq for event in events] != [*range(found.first, found.last + 1)]:
-        raise Damaged("its events have other numbers")
+        raise RecordDamaged("its events have other numbers")
     return Record(found.key, seq, events, found.digests, found.lines)

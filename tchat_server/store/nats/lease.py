@@ -15,8 +15,9 @@ from datetime import datetime
 
 from libtchat.cluster import NodeId
 from tchat_server.clock import Clock
-from tchat_server.store.nats.connection import Connection, EngineGone, Refused
-from tchat_server.store.nats.ending import Tasks
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, EngineRefused
+from tchat_server.supervisor import Tasks
 
 __all__ = ["FENCE_SECONDS", "LEASE_SECONDS", "Leases"]
 
@@ -106,7 +107,7 @@ class Leases:
             self._lose(node)
 
     async def begin(self) -> None:
-        """Take the lease; a stream that was just made has no leader for a moment. Raises EngineGone, Refused."""
+        """Take the lease; a stream that was just made has no leader for a moment. Raises EngineGone, EngineRefused."""
         deadline = self._now() + FENCE_SECONDS
         while True:
             try:
@@ -127,12 +128,12 @@ class Leases:
         await self._tasks.end()
         if not self.is_fenced:
             self._is_ending = True
-            with suppress(EngineGone, Refused):
+            with suppress(EngineGone, EngineRefused):
                 await self._say(self._node, ended=True)
 
     async def end(self, node: NodeId) -> None:
         """Say that another node is gone, which is certain: nobody waits for its lease to be over."""
-        with suppress(EngineGone, Refused):  # then they do
+        with suppress(EngineGone, EngineRefused):  # then they do
             await self._say(node, ended=True)
 
     async def _renew(self) -> None:
@@ -150,7 +151,7 @@ class Leases:
             pause = RENEW_SECONDS
             try:
                 await self._renew()
-            except (EngineGone, Refused) as error:
+            except (EngineGone, EngineRefused) as error:
                 logger.debug("engine: the lease is not renewed: %s", error)
                 pause = _RETRY_SECONDS
                 await self._turn()

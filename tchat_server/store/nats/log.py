@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from libtchat.cluster import Told
+from libtchat.cluster import News
 from libtchat.effect import PageKind
 from libtchat.message.event import LogEvent
 from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
@@ -59,7 +59,7 @@ class NatsLog:
         self.connection, self.stream, self.cache = connection, stream, cache
         self._subjects, self._cache = stream.subjects, cache
         self.control = cache.log.control
-        self._clock, self.ahead = cache.log.clock, stream.clock_offset
+        self.clock, self.ahead = cache.log.clock, stream.clock_offset
         self.intake = Intake(stream.subjects, cache, Heads(cache.heads), cache.damaged, cache.bars, cache.codes)
         self.follower = Follower(connection, stream.subjects, cache.position, self.intake.take, self._ease)
         self.publisher = Publisher(connection, self.follower, self.intake.heads)
@@ -106,16 +106,11 @@ class NatsLog:
         return log
 
     @property
-    def clock(self) -> Callable[[], float]:
-        """What tells how old retries are; see EventLog."""
-        return self._clock
-
-    @property
     def backlog(self) -> int:
         """How many records wait to be copied."""
         return self._cache.backlog
 
-    def follow(self, told: Callable[[Sequence[Told]], None]) -> None:
+    def follow(self, told: Callable[[Sequence[News]], None]) -> None:
         """Tell what other nodes append; see EventLog."""
         self.intake.told = told
 
@@ -126,7 +121,7 @@ class NatsLog:
     async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[LogEvent, ...]]:
         """Append parts; see EventLog."""
         async with self._appending:
-            now = self._clock()
+            now = self.clock()
             outcomes = await asyncio.gather(*(self._append(part, now) for part in parts))
         return {part.key: newer for part, newer in zip(parts, outcomes, strict=True) if newer is not None}
 

@@ -15,8 +15,7 @@ from typing import Any
 from attrs import define, field
 
 from libtchat.group import Group, evolve, fold
-from libtchat.message.errors import Refused as NotRuled
-from libtchat.message.errors import TchatError
+from libtchat.message.errors import Refused, TchatError
 from libtchat.message.event import Event, Said
 from libtchat.message.names import Key, group_key
 from libtchat.ruling import GiveGroup, rule
@@ -24,10 +23,11 @@ from libtchat.wire import codec
 from tchat_server.clock import time_of_day, time_stamp
 from tchat_server.store.event_log import LogUnusable
 from tchat_server.store.nats.calls import call, find_node
-from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere, Refused
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, EngineRefused, NobodyThere
 from tchat_server.store.nats.fetch import Entry, fetch
-from tchat_server.store.nats.intake import check_subject, read_events
-from tchat_server.store.nats.record import Account, Bar, Code, Damaged, Events, decode_record, encode_record
+from tchat_server.store.nats.intake import read_events, read_record
+from tchat_server.store.nats.record import Account, Events, RecordDamaged, encode_record
 from tchat_server.store.nats.stream import find_stream
 from tchat_server.store.nats.subject import RosterSubjects, Subjects
 from tchat_server.store.nats.url import EngineUrl, parse_url
@@ -81,22 +81,16 @@ class _Findings:
             return
         try:
             self._look_at(entry)
-        except (Damaged, TchatError, ValueError, KeyError) as damage:
+        except (RecordDamaged, TchatError, ValueError, KeyError) as damage:
             self.damaged.add(entry.subject)
             if len(self.report.faults) < _MAX_FAULTS:
                 self.report.faults.append(f"record {entry.number} on {entry.subject}: {damage}")
 
     def _look_at(self, entry: Entry) -> None:
-        found = decode_record(entry.data)
+        found = read_record(entry, self.subjects)
         if isinstance(found, Account):
-            check_subject(entry, found.key, self.subjects.user(found.key))
             self.report.users += 1
-        elif isinstance(found, Bar):
-            check_subject(entry, found.key, self.subjects.bar(found.key))
-        elif isinstance(found, Code):
-            check_subject(entry, found.mark, self.subjects.code(found.mark))
         elif isinstance(found, Events):
-            check_subject(entry, found.key, self.subjects.group(found.key))
             before = self.groups.get(found.key)
             record = read_events(found, before.seq if before else 0)
             after = fold(record.events, before)
@@ -111,7 +105,7 @@ async def _connected(url: EngineUrl) -> AsyncIterator[tuple[Connection, Subjects
     connection = await Connection.open(url)
     try:
         yield connection, await find_stream(connection, url)
-    except (EngineGone, Refused) as error:
+    except (EngineGone, EngineRefused) as error:
         raise LogUnusable(f"the engine {url} cannot be used: {error}") from None
     finally:
         await connection.close()
@@ -165,7 +159,7 @@ async def _own(url: EngineUrl, shown: str, name: str) -> Event:
         now = time_of_day()
         try:
             event = rule(state, GiveGroup(shown, name), ts=time_stamp(now))
-        except NotRuled as refusal:
+        except Refused as refusal:
             raise LogUnusable(refusal.detail) from None
         evolve(state, event)
         line = codec.encode(event)
@@ -175,6 +169,6 @@ async def _own(url: EngineUrl, shown: str, name: str) -> Event:
             await connection.publish(subjects.group(key), record, headers, seconds=5.0)
         except EngineGone:
             raise LogUnusable(f"it is not known whether {name} owns {shown} now: look, and try again") from None
-        except Refused as error:
+        except EngineRefused as error:
             raise LogUnusable(f"nothing has changed, {shown} has a new event meanwhile ({error}): try again") from None
         return event

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from libtchat.cluster import NodeId
 from libtchat.message.limits import ServerLimits
+from tchat_server.ops.metrics import exposed
 from tchat_server.roster.port import RosterUnavailable
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
-from tchat_server.store.nats.ending import Tasks
 from tchat_server.store.nats.health import Health
 from tchat_server.store.nats.log import NatsLog
 from tchat_server.store.nats.roster import NatsRoster
@@ -19,8 +19,9 @@ from tchat_server.store.nats.stream import open_roster_stream
 from tchat_server.store.nats.syncing import is_syncing_always
 from tchat_server.store.nats.url import EngineUrl
 from tchat_server.store.sqlite.cache_file import CopyHarmed
+from tchat_server.supervisor import Tasks
 
-__all__ = ["Node"]
+__all__ = ["NatsNode"]
 
 _UNREADY_SECONDS = 15.0
 
@@ -30,8 +31,8 @@ _ASK_AGAIN_SECONDS = 3.0
 logger = logging.getLogger("tchat_server")
 
 
-class Node:
-    """A node. Make it with `Node.open`.
+class NatsNode:
+    """A node. Make it with `NatsNode.open`.
 
     Attributes:
         syncs: the engine is known to write each record through to its disks; None: not known.
@@ -46,7 +47,7 @@ class Node:
         )
 
     @classmethod
-    async def open(cls, url: EngineUrl, cache: Path, limits: ServerLimits) -> Node:
+    async def open(cls, url: EngineUrl, cache: Path, limits: ServerLimits) -> NatsNode:
         """Connect, copy what is there, and take a lease.
 
         Raises:
@@ -105,11 +106,8 @@ class Node:
             ("engine_connected", "gauge", "There is a connection to the engine.", int(log.connection.is_connected)),
             ("engine_syncs", "gauge", "1: each record is on disk; 0: not; -1: not known.", _number(self.syncs)),
         )
-        lines = []
-        for name, kind, help, value in rows:
-            name = f"tchat_cluster_{name}"
-            lines += [f"# HELP {name} {help}", f"# TYPE {name} {kind}", f"{name} {value}"]
-        return "\n".join(lines) + "\n"
+        metrics = (exposed(f"tchat_cluster_{name}", kind, help, f" {value}") for name, kind, help, value in rows)
+        return "\n".join(line for lines in metrics for line in lines) + "\n"
 
     def rest(self) -> None:
         """Look after nothing any more: it is to end."""
@@ -139,7 +137,7 @@ def _take_over(node: NodeId, file: Path) -> NodeId | None:
     return NodeId(before) if before.isalnum() else None
 
 
-def _conflicts(node: Node) -> int:
+def _conflicts(node: NatsNode) -> int:
     return node.log.publisher.conflicts_total + node.roster.publisher.conflicts_total
 
 

@@ -10,11 +10,11 @@ import asyncio
 import secrets
 
 from tchat_server.store.event_log import LogUnavailable
-from tchat_server.store.nats.connection import EngineGone
-from tchat_server.store.nats.ending import end
+from tchat_server.store.nats.errors import EngineGone
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.publisher import Publisher
 from tchat_server.store.nats.record import Mark, encode_record
+from tchat_server.supervisor import end
 
 __all__ = ["Proofs"]
 

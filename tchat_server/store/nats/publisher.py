@@ -11,7 +11,8 @@ import logging
 import secrets
 from collections.abc import Sequence
 
-from tchat_server.store.nats.connection import Connection, EngineGone, NobodyThere, Refused
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, EngineRefused, NobodyThere
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.heads import Fate, Heads
 
@@ -100,7 +101,7 @@ class Publisher:
                 pass
             except EngineGone:
                 may_be_stored = True
-            except Refused as error:
+            except EngineRefused as error:
                 if may_vanish and after and str(error).endswith(_NOTHING_THERE):
                     after = 0
                     continue
@@ -145,7 +146,7 @@ class Publisher:
             patience = next(waits, _ANSWER_SECONDS[-1])
             try:
                 return await self._connection.publish(subject, record, {"Nats-Rollup": "sub"}, seconds=patience)
-            except (EngineGone, Refused) as error:
+            except (EngineGone, EngineRefused) as error:
                 if asyncio.get_running_loop().time() > deadline:
                     raise EngineGone(str(error)) from None
             await asyncio.sleep(_PAUSES[2])

@@ -3,7 +3,7 @@
     tchat1 CHECKSUM LF header LF line LF line...
 
 CHECKSUM is the CRC-32 (8 hex digits) of all after the first LF. The header is a JSON object; the lines are a group's
-events as they are sent. A record that does not decode is never told: `Damaged` says why.
+events as they are sent. A record that does not decode is never told: `RecordDamaged` says why.
 """
 
 from __future__ import annotations
@@ -16,13 +16,24 @@ from zlib import crc32
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
 
-__all__ = ["Account", "Bar", "Code", "Damaged", "Events", "Guests", "Mark", "Record", "decode_record", "encode_record"]
+__all__ = [
+    "Account",
+    "AnyRecord",
+    "Bar",
+    "Code",
+    "Events",
+    "Guests",
+    "Mark",
+    "RecordDamaged",
+    "decode_record",
+    "encode_record",
+]
 
 _MAGIC = b"tchat1 "
 _HEAD_BYTES = len(_MAGIC) + 9
 
 
-class Damaged(ValueError):
+class RecordDamaged(ValueError):
     """These bytes are no record as it was written. The message says what is wrong."""
 
 
@@ -35,7 +46,7 @@ class Events:
         lines: as they go to members.
         digests: per event, of the request if it bore an id, else "".
         time: when, by the clock of the log (seconds).
-        nonce: drawn by who wrote it: tells it from every other record.
+        nonce: drawn by the node that wrote it: tells it from every other record.
     """
 
     key: Key
@@ -98,10 +109,10 @@ class Mark:
     nonce: str
 
 
-Record = Events | Account | Bar | Code | Guests | Mark
+AnyRecord = Events | Account | Bar | Code | Guests | Mark
 
 _Kind = Literal["events", "account", "bar", "code", "guests", "mark"]
-_KINDS: dict[type[Record], _Kind] = {
+_KINDS: dict[type[AnyRecord], _Kind] = {
     Events: "events",
     Account: "account",
     Bar: "bar",
@@ -112,7 +123,7 @@ _KINDS: dict[type[Record], _Kind] = {
 _EVER = "ever"
 
 
-def encode_record(record: Record) -> bytes:
+def encode_record(record: AnyRecord) -> bytes:
     """Encode a record."""
     header: dict[str, Any] = {"kind": _KINDS[type(record)], "nonce": record.nonce}
     lines: tuple[bytes, ...] = ()
@@ -139,21 +150,21 @@ def encode_record(record: Record) -> bytes:
     return b"%b%08x\n%b" % (_MAGIC, crc32(body), body)
 
 
-def decode_record(data: bytes) -> Record:
-    """Decode a record. Raises Damaged."""
+def decode_record(data: bytes) -> AnyRecord:
+    """Decode a record. Raises RecordDamaged."""
     if data[: len(_MAGIC)] != _MAGIC:
-        raise Damaged("it is no record of this version of tchat")
+        raise RecordDamaged("it is no record of this version of tchat")
     body = data[_HEAD_BYTES:]
     if data[len(_MAGIC) : _HEAD_BYTES] != b"%08x\n" % crc32(body):
-        raise Damaged("its checksum does not hold")
+        raise RecordDamaged("its checksum does not hold")
     head, *lines = body.split(b"\n")
     try:
         return _record(json.loads(head), tuple(lines))
     except (ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"its header is not understood: {error!r}") from None
+        raise RecordDamaged(f"its header is not understood: {error!r}") from None
 
 
-def _record(header: dict[str, Any], lines: tuple[bytes, ...]) -> Record:
+def _record(header: dict[str, Any], lines: tuple[bytes, ...]) -> AnyRecord:
     nonce = str(header["nonce"])
     match header["kind"]:
         case "events":

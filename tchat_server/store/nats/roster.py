@@ -10,9 +10,9 @@ import json
 import logging
 import random
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from attrs import evolve
 
@@ -22,17 +22,18 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import UserKey
 from libtchat.wire import codec
 from tchat_server.clock import Clock
-from tchat_server.roster.port import Called, Listener, RosterUnavailable
+from tchat_server.roster.port import Called, RosterListener, RosterUnavailable
 from tchat_server.store.event_log import LogUnavailable, Ready
 from tchat_server.store.nats.calls import Calls
-from tchat_server.store.nats.connection import Connection, EngineGone, Refused
-from tchat_server.store.nats.ending import Tasks
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, EngineRefused
 from tchat_server.store.nats.follower import Follower
 from tchat_server.store.nats.lease import Leases
 from tchat_server.store.nats.proof import Proofs
 from tchat_server.store.nats.publisher import Publisher
 from tchat_server.store.nats.seats import Seats, encode_seat
 from tchat_server.store.nats.subject import RosterSubjects
+from tchat_server.supervisor import Tasks
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -50,26 +51,27 @@ class NatsRoster:
     """A Roster in an engine. Make it with `NatsRoster.open`.
 
     Attributes:
+        node: what this node's connections are counted under.
         over: done when this node's lease is.
         predecessor: a node that is certainly gone, though its lease may not be over: it is ended.
     """
 
     def __init__(self, connection: Connection, subjects: RosterSubjects, *, ahead: float, limits: ServerLimits) -> None:
         self._connection, self._subjects = connection, subjects
-        self._node = NodeId(secrets.token_hex(6))
+        self.node: NodeId = NodeId(secrets.token_hex(6))
         self._token_seconds = limits.token_seconds
-        self.leases = Leases(connection, subjects.lease, self._node, lost=self._lose, fenced=self._fence, ahead=ahead)
+        self.leases = Leases(connection, subjects.lease, self.node, lost=self._lose, fenced=self._fence, ahead=ahead)
         self.seats = Seats(
             subjects, self.leases.is_gone, self._tell, self.leases.heard, Clock(0.0), limits.token_seconds
         )
         self.follower = Follower(connection, subjects, 0, self.seats.take, _no_need)
         self.publisher = Publisher(connection, self.follower, self.seats.heads)
-        self.proofs = Proofs(self.publisher, self.follower, subjects.mark(self._node))
-        self._calls = Calls(connection, subjects, self._node)
+        self.proofs = Proofs(self.publisher, self.follower, subjects.mark(self.node))
+        self._calls = Calls(connection, subjects, self.node)
         self.over: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.predecessor: NodeId | None = None
-        self._listener: Listener | None = None
-        self._locks: dict[UserKey, tuple[asyncio.Lock, int]] = {}
+        self._listener: RosterListener | None = None
+        self._turns: WeakValueDictionary[UserKey, asyncio.Lock] = WeakValueDictionary()  # of those that are taken
         self._relays: asyncio.Queue[tuple[bytes, Relay]] = asyncio.Queue(_MAX_WAITING_RELAYS)
         self._tasks = Tasks()
         self._is_closed = False
@@ -97,17 +99,12 @@ class NatsRoster:
             await roster.follower.start()
             await roster.leases.begin()
             await roster.reached()
-        except (EngineGone, Refused) as error:
+        except (EngineGone, EngineRefused) as error:
             await roster.close()
             raise RosterUnavailable(f"the engine: {error}") from None
         return roster
 
-    @property
-    def node(self) -> NodeId:
-        """What this node's connections are counted under."""
-        return self._node
-
-    def follow(self, listener: Listener) -> None:
+    def follow(self, listener: RosterListener) -> None:
         """Tell *listener* what other nodes do; see Roster."""
         self._listener = listener
         listener.seated(self.seats.all())
@@ -130,7 +127,7 @@ class NatsRoster:
 
     def find(self, key: UserKey, *, known: bool = False) -> Awaitable[Seat]:
         """Find who has a name; see Roster."""
-        is_free = known and key not in self._locks
+        is_free = known and key not in self._turns
         return Ready(self.seats.find(key)) if is_free else self._find(key, known)
 
     async def _find(self, key: UserKey, known: bool) -> Seat:
@@ -155,12 +152,12 @@ class NatsRoster:
         async with self._turn(key):
             while not self._is_closed and self.check():
                 seat = self.seats.stored(key)
-                count = seat.nodes.get(self._node, 0)
+                count = seat.nodes.get(self.node, 0)
                 if not count:
                     return
-                nodes = {node: number for node, number in seat.nodes.items() if node != self._node}
+                nodes = {node: number for node, number in seat.nodes.items() if node != self.node}
                 if count > 1:
-                    nodes[self._node] = count - 1
+                    nodes[self.node] = count - 1
                 number = await self._store(evolve(seat, nodes=nodes))
                 if number:
                     return
@@ -218,20 +215,9 @@ class NatsRoster:
         subject, seconds = self._subjects.seat(seat.key), None if nodes else self._token_seconds
         return await self.publisher.append(subject, [data], nonce, seconds=seconds, may_vanish=True)
 
-    @asynccontextmanager
-    async def _turn(self, key: UserKey) -> AsyncIterator[None]:
-        """Let what concerns one name happen in the order it was asked for."""
-        lock, count = self._locks.get(key) or (asyncio.Lock(), 0)
-        self._locks[key] = lock, count + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, count = self._locks[key]
-            if count == 1:
-                del self._locks[key]
-            else:
-                self._locks[key] = lock, count - 1
+    def _turn(self, key: UserKey) -> asyncio.Lock:
+        """Return what lets all that concerns one name happen in the order it was asked for."""
+        return self._turns.setdefault(key, asyncio.Lock())
 
     def _tell(self, seats: Sequence[Seat]) -> None:
         if self._listener is not None:
@@ -264,12 +250,12 @@ class NatsRoster:
         while True:
             head, relay = await self._relays.get()
             try:
-                await self._connection.send(self._subjects.relay(self._node), head + b"\n" + relay.line)
+                await self._connection.send(self._subjects.relay(self.node), head + b"\n" + relay.line)
             except EngineGone as error:
                 logger.debug("engine: a text is not passed on: %s", error)
 
     async def _relayed(self, message: Msg) -> None:
-        if self._listener is None or message.subject == self._subjects.relay(self._node):
+        if self._listener is None or message.subject == self._subjects.relay(self.node):
             return
         head, _, line = message.data.partition(b"\n")
         try:

@@ -17,7 +17,8 @@ from libtchat.message.limits import ServerLimits
 from libtchat.message.value import frozen
 from tchat_server.clock import time_of_day
 from tchat_server.store.event_log import LogUnusable
-from tchat_server.store.nats.connection import Connection, EngineGone, Refused
+from tchat_server.store.nats.connection import Connection
+from tchat_server.store.nats.errors import EngineGone, EngineRefused
 from tchat_server.store.nats.subject import Feed, RosterSubjects, Subjects
 from tchat_server.store.nats.url import DEFAULT_SHARDS, EngineUrl
 
@@ -80,7 +81,7 @@ async def trouble_with(connection: Connection, stream: Stream, position: int) ->
     name = stream.subjects.stream
     try:
         info = await connection.ask(f"STREAM.INFO.{name}")
-    except Refused as error:
+    except EngineRefused as error:
         return f"the stream {name} was deleted" if error.code == _NOT_FOUND else ""
     if (info["config"].get("metadata") or {}).get("tchat.identity") != stream.identity:
         return f"the stream {name} is of another chat now"
@@ -90,10 +91,10 @@ async def trouble_with(connection: Connection, stream: Stream, position: int) ->
 
 
 async def find_stream(connection: Connection, url: EngineUrl) -> Subjects:
-    """Find how the subjects of a chat that exists are cut. Raises LogUnusable, EngineGone, Refused."""
+    """Find how the subjects of a chat that exists are cut. Raises LogUnusable, EngineGone, EngineRefused."""
     try:
         info = await connection.ask(f"STREAM.INFO.{Subjects(url.name).stream}")
-    except Refused as error:
+    except EngineRefused as error:
         if error.code != _NOT_FOUND:
             raise
         raise LogUnusable(f"there is no chat {url}: tchat-server --db makes it") from None
@@ -103,7 +104,7 @@ async def find_stream(connection: Connection, url: EngineUrl) -> Subjects:
 
 
 async def open_roster_stream(connection: Connection, url: EngineUrl) -> RosterSubjects:
-    """Make the stream of who is connected where, as `open_stream` does: of each subject the last record stays."""
+    """Make the roster's stream, as `open_stream` makes the chat's: only the last record of each subject stays."""
     subjects = RosterSubjects(url.name)
     wanted = {**_configuration(subjects, url.replicas), "max_msgs_per_subject": 1, "allow_msg_ttl": True}
     await _open(connection, url, wanted, {})
@@ -124,7 +125,7 @@ async def _open(
         except EngineGone as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise LogUnusable(f"the engine {url} does not serve JetStream: {error}") from None
-        except Refused as error:
+        except EngineRefused as error:
             if error.code not in _PASSING or asyncio.get_running_loop().time() > deadline:
                 raise LogUnusable(_unmakable(url, error)) from None
         await asyncio.sleep(_PAUSE_SECONDS)
@@ -149,12 +150,12 @@ def _clock_offset(url: EngineUrl, told: float, asked_at: float) -> float:
 async def _info_or_new(connection: Connection, stream: str, created: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return await connection.ask(f"STREAM.INFO.{stream}")
-    except Refused as error:
+    except EngineRefused as error:
         if error.code != _NOT_FOUND:
             raise
     try:
         return await connection.ask(f"STREAM.CREATE.{stream}", created)
-    except Refused as error:
+    except EngineRefused as error:
         if error.code != _NAME_IN_USE:  # another node has made it meanwhile
             raise
     return await connection.ask(f"STREAM.INFO.{stream}")
@@ -206,7 +207,7 @@ def _check_agreed(url: EngineUrl, metadata: Mapping[str, str], limits: ServerLim
             raise LogUnusable(f"{url} was made with --{option} {theirs}, not {mine}: all nodes must have the same")
 
 
-def _unmakable(url: EngineUrl, error: Refused) -> str:
+def _unmakable(url: EngineUrl, error: EngineRefused) -> str:
     if error.code in (_NOT_CLUSTERED, _NO_PEERS):
         return (
             f"{url}: the engine has fewer than {url.replicas} servers to keep each record on: start the others, "

@@ -1,9 +1,9 @@
-"""What the chat's stream and its subjects are called. A key is hashed: it may hold what a subject may not."""
+"""What the chat's streams and their subjects are called. A key is hashed: it may hold what a subject may not."""
 
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Protocol
+from typing import ClassVar
 
 from libtchat.message.names import Key, UserKey
 from libtchat.message.value import frozen
@@ -13,110 +13,93 @@ __all__ = ["Feed", "RosterSubjects", "Subjects"]
 _HASH_CHARS = 32
 
 
-class Feed(Protocol):
-    """A stream, and where what comes to it is told."""
+@frozen
+class Feed:
+    """The names of one stream of a chat.
+
+    What is published on one of *all* subjects is kept in the *stream*, and *told* on a subject of its own once it is on
+    a majority of the engine's servers.
+    """
+
+    name: str
+    _SUFFIX: ClassVar[str]
+    _KEPT: ClassVar[str]
+    _TOLD: ClassVar[str]
 
     @property
     def stream(self) -> str:
         """The stream."""
+        return f"tchat-{self.name}{self._SUFFIX}"
 
     @property
     def all(self) -> str:
         """All subjects that the stream keeps."""
+        return self._kept(">")
 
     @property
     def told(self) -> str:
         """All subjects on which its records are told."""
+        return f"tchat.{self.name}.{self._TOLD}.>"
+
+    def mark(self, node: str) -> str:
+        """The subject of a node's marks: what says nothing, and comes after all that was acknowledged before it."""
+        return self._kept(f"m.{node}")
+
+    def _kept(self, what: str) -> str:
+        return f"tchat.{self.name}.{self._KEPT}.{what}"
 
 
 @frozen
-class Subjects:
-    """The names of one chat.
-
-    What is published on `tchat.NAME.log.…` is kept in the stream, and told on `tchat.NAME.told.…` once it is on a
-    majority of the engine's servers.
+class Subjects(Feed):
+    """The names of a chat's log.
 
     Attributes:
         shards: into how many parts the groups are cut, by their hash.
     """
 
-    name: str
     shards: int = 1
-
-    @property
-    def stream(self) -> str:
-        """The stream."""
-        return f"tchat-{self.name}"
-
-    @property
-    def all(self) -> str:
-        """All subjects that the stream keeps."""
-        return f"tchat.{self.name}.log.>"
-
-    @property
-    def told(self) -> str:
-        """All subjects on which records are told."""
-        return f"tchat.{self.name}.told.>"
+    _SUFFIX = ""
+    _KEPT = "log"
+    _TOLD = "told"
 
     def group(self, key: Key) -> str:
         """The subject of a group's records."""
         digest = _hash(key)
-        return f"tchat.{self.name}.log.g.{int(digest[:8], 16) % self.shards}.{digest}"
+        return self._kept(f"g.{int(digest[:8], 16) % self.shards}.{digest}")
 
     def user(self, key: UserKey) -> str:
         """The subject of a user's account."""
-        return f"tchat.{self.name}.log.u.{_hash(key)}"
+        return self._kept(f"u.{_hash(key)}")
 
     def bar(self, key: UserKey) -> str:
         """The subject of whether a user may come in."""
-        return f"tchat.{self.name}.log.b.{_hash(key)}"
+        return self._kept(f"b.{_hash(key)}")
 
     def code(self, mark: str) -> str:
         """The subject of an invitation code."""
-        return f"tchat.{self.name}.log.i.{_hash(mark)}"
+        return self._kept(f"i.{_hash(mark)}")
 
     @property
     def guests(self) -> str:
         """The subject of the numbers that guests were given."""
-        return f"tchat.{self.name}.log.n"
-
-    def mark(self, node: str) -> str:
-        """The subject of a node's marks: what says nothing, and comes after all that was acknowledged before it."""
-        return f"tchat.{self.name}.log.m.{node}"
+        return self._kept("n")
 
 
 @frozen
-class RosterSubjects:
-    """The names of what is only of now: who is connected where."""
+class RosterSubjects(Feed):
+    """The names of what is only of now: who is connected where, and what nodes tell and ask each other."""
 
-    name: str
-
-    @property
-    def stream(self) -> str:
-        """The stream."""
-        return f"tchat-{self.name}-roster"
-
-    @property
-    def all(self) -> str:
-        """All subjects that the stream keeps."""
-        return f"tchat.{self.name}.roster.>"
-
-    @property
-    def told(self) -> str:
-        """All subjects on which changes are told."""
-        return f"tchat.{self.name}.seated.>"
+    _SUFFIX = "-roster"
+    _KEPT = "roster"
+    _TOLD = "seated"
 
     def seat(self, key: UserKey) -> str:
         """The subject of who has a name."""
-        return f"tchat.{self.name}.roster.s.{_hash(key)}"
+        return self._kept(f"s.{_hash(key)}")
 
     def lease(self, node: str) -> str:
         """The subject of a node's lease."""
-        return f"tchat.{self.name}.roster.l.{node}"
-
-    def mark(self, node: str) -> str:
-        """The subject of a node's marks."""
-        return f"tchat.{self.name}.roster.m.{node}"
+        return self._kept(f"l.{node}")
 
     def call(self, node: str) -> str:
         """The subject of what a node is asked."""

@@ -11,8 +11,8 @@ from libtchat.message.names import UserKey
 from tchat_server.store.event_log import UserRow
 from tchat_server.store.sqlite.checksum import Damaged, checksum
 
-__all__ = ["barred", "has_invitation", "invitations", "is_barred", "list_users", "password_of", "save_account"]
-__all__ += ["save_bar", "save_invitation"]
+__all__ = ["barred", "copy_account", "has_invitation", "invitations", "is_barred", "list_users", "password_of"]
+__all__ += ["save_account", "save_bar", "save_invitation"]
 
 _PASSWORD = "SELECT password_hash FROM users WHERE key = ?"
 _SAVE = "INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?)"
@@ -21,8 +21,13 @@ _USE_UP = "DELETE FROM invitations WHERE mark = ?"
 _BAR = "INSERT OR REPLACE INTO bars VALUES (?, ?, ?, ?)"
 _LIFT = "DELETE FROM bars WHERE key = ?"
 _USERS = """
-SELECT key, name, 1, 0, 0 FROM users UNION ALL
-SELECT user, max(name), 0, sum(standing = 'member'), sum(standing = 'invited') FROM standings GROUP BY user"""
+SELECT key, name, min(rank), sum(password), sum(member), sum(invited) FROM (
+    SELECT key, name, 1 AS rank, 1 AS password, 0 AS member, 0 AS invited FROM users
+    UNION ALL
+    SELECT user, max(name), 2, 0, sum(standing = 'member'), sum(standing = 'invited') FROM standings GROUP BY user
+    UNION ALL
+    SELECT key, name, 3, 0, 0, 0 FROM bars
+) GROUP BY key ORDER BY key"""  # the name is of the row with the lowest rank
 
 
 def save_account(
@@ -44,6 +49,13 @@ def save_account(
         row = (key, name, password_hash)
         connection.execute(_SAVE, (*row, checksum(*row)))
     return True
+
+
+def copy_account(
+    connection: sqlite3.Connection, key: UserKey, name: str, password_hash: str | None, invitation: str | None
+) -> None:
+    """Store a password hash that another node stored, whatever is there."""
+    save_account(connection, key, name, password_hash, password_of(connection, key), invitation)
 
 
 def password_of(connection: sqlite3.Connection, key: UserKey) -> str | None:
@@ -95,16 +107,7 @@ def invitations(connection: sqlite3.Connection) -> set[str]:
 def list_users(connection: sqlite3.Connection) -> tuple[UserRow, ...]:
     """List everybody who has a password, is in a group, invited, banned or barred, by key."""
     bars = barred(connection)
-    found: dict[UserKey, UserRow] = {}
-    for key, name, has_password, groups, invitations in connection.execute(_USERS):
-        known = found.get(key)
-        found[key] = UserRow(
-            name if known is None else known.name,
-            bool(has_password) or (known is not None and known.has_password),
-            groups + (0 if known is None else known.groups),
-            invitations + (0 if known is None else known.invitations),
-            bars.get(key),
-        )
-    for key, name, until in connection.execute("SELECT key, name, until FROM bars"):
-        found.setdefault(key, UserRow(name, False, 0, 0, until))
-    return tuple(row for _, row in sorted(found.items()))
+    return tuple(
+        UserRow(name, bool(has_password), groups, invitations, bars.get(key))
+        for key, name, _, has_password, groups, invitations in connection.execute(_USERS)
+    )

@@ -9,9 +9,10 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from attrs import define
+from attrs import define, field
 
 from libtchat.cluster import Record
 from libtchat.group import Group, fold
@@ -22,15 +23,14 @@ from tchat_server.clock import Clock
 from tchat_server.store.event_log import EncodedPart, LogUnavailable, LogUnusable
 from tchat_server.store.sqlite.accounts import barred, invitations
 from tchat_server.store.sqlite.cache_file import CopyHarmed, damage, look, remove
-from tchat_server.store.sqlite.followed import Followed, FollowedRecord, write_account
-from tchat_server.store.sqlite.inspection import refusals
+from tchat_server.store.sqlite.inspection import has_table, refusals
 from tchat_server.store.sqlite.lock import Lock, lock_path
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.reader import load
 from tchat_server.store.sqlite.rows import RowWriter
-from tchat_server.store.sqlite.writer import Save
+from tchat_server.store.sqlite.worker import NotDone
 
-__all__ = ["Cache", "Head"]
+__all__ = ["Cache", "Followed", "FollowedRecord", "Head"]
 
 _TABLES = (
     """
@@ -61,87 +61,26 @@ class Head:
     number: int
 
 
-@define(eq=False)
-class _Copy:
-    """Copy what was followed up to a position; the result tells whether it is stored."""
+@frozen
+class FollowedRecord:
+    """Events to copy, as of *time*."""
 
-    future: asyncio.Future[bool]
-    followed: Sequence[Followed]
-    heads: dict[str, Head]
-    damaged: dict[str, str]
+    record: Record
+    time: float
+
+
+Followed = FollowedRecord | Callable[[sqlite3.Connection], object]
+"""What was followed elsewhere and is to be copied: events, or else what writes it in the open transaction."""
+
+
+@define
+class _Batch:
+    """All that was followed up to *position*, and is not copied yet."""
+
     position: int
-    groups: dict[Key, Group]
-
-    def write(self, rows: RowWriter) -> None:
-        """Write in the open transaction."""
-        for each in self.followed:
-            if not isinstance(each, FollowedRecord):
-                write_account(rows.connection, each)
-            elif rows.append([self._part(rows.connection, each.record)], each.time):
-                raise sqlite3.IntegrityError(f"the copy of group {each.record.key} is not what was followed")
-        execute = rows.connection.executemany
-        execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", [(s, h.seq, h.number) for s, h in self.heads.items()])
-        execute("INSERT OR REPLACE INTO damaged VALUES (?, ?)", list(self.damaged.items()))
-        rows.connection.execute("UPDATE followed SET position = ?", (self.position,))
-
-    def is_stored(self, connection: sqlite3.Connection) -> bool:
-        """Tell, on another connection, whether the transaction was committed."""
-        ((position,),) = connection.execute("SELECT position FROM followed")
-        return bool(position >= self.position)
-
-    def succeed(self) -> None:
-        """Report that it is stored."""
-        self.future.set_result(True)
-
-    def fail(self) -> None:
-        """Report that nothing is stored."""
-        self.groups.clear()  # they are ahead of the file now
-        self.future.set_result(False)
-
-    def _part(self, connection: sqlite3.Connection, record: Record) -> EncodedPart:
-        group = self.groups.pop(record.key, None)
-        if group is None and record.expected:
-            loaded = load(connection, record.key)
-            group = fold(loaded.tail, loaded.snapshot)
-        after = fold(record.events, group)
-        assert after is not None, "a record has events"
-        if len(self.groups) >= _MAX_GROUPS:
-            del self.groups[next(iter(self.groups))]
-        self.groups[record.key] = after
-        return EncodedPart(record.key, record.expected, record.events, after, record.digests, record.lines)
-
-
-@define(eq=False)
-class _Begin:
-    """Make the tables of a copy if there are none; the result is what they hold."""
-
-    future: asyncio.Future[tuple[int, dict[str, Head], dict[str, str]]]
-    identity: str
-    _found: tuple[int, dict[str, Head], dict[str, str]] = (0, {}, {})
-
-    def write(self, rows: RowWriter) -> None:
-        """Write in the open transaction."""
-        execute = rows.connection.execute
-        for statement in _TABLES:
-            execute(statement)
-        execute("INSERT OR IGNORE INTO followed VALUES (1, ?, 0)", (self.identity,))
-        ((position,),) = execute("SELECT position FROM followed")
-        heads = {subject: Head(seq, number) for subject, seq, number in execute("SELECT * FROM heads")}
-        self._found = position, heads, dict(execute("SELECT * FROM damaged"))
-
-    def is_stored(self, connection: sqlite3.Connection) -> bool:
-        """Tell, on another connection, whether the transaction was committed."""
-        return bool(connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'followed'").fetchone()[0])
-
-    def succeed(self) -> None:
-        """Report what was found."""
-        self.future.set_result(self._found)
-
-    def fail(self) -> None:
-        """Report that it can't be written."""
-        self.future.set_exception(
-            LogUnusable("the node's own copy cannot be written: choose another file with --cache")
-        )
+    followed: list[Followed] = field(factory=list)
+    heads: dict[str, Head] = field(factory=dict)
+    damaged: dict[str, str] = field(factory=dict)
 
 
 class Cache:
@@ -162,14 +101,12 @@ class Cache:
         self.log, self.position, self.heads, self.damaged = log, position, heads, damaged
         self.bars: dict[UserKey, float] = {}
         self.codes: set[str] = set()
-        self._followed: list[Followed] = []
-        self._heads: dict[str, Head] = {}
-        self._damaged: dict[str, str] = {}
-        self._put = self._written = position
+        self._next = _Batch(position)
+        self._written = position
+        self._has_written = asyncio.Event()
         self._groups: dict[Key, Group] = {}
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
-        self._looking: asyncio.Future[bool] | None = None
+        self._looking: asyncio.Future[None] | None = None
 
     @classmethod
     async def open(
@@ -201,49 +138,48 @@ class Cache:
         clock = clock or Clock(max(now, start))
         with damage(path):
             log = SqliteLog.open(path, durability="normal", clock=clock, limits=limits, is_cache=True)
-        begin = _Begin(asyncio.get_running_loop().create_future(), identity)
-        log.submit(begin)
         try:
-            cache = cls(path, log, *await begin.future)
+            begun = await log.write(partial(_begin, identity=identity), lambda found, _: has_table(found, "followed"))
+            cache = cls(path, log, *begun)
             cache.bars, cache.codes = await log.ask(barred), await log.ask(invitations)
             return cache
+        except NotDone:
+            await log.close()
+            raise LogUnusable("the node's own copy cannot be written: choose another file with --cache") from None
         except BaseException:
             await log.close()
             raise
 
     def put(self, followed: Sequence[Followed], heads: dict[str, Head], damaged: dict[str, str], position: int) -> None:
         """Have what was followed up to *position* copied, some time."""
-        self._followed += followed
-        self._heads |= heads
-        self._damaged |= damaged
-        self._put = position
+        batch = self._next
+        batch.position = position
+        batch.followed += followed
+        batch.heads |= heads
+        batch.damaged |= damaged
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._copy())
 
     @property
     def backlog(self) -> int:
         """How many entries wait to be copied."""
-        return len(self._followed)
+        return len(self._next.followed)
 
     async def settled(self, patience_seconds: float | None = 5.0) -> None:
         """Wait until all that was put is there to be read. Raises LogUnavailable if it takes long; None: it may."""
-        if self._written >= self._put:
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((self._put, future))
+        position = self._next.position
         try:
-            await asyncio.wait_for(future, patience_seconds)
+            async with asyncio.timeout(patience_seconds):
+                while self._written < position:
+                    await self._has_written.wait()
         except TimeoutError:
             raise LogUnavailable("this node's own copy is behind: its disk may be full, or slow") from None
 
     def harm(self) -> str:
         """Return what was done to its file at the last look, "" if nothing, and have it looked at again."""
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_future()
-            self._looking.add_done_callback(
-                lambda it: it.cancelled() or it.exception()
-            )  # it is known by what `log.harm` says
-            self.log.submit(Save(self._looking, lambda _: False, lambda _: True))
+            self._looking = self.log.write(lambda _: None, lambda *_: True)
+            self._looking.add_done_callback(lambda it: it.cancelled() or it.exception())  # `log.harm` tells
         return self.log.harm
 
     async def close(self) -> None:
@@ -265,20 +201,59 @@ class Cache:
         raise CopyHarmed(self.log.harm)
 
     async def _copy(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._written < self._put:
-            followed, heads, damaged, position = self._followed, self._heads, self._damaged, self._put
-            self._followed, self._heads, self._damaged = [], {}, {}
-            is_stored = False
-            while not is_stored:
-                job = _Copy(loop.create_future(), followed, heads, damaged, position, self._groups)
-                self.log.submit(job)
-                is_stored = await job.future
-                if not is_stored:
-                    await asyncio.sleep(_PAUSE_SECONDS)
-            self._written = position
-            ready = [future for needed, future in self._waiters if needed <= position]
-            self._waiters = [waiter for waiter in self._waiters if waiter[0] > position]
-            for future in ready:
-                if not future.done():
-                    future.set_result(None)
+        while self._written < self._next.position:
+            batch, self._next = self._next, _Batch(self._next.position)
+            while not await self._is_copied(batch):
+                await asyncio.sleep(_PAUSE_SECONDS)
+            self._written = batch.position
+            self._has_written.set()  # whoever waits now goes on, and looks whether that is far enough
+            self._has_written.clear()
+
+    async def _is_copied(self, batch: _Batch) -> bool:
+        try:
+            await self.log.write(partial(self._write, batch=batch), _has_come_to)
+        except NotDone:
+            self._groups.clear()  # they are ahead of the file now
+            return False
+        return True
+
+    def _write(self, rows: RowWriter, batch: _Batch) -> int:
+        """Copy a batch in the open transaction, in the thread that writes; return its position."""
+        for each in batch.followed:
+            if not isinstance(each, FollowedRecord):
+                each(rows.connection)
+            elif rows.append([self._part(rows.connection, each.record)], each.time):
+                raise sqlite3.IntegrityError(f"the copy of group {each.record.key} is not what was followed")
+        execute, heads = rows.connection.executemany, batch.heads.items()
+        execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", [(name, it.seq, it.number) for name, it in heads])
+        execute("INSERT OR REPLACE INTO damaged VALUES (?, ?)", list(batch.damaged.items()))
+        rows.connection.execute("UPDATE followed SET position = ?", (batch.position,))
+        return batch.position
+
+    def _part(self, connection: sqlite3.Connection, record: Record) -> EncodedPart:
+        group = self._groups.pop(record.key, None)
+        if group is None and record.expected:
+            loaded = load(connection, record.key)
+            group = fold(loaded.tail, loaded.snapshot)
+        after = fold(record.events, group)
+        assert after is not None, "a record has events"
+        if len(self._groups) >= _MAX_GROUPS:
+            del self._groups[next(iter(self._groups))]
+        self._groups[record.key] = after
+        return EncodedPart(record.key, record.expected, record.events, after, record.digests, record.lines)
+
+
+def _begin(rows: RowWriter, identity: str) -> tuple[int, dict[str, Head], dict[str, str]]:
+    """Make the tables of a copy if there are none; return its position, and what the other two hold."""
+    execute = rows.connection.execute
+    for statement in _TABLES:
+        execute(statement)
+    execute("INSERT OR IGNORE INTO followed VALUES (1, ?, 0)", (identity,))
+    ((position,),) = execute("SELECT position FROM followed")
+    heads = {subject: Head(seq, number) for subject, seq, number in execute("SELECT * FROM heads")}
+    return position, heads, dict(execute("SELECT * FROM damaged"))
+
+
+def _has_come_to(connection: sqlite3.Connection, position: int) -> bool:
+    ((found,),) = connection.execute("SELECT position FROM followed")
+    return bool(found >= position)

@@ -13,7 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tchat_server.store.event_log import LogUnavailable, LogUnusable
-from tchat_server.store.sqlite.inspection import APPLICATION_ID, BUSY_SECONDS, beside, is_empty
+from tchat_server.store.sqlite.inspection import APPLICATION_ID, BUSY_SECONDS, has_table, is_empty
+from tchat_server.store.sqlite.lock import beside
 from tchat_server.store.sqlite.users import last_retry_time
 
 __all__ = ["CopyHarmed", "damage", "look", "remove"]
@@ -64,8 +65,7 @@ def damage(path: Path) -> Iterator[None]:
 
 
 def _whose(path: Path, identity: str, connection: sqlite3.Connection) -> float:
-    ((is_copy,),) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'followed'")
-    if not is_copy:
+    if not has_table(connection, "followed"):
         if connection.execute("SELECT 1 FROM groups UNION ALL SELECT 1 FROM users").fetchone():
             raise LogUnusable(f"{path} is a database of its own, and no node's copy: name another file with --cache")
         return 0.0
@@ -93,7 +93,7 @@ def _noted_bytes(path: Path) -> int:
 
 
 def _put_aside(path: Path) -> None:
-    """Take the file away, so that a new one is filled; what was damaged is kept once, for who wants to look at it."""
+    """Take the file away, so that a new one is filled; the last damaged one is kept beside it, for a look."""
     if path.exists() and path.stat().st_size:
         _log.warning("%s is damaged: it is put aside, and filled again", path)
         path.replace(beside(path, ".damaged"))

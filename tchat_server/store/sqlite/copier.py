@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tchat_server.ops.control import Json, asked
 from tchat_server.store.event_log import LogUnusable
+from tchat_server.store.sqlite.lock import beside
 
 __all__ = ["COPY", "Copier", "copied", "copy_database", "socket_path"]
 
@@ -32,7 +33,7 @@ class Copier:
     """Makes one copy after the other, over a connection of its own, which may be used in any thread."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._copy, self._connection = _beside(path, "copy"), connection
+        self._copy, self._connection = beside(path, ".copy"), connection
         self._turn = threading.Lock()
         self._is_stopping = False
 
@@ -80,12 +81,12 @@ def copied(path: Path) -> Iterator[Path]:
         elif COPY not in answer:
             raise LogUnusable(f"{path} cannot be copied by its server: {answer.get('failed')}")
         else:
-            yield _beside(path, "copy")
+            yield beside(path, ".copy")
 
 
 def socket_path(path: Path) -> Path:
     """Return where the server that uses the database *path* listens for its operator."""
-    return _beside(path, "sock")
+    return beside(path, ".sock")
 
 
 def copy_database(source: sqlite3.Connection, out: Path, go_on: object = None) -> None:
@@ -107,7 +108,3 @@ def copy_database(source: sqlite3.Connection, out: Path, go_on: object = None) -
             copy.execute("PRAGMA journal_mode = DELETE")
     finally:
         source.execute("ROLLBACK")
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(f"{path.name}.{suffix}")

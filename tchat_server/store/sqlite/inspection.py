@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tchat_server.store.event_log import LogUnusable
-from tchat_server.store.sqlite.lock import missing, verify
+from tchat_server.store.sqlite.lock import beside, missing, verify
 
 __all__ = [
     "APPLICATION_ID",
@@ -20,10 +20,10 @@ __all__ = [
     "CHECK_ADVICE",
     "FIRST_WITH_CHECKSUMS",
     "VERSION",
-    "beside",
     "check_file",
     "check_no_copy",
     "has_checksums",
+    "has_table",
     "is_copy",
     "is_empty",
     "last_entry",
@@ -110,7 +110,7 @@ def check_no_copy(path: Path, connection: sqlite3.Connection) -> None:
 def is_copy(path: Path, connection: sqlite3.Connection | None = None) -> bool:
     """Tell whether a file is filled from elsewhere. Raises LogUnusable."""
     with refusals(path), closing(connection or _connect_for_reading(path)) as reading:
-        return bool(reading.execute("SELECT 1 FROM sqlite_master WHERE name = 'followed'").fetchone())
+        return has_table(reading, "followed")
 
 
 def _connect_for_reading(path: Path) -> sqlite3.Connection:
@@ -126,13 +126,17 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 
 def _check_version(path: Path, connection: sqlite3.Connection) -> None:
     ((application,),) = connection.execute("PRAGMA application_id")
-    ((version,),) = connection.execute("PRAGMA user_version")
     if application != APPLICATION_ID:
         raise LogUnusable(f"{path} is another program's database: choose another file with --db")
-    if version > VERSION:
+    if (version := version_of(connection)) > VERSION:
         raise LogUnusable(
             f"{path}: database schema {version} is newer than this server ({VERSION}): install a newer tchat-server"
         )
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Tell whether there is such a table."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
 
 
 def has_checksums(connection: sqlite3.Connection) -> bool:
@@ -182,11 +186,6 @@ def _check_wal(path: Path) -> None:
         is_of_backup = file.read(len(_BACKUP_HEADER)) == _BACKUP_HEADER
     if is_of_backup and wal.exists() and wal.stat().st_size:
         raise LogUnusable(f"{path} is a backup, and {wal} is of another database: delete that one")
-
-
-def beside(path: Path, suffix: str) -> Path:
-    """Return the file of this suffix beside the database."""
-    return path.with_name(path.name + suffix)
 
 
 def _cut(path: Path, connection: sqlite3.Connection) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from tchat_server.store.event_log import LogUnusable
 
-__all__ = ["Durability", "Lock", "lock_path", "missing", "verify"]
+__all__ = ["Durability", "Lock", "beside", "lock_path", "missing", "verify"]
 
 Durability = Literal["full", "normal"]
 
@@ -68,7 +68,12 @@ class Lock:
 
 def lock_path(path: Path) -> Path:
     """Return the lock's file."""
-    return path.with_name(path.name + ".lock")
+    return beside(path, ".lock")
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Return the file of this suffix beside the database."""
+    return path.with_name(path.name + suffix)
 
 
 def missing(path: Path) -> str:

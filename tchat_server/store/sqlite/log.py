@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -28,9 +29,12 @@ from tchat_server.store.sqlite.copier import COPY, Copier, socket_path
 from tchat_server.store.sqlite.inspection import check_no_copy, refusals
 from tchat_server.store.sqlite.lock import Durability, Lock
 from tchat_server.store.sqlite.reader import Query, Reader
+from tchat_server.store.sqlite.removal import remove_old
+from tchat_server.store.sqlite.rows import RowWriter, is_appended, is_numbered
 from tchat_server.store.sqlite.schema import MAX_WAL_BYTES, connect, open_file
 from tchat_server.store.sqlite.watch import Watch
-from tchat_server.store.sqlite.writer import AppendParts, Job, NumberGuests, RemoveOld, Save, Writer
+from tchat_server.store.sqlite.worker import NotDone
+from tchat_server.store.sqlite.writer import Write, Writer
 
 __all__ = ["SqliteLog"]
 
@@ -54,7 +58,7 @@ class SqliteLog:
         is_cache: bool = False,
     ) -> None:
         self._lock = lock
-        self._clock = clock
+        self.clock: Callable[[], float] = clock
         self._guest_numbers = iter(range(0))
         self._limits = limits
         self._is_closed = False
@@ -103,20 +107,16 @@ class SqliteLog:
             lock.release()
             raise
 
-    @property
-    def clock(self) -> Callable[[], float]:
-        """What tells how old retries are; see EventLog."""
-        return self._clock
-
     async def append(self, parts: Sequence[EncodedPart]) -> Mapping[Key, tuple[LogEvent, ...]]:
         """Append parts; see EventLog.
 
         Raises:
             LogUnavailable: the log was closed while nothing could be learnt about the outcome.
         """
-        job = AppendParts(asyncio.get_running_loop().create_future(), parts)
-        self.submit(job)
-        return await job.future
+        try:
+            return await self.write(lambda rows: rows.append(parts), partial(is_appended, parts=parts))
+        except NotDone:
+            return {part.key: () for part in parts}
 
     def load(self, key: Key) -> Awaitable[Loaded]:
         """Load one group."""
@@ -132,7 +132,7 @@ class SqliteLog:
 
     def find_retry(self, key: UserKey, id: str) -> Awaitable[Retried]:
         """Find what one user's request with an id made; see EventLog."""
-        since = self._clock() - self._limits.retry_seconds
+        since = self.clock() - self._limits.retry_seconds
         return self.ask(partial(users.find_retry, key=key, id=id, since=since), is_quick=True)
 
     def save_user(
@@ -182,10 +182,9 @@ class SqliteLog:
         return self._number_guests() if number is None else Ready(number)
 
     async def _number_guests(self) -> int:
-        """Take more numbers, and the first of them. Who comes meanwhile takes as many; those of the last are used."""
-        job = NumberGuests(asyncio.get_running_loop().create_future(), guest_floor(), _GUESTS_AT_ONCE)
-        self.submit(job)
-        first = await job.future
+        """Take a thousand numbers; return the first. Callers that come meanwhile do so too; the last thousand stays."""
+        take = partial(RowWriter.number_guests, at_least=guest_floor(), count=_GUESTS_AT_ONCE)
+        first: int = await self.write(take, partial(is_numbered, count=_GUESTS_AT_ONCE))
         self._guest_numbers = iter(range(first + 1, first + _GUESTS_AT_ONCE))
         return first
 
@@ -208,11 +207,9 @@ class SqliteLog:
         """Wait for nothing: the file is held, so nobody else appends."""
         return Ready(None)
 
-    async def remove_old(self, *, before: str, messages: int | None, after: Key) -> Removed:
-        """Do a step of removing old events; see EventLog."""
-        job = RemoveOld(asyncio.get_running_loop().create_future(), before, messages, after)
-        self._writer.submit(job)
-        return await job.future
+    def remove_old(self, *, before: str, messages: int | None, after: Key) -> Awaitable[Removed]:
+        """Do a step of removing old events; see EventLog. What may not have been committed is done again some time."""
+        return self.write(lambda rows: remove_old(rows.connection, before, messages, after), lambda *_: True)
 
     async def close(self) -> None:
         """Write what waits, close the file and let others have it."""
@@ -221,9 +218,14 @@ class SqliteLog:
         self._is_closed = True
         await asyncio.get_running_loop().run_in_executor(None, self._stop)
 
-    def submit(self, job: Job) -> None:
-        """Have *job* written, in one transaction with all that waits."""
+    def write(self, act: Callable[[RowWriter], _T], is_stored: Callable[[sqlite3.Connection, _T], bool]) -> Future[_T]:
+        """Have *act* called in one transaction with all that waits, and return what it returns; see `Write`.
+
+        It raises NotDone if nothing was stored.
+        """
+        job = Write(asyncio.get_running_loop().create_future(), act, is_stored)
         self._writer.submit(job)
+        return job.future
 
     @property
     def harm(self) -> str:
@@ -248,15 +250,17 @@ class SqliteLog:
     def _save(
         self, change: Callable[[sqlite3.Connection], bool], is_there: Callable[[sqlite3.Connection], bool]
     ) -> Awaitable[bool]:
-        job = Save(asyncio.get_running_loop().create_future(), change, is_there)
-        self.submit(job)
-        return job.future
+        """Have *change* change something about accounts; *is_there* tells whether that is stored."""
+        return self.write(
+            lambda rows: change(rows.connection),
+            lambda connection, has_changed: not has_changed or is_there(connection),
+        )
 
-    def ask(self, question: Callable[[sqlite3.Connection], _T], *, is_quick: bool = False) -> asyncio.Future[_T]:
+    def ask(self, question: Callable[[sqlite3.Connection], _T], *, is_quick: bool = False) -> Future[_T]:
         """Have *question* answered in the reading thread, after those asked before."""
-        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._reader.submit(Query(future, question, is_quick))
-        return future
+        query = Query(asyncio.get_running_loop().create_future(), question, is_quick)
+        self._reader.submit(query)
+        return query.future
 
 
 def _connect_if_right(watch: Watch, connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:

@@ -28,6 +28,7 @@ from tchat_server.store.sqlite.entry import lines
 from tchat_server.store.sqlite.inspection import (
     CHECK_ADVICE,
     has_checksums,
+    has_table,
     open_for_reading,
     refusals,
     refused_by_server,
@@ -150,7 +151,7 @@ def _find_damaged_pages(connection: sqlite3.Connection) -> list[str]:
 
 def _wrongly_listed(connection: sqlite3.Connection) -> list[str]:
     """Compare the table of groups that are listed with the members there are, if the file has that table already."""
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'listed'").fetchone() is None:
+    if not has_table(connection, "listed"):
         return []
     wrong = """
     SELECT name, private = 0 AND EXISTS (SELECT 1 FROM standings WHERE group_id = groups.id AND standing = 'member')
@@ -223,11 +224,23 @@ def _check_group(
         yield f"is stored as {key}"
     report.redacted += len(tombstones)
     report.closed += state.closed
+    yield from _check_texts(connection, group_id, removed, tombstones)
+    yield from _check_standings(connection, group_id, state)
+
+
+def _check_texts(
+    connection: sqlite3.Connection, group_id: int, removed: set[int], tombstones: set[int]
+) -> Iterator[str]:
+    """Compare the texts that events have *removed* with those that are *tombstones*."""
     for seq in sorted(removed - tombstones):
         if any(lines(connection, group_id, PageKind.MESSAGES, after=seq - 1, before=seq + 1)):
             yield f"the text {seq} was removed, and is still there"
     for seq in sorted(tombstones - removed):
         yield f"the text {seq} is not there, and nothing says that it was removed"
+
+
+def _check_standings(connection: sqlite3.Connection, group_id: int, state: Group) -> Iterator[str]:
+    """Compare the table of standings with what a group's events lead to."""
     found = connection.execute("SELECT user, name, standing, invitation FROM told WHERE group_id = ?", (group_id,))
     told = {user: (*known, line and _about(known[1], line)) for user, *known, line in found}
     waiting = [user for user, box in state.boxes.items() if box.waiting]

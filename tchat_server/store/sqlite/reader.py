@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from attrs import define
 
@@ -25,7 +24,7 @@ from libtchat.wire.snapshot import decode_group
 from tchat_server.store.event_log import LogUnavailable, NamePage, Page
 from tchat_server.store.sqlite.checksum import Damaged, begun, checksum, complete
 from tchat_server.store.sqlite.entry import lines
-from tchat_server.store.sqlite.worker import Worker, succeed
+from tchat_server.store.sqlite.worker import Job, Worker
 
 __all__ = [
     "Query",
@@ -53,37 +52,15 @@ _T = TypeVar("_T")
 
 
 @define(eq=False)
-class Query(Generic[_T]):
-    """A question to the file: what *ask* returns for a connection is the future's result, or it is LogUnavailable.
+class Query(Job[_T]):
+    """A question to the file: the result is what *ask* returns for a connection, or there is none (LogUnavailable).
 
     Attributes:
         is_quick: it takes microseconds, whatever the file holds.
     """
 
-    future: Future[_T]
     ask: Callable[[sqlite3.Connection], _T]
     is_quick: bool
-    _answer: _T | None = None
-    _error: LogUnavailable | None = None
-
-    def answer(self, connection: sqlite3.Connection) -> None:
-        """Ask. Raises what the functions of this module do."""
-        self._answer = self.ask(connection)
-
-    def refuse(self, error: Exception) -> None:
-        """Note that it could not be answered."""
-        self._error = LogUnavailable(str(error) or type(error).__name__)
-
-    def succeed(self) -> None:
-        """Report the answer, or that there is none."""
-        if self._error is not None:
-            self.future.set_exception(self._error)
-        else:
-            self.future.set_result(self._answer)  # type: ignore[arg-type]
-
-    def fail(self) -> None:
-        """Report that nobody reads any more."""
-        self.future.set_exception(LogUnavailable("the log is closed"))
 
 
 class Reader(Worker[Query[Any]]):
@@ -127,14 +104,16 @@ class Reader(Worker[Query[Any]]):
 
     def _answer(self, query: Query[Any]) -> None:
         try:
-            query.answer(self._begun())
+            query.result = query.ask(self._begun())
         except (sqlite3.Error, TchatError, ValueError) as error:
-            query.refuse(error)
-            self.release()
+            self._give_up(query, error)
         except Exception as defect:  # in code or in a damaged file: it costs who asked, and nobody else
             logger.exception("internal error in reading")
-            query.refuse(defect)
-            self.release()
+            self._give_up(query, defect)
+
+    def _give_up(self, query: Query[Any], error: Exception) -> None:
+        query.error = LogUnavailable(str(error) or type(error).__name__)
+        self.release()
 
     def _begun(self) -> sqlite3.Connection:
         """Return the connection, in a transaction."""
@@ -151,7 +130,7 @@ class Reader(Worker[Query[Any]]):
                 self._connection.execute("ROLLBACK")
             except sqlite3.Error:
                 self.release()
-        self.report(answered, succeed)
+        self.report(answered)
 
 
 def find_group(connection: sqlite3.Connection, key: Key) -> tuple[int, int, int] | None:

@@ -20,6 +20,7 @@ from tchat_server.store.change import first_waiting
 from tchat_server.store.event_log import Removed
 from tchat_server.store.sqlite.checksum import checksum
 from tchat_server.store.sqlite.entry import cut_before, lines, seq_of_nth_last
+from tchat_server.store.sqlite.inspection import has_table
 from tchat_server.store.sqlite.reader import begins, load
 
 __all__ = ["begin_of", "remove_old"]
@@ -60,8 +61,7 @@ def remove_old(connection: sqlite3.Connection, before: str, messages: int | None
 
 def begin_of(connection: sqlite3.Connection, group_id: int) -> int:
     """Return the seq of the first event of a group that is still there, or would be if all are gone."""
-    ((has_begins,),) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'begins'")
-    return (begins(connection, group_id) if has_begins else None) or 1
+    return (begins(connection, group_id) if has_table(connection, "begins") else None) or 1
 
 
 def _remove(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from libtchat.effect import PageKind
@@ -21,7 +21,7 @@ from tchat_server.store.sqlite.entry import KIND_NUMBERS, lines, pack_seqs, repl
 from tchat_server.store.sqlite.inspection import last_entry
 from tchat_server.store.sqlite.reader import creator, find_group
 
-__all__ = ["RowWriter"]
+__all__ = ["RowWriter", "is_appended", "is_numbered"]
 
 _log = logging.getLogger(__name__)
 
@@ -173,6 +173,20 @@ class RowWriter:
         if oldest is not None and oldest[0] < now - self._retry_seconds:
             # At most twice as many as came: the table shrinks to the last `retry_seconds` without a long pause.
             self.connection.execute(_FORGET_RETRIES, (2 * retries + 10, now - self._retry_seconds))
+
+
+def is_appended(
+    connection: sqlite3.Connection, failed: Mapping[Key, tuple[LogEvent, ...]], parts: Sequence[EncodedPart]
+) -> bool:
+    """Tell, on another connection, whether `RowWriter.append` of *parts*, which returned *failed*, was committed."""
+    heads = ((part, find_group(connection, part.key)) for part in parts if part.key not in failed)
+    return all(head is not None and head[1] >= part.events[-1].seq for part, head in heads)
+
+
+def is_numbered(connection: sqlite3.Connection, first: int, count: int) -> bool:
+    """Tell, on another connection, whether `RowWriter.number_guests`, which returned *first*, was committed."""
+    row = connection.execute(_NEXT_GUEST).fetchone()
+    return row is not None and int(row[0]) >= first + count
 
 
 def _cut_rows(entries: Sequence[tuple[int, bytes]]) -> Iterator[Sequence[tuple[int, bytes]]]:

@@ -20,14 +20,13 @@ from tchat_server.store.sqlite.inspection import (
     BUSY_SECONDS,
     FIRST_WITH_CHECKSUMS,
     VERSION,
-    beside,
     check_file,
     is_empty,
     last_entry,
     refusals,
     version_of,
 )
-from tchat_server.store.sqlite.lock import Durability, Lock
+from tchat_server.store.sqlite.lock import Durability, Lock, beside
 
 __all__ = ["MAX_WAL_BYTES", "connect", "fence", "open_file"]
 

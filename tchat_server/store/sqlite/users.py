@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from libtchat.direct import Box
 from libtchat.group import Standing
 from libtchat.message.direct import is_log_of
 from libtchat.message.event import Invited
@@ -108,9 +109,10 @@ def _membership(
     check_group(group_id, key, *group)
     _standing_name(user, group_id, name, standing, invitation, stored)
     it = Standing(standing)
-    if it is Standing.WAITING and invitation is not None:
-        return Membership(Key(key), shown, bool(private), it, seq, None, decode_box(invitation))
-    return Membership(Key(key), shown, bool(private), it, seq, _invitation(invitation))
+    about: tuple[Invited | None, Box | None] = (None, None)
+    if invitation is not None:
+        about = (None, decode_box(invitation)) if it is Standing.WAITING else (_invitation(invitation), None)
+    return Membership(Key(key), shown, bool(private), it, seq, *about)
 
 
 def _retry(user: UserKey, id: str, group_id: int, seq: int, time: float, digest: str, stored: int, key: str) -> Retry:
@@ -119,8 +121,6 @@ def _retry(user: UserKey, id: str, group_id: int, seq: int, time: float, digest:
     return Retry(id, Key(key), seq, time, digest)
 
 
-def _invitation(line: bytes | None) -> Invited | None:
-    if line is None:
-        return None
+def _invitation(line: bytes) -> Invited | None:
     event = codec.decode_event(line)
     return event if isinstance(event, Invited) else None

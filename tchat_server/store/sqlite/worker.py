@@ -4,44 +4,46 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from asyncio import AbstractEventLoop
-from collections.abc import Callable, Sequence
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["Worker", "fail", "succeed"]
+from attrs import define, field
 
+from tchat_server.store.event_log import LogUnavailable
 
-class Job(Protocol):
-    """What is to be done. Its methods resolve its future, on the event loop."""
+__all__ = ["Job", "NotDone", "Worker"]
 
-    @property
-    def future(self) -> Any: ...  # an asyncio.Future, of whatever the job gives
+_CLOSED = "the log is closed"
 
-    def succeed(self) -> None:
-        """Report what was done."""
-
-    def fail(self) -> None:
-        """Report that it was not done."""
+T = TypeVar("T")
 
 
-def succeed(job: Job) -> None:
-    """Report that *job* was done."""
-    job.succeed()
+class NotDone(LogUnavailable):
+    """It was certainly not done: nothing of it is stored, nor ever will be."""
 
 
-def fail(job: Job) -> None:
-    """Report that *job* was not done."""
-    job.fail()
+@define(eq=False)
+class Job(Generic[T]):
+    """What is to be done. Its future gets the *result*, or else the *error*, on the loop it belongs to."""
+
+    future: Future[T]
+    result: T = field(init=False)
+    error: BaseException | None = field(default=None, init=False)
+
+    def settle(self) -> None:
+        """Tell whoever waits what became of it. On the loop."""
+        if self.future.done():
+            return  # nobody waits any more
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
 
 
-def _fail_by(defect: BaseException, job: Job) -> None:
-    job.future.set_exception(defect)
-
-
-J = TypeVar("J", bound=Job)
+J = TypeVar("J", bound=Job[Any])
 
 
 class Worker(ABC, Generic[J]):
@@ -61,7 +63,8 @@ class Worker(ABC, Generic[J]):
             if not self._is_ended:
                 self._queue.put(job)
                 return
-        job.fail()
+        job.error = NotDone(_CLOSED)
+        job.settle()
 
     def stop(self) -> None:
         """Finish what was submitted and wait for the thread's end. Blocks: not on the loop."""
@@ -81,18 +84,23 @@ class Worker(ABC, Generic[J]):
     def release(self) -> None:
         """Let go of what the thread holds: it ends."""
 
-    def report(self, jobs: Sequence[J], tell: Callable[[J], None]) -> None:
-        """Have *tell* called for each of *jobs* on their loop, all at once, unless it was cancelled meanwhile."""
+    def report(self, jobs: Sequence[J]) -> None:
+        """Have *jobs*, which have a result or an error, settled on their loop, all at once."""
 
-        def tell_all() -> None:
+        def settle() -> None:
             for job in jobs:
-                if not job.future.done():
-                    tell(job)
+                job.settle()
 
         if jobs:
             loop: AbstractEventLoop = jobs[0].future.get_loop()
             with suppress(RuntimeError):  # a loop that is closed has nobody waiting
-                loop.call_soon_threadsafe(tell_all)
+                loop.call_soon_threadsafe(settle)
+
+    def refuse(self, jobs: Sequence[J], error: BaseException) -> None:
+        """Report that *jobs* were not done."""
+        for job in jobs:
+            job.error = error
+        self.report(jobs)
 
     def _run(self) -> None:
         is_over = False
@@ -109,7 +117,7 @@ class Worker(ABC, Generic[J]):
                 self._is_ended = True
             found = self._waiting()
             while jobs := self.choose([job for job in found if job is not None]):
-                self.report(jobs, fail)
+                self.refuse(jobs, NotDone(_CLOSED))
                 found = []
             self.release()
 
@@ -117,7 +125,7 @@ class Worker(ABC, Generic[J]):
         try:
             self.perform(jobs)
         except BaseException as defect:
-            self.report(jobs, partial(_fail_by, defect))
+            self.refuse(jobs, defect)
             raise
 
     def _waiting(self) -> list[J | None]:

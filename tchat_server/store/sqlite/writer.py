@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from asyncio import Future
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from typing import Protocol
+from typing import Any, TypeVar
 
-from attrs import define, field
+from attrs import define
 
 from libtchat.message.errors import TchatError
-from libtchat.message.event import LogEvent
-from libtchat.message.names import Key
-from tchat_server.store.event_log import EncodedPart, LogUnavailable, Removed
-from tchat_server.store.sqlite import worker
+from tchat_server.store.event_log import LogUnavailable
 from tchat_server.store.sqlite.lock import Lock
-from tchat_server.store.sqlite.reader import find_group
-from tchat_server.store.sqlite.removal import remove_old
 from tchat_server.store.sqlite.rows import RowWriter
 from tchat_server.store.sqlite.schema import fence
 from tchat_server.store.sqlite.watch import Watch
-from tchat_server.store.sqlite.worker import Worker, fail, succeed
+from tchat_server.store.sqlite.worker import Job, NotDone, Worker
 
-__all__ = ["AppendParts", "Job", "NumberGuests", "RemoveOld", "Save", "Writer"]
+__all__ = ["Write", "Writer"]
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -43,125 +39,20 @@ _SURELY_FAILED_EXTENDED = {sqlite3.SQLITE_IOERR_WRITE}
 
 
 @define(eq=False)
-class AppendParts:
-    """Append parts; the result is EventLog.append's."""
+class Write(Job[T]):
+    """What is to be written, with others in one transaction; the result is what *act* returns.
 
-    future: Future[Mapping[Key, tuple[LogEvent, ...]]]
-    parts: Sequence[EncodedPart]
-    _failed: Mapping[Key, tuple[LogEvent, ...]] = field(factory=dict)
-
-    def write(self, rows: RowWriter) -> None:
-        """Write in the open transaction."""
-        self._failed = rows.append(self.parts)
-
-    def is_stored(self, connection: sqlite3.Connection) -> bool:
-        """Tell, on another connection, whether the transaction was committed. True if there was nothing to commit."""
-        heads = ((part, find_group(connection, part.key)) for part in self.parts if part.key not in self._failed)
-        return all(head is not None and head[1] >= part.events[-1].seq for part, head in heads)
-
-    def succeed(self) -> None:
-        """Report what is committed."""
-        self.future.set_result(self._failed)
-
-    def fail(self) -> None:
-        """Report that nothing is stored."""
-        self.future.set_result({part.key: () for part in self.parts})
-
-
-@define(eq=False)
-class Save:
-    """Change something about accounts; the result is what *change* returns: whether it changed anything.
-
-    *is_there* tells on another connection whether that was committed.
+    Attributes:
+        act: writes in the open transaction.
+        is_stored: tells, on another connection and by what *act* returned, whether the transaction was committed. True
+            if there was nothing to commit.
     """
 
-    future: Future[bool]
-    change: Callable[[sqlite3.Connection], bool]
-    is_there: Callable[[sqlite3.Connection], bool]
-    _has_changed: bool = False
-
-    def write(self, rows: RowWriter) -> None:
-        """Write in the open transaction."""
-        self._has_changed = self.change(rows.connection)
-
-    def is_stored(self, connection: sqlite3.Connection) -> bool:
-        """Tell, on another connection, whether the transaction was committed. True if there was nothing to commit."""
-        return not self._has_changed or self.is_there(connection)
-
-    def succeed(self) -> None:
-        """Report what is committed."""
-        self.future.set_result(self._has_changed)
-
-    def fail(self) -> None:
-        """Report that nothing is stored."""
-        self.future.set_exception(LogUnavailable("nothing was stored"))
+    act: Callable[[RowWriter], T]
+    is_stored: Callable[[sqlite3.Connection, T], bool]
 
 
-@define(eq=False)
-class NumberGuests:
-    """Take *count* numbers for guests, from *at_least* on; the result is the first."""
-
-    future: Future[int]
-    at_least: int
-    count: int
-    _first: int = 0
-
-    def write(self, rows: RowWriter) -> None:
-        """Write in the open transaction."""
-        self._first = rows.number_guests(self.at_least, self.count)
-
-    def is_stored(self, connection: sqlite3.Connection) -> bool:
-        """Tell, on another connection, whether the transaction was committed."""
-        row = connection.execute("SELECT next FROM guests").fetchone()
-        return row is not None and int(row[0]) >= self._first + self.count
-
-    def succeed(self) -> None:
-        """Report what is committed."""
-        self.future.set_result(self._first)
-
-    def fail(self) -> None:
-        """Report that no number was taken."""
-        self.future.set_exception(LogUnavailable("no number for a guest was stored"))
-
-
-@define(eq=False)
-class RemoveOld:
-    """Remove old events; the arguments and the result are EventLog.remove_old's."""
-
-    future: Future[Removed]
-    before: str
-    messages: int | None
-    after: Key
-    _removed: Removed = field(factory=lambda: Removed(0, None))
-
-    def write(self, rows: RowWriter) -> None:
-        """Write in the open transaction."""
-        self._removed = remove_old(rows.connection, self.before, self.messages, self.after)
-
-    def is_stored(self, connection: sqlite3.Connection) -> bool:
-        """Tell, on another connection, whether the transaction was committed: if not, it is done again some time."""
-        return True
-
-    def succeed(self) -> None:
-        """Report what is committed."""
-        self.future.set_result(self._removed)
-
-    def fail(self) -> None:
-        """Report that nothing was removed."""
-        self.future.set_exception(LogUnavailable("no old events were removed"))
-
-
-class Job(worker.Job, Protocol):
-    """What is to be written, with others in one transaction."""
-
-    def write(self, rows: RowWriter) -> None:
-        """Write in the open transaction."""
-
-    def is_stored(self, connection: sqlite3.Connection) -> bool:
-        """Tell, on another connection, whether the transaction was committed. True if there was nothing to commit."""
-
-
-class Writer(Worker[Job]):
+class Writer(Worker[Write[Any]]):
     """Writes what waits in one transaction after the other."""
 
     def __init__(
@@ -183,49 +74,48 @@ class Writer(Worker[Job]):
         self._trouble = ""
         super().__init__("tchat-writer")
 
-    def perform(self, jobs: Sequence[Job]) -> None:
+    def perform(self, jobs: Sequence[Write[Any]]) -> None:
         """Do *jobs* in one transaction."""
-        self.report(jobs, self._write(jobs))
+        if (error := self._write(jobs)) is None:
+            self.report(jobs)
+        else:
+            self.refuse(jobs, error)
 
     def release(self) -> None:
         """Close the connection."""
         self._give_up_rows()
 
-    def _write(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
-        """Write *jobs* in one transaction; return how to report them."""
+    def _write(self, jobs: Sequence[Write[Any]]) -> LogUnavailable | None:
+        """Write *jobs* in one transaction; return what is told to those who wait for them if it is not committed."""
         if self._is_lost:
-            return fail
+            return self._not_stored(self._trouble)
         if trouble := self._watch.trouble():
-            self._tell_trouble(f"nothing can be stored: {trouble}")
-            return fail
+            return self._not_stored(f"nothing can be stored: {trouble}")
         try:
             rows = self._rows or self._new_rows()
             rows.connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
-                job.write(rows)
+                job.result = job.act(rows)
         except (sqlite3.Error, TchatError, ValueError) as error:
-            self._tell_trouble(f"nothing can be stored: {self._watch.explain(error)}")
             self._give_up_rows()
-            return fail
+            return self._not_stored(f"nothing can be stored: {self._watch.explain(error)}")
         try:
             rows.connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._give_up_rows()
             code = getattr(error, "sqlite_errorcode", 0)
             if code & 0xFF in _SURELY_FAILED or code in _SURELY_FAILED_EXTENDED:
-                self._tell_trouble(f"nothing can be stored: {error}")
-                return fail
+                return self._not_stored(f"nothing can be stored: {error}")
             self._tell_trouble(f"not known whether the last append is stored, reading back: {error}")
             return self._read_back(jobs)
         if trouble := self._watch.trouble():
-            self._tell_trouble(f"nothing can be stored until a restart: {trouble}")
             self._is_lost = True  # should the file come back, this transaction is in it: nothing may follow it untold
-            return fail
+            return self._not_stored(f"nothing can be stored until a restart: {trouble}")
         self._lock.note(rows.last_entry)
         if rows.redacted:
             self._wipe(rows)
         self._tell_trouble("")
-        return succeed
+        return None
 
     def _wipe(self, rows: RowWriter) -> None:
         """Empty the -wal file, which holds what was taken away until then; while somebody reads it, the next time."""
@@ -234,7 +124,7 @@ class Writer(Worker[Job]):
             rows.redacted = bool(is_busy)
             self._watch.expect_cut()
 
-    def _read_back(self, jobs: Sequence[Job]) -> Callable[[Job], None]:
+    def _read_back(self, jobs: Sequence[Write[Any]]) -> LogUnavailable | None:
         """Find out, on new connections and as often as it takes, whether the transaction was committed.
 
         A transaction that is not seen may still come back when the file is recovered after a crash, until another
@@ -245,16 +135,21 @@ class Writer(Worker[Job]):
             try:
                 with closing(self._connect()) as connection:
                     connection.execute("BEGIN IMMEDIATE")
-                    is_stored = all(job.is_stored(connection) for job in jobs)
+                    is_stored = all(job.is_stored(connection, job.result) for job in jobs)
                     fence(connection)
                     connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._tell_trouble(f"still not known whether the last append is stored: {error}")
                 if self.stopping.wait(delay):
-                    return _leave_unknown
+                    return LogUnavailable("it is not known whether the last append is stored")
                 delay = min(2 * delay, _MAX_DELAY_SECONDS)
             else:
-                return succeed if is_stored else fail
+                return None if is_stored else self._not_stored(self._trouble)
+
+    def _not_stored(self, trouble: str) -> NotDone:
+        """Log why, and return what is told to those who wait."""
+        self._tell_trouble(trouble)
+        return NotDone("nothing was stored")
 
     def _tell_trouble(self, trouble: str) -> None:
         """Log what is wrong when it begins, changes or ends ("")."""
@@ -281,7 +176,3 @@ class Writer(Worker[Job]):
             with suppress(sqlite3.Error):
                 self._rows.connection.close()
             self._rows = None
-
-
-def _leave_unknown(job: Job) -> None:
-    job.future.set_exception(LogUnavailable("it is not known whether the last append is stored"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from libtchat.effect import PageKind, Part
 from libtchat.group import evolve, fold
@@ -14,8 +13,8 @@ from libtchat.rules import decide
 from libtchat.stored import Loaded
 from libtchat.wire import codec
 from tchat_server.store.event_log import Page, encode_part
-from tchat_server.testing.book import TS, Book, create, on_loop, page, say, state_of
-from tchat_server.testing.contract.place import Opening, found
+from tchat_server.testing.book import TS, Book, create, page, say, state_of
+from tchat_server.testing.contract.place import Opening, Place, found, placed
 
 __all__ = ["AppendingContract"]
 
@@ -23,9 +22,8 @@ __all__ = ["AppendingContract"]
 class AppendingContract(Opening):
     """Events are appended all or none, in their order, and are there for ever."""
 
-    @on_loop
-    async def test_what_was_appended_is_read_as_it_was_sent_also_after_reopening(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_what_was_appended_is_read_as_it_was_sent_also_after_reopening(self, place: Place) -> None:
         log, book = await place.open(), Book()
         parts = [
             book.part(create(), say("un"), ("bob", Join("wob")), say("deux; 'trois' \u2028 \"4\"")),
@@ -33,7 +31,6 @@ class AppendingContract(Opening):
         ]
         assert await log.append(parts) == {}
         assert await log.append([book.part(say("cinq"))]) == {}
-        await log.close()
         log = await place.open()
         events = [*parts[0].events, Said("alice", "wob", "cinq", 5, TS)]
         found = await page(log)
@@ -44,11 +41,9 @@ class AppendingContract(Opening):
         assert await state_of(log, "ÉTÉ") == book.groups[group_key("été")]
         assert await log.load(Key("nowhere")) == Loaded()
         assert await page(log, "nowhere") == Page()
-        await log.close()
 
-    @on_loop
-    async def test_a_part_that_does_not_follow_is_left_out_and_the_newer_events_are_told(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_a_part_that_does_not_follow_is_left_out_and_the_newer_events_are_told(self, place: Place) -> None:
         log, mine, other = await place.open(), Book(), Book()
         for book in (mine, other):
             book.part(create())
@@ -63,11 +58,9 @@ class AppendingContract(Opening):
         again = Book().part(create(by="bob"))
         assert [event.seq for event in (await log.append([again]))[Key("wob")]] == [1, 2, 3, 4]
         assert (await log.load_user(user_key("bob"))).created == 0
-        await log.close()
 
-    @on_loop
-    async def test_a_part_ahead_of_its_log_fails(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_a_part_ahead_of_its_log_fails(self, place: Place) -> None:
         log, book = await place.open(), Book()
         book.part(create())
         ahead = book.part(say())
@@ -75,11 +68,9 @@ class AppendingContract(Opening):
         await log.append([Book().part(create())])
         assert await log.append([book.part(say())]) == {Key("wob"): ()}
         assert len((await page(log)).lines) == 1
-        await log.close()
 
-    @on_loop
-    async def test_appends_that_wait_together_are_all_done_and_compared_in_their_order(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_appends_that_wait_together_are_all_done_and_compared_in_their_order(self, place: Place) -> None:
         log, book, other = await place.open(), Book(), Book()
         await log.append([book.part(create())])
         other.part(create())
@@ -89,11 +80,9 @@ class AppendingContract(Opening):
         assert done == [{}] * 50
         assert failed == {Key("wob"): tuple(part.events[0] for part in parts)}
         assert [codec.decode_event(line).seq for line in (await page(log)).lines] == list(range(1, 52))
-        await log.close()
 
-    @on_loop
-    async def test_names_and_texts_with_sql_in_them_are_only_text(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_names_and_texts_with_sql_in_them_are_only_text(self, place: Place) -> None:
         log, book = await place.open(), Book()
         evil = "'); DROP TABLE entries; --"
         key = Key(evil)
@@ -108,21 +97,17 @@ class AppendingContract(Opening):
         assert list(map(codec.decode_event, messages)) == [
             Said("alice", "wob", text, seq, TS, id) for seq, text, id in said
         ]
-        await log.close()
 
-    @on_loop
-    async def test_a_group_of_many_events_loads_as_it_was(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_a_group_of_many_events_loads_as_it_was(self, place: Place) -> None:
         log, book = await place.open(), Book()
         await log.append([book.part(create(), ("alice", Invite("wob", "bob")), ("alice", Ban("wob", "eve")))])
         for _ in range(12):
             await log.append([book.part(*(say() for _ in range(217)))])
         await log.append([book.part(("bob", Join("wob")))])
-        await log.close()
         log = await place.open()
         loaded = await log.load(Key("wob"))
         assert fold(loaded.tail, loaded.snapshot) == book.groups[Key("wob")]
         assert len(loaded.tail) < 1000
         newest = await page(log, limit=3)
         assert (newest.first, newest.last, newest.more) == (2606, 2608, True)
-        await log.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from libtchat.direct import Box
 from libtchat.effect import PageKind
 from libtchat.group import Standing, fold
@@ -12,8 +10,8 @@ from libtchat.message.names import user_key
 from libtchat.stored import Known, Membership, Retry
 from libtchat.wire import codec
 from tchat_server.store.event_log import NamePage
-from tchat_server.testing.book import BIG, TS, kept, on_loop
-from tchat_server.testing.contract.place import Opening, found
+from tchat_server.testing.book import BIG, TS, kept
+from tchat_server.testing.contract.place import Opening, Place, found, placed
 
 __all__ = ["KeptContract"]
 
@@ -21,15 +19,13 @@ __all__ = ["KeptContract"]
 class KeptContract(Opening):
     """What waits for a user is told to that user, and to nobody as a group."""
 
-    @on_loop
-    async def test_texts_that_wait_are_told_to_their_user_and_the_log_of_two_is_no_group(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_texts_that_wait_are_told_to_their_user_and_the_log_of_two_is_no_group(self, place: Place) -> None:
         log, alice, bob = await place.open(), user_key("alice"), user_key("bob")
         await log.save_user(bob, "Bob", "hash")
         assert await log.find_user(bob) == Known("Bob", 0, True)
         one = kept(None, *(Sent("alice", "Bob", "hi", TS, "x", n, kept=True, reader="Bob") for n in (1, 2)))
         assert await log.append([one]) == {}
-        await log.close()
         log = await place.open()
         key, box = one.key, Box("Bob", "alice", 1, (1, 2), 4)
         assert (await log.load_user(bob)).memberships == (
@@ -51,11 +47,9 @@ class KeptContract(Opening):
         assert [codec.decode_event(line) for line in read.lines] == [*one.events, two.events[1]]
         read = await log.read(key, PageKind.STATES, after=None, before=BIG, limit=10, max_bytes=9999)
         assert [codec.decode_event(line) for line in read.lines] == [two.events[0]]
-        await log.close()
 
-    @on_loop
-    async def test_a_removed_user_has_no_part_in_the_log_of_two_any_more(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_a_removed_user_has_no_part_in_the_log_of_two_any_more(self, place: Place) -> None:
         log, bob = await place.open(), user_key("bob")
         await log.save_user(bob, "Bob", "hash")
         one = kept(None, Sent("alice", "Bob", "hi", TS, "x", 1, kept=True, reader="Bob"))
@@ -66,7 +60,6 @@ class KeptContract(Opening):
         assert await log.logs_of_two(user_key("bo")) == ()
         two = kept(one.after, Received("Bob", "alice", 1, 2, TS, removed=True))
         assert await log.append([two]) == {}
-        await log.close()
         log = await place.open()
         assert (await log.load_user(bob)).memberships == ()
         assert await log.find_user(bob) == Known("Bob", 0, True)
@@ -74,4 +67,3 @@ class KeptContract(Opening):
         group = fold(loaded.tail, loaded.snapshot)
         assert group is not None
         assert group.boxes == {}
-        await log.close()

@@ -13,9 +13,9 @@ from libtchat.message.event import Redacted, Said
 from libtchat.message.names import group_key
 from libtchat.message.request import GroupRequest, Join, Leave
 from libtchat.wire import codec
-from tchat_server.store.event_log import EncodedPart, EventLog, NamePage, Page
-from tchat_server.testing.book import BIG, TS, Book, create, on_loop, page, say
-from tchat_server.testing.contract.place import Opening
+from tchat_server.store.event_log import EncodedPart, NamePage, Page
+from tchat_server.testing.book import BIG, TS, Book, create, page, say
+from tchat_server.testing.contract.place import Opening, Place, placed
 
 __all__ = ["PagesContract", "Query", "check_pages", "parts_of"]
 
@@ -25,9 +25,8 @@ _HISTORIES, _QUERIES = 5, 40
 class PagesContract(Opening):
     """A page is what a plain list of the same events says."""
 
-    @on_loop
-    async def test_public_groups_are_listed_by_key_page_by_page(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_public_groups_are_listed_by_key_page_by_page(self, place: Place) -> None:
         log, book = await place.open(), Book()
         names = ["Zoo", "alpha", "Beta", "été", "gamma", "\uff21bc", "x-1", "\U00010400z"]
         await log.append([book.part(create(name)) for name in names])
@@ -48,11 +47,9 @@ class PagesContract(Opening):
         size = sum(len(name.encode()) + 3 for name in shown)
         assert await listed(None, 1000, size) == NamePage(tuple(shown))
         assert await listed(None, 1000, size - 1) == NamePage(tuple(shown[:-1]), True)
-        await log.close()
 
-    @on_loop
-    async def test_pages_at_every_limit_from_every_cursor_are_what_a_plain_list_says(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_pages_at_every_limit_from_every_cursor_are_what_a_plain_list_says(self, place: Place) -> None:
         parts = parts_of(["m", "mms", "smsm", "s", "mm"], [5])
         count = sum(len(part.events) for part in parts)
         cursors = [(None, n) for n in range(count + 2)] + [(n, BIG) for n in range(count + 2)] + [(2, count - 2)]
@@ -62,11 +59,10 @@ class PagesContract(Opening):
             for limit in range(1, count + 2)
             for after, before in cursors
         )
-        await check_pages(await place.open(), parts, queries)
+        await check_pages(place, parts, queries)
 
-    @on_loop
-    async def test_a_text_that_an_operator_removed_is_a_tombstone_wherever_it_is_read(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_a_text_that_an_operator_removed_is_a_tombstone_wherever_it_is_read(self, place: Place) -> None:
         log, book = await place.open(), Book()
         await log.append([book.part(create(), say("first"), say("a secret"), say("last"))])
         assert await log.append([book.told(Redacted("server", "wob", 3, "alice", 5, TS))]) == {}
@@ -77,9 +73,7 @@ class PagesContract(Opening):
             every = b"".join((await page(log)).lines)
             assert (b"a secret" in every, b"first" in every, b"last" in every) == (False, True, True)
             assert len((await page(log)).lines) == 5
-            await log.close()
             log = await place.open()
-        await log.close()
 
     def test_every_page_is_what_a_plain_list_says(self, tmp_path: Path) -> None:
         for number in range(_HISTORIES):
@@ -101,7 +95,7 @@ class PagesContract(Opening):
             for _ in range(_QUERIES)
         ]
         parts = parts_of(appends, [chance.randint(0, 300) for _ in range(5)])
-        await check_pages(await type(self)().place(directory).open(), parts, queries)
+        await check_pages(type(self)().place(directory), parts, queries)
 
 
 Query = tuple[PageKind, int | None, int, int, int]
@@ -132,8 +126,9 @@ def parts_of(appends: list[str], sizes: list[int]) -> list[EncodedPart]:
     return parts
 
 
-async def check_pages(log: EventLog, parts: list[EncodedPart], queries: Iterable[Query]) -> None:
+async def check_pages(place: Place, parts: list[EncodedPart], queries: Iterable[Query]) -> None:
     """Append the parts, ask for pages, and compare with what a plain list says."""
+    log = await place.open()
     for part in parts:
         assert await log.append([part]) == {}
     events = [event for part in parts for event in part.events]
@@ -144,4 +139,4 @@ async def check_pages(log: EventLog, parts: list[EncodedPart], queries: Iterable
     for kinds, after, before, limit, max_bytes in queries:
         found = await page(log, kinds=kinds, after=after, before=before, limit=limit, max_bytes=max_bytes)
         assert found == _page_of(shown[kinds], after, before, limit, max_bytes)
-    await log.close()
+    await place.close()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from libtchat.effect import PageKind
 from libtchat.message.direct import Received, Sent
 from libtchat.message.names import Key, user_key
 from libtchat.message.request import Invite, Join
 from libtchat.wire import codec
 from tchat_server.store.event_log import EventLog, Page, RemovesOld
-from tchat_server.testing.book import TS, Book, create, kept, on_loop, page, say, state_of
-from tchat_server.testing.contract.place import Opening
+from tchat_server.testing.book import TS, Book, create, kept, page, say, state_of
+from tchat_server.testing.contract.place import Opening, Place, placed
 
 __all__ = ["RemovalContract"]
 
@@ -31,9 +29,8 @@ async def remove_all(log: EventLog, *, before: str = "", messages: int | None = 
 class RemovalContract(Opening):
     """Pages begin later; numbers, members, bans, invitations and what waits stay."""
 
-    @on_loop
-    async def test_old_texts_are_removed_from_the_beginning_and_what_they_led_to_stays(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_old_texts_are_removed_from_the_beginning_and_what_they_led_to_stays(self, place: Place) -> None:
         log, book = await place.open(), Book()
         await log.append([book.part(create(), ("bob", Join("wob")), ("alice", Invite("wob", "carol")))])
         await log.append([book.part(*(say(str(n)) for n in range(1, 8)), ("dave", Join("wob")), say("8"))])
@@ -55,15 +52,12 @@ class RemovalContract(Opening):
             assert (await log.load_user(user_key("alice"))).created == 2
             assert (await page(log, "dev")).begins is None
             assert await remove_all(log, messages=3) == 0
-            await log.close()
             log = await place.open()
         assert await log.append([book.part(say("10"))]) == {}
         assert (await page(log)).last == 14
-        await log.close()
 
-    @on_loop
-    async def test_what_is_older_than_some_time_is_removed_to_the_last_event(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_what_is_older_than_some_time_is_removed_to_the_last_event(self, place: Place) -> None:
         log, book = await place.open(), Book()
         await log.append([book.part(create(), say("un"), say("deux")), book.part(create("dev"))])
         assert await remove_all(log, before=TS) == 0
@@ -71,17 +65,14 @@ class RemovalContract(Opening):
         for _ in range(2):
             assert await page(log) == Page(begins=4)
             assert await state_of(log) == book.groups[Key("wob")]
-            await log.close()
             log = await place.open()
         assert await log.append([book.part(say("trois"))]) == {}
         found = await page(log)
         assert (found.begins, found.first, found.last) == (4, 4, 4)
         assert await state_of(log) == book.groups[Key("wob")]
-        await log.close()
 
-    @on_loop
-    async def test_what_waits_for_somebody_is_not_removed(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_what_waits_for_somebody_is_not_removed(self, place: Place) -> None:
         log = await place.open()
         await log.save_user(user_key("bob"), "bob", "hash")
         old = [Sent("alice", "bob", "old", TS, seq=n, reader="bob") for n in (1, 2)]
@@ -95,11 +86,9 @@ class RemovalContract(Opening):
         assert [codec.decode_event(line).seq for line in found.lines] == [3]
         assert await log.append([kept(part.after, Received("bob", "alice", 4, 5, TS))]) == {}
         assert await remove_all(log, before="2027") == 3
-        await log.close()
 
-    @on_loop
-    async def test_much_is_removed_in_steps(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_much_is_removed_in_steps(self, place: Place) -> None:
         log, book = await place.open(), Book()
         await log.append([book.part(create(), *(say(str(n)) for n in range(6000)))])
         for number in range(250):
@@ -107,4 +96,3 @@ class RemovalContract(Opening):
         assert await remove_all(log, messages=1) == 6000 + 250 * 2
         assert (await page(log)).begins == 6001
         assert (await page(log, "g249")).begins == 3
-        await log.close()

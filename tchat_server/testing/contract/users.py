@@ -14,8 +14,8 @@ from libtchat.message.names import Key, user_key
 from libtchat.message.request import Ban, Create, GroupRequest, Invite, Join, Kick, Leave, Say, Unban
 from libtchat.stored import Known, Membership, Retry, StoredUser
 from tchat_server.store.event_log import EventLog, NamePage
-from tchat_server.testing.book import Book, create, on_loop, say, state_of
-from tchat_server.testing.contract.place import Opening, Place, found
+from tchat_server.testing.book import Book, create, say, state_of
+from tchat_server.testing.contract.place import Opening, Place, found, placed
 
 __all__ = ["USERS", "UsersContract", "check_history"]
 
@@ -26,24 +26,20 @@ _HISTORIES, _STEPS = 5, 40
 class UsersContract(Opening):
     """What a log knows of users is what the fold of the events says."""
 
-    @on_loop
-    async def test_who_created_a_group_and_left_it_is_known(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_who_created_a_group_and_left_it_is_known(self, place: Place) -> None:
         log, book = await place.open(), Book()
         await log.append([book.part(create(), ("alice", Leave("wob")))])
         alice = await log.load_user(user_key("alice"))
         assert (alice.memberships, alice.created) == ((), 1)
-        await log.close()
 
-    @on_loop
-    async def test_each_user_is_told_every_group_it_is_in_or_invited_to(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_each_user_is_told_every_group_it_is_in_or_invited_to(self, place: Place) -> None:
         log, book = await place.open(), Book()
         await log.append([book.part(create(), ("alice", Invite("wob", "Bob")), ("alice", Invite("wob", "carl")))])
         invitation = book.groups[Key("wob")].invited[user_key("bob")]
         await log.append([book.part(create("Club", by="dan", private=True), ("dan", Ban("club", "bob")))])
         await log.append([book.part(say(), ("alice", Kick("wob", "carl")))])
-        await log.close()
         log = await place.open()
         assert await log.load_user(user_key("bob")) == StoredUser(
             None, (Membership(Key("wob"), "wob", False, Standing.INVITED, 5, invitation),)
@@ -57,11 +53,9 @@ class UsersContract(Opening):
         assert await log.find_user(user_key("BOB")) == Known("Bob", 0)
         await log.append([book.part(("Bob", Leave("wob")))])
         assert await log.load_user(user_key("bob")) == StoredUser()
-        await log.close()
 
-    @on_loop
-    async def test_a_standing_that_changes_twice_in_one_part_ends_as_the_last_says(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_a_standing_that_changes_twice_in_one_part_ends_as_the_last_says(self, place: Place) -> None:
         log, book = await place.open(), Book()
         steps = (("alice", Invite("wob", "bob")), ("alice", Kick("wob", "bob")))
         await log.append([book.part(create(), *steps, steps[0])])
@@ -72,29 +66,23 @@ class UsersContract(Opening):
         )
         await log.append([book.part(steps[1], ("bob", Join("wob")), ("bob", Leave("wob")))])
         assert await log.load_user(user_key("bob")) == StoredUser()
-        await log.close()
 
-    @on_loop
-    async def test_the_groups_a_user_created_are_counted_for_ever(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_the_groups_a_user_created_are_counted_for_ever(self, place: Place) -> None:
         log, book = await place.open(), Book()
         await log.append([book.part(create(name, by="Alice")) for name in ("a", "b", "c")])
         await log.append([book.part(("Alice", Leave("a")))])
-        await log.close()
         log = await place.open()
         assert (await log.load_user(user_key("alice"))).created == 3
         assert (await log.load_user(user_key("bob"))).created == 0
-        await log.close()
 
-    @on_loop
-    async def test_a_retry_id_is_remembered_for_its_sender_until_its_time_is_over(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_a_retry_id_is_remembered_for_its_sender_until_its_time_is_over(self, place: Place) -> None:
         log, book = await place.open(), Book()
         start = place.clock.now
         await log.append([book.part(create(), say("a", id="one"), say("b"), ("bob", Join("wob", id="two")))])
         place.clock.now += 300
         await log.append([book.part(say("c", id="three"))])
-        await log.close()
         log = await place.open()
         one, three = (
             Retry("one", Key("wob"), 2, start, "digest of one"),
@@ -114,39 +102,32 @@ class UsersContract(Opening):
         await log.append([book.part(say("d", id="one"))])
         again = Retry("one", Key("wob"), 6, start + 601, "digest of one")
         assert await found(log, "alice", "one", "three") == [again, three]
-        await log.close()
 
-    @on_loop
-    async def test_the_last_ids_of_a_user_are_remembered_however_many_there_were(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_the_last_ids_of_a_user_are_remembered_however_many_there_were(self, place: Place) -> None:
         log, book = await place.open(), Book()
         most = DEFAULT_LIMITS.max_retries
         await log.append([book.part(create(), *(say("", id=f"{number}") for number in range(most + 1)))])
         assert all(await found(log, "alice", "1", "2", f"{most}"))
-        await log.close()
 
-    @on_loop
-    async def test_a_password_is_stored_once(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_a_password_is_stored_once(self, place: Place) -> None:
         log, book = await place.open(), Book()
         assert await log.save_user(user_key("Alice"), "Alice", "hash 1") is True
         assert await log.save_user(user_key("alice"), "alice", "hash 2") is False
         await log.append([book.part(create(by="alice"))])
-        await log.close()
         log = await place.open()
         user = await log.load_user(user_key("ALICE"))
         assert (user.password_hash, len(user.memberships)) == ("hash 1", 1)
         assert (await log.find_user(user_key("alice"))).name == "Alice"
-        await log.close()
 
-    @on_loop
-    async def test_no_number_of_a_guest_comes_twice_also_after_reopening(self, tmp_path: Path) -> None:
-        place = self.place(tmp_path)
+    @placed
+    async def test_no_number_of_a_guest_comes_twice_also_after_reopening(self, place: Place) -> None:
         numbers: list[int] = []
         for _ in range(3):
             log = await place.open()
             numbers += await asyncio.gather(*[_number(log) for _ in range(1500)])
-            await log.close()
+            await place.close()
         assert len(set(numbers)) == 4500
         assert min(numbers) > 0
 
@@ -173,7 +154,6 @@ async def check_history(place: Place, history: Iterable[tuple[str, GroupRequest,
     log, book = await place.open(), Book()
     for user, request, is_reopening in history:
         if is_reopening:
-            await log.close()
             log = await place.open()
         try:
             part = book.part((user, request))
@@ -187,7 +167,7 @@ async def check_history(place: Place, history: Iterable[tuple[str, GroupRequest,
         assert await state_of(log, key) == group
     shown = tuple(group.name for _, group in sorted(book.groups.items()) if group.members and not group.private)
     assert await log.public_groups(after=None, limit=10, max_bytes=1000) == NamePage(shown)
-    await log.close()
+    await place.close()
 
 
 def _memberships(book: Book, user: str) -> tuple[Membership, ...]:
