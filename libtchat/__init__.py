@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 # Where each name is from. Type checkers read it in __init__.pyi; tests/libtchat/test_public.py holds the two equal.
 _HOMES = {
     "client": "ClientConnection",
+    "direct": "Box",
     "effect": (
         "Answer Append Ask AwaitRoom CheckPassword CheckRequest Close Effect FindRetry FindUser HashPassword Item "
         "LoadGroup LoadUser NumberGuest PageKind Part PeerId PresenceScope Question Read ReadGroups "

@@ -1,4 +1,5 @@
 from libtchat.client import ClientConnection as ClientConnection
+from libtchat.direct import Box as Box
 from libtchat.effect import *
 from libtchat.group import *
 from libtchat.hub.hub import Hub as Hub

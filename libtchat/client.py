@@ -8,11 +8,13 @@ from enum import Enum, auto
 from attrs import define, evolve, field
 
 from libtchat.message.reply import Foreign, Goodbye, Message, Welcome
-from libtchat.message.request import Hello, Ping, Quit, ReportError, Request
+from libtchat.message.request import REQUESTS, Hello, Ping, Quit, ReportError, Request
 from libtchat.mirror import Heard, Mirror, Notice
 from libtchat.wire.connection import ClientEnd
 
 __all__ = ["ClientConnection"]
+
+_KINDS = frozenset(REQUESTS.values())
 
 
 class _State(Enum):
@@ -76,7 +78,13 @@ class ClientConnection:
         return self.send(Hello(sender=self.name, password=password, token=self.token))
 
     def complete(self, request: Request) -> Request:
-        """Return *request* as `send` sends it: with an `id`, its own or a new one, and one's name."""
+        """Return *request* as `send` sends it: with an `id`, its own or a new one, and one's name.
+
+        Raises:
+            TypeError: it is no request.
+        """
+        if type(request) not in _KINDS:
+            raise TypeError(f"{_kind(request)} is no request: give one of libtchat, as Say('wob', 'hello')")
         request = evolve(request, id=request.id or self.new_id())
         if isinstance(request, Ping | Hello):
             return request
@@ -91,7 +99,7 @@ class ClientConnection:
             quiet: nobody asked for it; its answer is marked so, and no `NoAnswer` tells of its loss.
         Raises:
             RuntimeError: nobody has said hello yet, or one has quit.
-            TypeError: a field holds what JSON cannot say.
+            TypeError, ValueError: it is no request, or a field holds what JSON cannot say.
         """
         request = self.complete(request)
         self._proceed_to(request)
@@ -152,3 +160,7 @@ class ClientConnection:
         """
         self._state = _State.CLOSED
         return self.mirror.disconnected()
+
+
+def _kind(given: object) -> str:
+    return given.__name__ if isinstance(given, type) else type(given).__name__

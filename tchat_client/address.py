@@ -44,6 +44,9 @@ def parse_addresses(text: str) -> tuple[Address, ...]:
     """Return the addresses of a server, or of several that are one: `HOST:PORT,HOST:PORT`.
 
     Raises:
-        Misused: one is none.
+        Misused: one is none, or is empty beside others.
     """
-    return tuple(map(parse_address, text.split(",")))
+    parts = text.split(",")
+    if len(parts) > 1 and not all(part.strip() for part in parts):
+        raise Misused("bad-address", value=text)
+    return tuple(map(parse_address, parts))

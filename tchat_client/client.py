@@ -8,13 +8,10 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from types import TracebackType
 
-from attrs import evolve
-
 from libtchat.message.reply import Foreign, Message, Registered
 from libtchat.message.request import Hello, Quit, Register, ReportError, Request
 from libtchat.mirror import Mirror, Notice
 from tchat_client import arguments
-from tchat_client.address import parse_addresses
 from tchat_client.errors import Misused, NoAnswer, NotOpen
 from tchat_client.inbox import Inbox
 from tchat_client.joining import Joining
@@ -80,17 +77,17 @@ class Client(Requesting):
     ) -> None:
         most = arguments.at_least_one("most_waiting", most_waiting)
         self._inbox = Inbox(most, lambda: self._link.pump(), lambda: self._joining.join_soon())
-        where = parse_addresses(address)
+        first, *others = arguments.addresses(address)
         self._link = Link(
-            where[0],
+            first,
             arguments.name(name, password),
-            ssl.create_default_context() if tls is True else tls or None,
-            token,
-            password,
+            arguments.context(tls),
+            arguments.secret("token", token),
+            arguments.secret("password", password),
             self._inbox,
-            times or Times(),
+            arguments.times(times),
             follows=True,
-            others=where[1:],
+            others=tuple(others),
         )
         self._joining = Joining(arguments.groups(groups), self._link.mirror, self.ask)
         arguments.resume(self._link.mirror, resume or {})
@@ -154,8 +151,7 @@ class Client(Requesting):
 
     async def quit(self) -> None:
         """Say goodbye and close: what was heard before can still be taken, then `async for` ends."""
-        if self._running is None:
-            raise NotOpen("cause.other", detail=_NOT_YET)
+        self._check_here()
         await self._close()
 
     async def _close(self) -> None:
@@ -167,6 +163,13 @@ class Client(Requesting):
             await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             await self._link.quit()
+
+    def _check_here(self) -> None:
+        """Raise NotOpen before the block, and Misused in another thread's event loop while this one goes on."""
+        if self._running is None:
+            raise NotOpen("cause.other", detail=_NOT_YET)
+        if not self._running.done() and self._running.get_loop() is not asyncio.get_running_loop():
+            raise Misused("cause.other", detail=_ELSEWHERE)
 
     def _failure(self) -> BaseException | None:
         """Return why one is not connected any more, and will not be; None if there is no such reason."""
@@ -187,8 +190,7 @@ class Client(Requesting):
             Misused: another task hears already.
             HelloRefused: after a lost connection the server did not let one in again.
         """
-        if self._running is None:
-            raise NotOpen("cause.other", detail=_NOT_YET)
+        self._check_here()
         if self._is_heard:
             raise Misused("cause.other", detail="another task iterates over this client already: let one task hear")
         self._is_heard = True
@@ -221,11 +223,17 @@ class Client(Requesting):
             NoAnswer: the connection went, or no answer came in time: it may or may not have been done. `request` is
                 what was asked: asked again it is the same request, which a server of this protocol does once.
             NotOpen: outside of `async with`, or after one has quit.
-            Misused: a field is no text or number, or it is a request that the client makes itself.
+            Misused: a field is no text or number, it is no request or one that the client makes itself, or this is
+                another event loop than that of `async with`.
         """
+        self._check_here()
+        try:
+            request = self._link.client.complete(request)
+        except TypeError as error:
+            raise Misused("cause.other", detail=error) from None
         if isinstance(request, Hello | Quit | ReportError):
             raise Misused("cause.other", detail=f"{request.action}: `async with` says hello, and `quit` goodbye")
-        answer = await patiently(self._asked, evolve(request, id=request.id or self._link.client.new_id()))
+        answer = await patiently(self._asked, request)
         if isinstance(request, Register) and isinstance(answer, Registered):
             self._link.password = request.password
         return answer
@@ -254,8 +262,7 @@ class Client(Requesting):
 
     async def _opened(self) -> bool:
         """Wait until there is a connection; it may have gone again."""
-        if self._running is None:
-            raise NotOpen("cause.other", detail=_NOT_YET)
+        assert self._running is not None
         opened = asyncio.ensure_future(self._link.opened.wait())
         try:
             await asyncio.wait({opened, self._running}, return_when=asyncio.FIRST_COMPLETED)
@@ -268,4 +275,8 @@ class Client(Requesting):
 
 
 _NOT_YET = "there is no connection yet: use the client inside `async with Client(...) as chat:`"
+_ELSEWHERE = (
+    "this client lives on another event loop: ask it in `async def` code there, or from another thread with "
+    "asyncio.run_coroutine_threadsafe"
+)
 _NO_MORE = "this client was closed: nothing can be asked any more"

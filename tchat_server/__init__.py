@@ -13,8 +13,9 @@ _HOMES = {
     "chat": "Chat",
     "misuse": "ChatError ChatFailed Misused NotRunning",
     "peer": "Peer",
+    "retention": "Retention",
     "store.change": "changed_users displayed_name first_waiting new_retries redactions tombstone",
-    "store.event_log": "EncodedPart EventLog LogUnavailable LogUnusable NamePage Page Ready",
+    "store.event_log": "EncodedPart EventLog LogUnavailable LogUnusable NamePage Page Ready Removed RemovesOld UserRow",
     "store.memory": "MemoryLog",
     "store.sqlite.log": "SqliteLog",
 }

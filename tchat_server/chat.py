@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable
-from inspect import isawaitable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -18,6 +17,7 @@ from libtchat.message.limits import DEFAULT_LIMITS, ServerLimits
 from libtchat.message.names import check_user_name, group_key
 from libtchat.message.reply import Message
 from libtchat.message.request import Join, Request, Say
+from tchat_server.arguments import check_handler, check_listening, check_log, check_name, check_options, open_log
 from tchat_server.hooks import Hooks, MayHandler, OnEventHandler
 from tchat_server.misuse import Misused, NotRunning
 from tchat_server.peer import Peer, ask
@@ -25,7 +25,7 @@ from tchat_server.retention import ALL, Retention
 from tchat_server.running import Running
 from tchat_server.server import Server
 from tchat_server.store.event_log import EventLog
-from tchat_server.store.memory import MEMORY, MemoryLog
+from tchat_server.store.memory import MEMORY
 
 __all__ = ["Chat", "server_of"]
 
@@ -43,7 +43,7 @@ class Chat:
         log: where everything is kept: the path of an SQLite file, ":memory:", an `EventLog` of your own, or a
             function, perhaps a coroutine function, that opens one each time the chat starts. The chat closes it.
         limits: what one user, one connection and the whole may have.
-        keep: how much of each group's history is kept.
+        keep: how much of each group's history is kept: `Retention(days=30)`. A log of your own has `remove_old` then.
         name: of the server, for people.
         presence: who hears that a user came or went.
         require_auth: names that nobody vouches for need a password.
@@ -67,6 +67,8 @@ class Chat:
         hub: Callable[..., Hub] = Hub,
         shell: Callable[..., Any] = Server,
     ) -> None:
+        check_options(name, limits, presence, registration, keep, grace_seconds)
+        check_log(log)
         self.name: str = name
         self._log, self._limits = log, limits
         self._presence, self._require_auth, self._registration = presence, require_auth, registration
@@ -88,8 +90,9 @@ class Chat:
         What the program itself asks (`say_as`, `ask_as`) does not come here.
 
         Raises:
-            Misused: the chat runs already.
+            Misused: the chat runs already, or *handler* is no function.
         """
+        check_handler(handler)
         self._check_stopped("say @chat.may before the chat is started")
         self._may.append(handler)
         return handler
@@ -101,8 +104,9 @@ class Chat:
         events wait for it, at most 10 000 of them, and nobody else does.
 
         Raises:
-            Misused: the chat runs already.
+            Misused: the chat runs already, or *handler* is no function.
         """
+        check_handler(handler)
         self._check_stopped("say @chat.on_event before the chat is started")
         self._on_event.append(handler)
         return handler
@@ -117,7 +121,7 @@ class Chat:
             LogUnusable, LogUnavailable: the storage can't be used as it is, or now.
         """
         self._check_stopped("it is started once: a chat is shared by all who use it")
-        log = await self._open()
+        log = await open_log(self._log, self._limits, self._keep)
         options = (self.name, self._limits, self._presence, self._require_auth, bool(self._may))
         hub = self._make_hub(*options, registration=self._registration)
         server = self._shell(hub, log, limits=self._limits, hooks=Hooks(self._may, self._on_event))
@@ -136,6 +140,7 @@ class Chat:
         """
         if self._run is None:
             return
+        self._run.check_loop()
         try:
             await self._run.stop(self._grace_seconds, error)
         finally:
@@ -163,8 +168,10 @@ class Chat:
             The host and port bound.
         Raises:
             OSError: the address can't be bound.
+            Misused: it is none, or *tls* no context.
             NotRunning, ChatFailed: see `ChatError`.
         """
+        check_listening(host, port, tls)
         return await self._server().listen(host, port, tls)
 
     # --- users of the program around ---
@@ -182,6 +189,7 @@ class Chat:
         """
         run = self._running()
         if user is not None:
+            check_name("user", user)
             check_user_name(user)
         return Peer(lambda: self._server().let_in(user, origin), run.raise_fault, user)
 
@@ -198,6 +206,7 @@ class Chat:
             NotRunning, ChatFailed: see `ChatError`.
         """
         run = self._running()
+        check_name("user", user)
         insider = run.server.let_in(check_user_name(user), "", on_behalf=True)
         try:
             return await ask(insider, request)
@@ -239,6 +248,7 @@ class Chat:
             NotRunning, ChatFailed: see `ChatError`.
         """
         server = self._server()
+        check_name("group", group)
         found = server.hub.group(group)
         if found is None:
             loaded = await server.log.load(group_key(group))
@@ -264,21 +274,6 @@ class Chat:
 
     def _server(self) -> Server:
         return self._running().server
-
-    async def _open(self) -> EventLog:
-        log = self._log
-        if log == MEMORY:
-            return MemoryLog(limits=self._limits)
-        if isinstance(log, str | Path):
-            from tchat_server.store.sqlite.log import SqliteLog
-
-            return SqliteLog.open(Path(log).expanduser(), limits=self._limits)
-        opened = log() if callable(log) else log
-        if isawaitable(opened):
-            opened = await opened
-        if not hasattr(opened, "append"):
-            raise Misused(f"log is a path, {MEMORY!r}, an EventLog or what opens one, not {opened!r}")
-        return opened
 
     def _check_stopped(self, advice: str) -> None:
         if self._run is not None:

@@ -99,7 +99,8 @@ class _Hearer:
                 result = self._handler(event)
                 if isawaitable(result):
                     await result
-            except Exception:  # theirs: the line it is about is told already
+            except (Exception, asyncio.CancelledError) as error:  # theirs: the line it is about is told already
+                _check_theirs(error)
                 logger.exception("%s failed at event %d of %s", _named(self._handler), event.seq, event.group)
             done += 1
             if done % _AT_ONCE == 0:
@@ -124,7 +125,8 @@ def _ask(handler: MayHandler, question: CheckRequest) -> Answer | Awaitable[Answ
         return _wait(handler, answer) if isawaitable(answer) else _checked(answer)
     except Refused as refusal:
         return refusal
-    except Exception:  # theirs: it costs this request
+    except (Exception, asyncio.CancelledError) as error:  # theirs: it costs this request
+        _check_theirs(error)
         logger.exception(_FAILED, _named(handler))
         return Refused(ErrorCode.INTERNAL)
 
@@ -138,9 +140,17 @@ async def _wait(handler: MayHandler, waiting: Awaitable[object]) -> Answer:
     except TimeoutError:
         logger.error("%s does not answer: a request is refused", _named(handler))
         return Refused(ErrorCode.UNAVAILABLE)
-    except Exception:  # as above
+    except (Exception, asyncio.CancelledError) as error:  # as above
+        _check_theirs(error)
         logger.exception(_FAILED, _named(handler))
         return Refused(ErrorCode.INTERNAL)
+
+
+def _check_theirs(error: BaseException) -> None:
+    """Raise *error* again if it is this task that is cancelled, and not one that a handler awaits."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
 
 
 def _checked(answer: object) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from libtchat.message.errors import ErrorCode, Refused
+from libtchat.message.errors import ErrorCode, Refused, Violation
 from libtchat.message.reply import Error, Message
 from libtchat.message.request import Ping, Request
 from libtchat.wire import codec, strict_json
@@ -86,7 +86,12 @@ class Peer:
             self._insider.channel.lose()
             await self._insider.channel.over()
 
-    async def pump(self, receive: Receive, send: Send, close: Close | None = None) -> None:
+    async def pump(
+        self,
+        receive: AsyncIterable[str | bytes],
+        send: Callable[[str], Awaitable[object]],
+        close: Callable[[int], Awaitable[object]] | None = None,
+    ) -> None:
         """Carry messages both ways until either side ends; call it once, within the block.
 
         It reads no faster than the limits allow, and keeps `max_out_bytes` for a client that does not read, as over
@@ -99,10 +104,16 @@ class Peer:
             close: called with `close_code` when the client is still there at the end, as `websocket.close` is.
 
         Raises:
-            Misused: it was called before, or outside the block.
+            Misused: it was called before, or outside the block, or what it is given is not what is described here.
             ChatFailed: the chat failed meanwhile.
             Exception: what *receive*, *send* or *close* raised.
         """
+        if not isinstance(receive, AsyncIterable):
+            raise Misused(f"receive is an async iterator of texts, as websocket.iter_text() is, not a {_kind(receive)}")
+        if not callable(send):
+            raise _no_function("send", send)
+        if close is not None and not callable(close):
+            raise _no_function("close", close)
         if self._was_pumped:
             raise Misused("pump() was called already: a peer is one connection, ask chat.peer(...) for another one")
         self._was_pumped = True
@@ -123,14 +134,20 @@ async def ask(insider: Insider, request: Request) -> Message:
 
     Raises:
         Refused: it is refused, or the connection is ended before it is answered.
-        Misused: it is no request.
+        Misused: it is no request, or one that cannot be written.
     """
     if not isinstance(request, Request):
-        raise Misused(f"{type(request).__name__} is no request: give one of libtchat, as Say('wob', 'hello')")
+        raise Misused(f"{_kind(request)} is no request: give one of libtchat, as Say('wob', 'hello')")
     if request.id is None:
         request = attrs.evolve(request, id=secrets.token_hex(8))
+    try:
+        line = codec.encode_request(request)
+    except (TypeError, ValueError) as error:
+        raise Misused(f"{request.action} cannot be written: {error}") from None
+    if isinstance(asked := codec.decode_request(line), Violation):  # its answer would not say what it answers
+        raise Refused(asked.code, asked.detail, field=asked.field, limit=asked.limit)
     wanted = insider.channel.want(strict_json.dumps({"id": request.id})[1:-1])
-    insider.data_received(line_of(codec.encode_request(request)))
+    insider.data_received(line_of(line))
     waiting: list[asyncio.Future[Any]] = [wanted, insider.channel.ending]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     lines = [wanted.result()] if wanted.done() else reversed(insider.channel.waiting())
@@ -157,7 +174,7 @@ async def _carry(insider: Insider, receive: Receive, send: Send, close: Close | 
             error = _error_of(writing)
         if error is not None and not isinstance(error, OSError) and not reading.done():
             await asyncio.wait([reading], timeout=_LEAVING_SECONDS)
-        if isinstance(error, OSError) or _has_ended(reading):
+        if isinstance(error, OSError) or (_has_ended(reading) and not isinstance(error, Misused)):
             error = None  # the client is gone, that is all
     finally:
         insider.channel.lose()
@@ -172,6 +189,8 @@ async def _replace(writing: asyncio.Task[None], closing: Awaitable[object]) -> a
     """Have *closing* done in place of *writing*, which has ended or does not get on."""
 
     async def close() -> None:
+        if closing is None:
+            raise _no_function("close", closing)
         await closing
 
     writing.cancel()
@@ -193,8 +212,20 @@ async def _read(insider: Insider, receive: Receive) -> None:
 
 async def _write(insider: Insider, send: Send) -> None:
     while (line := await insider.channel.next()) is not None:
-        await send(line.decode())
+        sending = send(line.decode())
+        if sending is None:
+            raise _no_function("send", send)
+        await sending
         insider.channel.sent()
+
+
+def _no_function(what: str, given: object) -> Misused:
+    called, example = {"send": ("a text", "send_text"), "close": ("a code", "close")}[what]
+    return Misused(f"{what} is called with {called} and awaited, as websocket.{example} is: {given!r} is not")
+
+
+def _kind(given: object) -> str:
+    return given.__name__ if isinstance(given, type) else type(given).__name__
 
 
 def _has_ended(task: asyncio.Task[None]) -> bool:

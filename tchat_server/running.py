@@ -8,7 +8,7 @@ from contextlib import suppress
 from tchat_server.misuse import ChatFailed, Misused
 from tchat_server.net.ending import CloseReason
 from tchat_server.operator.operator import Operator
-from tchat_server.retention import Retention
+from tchat_server.retention import Retention, keep_to
 from tchat_server.server import Server
 from tchat_server.watchdog import Watchdog
 
@@ -26,7 +26,7 @@ class Running:
         self._loop, self._host = asyncio.get_running_loop(), asyncio.current_task()
         self._has_cancelled = False
         server.supervisor.start(self.watchdog.run())
-        server.supervisor.start(keep.keep(server.log))
+        server.supervisor.start(keep_to(keep, server.log))
         server.supervisor.failed.add_done_callback(self._fail)
 
     async def begin(self) -> None:
@@ -49,6 +49,10 @@ class Running:
             Misused: this is another thread, or another event loop.
         """
         self.raise_fault()
+        self.check_loop()
+
+    def check_loop(self) -> None:
+        """Raise Misused in another thread, or another event loop."""
         with suppress(RuntimeError):  # there is no event loop here
             if asyncio.get_running_loop() is self._loop:
                 return

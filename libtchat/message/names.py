@@ -83,6 +83,7 @@ def check_user_name(name: str, *, field: str = "sender") -> str:
 
     Raises:
         Refused: bad-name, with *field*, if it breaks the rule or is reserved for the server.
+        TypeError: it is no text.
     """
     shown = check_any_user_name(name, field=field)
     key = user_key(shown)
@@ -97,7 +98,7 @@ def check_any_user_name(name: str, *, field: str = "dest") -> str:
     Raises:
         Refused: bad-name, with *field*, if it breaks the rule.
     """
-    return _check(name.strip(), MAX_NAME_CHARS, field)
+    return _check(name, MAX_NAME_CHARS, field)
 
 
 def check_group_name(name: str, *, field: str = "group") -> str:
@@ -106,11 +107,17 @@ def check_group_name(name: str, *, field: str = "group") -> str:
     Raises:
         Refused: bad-name, with *field*, if it breaks the rule.
     """
-    return _check(name.strip(), MAX_GROUP_CHARS, field)
+    return _check(name, MAX_GROUP_CHARS, field)
+
+
+def _check(name: str, max_chars: int, field: str) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"a name is text, not {name!r}")
+    return _check_stripped(name.strip(), max_chars, field)
 
 
 @lru_cache(maxsize=4096)  # who enters is checked again with each answer that was waited for
-def _check(shown: str, max_chars: int, field: str) -> str:
+def _check_stripped(shown: str, max_chars: int, field: str) -> str:
     if len(shown) <= _MAX_DECOMPOSED_CHARS:
         shown = unicodedata.normalize("NFC", shown)
     for form in (shown, shown if len(shown) > max_chars else _fold(shown)):

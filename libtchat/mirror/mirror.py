@@ -40,8 +40,8 @@ class Mirror(Names):
     current: Key | None = None
     groups: dict[Key, View] = field(factory=dict)
     texts: dict[Key, View] = field(factory=dict)
-    _pending: Pending = field(factory=Pending)
-    _owes_sign: bool = False
+    _pending: Pending = field(factory=Pending, init=False)
+    _owes_sign: bool = field(default=False, init=False)
 
     @property
     def current_name(self) -> str | None:
@@ -57,10 +57,10 @@ class Mirror(Names):
             seq: of the last event that was dealt with; 0 if there was none, so that the whole log is shown.
             ts: its time. With it a log that the server began anew is told from the one that was known.
         Raises:
-            ValueError: *seq* is no seq.
+            ValueError: *seq* is no seq, or *ts* no text.
         """
-        if not 0 <= seq <= MAX_INTEGER:
-            raise ValueError(f"a seq is a number from 0 to {MAX_INTEGER}, not {seq}")
+        if not (isinstance(seq, int) and 0 <= seq <= MAX_INTEGER and isinstance(ts, str)):
+            raise ValueError(f"a seq is a number from 0 to {MAX_INTEGER}, a ts is text, not {seq!r}, {ts!r}")
         view = self._view(group_key(group), group)
         view.restart(seq, ts)
         view.is_member, view.is_unsure = True, bool(seq and ts)
@@ -285,11 +285,7 @@ class Mirror(Names):
         return notices
 
     def _learn(self, message: Message | Foreign, request: Request | None) -> None:
-        if isinstance(message, Welcome):
-            if message.version >= 1 or not self.name:
-                self.name = message.sender  # other people's servers often welcome one in their own name
-            self._meet(self.name, is_online=True)
-        elif isinstance(message, Members):
+        if isinstance(message, Members):
             after: str | None = getattr(request, "after", None)
             take_members(self._view(group_key(message.group), message.group), message, after)
         self._learn_names(message)

@@ -16,6 +16,7 @@ from libtchat.message.reply import (
     PresenceNotice,
     PublicMessage,
     Users,
+    Welcome,
 )
 
 __all__ = ["Names"]
@@ -56,6 +57,10 @@ class Names:
 
     def _learn_names(self, message: Message | Foreign) -> None:
         match message:
+            case Welcome(sender=name, version=version):
+                if version >= 1 or not self.name:
+                    self.name = name  # other people's servers often welcome one in their own name
+                self._meet(self.name, is_online=True)
             case PresenceNotice(name=name, event=event):
                 self._meet(name, is_online=event == "connect")
             case DirectMessage(sender=name) | PublicMessage(sender=name):

@@ -45,7 +45,11 @@ class ServerEnd:
 
         Returns:
             What *data* completed, in wire order. A fatal violation is the last that ever comes.
+        Raises:
+            TypeError: *data* is no bytes, bytearray or memoryview.
         """
+        if type(data) is not bytes:
+            data = bytes(memoryview(data))
         framer = self._framer
         lines = framer.lines(data)
         if lines is not None and (requests := self._read_at_a_glance(data, lines)) is not None:
@@ -131,7 +135,13 @@ class ClientEnd:
         return self._framer.mid_frame
 
     def receive(self, data: bytes) -> list[Message | Foreign]:
-        """Feed bytes read from the server, cut anywhere; raises nothing. Once `broken`, nothing more can be read."""
+        """Feed bytes read from the server, cut anywhere. Once `broken`, nothing more can be read.
+
+        Raises:
+            TypeError: *data* is no bytes, bytearray or memoryview.
+        """
+        if type(data) is not bytes:
+            data = bytes(memoryview(data))
         messages: list[Message | Foreign] = []
         for frame in self._framer.receive(data):
             if isinstance(frame, bytes):

@@ -133,6 +133,8 @@ def _names(head: str, names: tuple[str, ...], none: str) -> str:
 def _error(error: Error) -> str:
     if error.msg:
         return _line(error.msg)
+    if error.code == ErrorCode.GROUP_NOT_FOUND and error.group is None:
+        return "there is no group of that name: list them with groups"  # what was given is no name at all
     sentence = ERROR_SENTENCES.get(error.code, "{request} failed: " + error.code.replace("{", "").replace("}", ""))
     named_dest = f"{error.dest} is" if error.dest else "you are"
     return sentence.format(

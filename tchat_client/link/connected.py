@@ -9,11 +9,13 @@ from contextlib import suppress
 from attrs import define, field
 
 from libtchat.client import ClientConnection
+from libtchat.message.errors import ErrorCode
+from libtchat.message.limits import MAX_FRAME_BYTES
 from libtchat.message.reply import Error, Foreign, Message, Pong
 from libtchat.message.request import ListStates, Ping, Quit, Request
 from libtchat.mirror import Heard, Notice
 from tchat_client.address import Address
-from tchat_client.errors import LinkError, Lost, Misused, NoAnswer, NoReply, NotOpen
+from tchat_client.errors import LinkError, Lost, Misused, NoAnswer, NoReply, NotOpen, Refused
 from tchat_client.link.answers import Answers
 from tchat_client.link.opening import no_tchat
 from tchat_client.link.outgoing import Outgoing
@@ -78,7 +80,7 @@ class Connected:
             raise NotOpen("cause.other", detail="this connection was closed: open another one")
 
     def send(self, request: Request, *, quiet: bool = False) -> Request:
-        """Send *request* when its turn comes; return it as it is sent."""
+        """Send *request* when its turn comes; return it as it is sent. Raises Refused if no server can take it."""
         self.check()
         request = self.client.complete(request)
         try:
@@ -87,6 +89,10 @@ class Connected:
             raise NotOpen("cause.other", detail=error) from None
         except (TypeError, ValueError) as error:
             raise Misused("cause.other", detail=f"{request.action} cannot be written: {error}") from None
+        if len(data) > MAX_FRAME_BYTES and self.client.is_ours:  # a server closes after it, each time it is asked again
+            self.client.mirror.forget(request.id or "")
+            too_large = f"a message has at most {MAX_FRAME_BYTES} bytes"
+            raise Refused(Error(ErrorCode.TOO_LARGE, msg=too_large, limit=MAX_FRAME_BYTES), request)
         self._outgoing.put(data, request.id, quiet=quiet, is_ping=isinstance(request, Ping))
         if not quiet:
             loop, times = asyncio.get_running_loop(), self.times

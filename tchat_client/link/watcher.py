@@ -16,7 +16,21 @@ __all__ = ["Connecting", "Offline", "Online", "Status", "Times", "Watcher"]
 
 @frozen
 class Times:
-    """How long to wait for what."""
+    """How long to wait for what, in seconds: `Client(..., times=Times(answer_seconds=30))`.
+
+    Attributes:
+        connect_seconds: for a connection.
+        hello_seconds: for the answer to a hello; who never gives one, as some servers do, is taken to have accepted it.
+        answer_seconds: for an answer, and for a connection to ask on: beyond, `NoAnswer` is raised.
+        unconfirmed_seconds: for an answer, before a person is told that it is not there yet; `Client` tells nobody.
+        pause_seconds: between two requests, where no answer comes first.
+        idle_seconds: while the server is silent, before it is asked for a sign of life.
+        dead_seconds: for that sign: beyond, the connection counts as gone.
+        quit_seconds: for the answer to a goodbye.
+        first_retry_seconds: before the next try to connect, about; twice as long before each one after it...
+        last_retry_seconds: ...up to this.
+        settled_seconds: that a connection lasts before the next tries begin with the first one's time again.
+    """
 
     connect_seconds: float = 10
     hello_seconds: float = 3

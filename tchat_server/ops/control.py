@@ -45,8 +45,8 @@ class Control:
 
     def __init__(self, path: Path, acts: Mapping[str, Act]) -> None:
         """Begin to listen at *path*. Where that cannot be it is only logged."""
-        self.acts = dict(acts)
-        self.is_stopping = False
+        self.acts: dict[str, Act] = dict(acts)
+        self.is_stopping: bool = False
         self._path = path
         self._wake, self._woken = socket.socketpair()
         self._threads: set[threading.Thread] = set()

@@ -55,7 +55,8 @@ class Page:
     Attributes:
         lines: the events as they were sent, one JSON object each, without a line ending.
         more: there are further ones in the direction asked.
-        first, last: the seqs of the page's ends, None when it is empty.
+        first: the seq of the page's first event, None when it is empty.
+        last: that of its last one.
         begins: the seq of the first event that is still there, None if none was removed.
     """
 
@@ -123,7 +124,13 @@ class Removed:
 
 @frozen
 class UserRow:
-    """What an operator sees of a user: *groups* one is in, *invitations* that wait, *barred*: until when, if at all."""
+    """What an operator sees of a user.
+
+    Attributes:
+        groups: how many the user is in.
+        invitations: how many wait for the user's answer.
+        barred: until when the user may not come in, in seconds since the epoch; None: the user may.
+    """
 
     name: str
     has_password: bool

@@ -13,7 +13,7 @@ from libtchat.message.event import Event, Said
 from libtchat.message.reply import Message
 from libtchat.message.request import Request
 from tchat_server.chat import Chat, server_of
-from tchat_server.misuse import NotRunning
+from tchat_server.misuse import Misused, NotRunning
 from tchat_server.net.ending import CloseReason
 from tchat_server.store.memory import MemoryLog
 
@@ -42,6 +42,8 @@ class LiveServer:
     host: str = "127.0.0.1"
 
     def __init__(self, chat: Chat) -> None:
+        if not isinstance(chat, Chat):
+            raise Misused(f"chat is a Chat, not {chat!r}")
         self.chat: Chat = chat
         self.port: int = 0
         self.events: list[Event] = []
@@ -63,6 +65,8 @@ class LiveServer:
         Raises:
             ChatError, LogUnusable, OSError: it can't.
         """
+        if self._running is not None:
+            raise Misused("the server runs already: restart() it")
         started: Future[int] = Future()
         self._pool = ThreadPoolExecutor(1, "tchat-live-server")
         self._running = self._pool.submit(asyncio.run, self._run(started))
@@ -168,10 +172,13 @@ def server(chat: Chat | None = None, **options: Any) -> Iterator[LiveServer]:
         options: else, those of a new `Chat`. Unless they name a log, everything is kept in memory, also over a restart.
 
     Raises:
+        Misused: *chat* is none, or there are options for it.
         ChatFailed: the server failed within the block.
     """
     if chat is None:
         chat = Chat(**{"log": MemoryLog(), "grace_seconds": _GRACE_SECONDS, **options})
+    elif options:
+        raise Misused("options are those of a new Chat: give them to yours")
     live = LiveServer(chat)
     live.start()
     try:

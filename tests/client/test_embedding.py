@@ -142,9 +142,9 @@ def test_what_happens_is_heard_in_order_with_whose_it_is(server: Server) -> None
     run(work)
 
 
-def test_a_refusal_is_an_exception_with_code_field_and_group(server: Server) -> None:
+def test_a_refusal_is_an_exception_with_code_field_and_group(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
-        async with client(server, "eve") as eve:
+        async with client(server, "eve", retry=True) as eve:
             with pytest.raises(Refused) as caught:
                 await eve.say("nowhere", "hi")
             refused = caught.value
@@ -152,6 +152,12 @@ def test_a_refusal_is_an_exception_with_code_field_and_group(server: Server) -> 
             assert isinstance(refused, LibraryRefused)
             assert str(refused).startswith("gbroadcast was refused: ")
             assert str(refused).endswith("(group-not-found)")
+            for size in (9_000, 70_000):  # the server reads on after the one, and not after the other
+                with pytest.raises(Refused) as caught:
+                    await eve.say("nowhere", "x" * size)
+                assert caught.value.code is ErrorCode.TOO_LARGE
+                assert (await eve.ping()).version == 1
+            assert not [it for it in caplog.messages if "no connection" in it]
             with pytest.raises(Refused) as caught:
                 await eve.create("wob wob")
             assert (caught.value.code, caught.value.field) == ("bad-name", "group")
@@ -702,6 +708,8 @@ def test_what_is_caught_up_is_asked_for_as_it_is_taken() -> None:
 def test_a_mistake_in_the_arguments_is_one_clear_sentence() -> None:
     for arguments, sentence in (
         ({"address": "a:b:c"}, "'a:b:c' is no HOST:PORT"),
+        ({"address": "127.0.0.1:1,"}, "'127.0.0.1:1,' is no HOST:PORT"),
+        ({"address": ("127.0.0.1", 8080)}, r"address is text, as '127.0.0.1:8080', not \('127.0.0.1', 8080\)"),
         ({"name": "my bot"}, "name='my bot' cannot be a name"),
         ({"name": 7}, "name=7 cannot be a name"),
         ({"name": None, "password": "x"}, "a guest has no password"),
@@ -712,12 +720,24 @@ def test_a_mistake_in_the_arguments_is_one_clear_sentence() -> None:
         ({"resume": {"wob": "3"}}, "resume={'wob': '3'}"),
         ({"resume": {"wob": None}}, "resume={'wob': None}"),
         ({"resume": {"wob": (1, 2, 3)}}, "resume="),
+        ({"resume": {"wob": 1.5}}, r"resume={'wob': 1\.5}: .* a seq is a number from 0 to \d+, .*, not 1\.5, ''"),
+        ({"resume": {"wob": (3, 7)}}, r"resume={'wob': \(3, 7\)}: .* a ts is text, not 3, 7"),
+        ({"resume": [("wob", 3)]}, r"resume is a mapping: resume={'wob': last_seq}, not \[\('wob', 3\)\]"),
+        ({"password": b"secret"}, "password is text, not bytes"),
+        ({"token": 7}, "token is text, not int"),
+        ({"tls": "cert.pem"}, r"tls is True, or ssl.create_default_context\(cafile=...\), not 'cert.pem'"),
+        ({"times": 5}, r"times is a Times\(...\), not 5"),
+        ({"times": Times(answer_seconds="5")}, "times: answer_seconds is 0 or more seconds, not '5'"),
+        ({"times": Times(idle_seconds=-1)}, "times: idle_seconds is 0 or more seconds, not -1"),
         ({"most_waiting": 0}, "most_waiting is 1 or more, not 0"),
+        ({"most_waiting": "5"}, "most_waiting is 1 or more, not '5'"),
     ):
         with pytest.raises(Misused, match=sentence):
             Client(**{"address": "127.0.0.1", "name": "alice", **arguments})
         with pytest.raises(ValueError, match=sentence):
             Client(**{"address": "127.0.0.1", "name": "alice", **arguments})
+    again = Client("127.0.0.1", "alice", resume=json.loads(json.dumps({"wob": (3, TS)})))
+    assert again.mirror.groups["wob"].seq == 3  # type: ignore[index]
 
 
 def test_a_client_is_used_inside_of_its_block_and_once(server: Server) -> None:
@@ -731,6 +751,12 @@ def test_a_client_is_used_inside_of_its_block_and_once(server: Server) -> None:
                 await chat.__aenter__()
             with pytest.raises(Misused, match="`async with` says hello, and `quit` goodbye"):
                 await chat.ask(Quit())
+            for nothing in ("hello", {"action": "ping"}, Say, None):
+                with pytest.raises(Misused, match=r"is no request: give one of libtchat, as Say\('wob', 'hello'\)"):
+                    await chat.ask(nothing)  # type: ignore[arg-type]
+            for using in (lambda: chat.ping(), lambda: anext(chat), lambda: chat.quit()):
+                with pytest.raises(Misused, match=r"another event loop: .* asyncio.run_coroutine_threadsafe"):
+                    await asyncio.to_thread(lambda using=using: asyncio.run(using()))
             with pytest.raises(Misused, match="gbroadcast cannot be written"):
                 await chat.say("wob", b"bytes")  # type: ignore[arg-type]
             hearing = asyncio.create_task(hear(chat, 1))

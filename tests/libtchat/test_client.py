@@ -10,6 +10,7 @@ import pytest
 
 from libtchat import (
     ClientConnection,
+    ClientEnd,
     Error,
     Foreign,
     Gone,
@@ -21,6 +22,7 @@ from libtchat import (
     ReportError,
     Said,
     Say,
+    ServerEnd,
     Tell,
     Welcome,
 )
@@ -170,6 +172,26 @@ def test_what_is_no_message_raises_nothing() -> None:
     me.closed()
     me.hello()
     assert not me.broken
+
+
+def test_what_a_program_gives_wrongly_is_said() -> None:
+    me = opened()
+    for nothing in ("hello", {"action": "ping"}, Say, None):
+        with pytest.raises(TypeError, match=r"is no request: give one of libtchat, as Say\('wob', 'hello'\)"):
+            me.send(nothing)  # type: ignore[arg-type]
+    for seq, ts in ((1.5, ""), ("3", ""), (3, 7), (3, None), (-1, "")):
+        with pytest.raises(ValueError, match=r"a seq is a number from 0 to .*, a ts is text"):
+            me.mirror.resume("wob", seq, ts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("end", [ServerEnd, ClientEnd])
+def test_whatever_holds_bytes_is_read_and_nothing_else(end: type[ServerEnd | ClientEnd]) -> None:
+    ping = b'{"action":"ping","id":"p"}\n'
+    for data in (bytearray(ping), memoryview(ping)):
+        assert end().receive(data) == end().receive(ping) != []
+    for nothing in ("text", None, 7):
+        with pytest.raises(TypeError, match="bytes-like"):
+            end().receive(nothing)  # type: ignore[arg-type]
 
 
 def test_what_was_asked_by_nobody_is_marked() -> None:

@@ -96,6 +96,15 @@ def test_a_snapshot_holds_the_boxes() -> None:
     assert found.boxes[user_key("bob")].waiting == (1,)
 
 
+def test_who_says_hello_twice_at_once_gets_what_waits_once() -> None:
+    shell = Shell()
+    away(shell, "bob")
+    ask(shell, enter(shell, "alice"), Tell("bob", "hi"))
+    bob = shell.connect()
+    shell.handle(bob, Hello(sender="bob", password="bob"), Hello(sender="bob"))
+    assert texts(shell, bob) == ["hi"]
+
+
 def test_what_waits_comes_to_both_terminals_once_and_in_order() -> None:
     shell = Shell()
     away(shell, "bob")
@@ -246,7 +255,7 @@ def test_texts_on_their_way_to_the_disk_take_room_too(*, fails: bool) -> None:
     strangers = [enter(shell, name) for name in ("a", "b", "c")]
     shell.holds = True
     for peer in strangers:
-        shell.handle(peer, Tell("bob", "hi"))
+        shell.handle(peer, *[Tell("bob", "hi")] * (1 if fails else 2))
     shell.settle([direct_key(user_key(name), user_key("bob")) for name in "a" if fails])
     shell.holds = False
     shell.tick()
@@ -321,6 +330,22 @@ def test_nobody_else_reads_the_texts_of_two() -> None:
             answer = ask(shell, eve, request)
             assert answer.get("list") == [] or answer["code"] == "group-not-found", group
     assert [it["msg"] for it in ask(shell, bob, ListMessages("@ALICE"))["list"]] == ["secret"]
+
+
+def test_who_had_no_password_then_reads_the_texts_since_and_waits_for_none_without_one() -> None:
+    shell = Shell()
+    alice, bob = registered(shell, "alice"), enter(shell, "bob")
+    ask(shell, alice, Tell("bob", "before"))
+    ask(shell, bob, Register("bob"))
+    ask(shell, alice, Tell("bob", "since"))
+    page = ask(shell, bob, ListMessages("@alice", after=0, limit=1))
+    assert ([it["msg"] for it in page["list"]], page["more"]) == (["since"], False)
+    shell.disconnect(bob)
+    ask(shell, alice, Tell("bob", "away"))
+    bob = come(shell, "bob", kept=False)
+    shell.hub.operator.protect(user_key("bob"), None)
+    shell.handle(bob, Hello(sender="bob"))
+    assert texts(shell, bob) == [], "the name was taken from who had it"
 
 
 @pytest.mark.parametrize("group", ["@", "@a b", "@" + "x" * 33, "@@bob"])

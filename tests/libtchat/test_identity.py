@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import pytest
 from harness import UNLIMITED, Shell, ask, code, enter
 
 from libtchat.effect import Answer, Ask, HashPassword, Item, PeerId, SaveUser
+from libtchat.hub import identity
 from libtchat.hub.hub import Hub
 from libtchat.message.errors import ErrorCode, Violation
 from libtchat.message.limits import ServerLimits
@@ -46,6 +48,16 @@ def test_after_an_hour_a_token_is_worth_nothing() -> None:
     shell.now += 3600
     enter(shell, "alice")
     assert code(shell, shell.connect(), Hello(token=token, sender="alice")) == "name-in-use"
+    shell.disconnect(enter(shell, "bob"))
+    assert list(shell.hub._identity._tokens) == ["bob"], "what is worth nothing is not kept"
+
+
+def test_so_many_tokens_are_kept_of_users_who_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "_MAX_TOKENS", 2)
+    shell = a_shell()
+    tokens = {name: token_of(shell, name) for name in ("alice", "bob", "carol")}
+    told = [ask(shell, shell.connect(), Hello(token=token, sender=name))["token"] for name, token in tokens.items()]
+    assert [token in told for token in tokens.values()] == [False, True, True]
 
 
 def test_a_token_is_good_while_its_user_is_connected_however_long() -> None:
@@ -188,8 +200,8 @@ def test_strangers_from_many_addresses_are_throttled_by_name_but_the_owner_gets_
 
 def test_right_passwords_do_not_count() -> None:
     guessing = Guessing()
-    for _ in range(20):
-        peer = guessing.shell.connect("10.0.0.1")
+    for number in range(60):
+        peer = guessing.shell.connect(f"10.0.0.{1 + number // 20 * number}")
         assert ask(guessing.shell, peer, Hello(password="secret", sender="alice"))["action"] == "server-hello"
         guessing.shell.disconnect(peer)
 
@@ -206,6 +218,8 @@ def test_registers_are_throttled_by_address() -> None:
     assert answer["retry_after"] == 1
     elsewhere = guessing.shell.connect("10.0.0.1")
     ask(guessing.shell, elsewhere, Hello(sender="bob"))
+    refused = ask(guessing.shell, elsewhere, Register(""))
+    assert (refused["code"], refused["field"]) == ("bad-request", "password")
     assert code(guessing.shell, elsewhere, Register("secret")) == ""
 
 
@@ -294,7 +308,9 @@ def test_nothing_is_taken_from_a_peer_that_quit_or_broke_the_stream() -> None:
     shell = a_shell()
     for last in (Quit(), Violation(ErrorCode.TOO_LARGE, fatal=True)):
         peer = shell.connect()
-        shell.handle(peer, last, Ping())
+        shell.hub.handle(peer, (last, Ping()), shell.now)
+        assert shell.hub.backlog == 1
+        shell.tick()
         assert [message["action"] for message in shell.said(peer)] in (["server-quit"], ["error"])
         assert peer in shell.closed
 

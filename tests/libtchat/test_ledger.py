@@ -49,6 +49,28 @@ def test_a_user_creates_fifteen_groups_and_no_more_also_after_coming_back() -> N
     assert code(shell, enter(shell, "bob"), Create("one-more")) == ""
 
 
+def test_a_group_on_its_way_to_the_disk_counts_once_when_its_user_has_a_second_peer() -> None:
+    shell = a_shell(max_groups_created=2)
+    alice = shell.connect()
+    token = ask(shell, alice, Hello(sender="alice"))["token"]
+    shell.holds = True
+    shell.handle(alice, Create("first"))
+    enter(shell, "alice", token=token)
+    shell.finish()
+    assert code(shell, alice, Create("second")) == ""
+
+
+def test_an_invitation_stands_when_the_join_that_used_it_failed() -> None:
+    shell = a_shell()
+    alice, bob = enter(shell, "alice"), enter(shell, "bob")
+    ask(shell, alice, Create("wob", private=True))
+    ask(shell, alice, Invite("wob", "bob"))
+    shell.holds = True
+    shell.handle(bob, Join("wob"))
+    shell.settle(failing=["wob"])
+    assert ask(shell, bob, ListGroups())["private"] == ["wob"]
+
+
 def test_a_user_is_in_so_many_groups_and_may_change_one_for_another() -> None:
     shell = a_shell(max_groups_joined=3)
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
@@ -79,6 +101,18 @@ def test_what_is_not_durable_yet_counts_for_the_limits_and_what_failed_does_not(
     assert actions(shell, alice) == ["cgroupe"]
     assert code(shell, alice, Join("first")) == "group-not-found"
     assert list(shell.hub._ledger._slots) == ["third"]
+
+
+def test_a_group_to_be_entered_counts_before_it_is_durable() -> None:
+    shell = a_shell(max_groups_joined=1)
+    alice = enter(shell, "alice")
+    shell.holds = True
+    shell.handle(alice, Create("first"), Create("second"))
+    shell.settle()
+    assert actions(shell, alice) == ["cgroupe", "limit-reached"]
+    shell.handle(alice, Leave("first"), Create("third"))
+    shell.finish()
+    assert actions(shell, alice) == ["leave", "cgroupe"]
 
 
 @pytest.mark.parametrize("join", [Join("wob"), Join("WOB")])
@@ -192,7 +226,8 @@ def test_an_id_is_of_one_user() -> None:
     shell = a_shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
     ask(shell, alice, Create("wob", id="x"))
-    assert ask(shell, bob, Join("wob", id="x"))["seq"] == 2
+    ask(shell, alice, Invite("wob", "bob", id="y"))
+    assert [ask(shell, bob, request)["seq"] for request in (Join("wob", id="x"), Leave("wob", id="y"))] == [3, 4]
 
 
 def test_an_id_is_remembered_over_a_reconnect_before_its_event_is_durable() -> None:

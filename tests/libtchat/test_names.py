@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -80,6 +81,13 @@ def test_what_is_no_name_is_refused_with_its_field(name: str) -> None:
         with pytest.raises(Refused) as caught:
             check(name, field="dest")
         assert (caught.value.code, caught.value.field) == (ErrorCode.BAD_NAME, "dest")
+
+
+@pytest.mark.parametrize("nothing", [None, 7, b"alice", ["alice"]])
+def test_what_is_no_text_is_the_program_s_mistake(nothing: Any) -> None:
+    for check in (check_user_name, check_group_name):
+        with pytest.raises(TypeError, match="a name is text, not"):
+            check(nothing)
 
 
 def test_what_is_not_shown_in_a_name_is_named() -> None:

@@ -9,7 +9,7 @@ from harness import Shell, ask, at_once, enter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libtchat.effect import Part, PeerId
+from libtchat.effect import Part, PeerId, Read
 from libtchat.group import evolve
 from libtchat.message.event import Created, Event, Invited, Joined
 from libtchat.message.limits import ServerLimits
@@ -114,9 +114,12 @@ def test_a_list_asked_for_again_shows_what_is_new() -> None:
     shell.finish()
     assert seen(eve) == (["alice", "bob"], ["alice"], None, None)
     ask(shell, alice, Invite("wob", "eve"))
-    assert [seen(alice)[2:], seen(eve)[2:]] == [(["eve"], []), (None, None)]
+    invited, none = (["eve"], []), (None, None)
+    assert [seen(who)[2:] for who in (eve, alice, eve, alice)] == [none, invited, none, invited]
+    ask(shell, alice, Ban("wob", "mallory"))
+    assert seen(alice)[2:] == (["eve"], ["mallory"])
     ask(shell, alice, Ban("wob", "bob"))
-    assert seen(alice) == (["alice"], ["alice"], ["eve"], ["bob"])
+    assert seen(alice) == (["alice"], ["alice"], ["eve"], ["bob", "mallory"])
     ask(shell, alice, Create("dev"))
     assert ask(shell, alice, ListMembers("dev"))["list"] == ["alice"]
 
@@ -182,6 +185,8 @@ def test_a_page_of_history_never_shows_what_was_not_told() -> None:
     told = shell.said(alice)
     assert [message["action"] for message in told] == ["gbroadcast", "states"]
     assert [entry["seq"] for entry in told[1]["list"]] == [1, 2, 3]
+    shell.hub.handle(alice, [ListMessages("wob", before=99)], shell.now)
+    assert [effect.before for effect in shell.hub.drain() if isinstance(effect, Read)] == [4]
 
 
 def test_who_is_online_is_who_is_there_when_the_list_leaves() -> None:

@@ -211,9 +211,14 @@ def test_who_is_dismissed_is_told_why_on_each_connection_and_may_come_back_with_
     alice, token = shell.connect(), ""
     token = ask(shell, alice, Hello(sender="alice"))["token"]
     second = enter(shell, "alice", token=token)
+    ask(shell, alice, Create("wob"))
     bob = enter(shell, "bob")
+    assert shell.hub.operator.ban(user_key("alice"), shell.now, shell.now) == 0, "it is over"
     assert shell.hub.operator.dismiss(user_key("alice"), "go away", shell.now) == 2
-    shell.tick()
+    shell.handle(alice, Say("wob", "no"))
+    group = shell.hub.group("wob")
+    assert group is not None
+    assert group.seq == 1, "nothing is taken from her any more"
     for peer in (alice, second):
         told = shell.said(peer)
         assert [(message["action"], message.get("msg")) for message in told][-1] == ("error", "go away")
@@ -234,10 +239,20 @@ def test_who_is_dismissed_with_the_token_comes_back_as_a_stranger() -> None:
     assert code(shell, shell.connect(), Hello(password="new", sender="alice")) == ""
 
 
+def test_the_token_of_a_user_who_went_is_ended_too() -> None:
+    shell = a_shell()
+    peer = shell.connect()
+    token = ask(shell, peer, Hello(sender="alice"))["token"]
+    shell.disconnect(peer)
+    shell.hub.operator.dismiss(user_key("alice"), "", shell.now, token="unknown")
+    assert ask(shell, shell.connect(), Hello(token=token, sender="alice"))["token"] != token
+
+
 @pytest.mark.parametrize("until", [60.0, inf])
 def test_who_is_barred_may_not_come_in_until_then(until: float) -> None:
     shell = a_shell()
-    shell.hub.operator.bar(user_key("bob"), shell.now + until)
+    shell.hub.set_time_of_day(500)
+    shell.hub.operator.bar(user_key("bob"), shell.now + 500 + until)
     for hello in (Hello(sender="BOB"), Hello(sender="bob", password="x"), Create("wob", sender="bob")):
         refusal = ask(shell, shell.connect(), hello)
         assert refusal["code"] == "forbidden"
@@ -245,7 +260,7 @@ def test_who_is_barred_may_not_come_in_until_then(until: float) -> None:
     shell.now += 60
     assert code(shell, shell.connect(), Hello(sender="bob")) == ("forbidden" if until == inf else "")
     shell.hub.operator.bar(user_key("bob"), None)
-    assert code(shell, shell.connect(), Hello(sender="carl")) == ""
+    assert code(shell, shell.connect(), Hello(sender="bob")) == ("" if until == inf else "name-in-use")
 
 
 def test_what_is_announced_comes_from_the_server_to_everybody() -> None:

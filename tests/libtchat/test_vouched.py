@@ -94,6 +94,7 @@ def test_a_token_from_before_holds_when_the_user_is_vouched_for_meanwhile() -> N
 
 def test_one_tab_too_many_is_told_so_and_closed() -> None:
     shell = a_shell(attrs.evolve(UNLIMITED, max_peers_per_user=2))
+    shell.vouch("alice", on_behalf=True)
     tabs = [shell.vouch("alice") for _ in range(3)]
     error = shell.said(tabs[2])[0]
     assert (error["code"], error["limit"]) == ("limit-reached", 2)

@@ -97,6 +97,7 @@ def test_an_error_says_what_to_do_with_or_without_its_fields(code: ErrorCode) ->
 
 def test_a_name_with_braces_is_not_a_placeholder() -> None:
     assert describe(Error("group-not-found", group="{dest}")).startswith("there is no group {dest}")
+    assert describe(Error("group-not-found")).startswith("there is no group of that name: list them")
     assert describe(Error("{group}", "x")) == "x failed: group"
 
 

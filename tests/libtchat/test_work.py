@@ -10,7 +10,7 @@ from harness import Shell, ask, at_once, enter
 from libtchat.effect import Answer, Ask, Effect, FindRetry, FindUser, LoadGroup, LoadUser, PeerId
 from libtchat.hub import retries
 from libtchat.hub.hub import Hub
-from libtchat.message.names import Key, group_key
+from libtchat.message.names import Key, group_key, user_key
 from libtchat.message.request import Create, Hello, Invite, Join, Leave, ListMembers, Say
 from libtchat.stored import Loaded, StoredUser
 
@@ -109,6 +109,15 @@ def test_what_waits_is_given_up_when_its_peer_goes() -> None:
     answer(shell, *question)
     assert shell.hub._ledger.slot(group_key("wob")) is None
     assert ask(shell, enter(shell, "alice"), Say("wob", "ho"))["seq"] == 2
+
+
+def test_who_is_barred_while_a_hello_waits_does_not_come_in() -> None:
+    shell = Shell()
+    eve = shell.connect()
+    question = waiting(shell, eve, Hello(sender="eve"))
+    shell.hub.operator.bar(user_key("eve"), shell.now + 60)
+    answer(shell, *question)
+    assert [message["code"] for message in shell.said(eve)] == ["forbidden"]
 
 
 @pytest.mark.parametrize("wrong", [True, "alice", Loaded()])

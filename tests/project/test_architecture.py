@@ -39,7 +39,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     ),
     "tchat_server": (
         *("french", "clock fair_pool misuse ops roster sentences supervisor", "password", "net store"),
-        *("failures greeting hooks lifetime peer retention", "settings"),
+        *("failures greeting hooks lifetime peer retention", "arguments settings"),
         *("errands foreign neighbours storage usage", "server"),
         *("operator watchdog", "running", "chat", "__init__ cli"),
         *("__main__ testing",),

@@ -42,6 +42,15 @@ RUN_BY = {
     "page.md": "page/test_page.py",
 }
 
+# What a signature shows that no program need know: of several nodes, of our own programs, or said in the docstring.
+INSIDE = {
+    *(f"libtchat.cluster.{name}" for name in ("Clustered", "News", "Record", "Relay", "Seat")),
+    *("libtchat.hub.operator.Operator", "tchat_server.ops.control.Control"),
+    *("tchat_server.net.insider.Insider", "tchat_server.server.Server", "tchat_server.store.sqlite.rows.RowWriter"),
+    *("tchat_server.retention.ALL", "tchat_server.store.memory.MEMORY", "tchat_server.store.sqlite.lock.Durability"),
+    *("tchat_server.store.sqlite.lock.Lock", "tchat_server.testing.contract.place.Place"),
+}
+
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Any]:
@@ -129,6 +138,15 @@ def test_every_public_name_has_its_place_in_the_reference(site: Path) -> None:
         names = set(import_module(package).__all__) - {"__version__"}
         assert len(names) > 3
         assert sorted(f"{package}.{name}" for name in names if f"{package}.{name}" not in places) == []
+
+
+def test_what_a_signature_names_can_be_looked_up(site: Path) -> None:
+    """What is on no page has a title and no link; what begins with an underscore is a type variable."""
+    text = "".join(path.read_text("utf-8") for path in (site / "api").rglob("*.html"))
+    titles = set(re.findall(r'<span title="((?:libtchat|tchat_client|tchat_server)\.[\w.]+)">', text))
+    public = {f"{package}.{name}." for package in PACKAGES for name in import_module(package).__all__}
+    ours = {title for title in titles if not title.startswith(tuple(public))}  # a field stands with its class
+    assert {title for title in ours if title.rpartition(".")[2][0] != "_"} - INSIDE == set()
 
 
 def test_nothing_is_loaded_from_elsewhere_and_every_link_leads_somewhere(site: Path) -> None:

@@ -20,7 +20,7 @@ from tabs import Tab
 
 from libtchat import Create, Created, ErrorCode, Event, Join, Members, Refused, Request, Say, Send, ServerLimits
 from libtchat import ListMembers as AskMembers
-from tchat_server import Chat, ChatFailed, LogUnavailable, LogUnusable, MemoryLog, Misused, NotRunning
+from tchat_server import Chat, ChatFailed, LogUnavailable, LogUnusable, MemoryLog, Misused, NotRunning, Retention
 from tchat_server import hooks as hooks_module
 
 SECONDS = 10.0
@@ -203,7 +203,7 @@ async def test_the_program_asks_on_behalf_of_users_and_nobody_hears_them_come() 
     ("request_", "code", "field"),
     [
         (Say("wob", "x" * 9000), "too-large", "msg"),
-        (Say("wob", "x" * 90_000), "too-large", None),
+        (Say("wob", "x" * 90_000), "too-large", "msg"),
         (Say("nowhere", "hi"), "group-not-found", "group"),
         (Create("b a d"), "bad-name", "group"),
     ],
@@ -400,6 +400,8 @@ async def test_a_handler_that_fails_costs_one_request_or_nothing(
         match text:
             case "raise":
                 raise KeyError("theirs")
+            case "cancel":
+                raise asyncio.CancelledError  # as what it awaits does that somebody else cancelled
             case "nothing":
                 return None  # type: ignore[return-value]
             case "refuse":
@@ -416,13 +418,13 @@ async def test_a_handler_that_fails_costs_one_request_or_nothing(
 
     @chat.on_event
     def broken(event: Event) -> None:
-        raise KeyError("theirs too")
+        raise asyncio.CancelledError("theirs too") if event.seq == 1 else KeyError("theirs too")
 
     async with chat, Tab(chat, "alice") as alice:
         await alice.ask(action="cgroupe", group="wob")
-        for text, code in (("raise", "internal"), ("nothing", "internal"), ("refuse", "rate-limited")):
+        for text in ("raise", "cancel", "nothing", "refuse"):
             error = await alice.ask(action="gbroadcast", group="wob", msg=text)
-            assert error["code"] == code
+            assert error["code"] == ("rate-limited" if text == "refuse" else "internal")
         assert (error["msg"], error["retry_after"]) == ("slower, please", 3)
         assert (await alice.ask(action="gbroadcast", group="wob", msg="hi"))["seq"] == 2
         await soon(lambda: caplog.text.count("theirs too") >= 2)
@@ -480,12 +482,32 @@ async def test_each_misuse_has_its_exception_and_says_what_to_do() -> None:
             chat.may(lambda user, request: True)
         with pytest.raises(Misused, match="before the chat is started"):
             chat.on_event(print)
+        for decorate in (Chat().may, Chat().on_event):
+            with pytest.raises(Misused, match="a handler is a function, not None"):
+                decorate(None)  # type: ignore[type-var]
         with pytest.raises(Misused, match="started once"):
             await chat.__aenter__()
         with pytest.raises(Misused, match="another event loop"):
             await asyncio.to_thread(chat.online)
-        with pytest.raises(Misused, match="another event loop"):
-            await asyncio.to_thread(lambda: asyncio.run(chat.members("wob")))
+        for elsewhere in (lambda: chat.members("wob"), chat.stop):
+            with pytest.raises(Misused, match="another event loop"):
+                await asyncio.to_thread(lambda elsewhere=elsewhere: asyncio.run(elsewhere()))
+        for user in (7, b"alice"):
+            for asks in (chat.peer, lambda user: chat.ask_as(user, Create("b"))):
+                with pytest.raises(Misused, match=r"user is a name, as 'alice', not (7|b'alice')"):
+                    await asks(user)  # type: ignore[operator]
+        with pytest.raises(Misused, match="group is a name, as 'wob', not 7"):
+            await chat.members(7)  # type: ignore[arg-type]
+        with pytest.raises(Misused, match=r"gbroadcast cannot be written: .* bytes"):
+            await chat.say_as("alice", "wob", b"hello")  # type: ignore[arg-type]
+        for host, port, tls, what in (
+            (None, 0, None, "host is text"),
+            ("127.0.0.1", "80", None, "port is a number from 0 to 65535, not '80'"),
+            ("127.0.0.1", 65536, None, "port is"),
+            ("127.0.0.1", 0, "cert.pem", "tls is an ssl.SSLContext, not 'cert.pem'"),
+        ):
+            with pytest.raises(Misused, match=what):
+                await chat.listen(host, port, tls=tls)  # type: ignore[arg-type]
         peer = chat.peer("alice")
         with pytest.raises(Misused, match="inside `async with"):
             await peer.pump(Tab(chat, "x").receive(), Tab(chat, "x").send_text)
@@ -501,9 +523,93 @@ async def test_each_misuse_has_its_exception_and_says_what_to_do() -> None:
                 await bob.ended()
     with pytest.raises(NotRunning):
         chat.peer("alice")
-    with pytest.raises(Misused, match="log is a path"):
-        async with Chat(42):  # type: ignore[arg-type]
-            pass
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"log": 42}, "log is a path, ':memory:', an EventLog or what opens one, not 42"),
+        ({"limits": {"max_peers": 3}}, r"limits is a libtchat.ServerLimits\(...\), not {'max_peers': 3}"),
+        ({"limits": ServerLimits(max_peers="3")}, "limits: max_peers is a number from 0 on, not '3'"),  # type: ignore[arg-type]
+        ({"limits": ServerLimits(token_seconds=-1)}, "limits: token_seconds is a number from 0 on, not -1"),
+        ({"name": 7}, "name is text, not 7"),
+        ({"presence": "some"}, "presence is one of 'auto', 'all', 'groups', 'none', not 'some'"),
+        ({"registration": "close"}, "registration is one of 'open', 'invite', 'closed', not 'close'"),
+        ({"keep": 30}, r"keep is a Retention\(days=..., messages=...\), not 30"),
+        ({"keep": Retention(days="30")}, "keep: days is a number from 0 on, not '30'"),  # type: ignore[arg-type]
+        ({"grace_seconds": None}, "grace_seconds is a number from 0 on, not None"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_one_clear_sentence(options: Any, sentence: str) -> None:
+    with pytest.raises(Misused, match=sentence):
+        Chat(**options)
+
+
+@on_loop
+async def test_a_log_that_lacks_something_is_told_what() -> None:
+    class Half:
+        control = clock = append = load = None
+
+    with pytest.raises(Misused, match=r"a Half is no EventLog: it lacks load_user, find_user, .*close"):
+        await Chat(Half()).start()  # type: ignore[arg-type]
+
+    class Keeps:
+        closed = False
+        inner = MemoryLog()
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "remove_old":
+                raise AttributeError(name)
+            return getattr(self.inner, name)
+
+        async def close(self) -> None:
+            self.closed = True
+
+    log = Keeps()
+    with pytest.raises(Misused, match="keep: a Keeps removes nothing, as it has no remove_old"):
+        await Chat(log, keep=Retention(messages=1)).start()
+    assert log.closed
+    with pytest.raises(Misused, match="not 42"):
+        await Chat(lambda: 42).start()  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Say("wob", "hi", id=7),  # type: ignore[arg-type]
+        Say("wob", "hi", id="x" * 65),
+        Say("wob", [[[[[[[[[["deep"]]]]]]]]]]),  # type: ignore[arg-type]
+    ],
+)
+@on_loop
+async def test_what_no_server_can_read_is_refused_at_once(request_: Request) -> None:
+    async with Chat() as chat:
+        with pytest.raises(Refused, match=r"id|deep"):
+            await asyncio.wait_for(chat.ask_as("alice", request_), SECONDS)
+
+
+@on_loop
+async def test_what_pump_is_given_wrongly_is_said_whatever_the_client_does() -> None:
+    """Also if it has gone by then: a fault of the program is no client that is gone."""
+
+    async def receive() -> AsyncIterator[str]:
+        yield '{"action":"client-quit"}'
+
+    async def send(text: str) -> None:
+        pass
+
+    wrong: list[tuple[Any, Any, Any, str]] = [
+        (receive, send, None, r"receive is an async iterator of texts, as websocket.iter_text\(\) is, not a function"),
+        (["text"], send, None, "receive is an async iterator of texts"),
+        (receive(), None, None, "send is called with a text and awaited, as websocket.send_text is: None"),
+        (receive(), [].append, None, "send is called with a text and awaited"),
+        (receive(), send, 1000, "close is called with a code and awaited, as websocket.close is: 1000"),
+    ]
+    async with Chat() as chat:
+        for receives, sends, closes, sentence in wrong:
+            async with chat.peer("alice") as peer:
+                with pytest.raises(Misused, match=sentence):
+                    await asyncio.wait_for(peer.pump(receives, sends, closes), SECONDS)
 
 
 # --- storage ---

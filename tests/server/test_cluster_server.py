@@ -293,7 +293,8 @@ def test_a_chat_in_an_engine_is_verified_and_given_an_owner_while_nodes_serve_it
         alice.ask(action="cgroupe", group="wob")
         bob.ask(action="join", group="wob")
         assert run("check", url) == "1 groups, 2 events, 0 of them messages\n"
-        assert run("own", url, "wob", "bob") == "bob owns wob (event 3)\n"
+        assert "alice, who owns wob, is connected: --force" in run("own", url, "wob", "bob", code=1)
+        assert run("own", url, "wob", "bob", "--force") == "bob owns wob (event 3)\n"
         assert bob.get()["seq"] == 3
         assert bob.ask(action="members", group="wob")["owner"] == "bob"
         assert "owns wob already" in run("own", url, "wob", "bob", code=1)
@@ -388,6 +389,7 @@ def test_lines_that_are_piped_in_go_on_at_another_node_and_none_is_lost_or_doubl
         with subprocess.Popen(
             command,
             env=environment(XDG_STATE_HOME=str(tmp_path / "state"), XDG_CONFIG_HOME=str(tmp_path / "config")),
+            bufsize=0,  # what were read ahead of a line, `communicate` would not return
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

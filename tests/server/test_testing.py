@@ -13,7 +13,7 @@ import pytest
 from live import ROOT, Client
 
 from libtchat import Create, ErrorCode, Refused
-from tchat_server import Chat, ChatFailed, EncodedPart, EventLog, MemoryLog, NotRunning
+from tchat_server import Chat, ChatFailed, EncodedPart, EventLog, MemoryLog, Misused, NotRunning
 from tchat_server.testing import Clock, LiveServer, LogContract, server
 
 
@@ -71,6 +71,13 @@ def test_what_is_refused_and_what_can_t_start_is_raised_in_the_test(tmp_path: Pa
             taken.start()
         with pytest.raises(NotRunning):
             taken.online()
+        with pytest.raises(Misused, match=r"runs already: restart\(\) it"):
+            live.start()
+        assert live.online() == ()
+    with pytest.raises(Misused, match="options are those of a new Chat: give them to yours"):
+        server(Chat(), require_auth=True).__enter__()
+    with pytest.raises(Misused, match=r"chat is a Chat, not '127.0.0.1'"):
+        server("127.0.0.1").__enter__()  # type: ignore[arg-type]
 
 
 class Breaking(MemoryLog):

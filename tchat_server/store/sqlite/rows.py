@@ -70,7 +70,7 @@ class RowWriter:
         self.connection = connection
         self._now = now
         self._retry_seconds = retry_seconds
-        self.redacted = False
+        self.redacted: bool = False
         self._heads: dict[Key, tuple[int, int, int]] = {}
         self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _ROW_WRITES}
         ((self._last_group,),) = connection.execute("SELECT coalesce(max(id), 0) FROM groups")

@@ -18,7 +18,7 @@ __all__ = ["Job", "NotDone", "Worker"]
 
 _CLOSED = "the log is closed"
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class NotDone(LogUnavailable):
@@ -26,11 +26,11 @@ class NotDone(LogUnavailable):
 
 
 @define(eq=False)
-class Job(Generic[T]):
+class Job(Generic[_T]):
     """What is to be done. Its future gets the *result*, or else the *error*, on the loop it belongs to."""
 
-    future: Future[T]
-    result: T = field(init=False)
+    future: Future[_T]
+    result: _T = field(init=False)
     error: BaseException | None = field(default=None, init=False)
 
     def settle(self) -> None:
@@ -43,21 +43,21 @@ class Job(Generic[T]):
             self.future.set_exception(self.error)
 
 
-J = TypeVar("J", bound=Job[Any])
+_J = TypeVar("_J", bound=Job[Any])
 
 
-class Worker(ABC, Generic[J]):
+class Worker(ABC, Generic[_J]):
     """The thread and its queue. `submit` and `stop` are called on the event loop, the rest in the thread."""
 
     def __init__(self, name: str) -> None:
-        self._queue: SimpleQueue[J | None] = SimpleQueue()
+        self._queue: SimpleQueue[_J | None] = SimpleQueue()
         self._gate = threading.Lock()
         self._is_ended = False
         self.stopping: threading.Event = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, job: J) -> None:
+    def submit(self, job: _J) -> None:
         """Have *job* done; its future is resolved on its loop."""
         with self._gate:
             if not self._is_ended:
@@ -73,10 +73,10 @@ class Worker(ABC, Generic[J]):
         self._thread.join()
 
     @abstractmethod
-    def perform(self, jobs: Sequence[J]) -> None:
+    def perform(self, jobs: Sequence[_J]) -> None:
         """Do *jobs*, one at least, and `report` each. What it raises is a defect: the thread ends, *jobs* raise it."""
 
-    def choose(self, found: Sequence[J]) -> Sequence[J]:
+    def choose(self, found: Sequence[_J]) -> Sequence[_J]:
         """Take in the jobs *found* now, perhaps none, and return those to perform next; none: nothing waits."""
         return found
 
@@ -84,7 +84,7 @@ class Worker(ABC, Generic[J]):
     def release(self) -> None:
         """Let go of what the thread holds: it ends."""
 
-    def report(self, jobs: Sequence[J]) -> None:
+    def report(self, jobs: Sequence[_J]) -> None:
         """Have *jobs*, which have a result or an error, settled on their loop, all at once."""
 
         def settle() -> None:
@@ -96,7 +96,7 @@ class Worker(ABC, Generic[J]):
             with suppress(RuntimeError):  # a loop that is closed has nobody waiting
                 loop.call_soon_threadsafe(settle)
 
-    def refuse(self, jobs: Sequence[J], error: BaseException) -> None:
+    def refuse(self, jobs: Sequence[_J], error: BaseException) -> None:
         """Report that *jobs* were not done."""
         for job in jobs:
             job.error = error
@@ -121,16 +121,16 @@ class Worker(ABC, Generic[J]):
                 found = []
             self.release()
 
-    def _perform_or_fail(self, jobs: Sequence[J]) -> None:
+    def _perform_or_fail(self, jobs: Sequence[_J]) -> None:
         try:
             self.perform(jobs)
         except BaseException as defect:
             self.refuse(jobs, defect)
             raise
 
-    def _waiting(self) -> list[J | None]:
+    def _waiting(self) -> list[_J | None]:
         """Take what is in the queue now."""
-        found: list[J | None] = []
+        found: list[_J | None] = []
         with suppress(Empty):
             while True:
                 found.append(self._queue.get_nowait())

@@ -25,7 +25,7 @@ from tchat_server.store.sqlite.worker import Job, NotDone, Worker
 
 __all__ = ["Write", "Writer"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ _SURELY_FAILED_EXTENDED = {sqlite3.SQLITE_IOERR_WRITE}
 
 
 @define(eq=False)
-class Write(Job[T]):
+class Write(Job[_T]):
     """What is to be written, with others in one transaction; the result is what *act* returns.
 
     Attributes:
@@ -48,8 +48,8 @@ class Write(Job[T]):
             if there was nothing to commit.
     """
 
-    act: Callable[[RowWriter], T]
-    is_stored: Callable[[sqlite3.Connection, T], bool]
+    act: Callable[[RowWriter], _T]
+    is_stored: Callable[[sqlite3.Connection, _T], bool]
 
 
 class Writer(Worker[Write[Any]]):
