@@ -71,7 +71,7 @@ DRILLS = (
         "part-leader-one-way",
         "the engine's leader hears its followers for 15 s, and they do not hear it",
         lambda place: leader_from_followers(place, 15, both=False),
-        # 15 are wanted: 6 to 18 were seen where the engine was well before. One of its servers that was cut off may not
+        # 15 are wanted: 6 to 20 were seen where the engine was well before. One of its servers that was cut off may not
         # catch up with the roster's leader for minutes ("Expected first catchup entry ..., will retry" in its log):
         # when that leader is the next to be cut off, nobody leads, both nodes lose their lease, and 28 to 34 s go by.
         wait_seconds=40.0,
