@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from libtchat.dialect.dialect import Rule
 from libtchat.dialect.generalise import common, generalise
 from libtchat.dialect.template import constants, holes, match
-from libtchat.dialect.vocabulary import ACTION_KEYS
+from libtchat.dialect.vocabulary import ACTION_KEYS, KEYS
 
-__all__ = ["action_key", "as_page", "errors_of", "instance", "is_like", "loosely", "merged"]
+__all__ = ["action_key", "as_page", "errors_of", "instance", "is_like", "is_refusal", "loosely", "merged", "unnamed"]
 
 _SENTENCE = re.compile(r"\S\s+\S")
 
@@ -37,7 +38,10 @@ def _without_quote(frame: Any, request: str) -> Any:
 def loosely(template: Any) -> Any:
     """Return *template* with a hole for every sentence and list in it: they will be others next time."""
     if isinstance(template, dict):
-        return {key: loosely(part) for key, part in template.items()}
+        return {
+            key: "{say}" if key in KEYS["error"] and isinstance(part, str) else loosely(part)
+            for key, part in template.items()
+        }
     if isinstance(template, list):
         return ["{event}"]
     if isinstance(template, str) and _SENTENCE.search(template):
@@ -56,6 +60,8 @@ def as_page(template: Any, kind: str) -> Any:
     """Return the template of a page: sentences that name somebody are its entries, or all of them in one text."""
     if isinstance(template, dict):
         return {key: as_page(part, kind) for key, part in template.items()}
+    if isinstance(template, list) and kind == "states":
+        return ["{event}"]  # all of an entry is shown
     if isinstance(template, list) and isinstance(template[0], str):
         return template if kind == "messages" and {"who", "text"} <= {*holes(template)} else ["{event}"]
     if isinstance(template, str) and (_SENTENCE.search(template) or {"who", "text"} & {*holes(template)}):
@@ -103,11 +109,40 @@ def errors_of(seen: Sequence[tuple[Any, Mapping[str, str], str]], rules: Sequenc
     Args:
         seen: what was answered, what its words stand for, and the action of the request.
     """
+    others = [rule for rule in rules if rule.kind != "error"]
+
+    def is_clear(loose: Any) -> bool:
+        return "say" in holes(loose) and all(match(loose, instance(rule.template)) is None for rule in others)
+
+    found = []
     for frame, roles, asked in seen:
         template = generalise(_without_quote(frame, asked), roles)
-        loose = loosely(template) if template else None
-        if not loose or any(match(rule.template, frame) is not None for rule in rules if rule.kind != "error"):
-            continue
-        others = [rule.template for rule in rules if rule.kind != "error"]
-        is_clear = "say" in holes(loose) and not any(match(loose, instance(other)) is not None for other in others)
-        yield Rule("error", loose if is_clear else template)
+        if template and all(match(each.template, frame) is None or is_refusal(frame, each.template) for each in others):
+            found.append((template, loosely(template)))
+    shared = reduce(_shared, (loose for _, loose in found)) if found else None
+    if shared and is_clear(shared):
+        yield Rule("error", shared)
+        return
+    for template, loose in found:
+        bare = {key: part for key, part in loose.items() if key != action_key(loose, ())}
+        yield Rule("error", next((each for each in (bare, loose) if is_clear(each)), template))
+
+
+def is_refusal(found: Any, template: Any) -> bool:
+    """Tell whether *found* has beside all of *template* a key that only refusals have."""
+    return isinstance(found, dict) and any(found.get(key) and key not in template for key in KEYS["error"])
+
+
+def _shared(one: Any, other: Any) -> Any:
+    """Return what both *one* and *other* have."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        found = {key: _shared(part, other[key]) for key, part in one.items() if key in other}
+        return {key: part for key, part in found.items() if part is not None}
+    return one if one == other else None
+
+
+def unnamed(template: Any, name: str) -> Any:
+    """Return *template* with the *name* of the request that it answers made equal for all."""
+    if isinstance(template, dict):
+        return {key: unnamed(part, name) for key, part in template.items()}
+    return template.replace(name, "\u2026") if isinstance(template, str) and name else template

@@ -215,7 +215,7 @@ class _Reader:
             raise self._error(section, kind, 'is a table such as { action = "join", group = "{group}" }')
         if unknown := unknown_holes(template):
             raise self._error(section, kind, f"has a hole {{{unknown[0]}}}: there are {', '.join(HOLES)}")
-        if not any(constants(template)):
+        if not any(constants(template)) and kind != "error":  # some know an error by its key alone
             raise self._error(section, kind, "matches everything: nothing in it is fixed")
 
     def _table(self, found: dict[str, Any], key: str) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from attrs import field
 
-from libtchat.dialect.answers import action_key, errors_of, instance, is_like, merged
+from libtchat.dialect.answers import action_key, errors_of, instance, is_like, merged, unnamed
 from libtchat.dialect.dialect import Dialect, Rule
 from libtchat.dialect.interview import Interview
-from libtchat.dialect.questions import request_template
 from libtchat.dialect.template import match
 from libtchat.dialect.vocabulary import KINDS
 from libtchat.message.value import frozen
@@ -39,11 +38,11 @@ def conclude(learner: Interview, name: str) -> ServerFinding:
         and any(match(template, instance(rule.template)) is not None for template in texts)
     }
     requests = {
-        kind: request_template(kind, learner.actions.get(kind), learner.path)
+        kind: learner.template(kind)
         for kind in KINDS
         if KINDS[kind].action and kind not in learner.fatal and kind not in learner.unknown_kinds
     }
-    action = (*learner.path, next((action_key(rule.template, learner.path) for rule in rules), "action"))
+    action = (*learner.layout.path, next((action_key(rule.template, learner.layout.path) for rule in rules), "action"))
     lacks = {kind: _WHY.get(kind, "nobody is told anything") for kind, worked in learner.done.items() if not worked}
     lacks |= learner.unknown_kinds
     lacks |= {kind: "it dies of it" for kind in learner.fatal if kind in KINDS}
@@ -58,7 +57,10 @@ def conclude(learner: Interview, name: str) -> ServerFinding:
 def _settle_rules(learner: Interview) -> list[Rule]:
     """Return the rules without those that only say "unknown", which is kept at the learner, and with the errors."""
     rules = merged(learner.rules)
-    for rule in [rule for rule in rules if any(is_like(rule.template, other) for other in learner.unknown)]:
+    for rule in rules[:]:
+        asked = unnamed(rule.template, learner.name_of(rule.kind))
+        if not any(is_like(asked, unknown) for unknown in learner.unknown):
+            continue
         rules.remove(rule)
         if not any(other.kind == rule.kind for other in rules):
             learner.done[rule.kind] = False

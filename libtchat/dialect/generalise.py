@@ -14,22 +14,25 @@ _PASSING = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[:h]\d\d|\d{5,}")  # times, ports, 
 _PASSING_NUMBER = 10_000
 
 
-def generalise(found: Any, roles: Mapping[str, str], *, listed: frozenset[str] = frozenset()) -> Any:
+def generalise(
+    found: Any, roles: Mapping[str, str], *, listed: frozenset[str] = frozenset(), entry: str = "who"
+) -> Any:
     """Return the template that *found* is an instance of; what is another one every time (a date) is left out.
 
     Args:
         roles: a word that nobody else would write -> the hole it stands for.
         listed: of these, those which a list is known to hold.
+        entry: what these are where an entry is an object.
     Returns:
         The template; None for what says nothing.
     """
     if isinstance(found, str) and found:
         return _generalise_text(found, roles, listed)
     if isinstance(found, dict):
-        parts = {key: generalise(value, roles, listed=listed) for key, value in found.items()}
+        parts = {key: generalise(value, roles, listed=listed, entry=entry) for key, value in found.items()}
         return {key: part for key, part in parts.items() if part is not None}
     if isinstance(found, list):
-        return _generalise_list(found, roles, listed)
+        return _generalise_list(found, roles, listed, entry)
     if found is None or found == "" or (isinstance(found, int | float) and abs(found) >= _PASSING_NUMBER):
         return None
     return found
@@ -55,12 +58,12 @@ def _braced(text: str, roles: Mapping[str, str]) -> str:
     )
 
 
-def _generalise_list(found: list[Any], roles: Mapping[str, str], listed: frozenset[str]) -> Any:
-    if any(isinstance(entry, str) and entry in listed for entry in found):
+def _generalise_list(found: list[Any], roles: Mapping[str, str], listed: frozenset[str], entry: str) -> Any:
+    if any(isinstance(one, str) and one in listed for one in found):
         return ["{list}"]
-    entries = [generalise(entry, {**roles, **dict.fromkeys(listed, "who")}) for entry in found]
-    entries = [_without_constants(entry) for entry in entries if entry is not None]
-    best = max(entries, key=lambda entry: len({*holes(entry)}), default=None)
+    entries = [generalise(one, {**roles, **dict.fromkeys(listed, entry)}) for one in found]
+    entries = [_without_constants(one) for one in entries if one is not None]
+    best = max(entries, key=lambda one: len({*holes(one)}), default=None)
     return [best] if best is not None and any(holes(best)) else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from attrs import field
@@ -14,11 +14,13 @@ from libtchat.dialect.vocabulary import KINDS
 from libtchat.message.value import frozen
 
 __all__ = [
+    "COURSE",
     "CREATE_ACTIONS",
     "OTHER_ACTIONS",
     "Close",
     "Connect",
     "Hear",
+    "Layout",
     "Send",
     "ServerLearning",
     "ServerProbe",
@@ -77,7 +79,34 @@ _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "{text}": ("msg", "message", "content", "text", "description"),
     "{reason}": ("reason",),
 }
+_MORE_SPELLINGS: Mapping[str, tuple[str, ...]] = {
+    "{me}": ("username", "pseudo", "nickname", "expediteur", "nom", "login", "nick"),
+    "{dest}": ("target", "receiver", "destinataire", "recipient"),
+    "{group}": ("room", "salon", "channel", "groupName"),
+    "{text}": ("contenu", "texte", "body"),
+    "{reason}": ("raison", "motif"),
+}
 
+
+@frozen
+class Layout:
+    """How a server is asked.
+
+    Attributes:
+        path: the keys around the whole message.
+        actions: the keys that say what it is, each with the same name.
+        inside: the key under which everything else stands, "" if that is beside the action.
+        is_rich: whether it has the rarer spellings too.
+    """
+
+    path: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ("action",)
+    inside: str = ""
+    is_rich: bool = False
+
+
+COURSE = Layout()
+"""As the course has it."""
 
 CREATE_ACTIONS = ("cgroupe", "cgroup", "create-group", "creategroup", "create", "createGroup")
 OTHER_ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -87,13 +116,17 @@ OTHER_ACTIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def request_template(kind: str, action: str | None = None, path: Sequence[str] = ()) -> Any:
+def request_template(kind: str, action: str | None = None, layout: Layout = COURSE) -> Any:
     """Return the request of *kind* in all spellings at once, so that any server finds the one it looks for."""
     row = KINDS[kind]
     wanted = ["{me}", *(f"{{{hole}}}" for hole in holes(row.typed))]
     if kind == "hello":
         wanted = ["{me}"]
     body = {key: hole for hole in wanted for key in _SPELLINGS[hole]}
+    if layout.is_rich:
+        body |= {key: hole for hole in wanted for key in _MORE_SPELLINGS[hole]}
     if "{dest}" in wanted:
         body.pop("user", None)
-    return wrap({"action": action or row.action, **body}, path)
+    named = dict.fromkeys(layout.actions, action or row.action)
+    body = {key: hole for key, hole in body.items() if key not in named}
+    return wrap({**named, **({layout.inside: body} if layout.inside else body)}, layout.path)

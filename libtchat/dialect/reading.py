@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
+from libtchat.dialect.answers import is_refusal
 from libtchat.dialect.canonical import is_same, sentence
 from libtchat.dialect.dialect import Dialect, Rule
 from libtchat.dialect.template import Match, Meaning, match
@@ -32,6 +33,8 @@ def read_answer(server: Dialect, found: Any, me: str, asked: Sequence[str]) -> M
         one = match(rule.template, found)
         if one is None or not _may_be(rule, one.values, me, asked):
             continue
+        if rule.kind != "error" and is_refusal(found, rule.template):
+            continue  # some repeat what they were asked, and say under one key more that they will not
         score = one.score * 4 + 2 * (rule.copy != "") + (rule.kind in asked)
         if best is None or score > best[0]:
             best = (score, _meaning(rule, one, me))
@@ -56,7 +59,8 @@ def _meaning(rule: Rule, one: Match, me: str) -> Meaning:
         return Meaning(rule.kind, one.values, one.list, entries, copy)
     names = one.list
     if names is None and entries is not None:
-        names = tuple(e.get("who") or e.get("group") or e.get("say") or e.get("text") for e in entries)
+        first, other = ("group", "who") if rule.kind == "groups" else ("who", "group")
+        names = tuple(e.get(first) or e.get(other) or e.get("say") or e.get("text") for e in entries)
     return Meaning(rule.kind, one.values, names, None, copy)
 
 

@@ -9,22 +9,32 @@ from typing import Any
 
 from attrs import define
 
-from libtchat.dialect.answers import as_page
-from libtchat.dialect.dialect import Rule
+from libtchat.dialect.answers import as_page, unnamed
+from libtchat.dialect.dialect import Dialect, Rule
 from libtchat.dialect.finding import conclude
 from libtchat.dialect.generalise import generalise
-from libtchat.dialect.interview import Interview
+from libtchat.dialect.naming import Naming
 from libtchat.dialect.probe import Tokens, frames
-from libtchat.dialect.questions import CREATE_ACTIONS, OTHER_ACTIONS, Close, Connect, Hear, Send, ServerLearning
+from libtchat.dialect.questions import CREATE_ACTIONS, OTHER_ACTIONS, Close, Connect, Layout, Send, ServerLearning
+from libtchat.dialect.spread import NONSENSE
 from libtchat.dialect.template import constants, holes
-from libtchat.dialect.vocabulary import KINDS, WRAPPERS
 
 __all__ = ["learn_server"]
 
 
-def learn_server(name: str, prefix: str = "zs") -> ServerLearning:
-    """Learn a server; returns a ServerFinding."""
-    learner = _Learner(Tokens(prefix))
+def learn_server(
+    name: str, prefix: str = "zs", partner: Dialect | None = None, words: tuple[str, ...] = ()
+) -> ServerLearning:
+    """Learn a server; returns a ServerFinding.
+
+    Args:
+        partner: how its own client asks, if that is known.
+        words: names of requests that are worth a try, found elsewhere.
+    """
+    learner = _Learner(Tokens(prefix), words=words)
+    if partner is not None:
+        learner.asks, learner.wire = partner.requests, partner.wire
+        learner.layout = Layout(partner.action[:-1], partner.action[-1:])
     yield from learner.find_layout()
     for step in (learner.meet, learner.talk, learner.gather, learner.list_all, learner.moderate, learner.part):
         yield from step()
@@ -33,62 +43,24 @@ def learn_server(name: str, prefix: str = "zs") -> ServerLearning:
 
 
 @define
-class _Learner(Interview):
+class _Learner(Naming):
     def find_layout(self) -> ServerLearning:
-        """Find out whether messages are wrapped: in the right layout the list of users names somebody."""
+        """Come in, in the words of the server's own client, the course's, or those that are found by trying."""
         self.names = {"a": self.tokens.next(), "b": self.tokens.next()}
-        is_found = yield from self.try_layouts(fresh=False)
-        if is_found:
+        if self.asks and (yield from self.try_to_come_in(fresh=False)):
             return
-        self.path = ()
+        asks, self.asks = self.asks, {}
+        if (yield from self.try_layouts(fresh=bool(asks))):
+            return
+        if not self.has_answered and (yield from self.hear_late()):
+            return
+        if (yield from self.find_words()):
+            self.remarks.append("it calls its requests otherwise than the course: they were found by trying")
+            return
+        self.asks = asks
         hellos, _ = yield from self.say_hello(fresh=True)
-        seen = yield Hear("a")
-        if seen.came and not self.has_answered:
-            self.remarks.append("it answers slowly: every wait was made longer")
-            is_found = yield from self.try_layouts(fresh=True)
-            if is_found:
-                return
-            self.path = ()
-            hellos, _ = yield from self.say_hello(fresh=True)
         self.learn("hello", "a", hellos)
         self.remarks.append("its list of users names nobody: what is acknowledged is guessed by waiting")
-
-    def try_layouts(self, *, fresh: bool) -> ServerLearning:
-        """Ask for the list of users in each layout; return whether one was answered."""
-        for path in ((), *((key,) for key in WRAPPERS)):
-            self.path = path
-            hellos, is_alive = yield from self.say_hello(fresh=fresh or path != ())
-            if not is_alive:
-                continue
-            seen = yield Send("a", self.request("users", "a", {}), self.wire)
-            users = [frame for at, text in seen.came if at == "a" for frame, _, _ in frames(text)]
-            self.has_answered = self.has_answered or bool(users or hellos)
-            naming = [frame for frame in users if any(name in str(frame) for name in self.names.values())]
-            if naming and seen.alive:
-                self.learn("hello", "a", hellos)
-                self.find_barrier(naming[-1])
-                return True
-        return False
-
-    def say_hello(self, *, fresh: bool) -> ServerLearning:
-        """Open both connections; return what a was told for its hello, and whether that can go on."""
-        hellos: list[tuple[str, Any]] = []
-        for who in self.names:
-            seen = yield Connect(who, fresh=fresh and who == "a")
-            if seen.came and not fresh and who == "a":
-                self.remarks.append(f"it speaks first: {seen.came[0][1][:80]!r}")
-            seen = yield Send(who, self.request("hello", who, {}), self.wire)
-            if not seen.alive or who in seen.closed:
-                return hellos, False
-            if who == "a":
-                hellos = [(at, frame) for at, text in seen.came for frame, _, _ in frames(text)]
-        return hellos, True
-
-    def find_barrier(self, frame: Any) -> None:
-        """Take the answer to `ls;` as what tells that all before was answered."""
-        names = dict.fromkeys(self.names.values(), "list")
-        template = generalise(frame, names, listed=frozenset(names))
-        self.barrier = template if any(constants(template)) else None
 
     def meet(self) -> ServerLearning:
         self.names["c"] = self.tokens.next()
@@ -103,13 +75,15 @@ class _Learner(Interview):
 
     def keep_presence(self, kind: str, who: str, came: list[tuple[str, Any]]) -> None:
         """Learn how others are told that *who* came or went."""
+        roles = {self.names[who]: "who"} | dict.fromkeys(self.groups, "group")
         for _, frame in came:
-            template = generalise(frame, {self.names[who]: "who"})
+            template = generalise(frame, roles)
             for rule in [rule for rule in self.rules if rule.kind == "hello" and rule.template == template]:
                 self.rules.remove(rule)  # everybody is told, not the one who said hello
                 self.acked.discard("hello")
-            if template and "who" in holes(template) and not any(rule.template == template for rule in self.rules):
-                self.rules.append(Rule(kind, template))
+            found = {*holes(template)}
+            if "who" in found and not any(rule.template == template for rule in self.rules):
+                self.rules.append(Rule("leave" if "group" in found else kind, template))
 
     def talk(self) -> ServerLearning:
         for who, other in (("a", "b"), ("b", "c")):
@@ -144,7 +118,7 @@ class _Learner(Interview):
     def create(self) -> ServerLearning:
         """Make a group, under the name of the action that does it."""
         answered: list[str] = []
-        for action in (self.actions["create"],) if "create" in self.actions else CREATE_ACTIONS:
+        for action in (self.actions.get("create", ""),) if self.knows("create") else CREATE_ACTIONS:
             self.actions["create"] = action
             group = self.tokens.next()
             came = yield from self.send("create", "a", group=group)
@@ -160,7 +134,8 @@ class _Learner(Interview):
                 self.done["create"] = True
                 self.keep_group(group, came)
                 return
-        self.actions["create"] = (answered or CREATE_ACTIONS)[0]
+        if not self.knows("create"):
+            self.actions["create"] = (answered or CREATE_ACTIONS)[0]
         group = self.tokens.next()
         came = yield from self.send("create", "a", group=group)
         self.keep_group(group, came)
@@ -181,7 +156,7 @@ class _Learner(Interview):
         self.done["members"] = self.has_list(came, "b", self.names["a"])
         came = yield from self.act("groups", "b")
         self.done["groups"] = self.has_list(came, "b", self.group)
-        for action in OTHER_ACTIONS["messages"]:
+        for action in OTHER_ACTIONS["messages"] if not self.knows("messages") else (self.actions.get("messages", ""),):
             self.actions["messages"] = action
             came = yield from self.send("messages", "b", group=self.group)
             if self.last_text in str(came):
@@ -216,7 +191,7 @@ class _Learner(Interview):
         """Ask for what must be refused, and keep what comes as an error."""
         came = yield from self.send(kind, who, **values)
         roles = {self.names[who]: "who"} | {value: hole for hole, value in values.items()}
-        name = self.actions.get(kind) or KINDS[kind].action
+        name = self.name_of(kind)
         self.errors += [(frame, roles, name) for at, frame in came if at == who]
         return came
 
@@ -232,9 +207,11 @@ class _Learner(Interview):
     def provoke(self) -> ServerLearning:
         """Ask for what is refused, the most dangerous last; see what kills it."""
         nobody = self.tokens.next()
-        self.actions["say"] = "zqnonsense"
+        self.actions["say"] = NONSENSE
         came = yield from self.fail("say", "a")
-        self.unknown = [generalise(frame, {self.names["a"]: "who"}) for at, frame in came if at == "a"]
+        self.unknown = [
+            unnamed(generalise(frame, {self.names["a"]: "who"}), NONSENSE) for at, frame in came if at == "a"
+        ]
         if self.fatal.pop("say", 0) is None:
             self.fatal["unknown"] = None
         yield from self.fail("join", "b", group=nobody)

@@ -129,10 +129,16 @@ def match(template: Any, found: Any) -> Match | None:
     """Read *found* by *template*; None if it is something else. Keys that the template lacks are passed over."""
     read: dict[str, Any] = {}
     score = _match(template, found, read)
+    if score is not None and not any(constants(template)) and not _has_all(template, found):
+        return None  # nothing else in it says what it is
     if score is None:
         return None
     names, entries = read.pop("list", None), read.pop("entries", None)
     return Match(read, names, entries, score)
+
+
+def _has_all(template: Any, found: Any) -> bool:
+    return not isinstance(template, dict) or (isinstance(found, dict) and template.keys() <= found.keys())
 
 
 def _match(template: Any, found: Any, read: dict[str, Any]) -> int | None:

@@ -87,6 +87,8 @@ FRENCH: Mapping[str, str] = {
     "it answers slowly: every wait was made longer": "il répond lentement : chaque attente a été allongée",
     "it also says what is no message, shown as a sentence: {what}": "il dit aussi ce qui n'est pas un message, montré "
     "comme une phrase : {what}",
+    "it calls its requests otherwise than the course: they were found by trying": "il appelle ses demandes autrement "
+    "que le cours : elles ont été trouvées en essayant",
     "its list of users names nobody: what is acknowledged is guessed by waiting": "sa liste des connectés ne nomme "
     "personne : ce qu'il confirme est deviné en attendant",
     # around others

@@ -92,22 +92,27 @@ def learn_all(subjects: list[Subject], directory: Path, seconds: float, words: W
 
 
 def _learn(subject: Subject, seconds: float, say: Callable[[str], None]) -> tuple[Dialect, dict[str, Any]]:
+    words = _words_of(subject)
     if subject.side == "client":
         assert subject.setup is not None
-        words: tuple[str, ...] = ()
-        if subject.sources is not None:
-            words = source.words_of(subject.sources)
-        elif subject.reads_source:
-            words = source.words_of_command(subject.setup.command)
         learnt = learn_client(subject.setup, subject.name, words, seconds, say)
         say(f"done: {learnt.probes} probes, {learnt.starts} starts")
         return learnt.dialect, report.of_client(learnt)
     deadline = now() + seconds
     say("what it answers")
     with ServerLab(subject.setup, subject.address, deadline) as lab:
-        finding = lab.run(learn_server(subject.name))
+        finding = lab.run(learn_server(subject.name, words=words))
     say(f"done: {lab.probes} probes, {lab.starts} starts")
     return finding.dialect, report.of_server(finding)
+
+
+def _words_of(subject: Subject) -> tuple[str, ...]:
+    """Return the words of the program's source that are worth a try."""
+    if subject.sources is not None:
+        return source.words_of(subject.sources)
+    if subject.reads_source and subject.setup is not None:
+        return source.words_of_command(subject.setup.command)
+    return ()
 
 
 def teams_of(path: Path, setup: Callable[[tuple[str, ...]], Setup]) -> list[Subject]:

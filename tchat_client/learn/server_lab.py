@@ -107,18 +107,25 @@ class ServerLab:
                 for who in [*self._peers]:
                     self._drop(who)
         self._drop(probe.who)
-        assert self.address is not None
-        try:
-            found = socket.create_connection(self.address, 3.0)
-        except OSError as error:
-            raise LabError(
-                f"cannot connect to {self.address[0]}:{self.address[1]}: {error.strerror or error}"
-            ) from None
+        found = self._reach(is_again=self.setup is None or probe.fresh)
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         found.setblocking(False)
         self._peers[probe.who] = peer = _Peer(found)
         self._selector.register(found, selectors.EVENT_READ, peer)
         self._wait(lambda: False, 0.05)
+
+    def _reach(self, *, is_again: bool) -> socket.socket:
+        """Connect; a server that runs and listens no more is started anew, unless this *is_again* a try."""
+        assert self.address is not None
+        try:
+            return socket.create_connection(self.address, 3.0)
+        except OSError as error:
+            if is_again or self.setup is None:
+                where = f"{self.address[0]}:{self.address[1]}"
+                raise LabError(f"cannot connect to {where}: {error.strerror or error}") from None
+        self._end()
+        self._start(self.setup)
+        return self._reach(is_again=True)
 
     def _start(self, setup: Setup) -> None:
         """Start the server; on another port if somebody else took the one that was free."""
@@ -173,9 +180,11 @@ class ServerLab:
             return
         if probe.until is not None:
             until = probe.until
-            self._wait(lambda: any(match(until, found) for found, _, _ in frames(peer.text)), 1.0, exactly=True)
+            self._wait(
+                lambda: peer.closed or any(match(until, found) for found, _, _ in frames(peer.text)), 1.0, exactly=True
+            )
         else:
-            self._wait(lambda: False, QUIET_SECONDS)
+            self._wait(lambda: peer.closed, QUIET_SECONDS)
 
     def _hear(self, probe: Hear) -> None:
         peer = self._peers.get(probe.who)
