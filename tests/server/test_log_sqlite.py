@@ -25,6 +25,7 @@ from tchat_server.store.sqlite import reader, users
 from tchat_server.store.sqlite.log import SqliteLog
 from tchat_server.store.sqlite.maintenance import backup, check
 from tchat_server.store.sqlite.reader import Query, Reader
+from tchat_server.store.sqlite.rows import RowWriter
 from tchat_server.store.sqlite.schema import open_file
 
 
@@ -162,6 +163,29 @@ async def test_a_password_without_a_clear_answer_is_read_back(path: Path, loses_
             await log.save_user(user_key("bob"), "bob", "hash")
     assert ((await log.load_user(user_key("bob"))).password_hash == "hash") is is_stored
     await log.close()
+
+
+@on_loop
+async def test_what_waits_behind_a_write_that_fails_is_stored_when_the_log_is_closed(path: Path) -> None:
+    book = await fill(path)
+    log, has_begun, may_go_on = SqliteLog.open(path), threading.Event(), threading.Event()
+
+    def fail_late(_: RowWriter) -> None:
+        has_begun.set()
+        assert may_go_on.wait(10)
+        raise sqlite3.OperationalError("planned")
+
+    failing = log.write(fail_late, lambda *_: True)
+    assert await asyncio.to_thread(has_begun.wait, 10)
+    appending = asyncio.ensure_future(log.append([book.part(say())]))
+    await asyncio.sleep(0)
+    closing_it = asyncio.ensure_future(log.close())
+    await asyncio.sleep(0.05)
+    may_go_on.set()  # its connection is given up, as the last one perhaps: SQLite would remove the -wal file then
+    with pytest.raises(LogUnavailable):
+        await failing
+    assert await appending == {}
+    await closing_it
 
 
 @on_loop

@@ -242,8 +242,8 @@ class SqliteLog:
         self._copier.give_up()
         if self.control is not None:
             self.control.stop()
-        self._copier.close()
         self._writer.stop()
+        self._copier.close()  # whose connection kept the -wal file until then
         self._watch.close()
         self._lock.release()
 
