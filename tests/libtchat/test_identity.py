@@ -304,6 +304,19 @@ def test_a_peer_that_is_gone_when_its_answer_comes_is_forgotten() -> None:
     assert code(shell, bob, Join("wob")) == "group-not-found"
 
 
+def test_a_request_with_a_bad_field_names_its_peer_and_a_password_does_not() -> None:
+    shell = a_shell()
+    for first, answer in (
+        (Violation(ErrorCode.BAD_REQUEST, field="dest", request="kick", sender="alice", identifies=True), "cgroupe"),
+        (Violation(ErrorCode.UNKNOWN_ACTION, request="dance", sender="bob"), "bad-request"),
+        (Register("secret", sender="bob"), "bad-request"),
+    ):
+        peer = shell.connect()
+        ask(shell, peer, first)
+        found = ask(shell, peer, Create("wob"))
+        assert found.get("code", found["action"]) == answer
+
+
 def test_nothing_is_taken_from_a_peer_that_quit_or_broke_the_stream() -> None:
     shell = a_shell()
     for last in (Quit(), Violation(ErrorCode.TOO_LARGE, fatal=True)):
