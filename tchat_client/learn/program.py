@@ -23,7 +23,7 @@ MAX_OUTPUT_BYTES = 1 << 20
 _MOST_WORDS = 200
 """Characters of its last words."""
 
-_MOST_LOOKS = 10
+_END_SECONDS, _PAUSE_SECONDS = 5.0, 0.01
 _MOST_SPINS = 3  # it computes without end: that says nothing
 _MARK = "TCHAT_LEARN_RUN"
 """In the environment of whatever a program starts, also in a session of its own: so it is found, and ended (Linux)."""
@@ -211,15 +211,16 @@ class Program:
                     stream.close()
 
     def _end_those_who_left(self) -> None:
-        """End what it started in sessions of their own: what begins while it is looked for is found the next time."""
-        mark = f"{_MARK}={self._mark}".encode()
-        for _ in range(_MOST_LOOKS):
+        """End what it started in sessions of their own, and wait until it has; what began meanwhile is found then."""
+        mark, deadline = f"{_MARK}={self._mark}".encode(), now() + _END_SECONDS
+        while now() < deadline:
             found = [path.parent.name for path in Path("/proc").glob("[0-9]*/environ") if mark in _content(path)]
             for pid in found:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(int(pid), signal.SIGKILL)
             if not found:
                 return
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _content(path: Path) -> bytes:
