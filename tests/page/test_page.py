@@ -963,11 +963,13 @@ def test_a_link_is_a_link_and_cannot_reach_back(browser: Browser, server: Server
         person.type(f"cg;{fresh('links')}")
         person.sees("you created")
         person.type("see https://example.org/a_(b)?c=d&e=é, (http://x.example/y). and ftp://no.example")
+        person.type("'https://fr.example/L'Aigle' is quoted")
         links = person.page.locator("#log a")
-        expect(links).to_have_count(2)
+        expect(links).to_have_count(3)
         assert [link.inner_text() for link in links.all()] == [
             "https://example.org/a_(b)?c=d&e=é",
             "http://x.example/y",
+            "https://fr.example/L'Aigle",
         ]
         assert {link.get_attribute("rel") for link in links.all()} == {"noopener noreferrer"}
 
