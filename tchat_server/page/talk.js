@@ -38,7 +38,9 @@ export class Talk {
     const id = `#${key(name)}`;
     if (!this.chats.has(id)) {
       const made = new Chat(id, "group", name);
-      made.read = Number(this.store.get(this.#readKey(made))) || seq;
+      const kept = Number(this.store.get(this.#readKey(made))) || seq;
+      made.read = seq ? Math.min(kept, seq) : kept;
+      if (made.read < kept) this.store.set(this.#readKey(made), seq); // of a former server at this address
       this.chats.set(id, made);
     }
     return this.chats.get(id);

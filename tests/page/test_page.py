@@ -417,6 +417,11 @@ def test_what_is_unread_is_counted_when_one_comes_back_and_read_in_all_tabs(brow
             person.type(f"j;{group}")
             person.is_in(group)
             bob.get()
+        person.page.evaluate(
+            f"() => localStorage.setItem('tchat.read.{name}.#{first}', 9999)"
+        )  # of a former server here
+        person.page.reload()
+        person.is_in(second)
         person.page.close()
         for text in ("one", f"two, {name}?", "three"):
             bob.ask(action="gbroadcast", group=first, msg=text)
@@ -963,11 +968,13 @@ def test_a_link_is_a_link_and_cannot_reach_back(browser: Browser, server: Server
         person.type(f"cg;{fresh('links')}")
         person.sees("you created")
         person.type("see https://example.org/a_(b)?c=d&e=é, (http://x.example/y). and ftp://no.example")
+        person.type("'https://fr.example/L'Aigle' is quoted")
         links = person.page.locator("#log a")
-        expect(links).to_have_count(2)
+        expect(links).to_have_count(3)
         assert [link.inner_text() for link in links.all()] == [
             "https://example.org/a_(b)?c=d&e=é",
             "http://x.example/y",
+            "https://fr.example/L'Aigle",
         ]
         assert {link.get_attribute("rel") for link in links.all()} == {"noopener noreferrer"}
 
