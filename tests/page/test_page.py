@@ -1054,6 +1054,7 @@ def test_with_the_keyboard_alone(browser: Browser, server: Server) -> None:
         group = group_of(bob)
         person = Person(browser, server)
         keys = person.page.keyboard
+        expect(person.page.locator("#name")).to_be_focused(timeout=MILLISECONDS)
         keys.type(fresh("ada"))
         keys.press("Enter")
         expect(person.page.locator("#text")).to_be_focused(timeout=MILLISECONDS)
