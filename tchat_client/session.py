@@ -140,7 +140,7 @@ class Session(Watcher):
 
     async def new_password(self) -> str | None:
         """Ask for a new password; without a terminal there is nobody to ask."""
-        self.complain(self.renderer.language.text("interactive-only", form="register;"))
+        self.complain(self.renderer.language.text("no-question"))
         return None
 
     async def secret(self, key: str) -> str | None:

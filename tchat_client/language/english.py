@@ -198,6 +198,7 @@ ENGLISH: Mapping[str, str] = {
     "password-seen": "everybody on this machine can read a command line: choose another password, and "
     "do 'register;' without it, which asks on a terminal or takes TCHAT_PASSWORD or --password-file",
     "no-password": "no password: set TCHAT_PASSWORD or use --password-file, or do 'register;' on a terminal",
+    "no-question": "no password can be asked for here: in a terminal type tchat do 'register;', which does",
     "no-old": "the name {name} has a password already: TCHAT_OLD_PASSWORD must hold that one to change it; "
     "a terminal asks for it",
     "no-invitation": "a name gets a password here with an invitation code of the operator's: TCHAT_INVITATION must "

@@ -260,6 +260,7 @@ FRENCH: Mapping[str, str] = {
     "password-seen": "tout le monde sur cette machine peut lire une ligne de commande : choisissez un autre mot de "
     "passe, et faites 'register;' sans lui : demandé sur un terminal, ou pris de TCHAT_PASSWORD ou --password-file",
     "no-password": "pas de mot de passe : TCHAT_PASSWORD ou --password-file le donnent, un terminal le demande",
+    "no-question": "un mot de passe ne peut être demandé ici : tapez tchat do 'register;' dans un terminal",
     "no-old": "le nom {name} a déjà un mot de passe : TCHAT_OLD_PASSWORD doit le contenir pour en changer ; "
     "un terminal le demande",
     "no-invitation": "un nom reçoit ici un mot de passe avec un code d'invitation de l'opérateur : TCHAT_INVITATION "

@@ -383,6 +383,11 @@ def test_a_script_registers_with_an_invitation_code(tmp_path: Path) -> None:
         tchat("do", "register;", name="ida", TCHAT_PASSWORD="one", TCHAT_INVITATION=made.stdout.strip())
 
 
+def test_where_nobody_can_be_asked_for_a_password_it_is_said_where(tchat: Client) -> None:
+    out, _ = tchat(stdin=b"register;\n", name="quinn", code=1)
+    assert "in a terminal type tchat do 'register;', which does" in out
+
+
 def test_a_password_for_a_name_without_one_says_so(tchat: Client) -> None:
     _, err = tchat("ping", name="nopass", code=1, TCHAT_PASSWORD="secret")
     assert err.startswith("tchat: the name nopass has no password: go without TCHAT_PASSWORD")
