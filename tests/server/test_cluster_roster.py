@@ -234,7 +234,6 @@ async def test_what_all_others_are_asked_each_answers_however_long(monkeypatch: 
 
 @on_loop
 async def test_an_operator_finds_a_node_that_answers_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "_HAIL_SECONDS", 1.0)
     url = parse_url(shared_engine().url(f"roster-{next(_names)}"))
     chat, connection = RosterSubjects(url.name), await Connection.open(url)
     starting, node = await join(url), await join(url)
@@ -242,8 +241,10 @@ async def test_an_operator_finds_a_node_that_answers_if_there_is_one(monkeypatch
     async def answer(request: Mapping[str, Any], who: str) -> Mapping[str, Any]:
         return {"said": request, "who": who}
 
-    with pytest.raises(EngineGone):
-        await calls.find_node(connection, chat)
+    with monkeypatch.context() as patch:
+        patch.setattr(calls, "_HAIL_SECONDS", 1.0)
+        with pytest.raises(EngineGone):
+            await calls.find_node(connection, chat)
     node.roster.attend(answer)
     found = await calls.find_node(connection, chat)
     assert found == node.roster.node
