@@ -41,7 +41,7 @@ function enter(name, password) {
     status, refused, token: keep,
   };
   link = new Link(url.href, { name, password, token, watcher });
-  talk = new Talk(link, log, store, { opened, changed, alerted, unanswered, settled: (id) => late.settle(id) });
+  talk = new Talk(link, log, store, { opened, changed, alerted, unanswered, settled });
   link.open();
 }
 
@@ -112,6 +112,11 @@ function opened(it, before) {
   $("text").placeholder = $("text").ariaLabel = say("p.text", { to });
   $("needle").placeholder = $("needle").ariaLabel = say("p.search-in", { to });
   if (matchMedia("(hover: hover)").matches) $("text").focus(); // elsewhere a keyboard would cover half of it
+}
+
+function settled(id) {
+  late.settle(id);
+  queueMicrotask(() => composer.answered()); // then the group is open that one asked for
 }
 
 /** Redraw the lists and the title soon; once, however much happened. */

@@ -5,11 +5,12 @@ import { options } from "./suggest.js";
 import { make, mistyped, refusal, say, words } from "./text.js";
 
 const MOST_SHOWN = 8, NOWHERE = " "; // no group has this name
+const LATER = Symbol("later");
 
 /** *doing* has the commands that concern the client itself; *talk* is asked for when it is needed. */
 export class Composer {
   constructor(input, box, talk, doing) {
-    Object.assign(this, { input, box, talk, doing, typed: [], recalled: 0, offered: [], chosen: -1 });
+    Object.assign(this, { input, box, talk, doing, typed: [], recalled: 0, offered: [], chosen: -1, from: null });
     input.addEventListener("input", () => this.changed());
     input.addEventListener("keydown", (event) => this.#pressed(event) && event.preventDefault());
   }
@@ -38,7 +39,9 @@ export class Composer {
     const talk = this.talk();
     if (!line.trim()) return;
     try {
-      if (!this.#act(line, talk)) return talk.problem(say("p.not-sent"));
+      const done = this.#act(line, talk);
+      if (done === LATER) return (this.from = talk.chat);
+      if (!done) return talk.problem(say("p.not-sent"));
     } catch (error) {
       if (!(error instanceof Mistyped)) throw error;
       return talk.problem(mistyped(error));
@@ -48,11 +51,21 @@ export class Composer {
     this.#put("");
   }
 
-  /** Do what a line says; false if it could not be sent. */
-  #act(line, { chat, link, mirror }) {
+  /** Something was answered: the line that waits for the conversation it is for is done there, or stays if there is none. */
+  answered() {
+    const { from } = this;
+    if (!from || isEntering(this.talk())) return;
+    this.from = null;
+    if (from !== this.talk().chat) this.submit();
+  }
+
+  /** Do what a line says; false if it could not be sent. LATER: it may be for the group that is about to open. */
+  #act(line, talk) {
+    const { chat, link, mirror } = talk;
     const here = chat.kind === "group" ? chat.name : null;
     const known = new Set([...mirror.groups.values()].map(({ name }) => name).concat([...mirror.users.values()]));
     const { command, action, fields, plain } = parse(line, here ?? NOWHERE, known);
+    if (isEntering(talk) && (plain || command.name === "me" || command.current)) return LATER;
     if (plain) return this.#say(line);
     if (command.name === "me") return this.#say(`/me ${fields.text}`);
     if (here === null && command.current && fields.group === NOWHERE) throw new Mistyped("no-group");
@@ -127,4 +140,9 @@ export class Composer {
     this.#put(this.offered[at].text);
     this.input.focus();
   }
+}
+
+/** Tell whether one is on the way into a group. */
+function isEntering({ mirror }) {
+  return [...mirror.pending.values()].some(({ request }) => ["cgroupe", "join"].includes(request.action));
 }

@@ -353,6 +353,13 @@ def test_texts_are_not_confirmed_until_the_server_has_them(browser: Browser, tmp
         person.sees("is anybody there?")
         expect(late).to_have_count(0)
         os.kill(server.pid, signal.SIGSTOP)
+        person.type("cg;pub")
+        person.page.fill("#text", "who is here?")
+        person.page.press("#text", "Enter")
+        os.kill(server.pid, signal.SIGCONT)
+        person.is_in("pub")
+        person.sees("who is here?")  # there, and not where one was
+        os.kill(server.pid, signal.SIGSTOP)
         person.type("and now?")
         server.kill()
         expect(late).to_contain_text("no answer")
