@@ -78,6 +78,7 @@ ATTACKS = (
         talk,
         None,
         {"seconds": 20.0},
+        p99_seconds=0.5,
         options=("--dialects", "{directory}/dialects"),
         seed=seed,
         prepare=prepare,
