@@ -16,7 +16,7 @@ from libtchat.dialect.template import Meaning, holes, write
 from libtchat.dialect.vocabulary import ALSO_TYPED, COMMANDS, KEYS, KINDS, kind_of_name
 from libtchat.message.value import frozen
 
-__all__ = ["Requests", "learn_requests", "merge"]
+__all__ = ["Requests", "learn_requests", "menu_items", "merge"]
 
 
 @frozen
@@ -52,6 +52,7 @@ ORDER = (
 )
 _FEW = 6  # with fewer it is no client of commands
 _SHORTEST_LINE = 8  # what is longer is no word that could be there by chance
+_COLUMN = re.compile(r"(?:[ ]{2,}|\t|\|)[ ]*(?=\d{1,2}\s*[\].):\-]+\s*\S)")
 _MENU_LINE = re.compile(r"^\W*(\d{1,2}|[A-Za-z])\s*[\].):\-\u2013>=]+\s*(\S.*)$", re.MULTILINE)
 
 
@@ -231,7 +232,7 @@ class _Asking:
         seen = yield Start(self.welcome)
         screen = seen.screen
         seen = yield Type(("",))
-        items = dict(_MENU_LINE.findall(screen + "\n" + seen.screen))
+        items = menu_items(screen + "\n" + seen.screen)
         for key, label in items.items() or ((str(number), "") for number in range(1, 17)):
             yield Start(self.welcome)
             answers = tuple(self.tokens.next() for _ in range(4))
@@ -250,6 +251,11 @@ class _Asking:
         roles = dict(_roles(value, answers))
         self.keep(kind, value, roles)
         self.typed[kind] = " \u2192 ".join([key, *(f"{{{roles[token]}}}" for token in answers if token in roles)])
+
+
+def menu_items(screen: str) -> dict[str, str]:
+    """Return the lines of the menu on *screen*, also in columns: what is typed -> what that does."""
+    return {key: label.strip() for key, label in _MENU_LINE.findall(_COLUMN.sub("\n", screen))}
 
 
 def _own_keys(templates: Iterable[Any]) -> dict[str, tuple[str, ...]]:

@@ -81,7 +81,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
             "dialect generalise waiting",
             "answers canonical detect questions request_names spread",
         ),
-        *("asking completion guards interview reading showing telling", "finding greeting"),
+        *("asking completion guards interview partner reading showing telling", "finding greeting"),
         *("trials", "naming"),
         "client server translate",
     ),
