@@ -9,14 +9,15 @@ from typing import Any
 from attrs import evolve, field
 
 from libtchat.dialect.dialect import Wire
-from libtchat.dialect.generalise import common, generalise
+from libtchat.dialect.generalise import common, generalise, without_counters
+from libtchat.dialect.menu import menu_items
 from libtchat.dialect.probe import Await, Start, Tell, Tokens, Type, action_path, frames, texts_of, value_at
 from libtchat.dialect.spread import Learning, Shape, full
 from libtchat.dialect.template import Meaning, holes, write
 from libtchat.dialect.vocabulary import ALSO_TYPED, COMMANDS, KEYS, KINDS, kind_of_name
 from libtchat.message.value import frozen
 
-__all__ = ["Requests", "learn_requests", "menu_items", "merge"]
+__all__ = ["Requests", "learn_requests", "merge"]
 
 
 @frozen
@@ -52,8 +53,6 @@ ORDER = (
 )
 _FEW = 6  # with fewer it is no client of commands
 _SHORTEST_LINE = 8  # what is longer is no word that could be there by chance
-_COLUMN = re.compile(r"(?:[ ]{2,}|\t|\|)[ ]*(?=\d{1,2}\s*[\].):\-]+\s*\S)")
-_MENU_LINE = re.compile(r"^\W*(\d{1,2}|[A-Za-z])\s*[\].):\-\u2013>=]+\s*(\S.*)$", re.MULTILINE)
 
 
 def learn_requests(me: str, prefix: str = "zr") -> Learning:
@@ -253,11 +252,6 @@ class _Asking:
         self.typed[kind] = " \u2192 ".join([key, *(f"{{{roles[token]}}}" for token in answers if token in roles)])
 
 
-def menu_items(screen: str) -> dict[str, str]:
-    """Return the lines of the menu on *screen*, also in columns: what is typed -> what that does."""
-    return {key: label.strip() for key, label in _MENU_LINE.findall(_COLUMN.sub("\n", screen))}
-
-
 def _own_keys(templates: Iterable[Any]) -> dict[str, tuple[str, ...]]:
     """Return under which keys *templates* have each hole: a program reads what it writes."""
     found: dict[str, dict[str, None]] = {}
@@ -297,4 +291,5 @@ def merge(one: Requests, other: Requests) -> Requests:
     found = dict(one.templates)
     for kind in found.keys() & other.templates.keys():
         found[kind] = common(found[kind], other.templates[kind]) or found[kind]
+    found = without_counters(found, (*one.shape.path, one.shape.action))
     return Requests(one.shape, found, one.typed, one.welcome, one.trouble)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from libtchat.dialect.asking import menu_items
 from libtchat.dialect.client import assemble_from_partner
 from libtchat.dialect.dialect import Rule, dump, load
+from libtchat.dialect.menu import menu_items
 from libtchat.dialect.partner import filled, learn_from_partner
 from libtchat.dialect.probe import Observation, Start, Tell
 from libtchat.dialect.spread import Shape

@@ -76,7 +76,7 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
         *(
-            "effect french prose vocabulary",
+            "effect french menu prose vocabulary",
             "probe template",
             "dialect generalise waiting",
             "answers canonical detect questions request_names spread",
