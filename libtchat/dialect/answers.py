@@ -64,6 +64,8 @@ def as_page(template: Any, kind: str) -> Any:
         return ["{event}"]  # all of an entry is shown
     if isinstance(template, list) and isinstance(template[0], str):
         return template if kind == "messages" and {"who", "text"} <= {*holes(template)} else ["{event}"]
+    if template == "{who}":
+        return template  # who asked, repeated
     if isinstance(template, str) and (_SENTENCE.search(template) or {"who", "text"} & {*holes(template)}):
         return "{say}"
     return template
@@ -138,7 +140,9 @@ def _shared(one: Any, other: Any) -> Any:
     if isinstance(one, dict) and isinstance(other, dict):
         found = {key: _shared(part, other[key]) for key, part in one.items() if key in other}
         return {key: part for key, part in found.items() if part is not None}
-    return one if one == other else None
+    if one == other:
+        return one
+    return "{say}" if "{say}" in (one, other) and isinstance(one, str) and isinstance(other, str) else None
 
 
 def unnamed(template: Any, name: str) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 from attrs import evolve, field
 
 from libtchat.dialect.dialect import Wire
-from libtchat.dialect.generalise import common, generalise
+from libtchat.dialect.generalise import common, generalise, without_counters
+from libtchat.dialect.menu import menu_items
 from libtchat.dialect.probe import Await, Start, Tell, Tokens, Type, action_path, frames, texts_of, value_at
 from libtchat.dialect.spread import Learning, Shape, full
 from libtchat.dialect.template import Meaning, holes, write
@@ -52,7 +53,6 @@ ORDER = (
 )
 _FEW = 6  # with fewer it is no client of commands
 _SHORTEST_LINE = 8  # what is longer is no word that could be there by chance
-_MENU_LINE = re.compile(r"^\W*(\d{1,2}|[A-Za-z])\s*[\].):\-\u2013>=]+\s*(\S.*)$", re.MULTILINE)
 
 
 def learn_requests(me: str, prefix: str = "zr") -> Learning:
@@ -231,7 +231,7 @@ class _Asking:
         seen = yield Start(self.welcome)
         screen = seen.screen
         seen = yield Type(("",))
-        items = dict(_MENU_LINE.findall(screen + "\n" + seen.screen))
+        items = menu_items(screen + "\n" + seen.screen)
         for key, label in items.items() or ((str(number), "") for number in range(1, 17)):
             yield Start(self.welcome)
             answers = tuple(self.tokens.next() for _ in range(4))
@@ -291,4 +291,5 @@ def merge(one: Requests, other: Requests) -> Requests:
     found = dict(one.templates)
     for kind in found.keys() & other.templates.keys():
         found[kind] = common(found[kind], other.templates[kind]) or found[kind]
+    found = without_counters(found, (*one.shape.path, one.shape.action))
     return Requests(one.shape, found, one.typed, one.welcome, one.trouble)

@@ -11,13 +11,13 @@ from typing import Any
 
 from attrs import evolve
 
-from libtchat.dialect.dialect import Dialect, Rule
+from libtchat.dialect.dialect import COPIES, Dialect, Rule
 from libtchat.dialect.probe import Await, Start, Tell, Tokens, pattern, shown, wrap
 from libtchat.dialect.spread import MOST_IN_A_SENTENCE, NONSENSE, TEXT_KINDS, Basics, Finding, Learning, Shape, full
 from libtchat.dialect.template import holes
 from libtchat.dialect.vocabulary import ANSWERS, KINDS, kind_of_name, names_of
 
-__all__ = ["assemble", "learn_basics"]
+__all__ = ["assemble", "assemble_from_partner", "learn_basics"]
 
 
 def learn_basics(
@@ -92,6 +92,20 @@ def _loud_names(own: Mapping[str, str], words: Iterable[str]) -> tuple[tuple[tup
     return tuple(likely), tuple(one for one in dict.fromkeys(others) if one not in likely)
 
 
+def assemble_from_partner(
+    name: str, shape: Shape, requests: Mapping[str, Any], rules: Sequence[Rule], fatal: tuple[str, ...] = ()
+) -> Dialect:
+    """Return the dialect of a client that shows these *rules* of its own server, which has a word for everything."""
+    heard = [rule for kind in ("broadcast", "tell", "error") for rule in rules if rule.kind == kind]
+    told = [rule.template for rule in heard if {"text", "say"} & {*holes(rule.template)}]
+    kept = tuple(rule for rule in rules if rule.kind != "quit")
+    notice = tuple(Rule("say", _as_notice(template)) for template in told[:1])
+    order = [*ANSWERS]
+    answers = sorted((*kept, *notice), key=lambda rule: (COPIES.index(rule.copy), order.index(rule.kind)))
+    action = (*shape.path, shape.action)
+    return Dialect(name, "client", action, shape.wire, dict(requests), tuple(answers), fatal=fatal)
+
+
 def assemble(
     name: str, shape: Shape, requests: Mapping[str, Any], basics: Basics, findings: Iterable[Finding]
 ) -> Dialect:
@@ -144,6 +158,8 @@ def _notice(basics: Basics, found: Mapping[str, Finding]) -> Any:
 def _as_notice(template: Any) -> Any:
     if isinstance(template, dict):
         return {key: _as_notice(part) for key, part in template.items()}
+    if isinstance(template, list):
+        return template
     if isinstance(template, str):
         fixed = {"{who}": "server", "{dest}": "{me}", "{group}": "-", "{text}": "{say}"}
         return fixed.get(template, template)

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import define, field
 
 from libtchat.dialect.dialect import Dialect, Wire
+from libtchat.dialect.generalise import generalise
 from libtchat.dialect.template import constants, match
 
 __all__ = ["Detector", "alike", "fitting_kind", "layout_of"]
@@ -29,6 +30,12 @@ def _paths(found: Any, at: str = "") -> Iterator[str]:
             yield from _paths(part, f"{at}.{key}")
 
 
+def _leaves(found: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+    """Go through what is no object, with its path: a number or a time that no template has is another one each time."""
+    for key, part in found.items() if isinstance(found, dict) else ():
+        yield from _leaves(part, f"{at}.{key}") if isinstance(part, dict) else [(f"{at}.{key}", part)]
+
+
 def fitting_kind(dialect: Dialect, message: Any) -> str | None:
     """Return the kind of request that *message* is in *dialect*: the one that fixes most of it, None if none."""
     found = [
@@ -43,7 +50,9 @@ def _fits(dialect: Dialect, message: Any, text: str) -> bool:
     kind = fitting_kind(dialect, message)
     if kind is None or layout_of(text) != _layout(dialect.wire):
         return False
-    theirs, ours = [*_paths(message)], [*_paths(dialect.requests[kind])]
+    ours = [*_paths(dialect.requests[kind])]
+    passing = {path for path, part in _leaves(message) if type(part) in (int, float) or generalise(part, {}) is None}
+    theirs = [path for path in _paths(message) if path in ours or path not in passing]
     return theirs == [path for path in ours if path in theirs] and len(ours) - len(theirs) <= 1
 
 

@@ -9,6 +9,7 @@ from attrs import field
 from libtchat.dialect.answers import action_key, errors_of, instance, is_like, merged, unnamed
 from libtchat.dialect.dialect import Dialect, Rule
 from libtchat.dialect.interview import Interview
+from libtchat.dialect.partner import filled
 from libtchat.dialect.template import match
 from libtchat.dialect.vocabulary import KINDS
 from libtchat.message.value import frozen
@@ -18,11 +19,12 @@ __all__ = ["ServerFinding", "conclude"]
 
 @frozen
 class ServerFinding:
-    """A server's dialect, what it lacks (a kind -> why), and remarks."""
+    """A server's dialect, what it lacks (a kind -> why), and remarks; its answers as its own client is used to them."""
 
     dialect: Dialect
     lacks: Mapping[str, str] = field(factory=dict, hash=False)
     remarks: tuple[str, ...] = ()
+    whole: tuple[Rule, ...] = field(default=(), hash=False)
 
 
 def conclude(learner: Interview, name: str) -> ServerFinding:
@@ -51,7 +53,8 @@ def conclude(learner: Interview, name: str) -> ServerFinding:
         invite_adds=learner.invite_adds,
         typed=tuple(kind for kind in KINDS if kind in typed),
     )
-    return ServerFinding(dialect, lacks, tuple(learner.remarks))
+    samples = learner.samples + [("error", frame) for frame, _, _ in learner.errors]
+    return ServerFinding(dialect, lacks, tuple(learner.remarks), tuple(filled(rule, samples) for rule in rules))
 
 
 def _settle_rules(learner: Interview) -> list[Rule]:

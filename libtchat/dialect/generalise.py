@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from libtchat.dialect.probe import value_at
 from libtchat.dialect.template import holes
 
-__all__ = ["common", "generalise"]
+__all__ = ["common", "generalise", "without_counters"]
 
 _PASSING = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[:h]\d\d|\d{5,}")  # times, ports, ids: they are other ones next time
 _PASSING_NUMBER = 10_000
@@ -84,3 +85,19 @@ def common(one: Any, other: Any) -> Any:
                 found[key] = part
         return found
     return one if one == other else None
+
+
+def without_counters(templates: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """Return *templates* without numbers that are other ones in each, where the name at *path* tells them apart."""
+    names = [str(value_at(template, path)) for template in templates.values()]
+    if len({*names}) < len(names):
+        return dict(templates)
+    keys = [key for key in dict.fromkeys(key for template in templates.values() for key in template) if key not in path]
+    for key in keys:
+        numbers = [template[key] for template in templates.values() if type(template.get(key)) is int]
+        if len(numbers) > 1 and len({*numbers}) == len(numbers):
+            templates = {
+                kind: {each: part for each, part in template.items() if each != key}
+                for kind, template in templates.items()
+            }
+    return dict(templates)

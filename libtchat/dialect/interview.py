@@ -54,6 +54,7 @@ class Interview:
     remarks: list[str] = field(factory=list)
     invite_adds: bool = False
     unknown: list[Any] = field(factory=list)
+    samples: list[tuple[str, Any]] = field(factory=list)
     unknown_kinds: dict[str, str] = field(factory=dict)
 
     # -- asking
@@ -163,6 +164,7 @@ class Interview:
             roles |= dict.fromkeys(self.names.values(), "who")
         if kind in ("messages", "states"):
             roles |= dict.fromkeys(self.names.values(), "who")
+        self.samples += [(kind, frame) for _, frame in came]
         for at, frame in came:
             copy = "own" if at == who else "dest" if at == target else ""
             if kind in (*LISTS, "messages", "states", "hello") and at != who:

@@ -77,6 +77,7 @@ class _Learner(Naming):
         """Learn how others are told that *who* came or went."""
         roles = {self.names[who]: "who"} | dict.fromkeys(self.groups, "group")
         for _, frame in came:
+            self.samples.append((kind, frame))
             template = generalise(frame, roles)
             for rule in [rule for rule in self.rules if rule.kind == "hello" and rule.template == template]:
                 self.rules.remove(rule)  # everybody is told, not the one who said hello
@@ -171,6 +172,7 @@ class _Learner(Naming):
         for at, frame in came:
             if at != "b":
                 continue
+            self.samples.append((kind, frame))
             template = as_page(generalise(frame, texts), kind)
             if any(constants(template)) and not self.is_known(kind, template):
                 self.rules.append(Rule(kind, template))

@@ -232,7 +232,7 @@ PROMPTS: tuple[tuple[str, str], ...] = (
 
 MENU_STEMS: tuple[tuple[str, str], ...] = (
     *(("unban", r"un-?ban|d[ée]-?ban|lever"), ("ban", r"\bban|bann"), ("kick", r"kick|expuls|exclu|virer")),
-    *(("invite", r"invit"), ("members", r"membr|member"), ("states", r"state|[ée]tat|[ée]v[ée]nement|event")),
+    *(("invite", r"invit"), ("members", r"membr|member"), ("states", r"state|[ée]tat|[ée]v[éeè]nement|event")),
     *(
         ("leave", r"leave|left|quitter (le |un )?groupe|partir|sortir du"),
         ("create", r"cgroup|cr[ée]{2}|create|cr[ée]er"),

@@ -9,8 +9,9 @@ from typing import Any
 from attrs import evolve, frozen
 
 from libtchat.dialect.asking import Requests, learn_requests, merge
-from libtchat.dialect.client import assemble, learn_basics
-from libtchat.dialect.dialect import Dialect
+from libtchat.dialect.client import assemble, assemble_from_partner, learn_basics
+from libtchat.dialect.dialect import Dialect, Rule
+from libtchat.dialect.partner import learn_from_partner
 from libtchat.dialect.showing import learn_answers
 from libtchat.dialect.spread import Basics, Finding
 from libtchat.dialect.vocabulary import ANSWERS
@@ -24,6 +25,10 @@ RUNS = 3
 _NAMES = ("zqmebb", "zqmecc", "zqmedd")
 
 Say = Callable[[str], None]
+Partner = Callable[[Dialect], Sequence[Rule]]
+"""Learns the server of the client's team, asked as this client asks; returns what it answers, nothing if it cannot."""
+
+_ENOUGH_FROM_PARTNER = 8  # kinds: then it is its server, and all else is what they do not have
 
 
 @frozen
@@ -38,14 +43,22 @@ class Learnt:
     starts: int = 0
     probes: int = 0
 
+    @property
+    def is_from_partner(self) -> bool:
+        """Whether it was learnt by what its own server says."""
+        return not self.findings
 
-def learn_client(setup: Setup, name: str, words: Sequence[str], seconds: float, say: Say) -> Learnt:
+
+def learn_client(
+    setup: Setup, name: str, words: Sequence[str], seconds: float, say: Say, partner: Partner | None = None
+) -> Learnt:
     """Learn the client that *setup* starts.
 
     Args:
         name: what the dialect is called.
         words: further names of actions to try.
         say: told what is being done.
+        partner: learns its own server.
     Raises:
         LabError: it cannot be learnt.
     """
@@ -53,7 +66,7 @@ def learn_client(setup: Setup, name: str, words: Sequence[str], seconds: float, 
     for attempt in (setup, evolve(setup, pty=True)) if not setup.pty else (setup,):
         last = attempt.pty
         try:
-            learnt = _learn(attempt, name, words, deadline, say)
+            learnt = _learn(attempt, name, words, deadline, say, partner)
         except TooSlow:
             raise
         except LabError:
@@ -61,13 +74,13 @@ def learn_client(setup: Setup, name: str, words: Sequence[str], seconds: float, 
                 raise
             say("it does not come through a pipe: once more, with a terminal")
             continue
-        if last or learnt.basics.barrier is not None:
+        if last or learnt.basics.barrier is not None or learnt.dialect.answers:
             return learnt
         say("it shows nothing through a pipe: once more, with a terminal")
     raise LabError("it shows nothing")
 
 
-def _learn(setup: Setup, name: str, words: Sequence[str], deadline: float, say: Say) -> Learnt:
+def _learn(setup: Setup, name: str, words: Sequence[str], deadline: float, say: Say, partner: Partner | None) -> Learnt:
     runs = 1 if setup.port else RUNS  # one port has one server
     labs = [ClientLab(setup, each, deadline) for each in _NAMES[:runs]]
     try:
@@ -80,6 +93,10 @@ def _learn(setup: Setup, name: str, words: Sequence[str], deadline: float, say: 
             if not requests.typed:
                 raise LabError("nothing that is typed makes it send anything")
             _share_patience(labs)
+            if partner is not None:
+                learnt = _learn_from(partner, requests, labs, name, setup.pty, say)
+                if learnt is not None:
+                    return learnt
             say(f"{len(requests.typed)} commands; what it shows of anything")
             basics = labs[0].run(learn_basics(requests.shape, requests.own, requests.welcome, words))
             _share_patience(labs)
@@ -101,6 +118,23 @@ def _learn(setup: Setup, name: str, words: Sequence[str], deadline: float, say: 
     dialect = assemble(name, requests.shape, requests.templates, basics, findings)
     starts, probes = sum(lab.starts for lab in labs), sum(lab.probes for lab in labs)
     return Learnt(dialect, requests, basics, findings, setup.pty, starts, probes)
+
+
+def _learn_from(
+    partner: Partner, requests: Requests, labs: Sequence[ClientLab], name: str, pty: bool, say: Say
+) -> Learnt | None:
+    """Learn by what its own server says; return None if too little of that is shown."""
+    shape = requests.shape
+    rules = partner(Dialect(name, "client", (*shape.path, shape.action), shape.wire, dict(requests.templates)))
+    if not rules:
+        return None
+    say(f"{len(requests.typed)} commands; what it shows of its own server's answers")
+    welcome, shown, fatal = labs[0].run(learn_from_partner(shape.me, requests.welcome, rules))
+    if len({rule.kind for rule in shown}) < _ENOUGH_FROM_PARTNER:
+        return None
+    dialect = assemble_from_partner(name, shape, requests.templates, shown, fatal)
+    starts, probes = sum(lab.starts for lab in labs), sum(lab.probes for lab in labs)
+    return Learnt(dialect, requests, Basics(shape, welcome), (), pty, starts, probes)
 
 
 def _results(asked: Sequence[Future[Any]], labs: Sequence[ClientLab]) -> list[Any]:

@@ -17,7 +17,7 @@ from libtchat.dialect.probe import Await, Observation, Probe, Start, Tell, Type,
 from libtchat.dialect.spread import Learning
 from libtchat.dialect.vocabulary import PROMPTS
 from tchat_client.learn.program import Program, Setup, fill, now
-from tchat_client.learn.slowness import BUSY_SECONDS, SLOW_SECONDS, LabError, patience_for
+from tchat_client.learn.slowness import BUSY_SECONDS, MOST_UNSEEN, SHOWN_SECONDS, SLOW_SECONDS, LabError, patience_for
 from tchat_client.port import HOST
 
 __all__ = ["ClientLab"]
@@ -26,7 +26,6 @@ START_SECONDS = 8.0
 QUESTION_SECONDS = 0.6
 HELLO_SECONDS = 2.0
 PACE_SECONDS = 0.015
-SHOWN_SECONDS = 1.5
 QUIET_SECONDS = 0.25
 SENT_SECONDS = 0.5
 PROBES = 80  # in one of the runs, for an estimate
@@ -54,6 +53,7 @@ class ClientLab:
         self._dialogue: list[tuple[str, str]] = []
         self.starts: int = 0
         self.probes: int = 0
+        self._unseen = 0
 
     @staticmethod
     def _listen(port: int) -> socket.socket:
@@ -176,6 +176,9 @@ class ClientLab:
         if program is None:
             return Observation(alive=False)
         size, self._sent = program.size, ""
+        self._unseen = 0 if size else self._unseen + len(probe.messages)
+        if self._unseen > MOST_UNSEEN and not self.setup.pty:
+            raise LabError("it shows nothing")
         for message in probe.messages:
             self._write(message)
         if probe.until:

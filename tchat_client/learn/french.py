@@ -87,11 +87,14 @@ FRENCH: Mapping[str, str] = {
     "it answers slowly: every wait was made longer": "il répond lentement : chaque attente a été allongée",
     "it also says what is no message, shown as a sentence: {what}": "il dit aussi ce qui n'est pas un message, montré "
     "comme une phrase : {what}",
+    "shows what its own server says": "montre ce que dit son serveur",
     "it calls its requests otherwise than the course: they were found by trying": "il appelle ses demandes autrement "
     "que le cours : elles ont été trouvées en essayant",
     "its list of users names nobody: what is acknowledged is guessed by waiting": "sa liste des connectés ne nomme "
     "personne : ce qu'il confirme est deviné en attendant",
     # around others
+    "{count} commands; what it shows of its own server's answers": "{count} commandes ; ce qu'il montre des réponses "
+    "de son serveur",
     "{count} commands; what it shows of anything": "{count} commandes ; ce qu'il montre de n'importe quoi",
     "{count} of {all} commands": "{count} commandes sur {all}",
     "{what}; if it has a port of its own, say so: --port N": "{what} ; s'il a un port à lui, dites-le : --port N",

@@ -33,7 +33,9 @@ def of_client(learnt: Learnt) -> Report:
             finding = found.get(kind)
             is_own = finding is not None and finding.template is not None and finding.is_specific
             row["shows"] = finding.like if is_own and finding else None
-            if not is_own:
+            if learnt.is_from_partner and any(rule.kind == kind for rule in dialect.answers):
+                row["shows"] = "what its own server says"
+            elif not is_own:
                 row["why"] = _why(dialect, finding.deadly if finding else ())
             elif finding and finding.mute:
                 whose = " and ".join(_WHOSE[copy] for copy in finding.mute)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve, frozen
 
-from libtchat.dialect.dialect import Dialect, dump
+from libtchat.dialect.dialect import Dialect, Rule, dump
+from libtchat.dialect.finding import ServerFinding
 from libtchat.dialect.server import learn_server
 from tchat_client.address import parse_address
 from tchat_client.errors import LinkError, Misused
 from tchat_client.learn import report, source
-from tchat_client.learn.client import learn_client
+from tchat_client.learn.client import Partner, learn_client
 from tchat_client.learn.french import Words
 from tchat_client.learn.program import Setup, now
 from tchat_client.learn.server_lab import ServerLab
@@ -68,42 +69,77 @@ def learn_all(subjects: list[Subject], directory: Path, seconds: float, words: W
     """Learn all *subjects*, two at once, into `SIDE-NAME.toml` in *directory*; return 1 if one cannot be learnt."""
     directory.mkdir(parents=True, exist_ok=True)
 
-    def learn(subject: Subject) -> dict[str, Any]:
+    def learn(subject: Subject, partner: Partner | None = None) -> dict[str, Any]:
         try:
-            dialect, found = _learn(
-                subject, seconds, lambda text: _say(words(f"{subject.name} ({subject.side}): {text}"))
-            )
+            dialect, found = _learn(subject, seconds, _sayer(subject, words), partner)
         except LabError as error:
-            return {
-                "name": subject.name,
-                "side": subject.side,
-                "rows": [],
-                "remarks": [f"not learnt: {error}"],
-                "failed": True,
-            }
+            return _failed(subject, error)
         _write(directory / f"{subject.side}-{subject.name}.toml", dialect)
         return found
 
+    def learn_team(server: Subject | None, client: Subject | None) -> list[dict[str, Any]]:
+        """Learn a client, the server of its team in the client's words, and what the client shows of its answers."""
+        reports: list[dict[str, Any]] = []
+        rules: list[Rule] = []
+
+        def learn_partner(asks: Dialect) -> Sequence[Rule]:
+            if reports or server is None:
+                return rules  # a second run of the client, in a terminal
+            try:
+                finding = _learn_server(server, seconds, _sayer(server, words), asks)
+            except LabError as error:
+                reports.append(_failed(server, error))
+                return rules
+            _write(directory / f"server-{server.name}.toml", finding.dialect)
+            reports.append(report.of_server(finding))
+            rules.extend(finding.whole)
+            return rules
+
+        if client is None or server is None:
+            return [learn(each) for each in (server, client) if each is not None]
+        found = learn(client, learn_partner)
+        return [*(reports or [learn(server)]), found]
+
+    teams: dict[str, dict[str, Subject]] = {}
+    for subject in subjects:
+        teams.setdefault(subject.name, {}).setdefault(subject.side, subject)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = [*pool.map(learn, subjects)]
+        pairs = [(team.get("server"), team.get("client")) for team in teams.values()]
+        found = [one for each in pool.map(lambda pair: learn_team(*pair), pairs) for one in each]
     for one in found:
         print(json.dumps(one, ensure_ascii=False) if is_json else clean_lines(report.render(one, words)))
     return int(any(one.get("failed") for one in found))
 
 
-def _learn(subject: Subject, seconds: float, say: Callable[[str], None]) -> tuple[Dialect, dict[str, Any]]:
-    words = _words_of(subject)
+def _sayer(subject: Subject, words: Words) -> Callable[[str], None]:
+    return lambda text: _say(words(f"{subject.name} ({subject.side}): {text}"))
+
+
+def _failed(subject: Subject, error: LabError) -> dict[str, Any]:
+    remarks = [f"not learnt: {error}"]
+    return {"name": subject.name, "side": subject.side, "rows": [], "remarks": remarks, "failed": True}
+
+
+def _learn(
+    subject: Subject, seconds: float, say: Callable[[str], None], partner: Partner | None = None
+) -> tuple[Dialect, dict[str, Any]]:
     if subject.side == "client":
         assert subject.setup is not None
-        learnt = learn_client(subject.setup, subject.name, words, seconds, say)
+        learnt = learn_client(subject.setup, subject.name, _words_of(subject), seconds, say, partner)
         say(f"done: {learnt.probes} probes, {learnt.starts} starts")
         return learnt.dialect, report.of_client(learnt)
-    deadline = now() + seconds
-    say("what it answers")
-    with ServerLab(subject.setup, subject.address, deadline) as lab:
-        finding = lab.run(learn_server(subject.name, words=words))
-    say(f"done: {lab.probes} probes, {lab.starts} starts")
+    finding = _learn_server(subject, seconds, say)
     return finding.dialect, report.of_server(finding)
+
+
+def _learn_server(
+    subject: Subject, seconds: float, say: Callable[[str], None], asks: Dialect | None = None
+) -> ServerFinding:
+    say("what it answers")
+    with ServerLab(subject.setup, subject.address, now() + seconds) as lab:
+        finding: ServerFinding = lab.run(learn_server(subject.name, partner=asks, words=_words_of(subject)))
+    say(f"done: {lab.probes} probes, {lab.starts} starts")
+    return finding
 
 
 def _words_of(subject: Subject) -> tuple[str, ...]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["BUSY_SECONDS", "SLOW_SECONDS", "LabError", "TooSlow", "patience_for"]
+__all__ = ["BUSY_SECONDS", "MOST_UNSEEN", "SHOWN_SECONDS", "SLOW_SECONDS", "LabError", "TooSlow", "patience_for"]
 
 SLOW_SECONDS = 4.5
 """How late an answer may come at most."""
+
+SHOWN_SECONDS = 1.5
+"""How long what is sent to a client may take to be on its screen."""
+
+MOST_UNSEEN = 60
+"""After how many messages a client that has shown nothing through a pipe gets a terminal: many keep it till the end."""
 
 BUSY_SECONDS = 2.0
 """How much longer who is kept from computing by a busy machine is waited for."""

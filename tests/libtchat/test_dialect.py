@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from libtchat.dialect.detect import Detector, alike, fitting_kind
 from libtchat.dialect.dialect import Dialect, DialectError, Rule, Wire, dump, load
-from libtchat.dialect.generalise import common, generalise
+from libtchat.dialect.generalise import common, generalise, without_counters
 from libtchat.dialect.template import Meaning, match, write
 
 CLIENT = """
@@ -95,6 +95,16 @@ def test_an_observation_becomes_a_template() -> None:
     assert common({"a": "x", "n": 1, "w": "{who}"}, {"a": "x", "n": 2}) == {"a": "x", "w": "{who}"}
 
 
+def test_a_counter_is_no_part_of_a_request() -> None:
+    counted = {"join": {"type": "join", "id": 3, "v": 1, "data": {}}, "leave": {"type": "leave", "id": 4, "v": 1}}
+    assert without_counters(counted, ("type",)) == {
+        "join": {"type": "join", "v": 1, "data": {}},
+        "leave": {"type": "leave", "v": 1},
+    }
+    coded = {"join": {"type": "req", "op": 3}, "leave": {"type": "req", "op": 4}}
+    assert without_counters(coded, ("type",)) == coded
+
+
 def test_a_file_gives_the_dialect_back() -> None:
     dialect = load(CLIENT)
     assert [rule.kind for rule in dialect.answers] == ["users", "join", "say"]
@@ -154,6 +164,13 @@ def test_clients_are_told_apart_by_keys_and_layout() -> None:
     assert taken(Detector([ONE, SPACED]), '{"from": "a", "action": "client-hello"}') == "spaced"
     assert taken(Detector([ONE]), '{"action":"client-hello","from":"a"}') is None
     assert taken(Detector([ONE]), '{"from":"a","name":"a","action":"client-hello"}') is None
+
+
+@pytest.mark.parametrize("more", ['"id":7', '"at":"2026-01-31T10:42:00Z"', '"ts":1700000000', '"hour":"10:42:03"'])
+def test_a_client_that_numbers_or_dates_what_it_sends_is_known(more: str) -> None:
+    detector = Detector([ONE])
+    assert taken(detector, f'{{"from":"a",{more},"action":"client-hello"}}') == "one"
+    assert taken(detector, f'{{"sender":"a","group":"10:42",{more},"action":"cgroupe"}}') == "one"
 
 
 def test_files_that_begin_alike_are_named_with_what_tells_them_apart() -> None:

@@ -241,6 +241,7 @@ def test_who_repeats_the_request_and_adds_an_error_refuses_it() -> None:
 
 def test_an_event_is_shown_whole() -> None:
     assert as_page({"list": [{"who": "{who}"}]}, "states") == {"list": ["{event}"]}
+    assert as_page({"sender": "{who}", "msg": "{who}: {text}"}, "messages") == {"sender": "{who}", "msg": "{say}"}
     assert as_page({"list": [{"who": "{who}", "text": "{text}"}]}, "messages") == {
         "list": [{"who": "{who}", "text": "{text}"}]
     }

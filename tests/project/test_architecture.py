@@ -76,12 +76,12 @@ STOREYS: dict[str, tuple[str, ...]] = {
     "libtchat.mirror": ("names notice pending view", "members", "mirror"),
     "libtchat.dialect": (
         *(
-            "effect french prose vocabulary",
+            "effect french menu prose vocabulary",
             "probe template",
             "dialect generalise waiting",
             "answers canonical detect questions request_names spread",
         ),
-        *("asking completion guards interview reading showing telling", "finding greeting"),
+        *("asking completion guards interview partner reading showing telling", "finding greeting"),
         *("trials", "naming"),
         "client server translate",
     ),
