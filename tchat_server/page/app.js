@@ -24,8 +24,6 @@ const search = new Search($("log"));
 const late = new Late($("late"));
 const wire = new Wire($("objects"), () => link.mirror);
 
-// ---- coming in
-
 function enter(name, password) {
   if (link) {
     link.watcher = {}; // what becomes of the try before is of no interest
@@ -99,8 +97,6 @@ function leaveAll() {
   return true;
 }
 
-// ---- what a conversation asks of the page
-
 function opened(it, before) {
   composer.turn(it, before);
   if ($("chat").classList.contains("places")) panel("places", false);
@@ -156,8 +152,6 @@ const tellNotify = (permission) => tell($("notify"), permission === "granted" ? 
 function unanswered(request) {
   late.ask(request, ({ action, id, from, name, sender, ...fields }) => link.send(action, { ...fields, id }));
 }
-
-// ---- what the person asks for
 
 const doing = {
   open: ({ id }) => talk.open(talk.chats.get(id) ?? talk.everybody),
@@ -287,8 +281,6 @@ document.addEventListener("visibilitychange", () => {
 });
 window.addEventListener("online", () => link?.wake());
 window.addEventListener("storage", ({ key: name, newValue }) => talk?.chat && talk.readElsewhere((name ?? "").replace("tchat.", ""), Number(newValue)));
-
-// ---- the beginning
 
 for (const select of document.querySelectorAll("select.language")) {
   select.append(...LANGUAGES.map((code) => make("option", { value: code, lang: code }, NAMES[code])));
