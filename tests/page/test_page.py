@@ -1224,7 +1224,7 @@ def test_it_is_usable_within_a_second_and_small(browser: Browser, server: Server
     assert not {*paths} & others
     assert max(ends) < 1.0
     assert sum(sent) < 59_500  # a twelfth of it are the heads
-    assert sum(unpacked) < 142_000
+    assert sum(unpacked) < 144_000
     person.close()
 
 
