@@ -95,8 +95,6 @@ class Client(Requesting):
         self._running: asyncio.Task[None] | None = None
         self._is_closed = self._is_heard = self._was_told = False
 
-    # -- who and what
-
     @property
     def name(self) -> str:
         """One's name as the server shows it; that of a guest is known once one is connected."""
@@ -116,8 +114,6 @@ class Client(Requesting):
     def is_online(self) -> bool:
         """Whether there is a connection now. A request made while there is none waits for the next one."""
         return self._link.is_open
-
-    # -- its life
 
     async def __aenter__(self) -> Client:
         """Connect, say hello, join the groups.
@@ -176,8 +172,6 @@ class Client(Requesting):
         task = self._running
         return task.exception() if task is not None and task.done() and not task.cancelled() else None
 
-    # -- hearing
-
     def __aiter__(self) -> Client:
         """Hear what happens, until one quits."""
         return self
@@ -207,8 +201,6 @@ class Client(Requesting):
         if (failure := self._failure()) is not None:
             self._was_told = True
             raise failure
-
-    # -- asking
 
     async def ask(self, request: Request) -> Message | Foreign:
         """Send any request of `libtchat` and return what answers it.

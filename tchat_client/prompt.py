@@ -185,8 +185,6 @@ class Prompt(Reader):
         except (EOFError, KeyboardInterrupt):
             return None
 
-    # -- what is on the screen
-
     def heard(self, notices: Sequence[Notice]) -> None:
         """Show what is to be shown; what a server wants with a new password is asked for, and no complaint."""
         super().heard([notice for notice in notices if not _is_asked_for(notice)])

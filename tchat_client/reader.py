@@ -53,8 +53,6 @@ class Reader(Session):
     _kept_at: float = 0
     _has_recalled: bool = False
 
-    # -- coming back
-
     def status(self, status: Status) -> None:
         """Show what happened since the last session, once one is connected."""
         super().status(status)
@@ -124,8 +122,6 @@ class Reader(Session):
         rows = [(v.name, v.unread, self.mentions.get(key, 0)) for key, v in self.link.mirror.groups.items() if v.unread]
         if rows:
             self.write(self.renderer.unread(rows, now()))
-
-    # -- what is asked here, and what comes meanwhile
 
     def _fetch(self, request: Request, take: Take) -> None:
         """Ask for what is shown in another way than an answer; what comes live waits for it. Needs a connection."""
@@ -213,8 +209,6 @@ class Reader(Session):
             self.reading.group = self.link.mirror.current_name or self.reading.group
             beside = Reading.of(self.state.recall(self.link.address, name))
             self.state.remember(self.link.address, name, self.reading.content(beside))
-
-    # -- what a person asks for
 
     def focus(self, view: View) -> None:
         """Make a group the current one, and show what was unread in it."""

@@ -128,8 +128,6 @@ class Renderer(Sentences):
         """Tell whether *text* names me, as a word of its own."""
         return bool(self.me) and re.search(rf"(?<!\w){re.escape(self.me)}(?!\w)", text, re.IGNORECASE) is not None
 
-    # -- what was heard
-
     def _heard(self, heard: Heard, now: datetime) -> list[str]:
         message = heard.message
         if isinstance(message, Event):
@@ -225,8 +223,6 @@ class Renderer(Sentences):
     def _refused(self, error: Error, request: Request | None, time: str) -> str:
         typed = f"{_typed(request)}: " if request is not None else ""
         return f"{time} {self._paint('!!', _RED)} {typed}{self.refusal(error, request)}"
-
-    # -- pieces of a line
 
     def _speech(self, sender: str, text: str, *, to: str = "") -> str:
         name = self._paint(clean(sender), _nick_colour(sender))

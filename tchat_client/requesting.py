@@ -62,8 +62,6 @@ class Requesting(ABC):
             raise OddAnswer(request, answer)
         return answer
 
-    # -- groups
-
     async def create(self, group: str, *, private: bool = False) -> Created:
         """Create *group*, and become its first member and its owner.
 
@@ -113,8 +111,6 @@ class Requesting(ABC):
         """
         return await self._have(Unban(group, dest), Unbanned)
 
-    # -- texts
-
     async def say(self, group: str, msg: str) -> Said:
         """Send a text to *group*; it is stored when this returns. *msg* is at most 8192 bytes of UTF-8.
 
@@ -135,8 +131,6 @@ class Requesting(ABC):
         `await chat.broadcast("tea is ready")`; refused with `rate-limited` more often than others.
         """
         return await self._have(Broadcast(msg), PublicMessage)
-
-    # -- lists, by pages: `more` says whether there is another one
 
     async def list_users(self, after: str | None = None) -> Users:
         """List who is connected; *after*: names beyond this one, in the order of their keys.
@@ -186,8 +180,6 @@ class Requesting(ABC):
         `page = await chat.list_states("wob", after=7, all=True)`; refused with `not-member`.
         """
         return await self._have(ListStates(group, before=before, after=after, limit=limit, all=all), States)
-
-    # -- oneself
 
     async def register(self, password: str, old: str | None = None, invitation: str | None = None) -> Registered:
         """Protect one's name with a password: from then on a hello needs it.

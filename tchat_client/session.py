@@ -190,8 +190,6 @@ class Session(Watcher):
         self.failures += 1
         self.write(self.renderer.problem(text, now()))
 
-    # -- what the link tells
-
     def heard(self, notices: Sequence[Notice]) -> None:
         """Print what is to be shown."""
         if self.link.mirror.name:

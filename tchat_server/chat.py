@@ -77,8 +77,6 @@ class Chat:
         self._on_event: list[OnEventHandler] = []
         self._run: Running | None = None
 
-    # --- what the program around says in advance ---
-
     def may(self, handler: _May) -> _May:
         """Have *handler* asked, before it is decided, whether a user may ask for something; use it as a decorator.
 
@@ -110,8 +108,6 @@ class Chat:
         self._check_stopped("say @chat.on_event before the chat is started")
         self._on_event.append(handler)
         return handler
-
-    # --- life ---
 
     async def start(self) -> None:
         """Start, as `async with` does; for programs with hooks for their beginning and their end.
@@ -174,8 +170,6 @@ class Chat:
         check_listening(host, port, tls)
         return await self._server().listen(host, port, tls)
 
-    # --- users of the program around ---
-
     def peer(self, user: str | None = None, *, origin: str = "") -> Peer:
         """Return a new connection of *user*, for `async with`: the program around vouches for who it is.
 
@@ -237,8 +231,6 @@ class Chat:
             said = await self.ask_as(user, Say(group, msg))
         return cast(Said, said)
 
-    # --- what there is ---
-
     def online(self) -> tuple[str, ...]:
         """Return the names of all users who are connected."""
         return self._server().hub.online()
@@ -273,8 +265,6 @@ class Chat:
     def metrics(self) -> str:
         """Return what there is to measure, as Prometheus reads it; may be called from another thread."""
         return "" if self._run is None else self._run.server.measured()
-
-    # --- inside ---
 
     def _server(self) -> Server:
         return self._running().server

@@ -61,8 +61,6 @@ class Neighbours:
         """Send a text to all other nodes, in the line that *encode* makes of it."""
         self.roster.relay(evolve(relay, line=encode(relay.message).removesuffix(CRLF)))
 
-    # --- what an operator does ---
-
     async def load(self, key: Key) -> Loaded:
         """Load a group: what other nodes append to it meanwhile is told after that. Raises LogUnavailable."""
         ask, loaded = Ask(NOBODY, LoadGroup(key)), None
@@ -77,8 +75,6 @@ class Neighbours:
         """Return how many connections a user has to other nodes. Raises RosterUnavailable."""
         seat = await self.roster.find(user)
         return sum(count for node, count in seat.nodes.items() if node != self.roster.node)
-
-    # --- what the log and the roster tell ---
 
     def told(self, told: Sequence[News]) -> None:
         """Take what other nodes appended."""

@@ -99,8 +99,6 @@ class Server:
             assert isinstance(hub, Node), "a hub among several is a node"
             self.neighbours = Neighbours(self, hub, log, roster)
 
-    # --- life ---
-
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
         """Accept connections; port 0 takes a free one.
 
@@ -167,8 +165,6 @@ class Server:
         self.hub.set_time_of_day(time_of_day() - now)
         return now
 
-    # --- what connections tell (tchat_server.net.peer.Owner) ---
-
     def connected(self, peer: PeerProtocol) -> PeerId:
         """Take a connection in."""
         token = secrets.token_urlsafe(16)
@@ -234,8 +230,6 @@ class Server:
         """Note that *peer* has something to flush."""
         self._delivery.soon(peer)
         self.tick_soon()
-
-    # --- one tick ---
 
     def tick_soon(self) -> None:
         """Ask the hub soon what it wants."""

@@ -63,8 +63,6 @@ class Decider:
     def __attrs_post_init__(self) -> None:
         self.guests = Guests(self._line, self._presence, self._ledger, self.put)
 
-    # --- requests ---
-
     def say_at_once(self, peer: Peer, user: OnlineUser, item: Texts | Say) -> bool:
         """Decide texts if nothing has to be asked first; tell whether that was so. Nearly all texts go this way."""
         slot = self._ledger.slot(group_key(item.group))
@@ -157,8 +155,6 @@ class Decider:
         self._ledger.hold(decision.key, slot)
         self._line.put(decision)
 
-    # --- deciding ---
-
     def decide(self, slot: Slot, decision: Decision) -> None:
         """Decide on the group's newest state: *decision* gets an event, or effects."""
         user, request, before = decision.user, decision.request, slot.newest
@@ -225,8 +221,6 @@ class Decider:
         if isinstance(event, Invited) and self._presence.is_shared:
             return (Relay(event, (user_key(event.dest),)),)
         return ()
-
-    # --- what became durable ---
 
     def keep(self, entry: Decision | Run | Told, part: Part) -> None:
         """Let everybody know of the *part* of an *entry* that leaves."""

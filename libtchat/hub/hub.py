@@ -109,8 +109,6 @@ class Hub:
         self._leaving = Leaving(line, decider, Replies(self.server, limits, clock, presence, ledger))
         self.operator = Operator(clock, line, presence, ledger, self._peers, identity, decider)
 
-    # --- what the shell calls ---
-
     @property
     def backlog(self) -> int:
         """How many events and answers wait for storage. Above a limit of its own the shell stops reading sockets."""
@@ -233,8 +231,6 @@ class Hub:
         self._clock.now = now
         self._revision.rejected(failed, {})
         return self._leaving.effects()
-
-    # --- what comes from a peer ---
 
     def _paced(self, peer: Peer, item: Request | Violation) -> Request | Violation:
         """Return *item*, or what stands for it if it came too soon (R-rate)."""

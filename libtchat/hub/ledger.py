@@ -112,8 +112,6 @@ class Ledger:
         self._weight = sum(map(_weight, self._slots.values()))
         self._sweep_at = max(_MANY * _LIKE_MEMBERS, 2 * self._weight)
 
-    # --- who hears ---
-
     def came(self, peer: PeerId, user: OnlineUser) -> None:
         """Let *peer*, which came to be *user*, hear of the groups whose member that is."""
         for slot in self._slots_of(user):

@@ -152,8 +152,6 @@ class Line(Generic[E]):
             else:
                 self.put(entry)
 
-    # --- among several nodes ---
-
     def is_out(self, key: Key) -> bool:
         """Tell whether a part of this group is out."""
         return self._out is not None and key in self._out
@@ -231,8 +229,6 @@ class Line(Generic[E]):
             for entry in self._entries
         )
         self._proofs_done = self._proofs_begun
-
-    # --- outcomes ---
 
     def check(self, failed: Iterable[Key]) -> None:
         """Check that an append is out which has a part for each of the *failed* keys.

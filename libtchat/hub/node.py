@@ -65,8 +65,6 @@ class Node(Hub):
         self._login.release = lambda key: self._ask(NOBODY, ReleaseSeat(key))
         self._decider.guests.seek = lambda key: self._ask(NOBODY, FindSeat(key))
 
-    # --- what the shell calls ---
-
     def asks(self, question: Question) -> None:
         """Take note that the shell itself has a question answered: it calls `answered` later, whatever comes."""
         self._follower.asks(question)

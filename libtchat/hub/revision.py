@@ -41,8 +41,6 @@ class Revision:
     _quota: Quota
     _decider: Decider
 
-    # --- when parts of an append failed ---
-
     def rejected(self, failed: Mapping[Key, tuple[LogEvent, ...]], told: Mapping[Key, Sequence[Record]]) -> None:
         """Decide again, in place, what stands in the line for the *failed* groups (see `Hub.rejected`).
 
@@ -71,8 +69,6 @@ class Revision:
         for key, records in newer.items():
             if records:
                 self._place(key, records, self._hearing(key))
-
-    # --- when others appended ---
 
     def tell(self, key: Key, records: Sequence[Record]) -> None:
         """Put the events of *records* before all that may not be older than they are, and decide that again.

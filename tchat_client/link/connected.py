@@ -70,8 +70,6 @@ class Connected:
             self._tasks.append(asyncio.create_task(self._keep_alive()))
         self.pump()
 
-    # -- requests
-
     def check(self) -> None:
         """Raise why nothing can be sent: Lost, NotTchat, or NotOpen after a goodbye."""
         if self.cause is not None:
@@ -129,8 +127,6 @@ class Connected:
             if self.follows or isinstance(request, ListStates):
                 self.send(request, quiet=True)
 
-    # -- the end
-
     async def end(self) -> LinkError | None:
         """Wait for the end of the connection; return why it ended, None after a goodbye."""
         if self._tasks:
@@ -178,8 +174,6 @@ class Connected:
         self._answers.fail(cause)
         if self._tasks and self._tasks[0] is not asyncio.current_task():
             self._tasks[0].cancel()
-
-    # -- what goes on meanwhile
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Take in what the server sends, until it sends no more."""

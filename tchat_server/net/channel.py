@@ -40,8 +40,6 @@ class Channel(asyncio.Transport):
         self.ending: asyncio.Future[None] = loop.create_future()
         self.gone: asyncio.Future[None] = loop.create_future()
 
-    # --- the end of the server ---
-
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Keep lines until they are sent."""
         if self.ending.done():
@@ -85,8 +83,6 @@ class Channel(asyncio.Transport):
     def get_extra_info(self, name: str, default: object = None) -> object:
         """Return *default*: there is no socket."""
         return default
-
-    # --- the other end ---
 
     async def readable(self) -> None:
         """Wait until more may be given to the protocol."""

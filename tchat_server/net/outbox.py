@@ -104,8 +104,6 @@ class Outbox:
         self._spacing: Spacing | None = None
         self._drained: asyncio.Future[None] | None = None
 
-    # --- what goes out ---
-
     def put(self, lines: Sequence[Outgoing]) -> None:
         """Send *lines* after whatever waits already: a page being read, or the gap between two spaced lines."""
         if self._work is not None:
@@ -166,8 +164,6 @@ class Outbox:
             self.sender.flush_soon()
         self._choose_way()
 
-    # --- how it ends ---
-
     def close(self) -> None:
         """Close the carrier once everything is written."""
         self._is_closing = True
@@ -200,8 +196,6 @@ class Outbox:
         self.carrier, self.sender = GONE, NOBODY
         self.chunks.clear()
 
-    # --- from the carrier ---
-
     def block(self) -> None:
         """Take note that the carrier is full."""
         self.is_blocked = True
@@ -216,8 +210,6 @@ class Outbox:
         if self._drained is not None:
             drained, self._drained = self._drained, None
             drained.set_result(None)
-
-    # --- the long way ---
 
     async def _may_work(self) -> None:
         if self._work is not None and len(self._work) < _MAX_JOBS:

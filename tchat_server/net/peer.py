@@ -113,8 +113,6 @@ class PeerProtocol(Accepted):
         self.since = 0.0
         self.frames_in = 0
 
-    # --- from asyncio ---
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         owner = self._owner
         self.was_opened = True
@@ -193,8 +191,6 @@ class PeerProtocol(Accepted):
         self.outbox.unblock()
         self.patience.look()
 
-    # --- how it ends ---
-
     def finish(self, reason: CloseReason | ErrorCode, detail: str = "") -> None:
         """Write what waits, then close. Nothing more is read. *detail* is for the log."""
         if self.ending is None:
@@ -208,8 +204,6 @@ class PeerProtocol(Accepted):
 
     def _end(self, ending: Ending) -> None:
         self.ending, self.since = ending, asyncio.get_running_loop().time()
-
-    # --- for its outbox ---
 
     def leave(self) -> None:
         """Be gone for everybody else: the goodbye is written, though the socket may stay for a while."""
