@@ -40,8 +40,6 @@ let hasQuit = false;
 
 const print = (text) => console.log(text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd"));
 
-// ---- what is typed
-
 function typed(line) {
   const [word] = line.split(";", 1);
   if (!Object.hasOwn(COMMANDS, word)) return print(`? there is no command ${word}: ${Object.keys(COMMANDS).join(" ")}`);
@@ -82,8 +80,6 @@ function answered() {
   asked = null;
   next();
 }
-
-// ---- what arrives
 
 function received(message) {
   const { action, group, seq, list } = message;
@@ -127,8 +123,6 @@ function missed({ group, list, more, last }) {
 function catchUp(group, after) {
   catchingUp.add(ask({ action: "states", sender: name, from: name, group, all: true, after }));
 }
-
-// ---- the two ends
 
 let held = Buffer.alloc(0);
 socket.on("data", (chunk) => {

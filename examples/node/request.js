@@ -43,8 +43,6 @@ const wrong = (field, msg) => refuse("bad-request", `${field}: ${msg}`, { field 
 const size = (text) => Buffer.byteLength(text);
 const line = (text) => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ");
 
-// ---- names
-
 const shown = (name) => name.trim().normalize("NFC");
 const isName = (name, most) => new RegExp(`^[\\p{L}\\p{M}\\p{Nd}_.-]{1,${most}}$`, "u").test(name) && !/\p{DI}/u.test(name);
 
@@ -67,8 +65,6 @@ const validKey = (name, most) => (isName(shown(name), most) && isName(keyOf(name
 
 const byKey = (one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)); // code point order
 const byFirst = ([one], [other]) => byKey(one, other);
-
-// ---- requests
 
 const READ = {
   text(value, field) {

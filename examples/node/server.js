@@ -19,8 +19,6 @@ const PASSWORD_TRIES = { burst: 20, perSecond: 0.5 };
 const MAY_GO = new Set(["ping", "client-quit", "client-error"]); // whatever sender they carry
 const NEVER_NAMES = new Set([...MAY_GO, "register"]);
 
-// ---- what the server knows
-
 const users = new Map(); // by key: {key, name, peers, ids, token, goneAt, password, isGuest}
 const groups = new Map(); // by key: {name, isPrivate, log, members, invited, banned, owner}, these four by user key
 const tries = new Map(); // password attempts left, by name and by address
@@ -46,8 +44,6 @@ function announce(event, user, msg) {
   const others = online().filter((other) => other !== user);
   tell(others, { action: "server-broadcast", sender: "server", from: "server", event, name: user.name, msg });
 }
-
-// ---- one request
 
 function serve(peer, frame) {
   let object;
@@ -85,8 +81,6 @@ function aboutOf(object) {
   if (isText(object.id) && size(object.id) <= 64) about.push(["id", object.id]);
   return Object.fromEntries(about.filter(([, value]) => isText(value)));
 }
-
-// ---- who asks
 
 function identify(peer, request, answer) {
   const { action, sender } = request;
@@ -172,8 +166,6 @@ function depart(peer) {
   if (user.isGuest) left.forEach((group) => stamp(group, user, { action: "leave" }));
   announce("disconnect", user, `${user.name} has left the chat`);
 }
-
-// ---- requests that make events
 
 const NEEDS = {
   invite: "member", kick: "owner", ban: "owner", unban: "owner", gbroadcast: "member",
@@ -291,8 +283,6 @@ function stamp(group, actor, request) {
   return event;
 }
 
-// ---- requests that make none
-
 const timestamp = () => new Date().toISOString();
 const listed = (title, names) => `${title}: ${names.join(", ") || "nobody"}`;
 
@@ -382,8 +372,6 @@ function page(group, { action, before, after, limit = 100 }, wanted) {
   const ends = list.length ? { first: list[0].seq, last: list.at(-1).seq } : {};
   return { action, group: group.name, list, more: end >= 0, ...ends, msg: msg || "nothing there" };
 }
-
-// ---- the command line
 
 const { values: options } = parseArgs({ options: { port: { type: "string", default: "0" }, "port-file": { type: "string" } } });
 const server = net.createServer({ allowHalfOpen: true }, (socket) => new Peer(socket, serve, depart));

@@ -106,9 +106,6 @@ def _spent(found: Engine) -> float:
     return used / 1e9
 
 
-# --- a writer, a follower ---
-
-
 class _Book:
     """What is said next in groups of one user."""
 

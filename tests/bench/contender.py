@@ -60,8 +60,6 @@ class Running:
         return " ".join(self.log.read_text("utf-8", "replace").split())[-300:]
 
 
-# --- tchat, six ways ---
-
 _FAST = "import sys; sys.argv[0] = 'tchat-server'; from tchat_server.cli import main; main()"
 _PLAIN = f"import sys; sys.modules['orjson'] = sys.modules['uvloop'] = None; {_FAST}"
 _LACKS_FAST = ", ".join(name for name in ("orjson", "uvloop") if importlib.util.find_spec(name) is None)
@@ -105,9 +103,6 @@ def _embedded(directory: Path, port: int) -> Sequence[str]:
     return [sys.executable, str(_HERE / "embedded.py"), str(directory / "port")]
 
 
-# --- what others would use for web pages ---
-
-
 def _node(file: str) -> Callable[[Path, int], Sequence[str]]:
     return lambda directory, port: ["node", str(_HERE / "web" / file), str(port)]
 
@@ -122,8 +117,6 @@ def _lacks_node(module: str) -> str:
     is_there = (_HERE / "web" / "node_modules" / module).exists()
     return "" if is_there else f"{module} is not installed (npm install --prefix tests/bench/web)"
 
-
-# --- the others ---
 
 _NGIRCD = """
 [Global]
@@ -207,9 +200,6 @@ CONTENDERS = {
         Contender("websockets", "relay", _python_relay, _NO_FAST),
     )
 }
-
-
-# --- running one ---
 
 
 @contextlib.contextmanager

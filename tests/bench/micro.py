@@ -101,9 +101,6 @@ def _reference() -> float:
     return (time.perf_counter() - begun) / 2000
 
 
-# --- bytes and messages ---
-
-
 def _json_parts() -> Iterator[tuple[str, str, Chunk]]:
     names: tuple[strict_json.BackendName, ...] = ("orjson", "stdlib") if strict_json.HAS_ORJSON else ("stdlib",)
     for name in names:
@@ -121,9 +118,6 @@ def _with_backend(name: strict_json.BackendName, chunk: Chunk) -> float:
         return chunk()
     finally:
         strict_json.use_backend(before)
-
-
-# --- group and hub ---
 
 
 def _brain_parts() -> Iterator[tuple[str, str, Chunk]]:
@@ -181,9 +175,6 @@ def _handled(hub: Hub, speaker: PeerId, items: Sequence[Item]) -> list[Append]:
     assert len(appends) == 1
     assert len(hub.committed(NOW)) == len(items)
     return appends
-
-
-# --- logs ---
 
 
 class _Author:

@@ -78,9 +78,6 @@ def read(file: Path) -> Results:
         raise ValueError(f"{file} holds no results of this benchmark") from None
 
 
-# --- inside the process ---
-
-
 def micro_table(timings: Sequence[Timing], previous: Sequence[Timing] = ()) -> str:
     """Return what every part costs; with *previous* also how much faster it got."""
     before = {timing.id: min(timing.samples) / min(timing.reference) for timing in previous}
@@ -97,9 +94,6 @@ def micro_table(timings: Sequence[Timing], previous: Sequence[Timing] = ()) -> s
             row.append(f"{before[timing.id] / ratio:.2f}" if timing.id in before else "-")
         rows.append(row)
     return _table(["", "best, us", "median, us", "x reference", *(["x previous"] if previous else [])], rows)
-
-
-# --- servers ---
 
 
 @frozen

@@ -102,9 +102,6 @@ def wob(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     return "wob"
 
 
-# -- what works
-
-
 def test_piped_lines_are_done_in_order_and_what_arrives_is_printed(tchat: Client) -> None:
     out, _ = tchat(stdin="cg;piped\nbg;piped;hi; there\nçà va\nmembers;\n".encode(), name="pia")
     lines = [line.partition(" ")[2] for line in out.splitlines()[1:]]
@@ -467,8 +464,6 @@ def test_raw_messages_are_traced_on_standard_error(tchat: Client) -> None:
     assert b'< {"action":"ping"' in err
 
 
-# -- what does not
-
 MISUSES = [
     (("--server", "a:b", "ping"), "'a:b' is no HOST:PORT"),
     (("--server", "127.0.0.1:99999", "ping"), "is no HOST:PORT"),
@@ -694,9 +689,6 @@ def test_a_damaged_tokens_file_is_as_good_as_none(tchat: Client) -> None:
 def test_tls_checks_the_server(tchat: Client) -> None:
     _, err = tchat("ping", "--tls", code=3)
     assert "TLS failed" in err or "cannot connect" in err
-
-
-# -- settings
 
 
 ADDRESSES = [

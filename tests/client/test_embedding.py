@@ -93,9 +93,6 @@ def client(server: Server, name: str | None, **options: Any) -> Client:
     return Client(server.address, name, **{"times": FAST, **options})
 
 
-# -- with a real server
-
-
 def test_each_request_is_a_method_that_returns_what_answers_it(server: Server) -> None:
     async def work() -> None:
         async with client(server, "ann") as ann, client(server, "ben") as ben:
@@ -313,8 +310,6 @@ def test_tls_and_a_password(tmp_path: Path) -> None:
 
         run(work)
 
-
-# -- with servers that fail it
 
 Serve = Callable[[Peer, int], Awaitable[None]]
 
@@ -593,9 +588,6 @@ def test_another_kind_of_server_is_talked_to_one_request_at_a_time() -> None:
     run(work)
 
 
-# -- bounds
-
-
 def test_a_program_that_hears_slowly_is_waited_for_and_misses_nothing() -> None:
     count = 600
 
@@ -702,9 +694,6 @@ def test_what_is_caught_up_is_asked_for_as_it_is_taken() -> None:
     run(work)
 
 
-# -- misuse
-
-
 def test_a_mistake_in_the_arguments_is_one_clear_sentence() -> None:
     for arguments, sentence in (
         ({"address": "a:b:c"}, "'a:b:c' is no HOST:PORT"),
@@ -774,9 +763,6 @@ def test_a_client_is_used_inside_of_its_block_and_once(server: Server) -> None:
                 await using()
 
     run(work)
-
-
-# -- cancellation
 
 
 @coroutine

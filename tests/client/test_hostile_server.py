@@ -79,9 +79,6 @@ def is_safe(text: str) -> bool:
     return all(char == "\n" or char.isprintable() for char in text)
 
 
-# -- the terminal
-
-
 @pytest.mark.parametrize("options", [(), ("--plain",)], ids=["pipe", "plain"])
 def test_names_in_a_welcome_drive_no_terminal(options: tuple[str, ...], tmp_path: Path) -> None:
     with hostile(lambda _: {"action": "ping", "version": 1, "server": EVIL}, name=EVIL, groups=(EVIL,)) as (address, _):
@@ -119,9 +116,6 @@ def test_a_line_of_json_says_the_same_and_holds_no_control(text: str) -> None:
     assert is_safe(line)
     assert line.isprintable()
     assert is_safe(clean(text))
-
-
-# -- lists that do not end
 
 
 def numbers() -> Iterator[int]:
@@ -183,9 +177,6 @@ def test_a_list_that_does_not_end_is_ended(answer: Answer, args: tuple[str, ...]
     assert len(asked) < 3000
 
 
-# -- patience
-
-
 @pytest.mark.parametrize(
     ("asked", "seconds"),
     [(None, 1), (0, 1), (-5, 1), (float("nan"), 1), (1e-9, 0.1), (2.5, 2.5), (1e300, 60), (float("inf"), 60)],
@@ -201,9 +192,6 @@ def test_a_server_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
     assert code == 1
     assert "rate-limited" in err
     assert len(asked) < 40
-
-
-# -- files
 
 
 @pytest.fixture
@@ -282,9 +270,6 @@ def test_a_prepared_home_costs_a_client_nothing(tmp_path: Path) -> None:
     os.mkfifo(directory / "tokens.json")
     with hostile(lambda _: {"action": "ping", "version": 1, "server": "s"}) as (address, _):
         assert tchat(tmp_path, "ping", "--server", address, seconds=10)[0] == 0
-
-
-# -- passwords
 
 
 @pytest.fixture(scope="module")

@@ -411,9 +411,6 @@ def test_the_toolbar_and_the_prompt_say_where_one_is(tmp_path: Path) -> None:
     at_the_prompt(tmp_path, person)
 
 
-# -- completion
-
-
 @pytest.fixture
 def mirror() -> Mirror:
     known = Mirror()

@@ -346,8 +346,6 @@ def test_forms_are_in_ones_language_too() -> None:
         assert french.mistyped(caught.value) == sentence
 
 
-# -- safe for a terminal
-
 EVIL = "".join(
     char for char in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 )

@@ -122,8 +122,6 @@ class Place:
     def _users(self, node: Node) -> list[NodeWriter]:
         return [writer for writer in self.writers if writer.address[1] == node.port]
 
-    # --- the engine ---
-
     def leader(self, stream: str = STREAM) -> EngineServer:
         """Return the server of the engine that leads the log, as the others say too."""
         deadline = time.monotonic() + _STARTING_SECONDS
@@ -172,8 +170,6 @@ class Place:
             return ""
         streams = [it for account in accounts for it in account.get("stream_detail", []) if it["name"] == stream]
         return str(streams[0].get("cluster", {}).get("leader", "")) if streams else ""
-
-    # --- what is known in the end ---
 
     def quiet(self) -> None:
         """Have the writers pause, with everything answered."""

@@ -206,8 +206,6 @@ def test_texts_that_come_together_from_who_may_not_speak_are_each_refused() -> N
     assert [message.get("code") for message in world.whole.said(alice)] == [None, None, *["auth-required"] * 2]
 
 
-# --- mutants ---
-
 Patch = pytest.MonkeyPatch
 
 

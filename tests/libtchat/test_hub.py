@@ -116,8 +116,6 @@ class World(Shell):
     views: dict[PeerId, dict[str, Group | None]] = field(factory=dict, init=False)
     tokens_of: dict[str, str] = field(factory=dict, init=False)
 
-    # --- what the machine does ---
-
     @property
     def open(self) -> list[PeerId]:
         return [peer for peer in self.user_of if peer not in self.closed]
@@ -207,8 +205,6 @@ class World(Shell):
             for peer in self.open:
                 if peer in self.welcomed and self.user_of[peer] in model.replay(events).members:
                     assert self.views[peer][name] == fold(events), f"{self.user_of[peer]} saw something else"
-
-    # --- what leaves ---
 
     def carry_out(self, effects: Any) -> None:
         for effect in effects:
@@ -562,8 +558,6 @@ def little_at_hand(patch: pytest.MonkeyPatch) -> None:
 def test_the_hub_is_such_a_server_for_long() -> None:
     run_machine(examples=3000, steps=60)
 
-
-# --- mutants: each breaks one thing, with the rest of the hub as it is ---
 
 Patch = pytest.MonkeyPatch
 

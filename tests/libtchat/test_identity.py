@@ -341,9 +341,6 @@ def test_requests_come_at_a_rate_and_the_wait_is_told() -> None:
     assert peer in shell.closed, "what ends a stream ends it, however soon it comes"
 
 
-# --- a name being protected, and who enters meanwhile ---
-
-
 class Slow:
     """A shell whose storage answers only when it is told to."""
 

@@ -31,9 +31,6 @@ def actions(shell: Shell, peer: PeerId) -> list[str]:
     return [str(message.get("code", message["action"])) for message in shell.said(peer) if "event" not in message]
 
 
-# --- limits ---
-
-
 def test_a_user_creates_fifteen_groups_and_no_more_also_after_coming_back() -> None:
     shell = a_shell()
     alice = enter(shell, "alice")
@@ -135,9 +132,6 @@ def test_invitations_and_bans_share_one_limit() -> None:
     assert code(shell, alice, Ban("wob", "bob")) == ""
 
 
-# --- invitations that wait ---
-
-
 @pytest.mark.parametrize("is_there", [True, False])
 def test_so_many_invitations_wait_for_one_user_and_no_more(is_there: bool) -> None:
     shell = a_shell(max_invitations=2)
@@ -206,9 +200,6 @@ def test_bans_everywhere_cost_their_target_nothing() -> None:
     shell.disconnect(bob)
     enter(shell, "bob")
     assert at_once(shell.log.load_user(user_key("bob"))) == StoredUser()
-
-
-# --- retries ---
 
 
 def test_an_id_is_remembered_for_ten_minutes() -> None:
@@ -304,9 +295,6 @@ def test_a_failed_id_may_be_used_for_another_request() -> None:
     shell.handle(alice, Join("wob", id="x"), Say("wob", "hi", id="x"), Leave("wob"))
     shell.settle(failing=["wob"])
     assert actions(shell, alice) == ["already-member", "unavailable", "unavailable"]
-
-
-# --- ids that only the log remembers ---
 
 
 @pytest.fixture
@@ -434,9 +422,6 @@ def test_who_went_is_not_written_to() -> None:
     assert shell.hub._ledger.audience(group_key("wob")) == (alice, bob)
 
 
-# --- deciding again ---
-
-
 def test_who_came_after_a_request_does_not_hear_what_is_decided_again() -> None:
     shell = a_shell()
     alice, bob = enter(shell, "alice"), enter(shell, "bob")
@@ -486,9 +471,6 @@ def test_another_group_is_not_held_up_by_one_that_fails() -> None:
     assert shell.hub.backlog == 0
 
 
-# --- users that come while something happens ---
-
-
 @pytest.mark.parametrize("others_fail", [False, True])
 def test_who_is_banned_while_coming_knows_of_it(others_fail: bool) -> None:
     shell = a_shell()
@@ -528,9 +510,6 @@ def test_who_comes_back_before_the_join_is_durable_hears_the_group() -> None:
     told = shell.said(bob)
     assert [message["action"] for message in told] == ["server-hello", "gbroadcast"]
     assert (told[0]["seqs"], told[1]["seq"]) == ({"wob": 3}, 4)
-
-
-# --- groups that are dropped and loaded again ---
 
 
 def test_groups_nobody_is_online_in_are_dropped_once_there_are_many_and_loaded_again() -> None:

@@ -244,9 +244,6 @@ def test_what_is_ones_own_says_so(message: Message) -> None:
     assert [n.mine for n in member_since(4).apply(changed(message, sender="bob"))] == [False]
 
 
-# -- a program that begins where its last run ended
-
-
 def resumed(seq: int, last: int, time: str = "") -> Mirror:
     mirror = Mirror()
     mirror.resume("wob", seq, time)
@@ -468,8 +465,6 @@ def test_a_request_without_id_cannot_be_told_from_others() -> None:
     with pytest.raises(ValueError, match="id"):
         Mirror().sent(Hello(sender="alice"))
 
-
-# -- any history, any cuts
 
 NAMES = ("alice", "bob", "carl")
 

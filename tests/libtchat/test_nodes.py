@@ -205,8 +205,6 @@ def test_several_nodes_are_one_server() -> None:
     run(300)
 
 
-# --- mutants ---
-
 Patch = pytest.MonkeyPatch
 
 

@@ -645,8 +645,6 @@ def test_a_node_asks_for_a_seat_and_a_hub_that_is_alone_for_nothing_of_the_kind(
     assert [effect.question for effect in shell.hub.drain()] == [LoadUser(Key("alice"))]  # type: ignore[union-attr]
 
 
-# --- mutants ---
-
 Patch = pytest.MonkeyPatch
 
 

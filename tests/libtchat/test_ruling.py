@@ -63,9 +63,6 @@ def two_in_wob(shell: Shell) -> tuple[PeerId, PeerId]:
     return alice, bob
 
 
-# --- groups ---
-
-
 def test_a_closed_group_takes_no_texts_and_all_else_goes_on() -> None:
     shell = a_shell()
     alice, bob = two_in_wob(shell)
@@ -212,9 +209,6 @@ def test_a_snapshot_knows_that_a_group_is_closed() -> None:
     assert not opened.closed
 
 
-# --- users ---
-
-
 def test_who_is_dismissed_is_told_why_on_each_connection_and_may_come_back_with_the_token() -> None:
     shell = a_shell()
     alice, token = shell.connect(), ""
@@ -281,9 +275,6 @@ def test_what_is_announced_comes_from_the_server_to_everybody() -> None:
     assert (message["action"], message["from"], message["msg"]) == ("server-broadcast", "server", "stops at noon")
     assert "event" not in message
     assert shell.said(nobody) == []
-
-
-# --- passwords ---
 
 
 def test_who_has_the_old_password_sets_another_one() -> None:

@@ -65,9 +65,6 @@ def group_of(owner: Client, *others: Client) -> str:
     return group
 
 
-# ---- talking
-
-
 def test_two_people_and_a_terminal_talk(browser: Browser, server: Server, tmp_path: Path) -> None:
     ada, bob, group = fresh("ada"), fresh("bob"), fresh("wob")
     with people(browser, server, ada, bob) as (first, second):
@@ -189,9 +186,6 @@ def test_what_is_typed_for_oneself(browser: Browser, server: Server) -> None:
         expect(person.page.locator("#found")).to_have_text("1 found")
 
 
-# ---- moderation
-
-
 def test_invite_kick_ban_and_unban_with_the_mouse(browser: Browser, server: Server) -> None:
     owner_name, guest_name = fresh("owner"), fresh("guesty")
     with people(browser, server, owner_name, guest_name) as (owner, guest):
@@ -225,9 +219,6 @@ def test_invite_kick_ban_and_unban_with_the_mouse(browser: Browser, server: Serv
         owner.page.click("#people > button")
         owner.page.click("#dialog-ok")
         owner.is_in("Everybody")
-
-
-# ---- connections that go
 
 
 def test_a_killed_server_costs_nothing(browser: Browser, tmp_path: Path) -> None:
@@ -664,9 +655,6 @@ def test_over_tls_it_is_the_same_page(browser: Browser, tmp_path: Path) -> None:
         assert "no TLS handshake" not in server.log()
 
 
-# ---- much
-
-
 def test_five_thousand_texts_are_read_upwards_and_searched(browser: Browser, server: Server) -> None:
     with server.client(fresh("writer")) as writer:
         group = group_of(writer)
@@ -813,9 +801,6 @@ def test_a_large_group_is_shown_in_part(browser: Browser, server: Server) -> Non
         expect(person.page.locator("#people li").last).to_have_text("and 42 more")
 
 
-# ---- what a stranger stumbled over
-
-
 def test_whoever_is_connected_is_listed_beside_everybody(browser: Browser, server: Server) -> None:
     with server.client(fresh("bob")) as bob, people(browser, server, fresh("ada")) as (person,):
         name = person.page.locator("#me b").inner_text()
@@ -933,9 +918,6 @@ def test_days_are_written_as_the_person_s_region_does(browser: Browser, server: 
         expect(person.page.locator("#log .rule").first).to_have_text(re.compile(r"\w+, \d+ \w+ \d{4}"))
 
 
-# ---- what others try
-
-
 MARKUP = (
     "<img src=x onerror=\"document.title='pwned'\">",
     "<script>document.title='pwned'</script>",
@@ -984,9 +966,6 @@ def test_a_link_is_a_link_and_cannot_reach_back(browser: Browser, server: Server
             "https://fr.example/L'Aigle",
         ]
         assert {link.get_attribute("rel") for link in links.all()} == {"noopener noreferrer"}
-
-
-# ---- for everybody
 
 
 def test_in_french(browser: Browser, server: Server) -> None:

@@ -283,9 +283,6 @@ def test_no_list_of_members_is_asked_for_without_end(ask: Ask, moves: bool) -> N
     assert len(asked) < 25
 
 
-# ---- the specification
-
-
 def vectors() -> list[Any]:
     cases = json.loads((SPEC / "vectors" / "codec.json").read_text("utf-8"))["cases"]
     return [pytest.param(case, id=case["id"]) for case in cases if "text" in case]

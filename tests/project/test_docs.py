@@ -49,9 +49,6 @@ def test_the_second_day_is_what_the_client_shows_now() -> None:
     assert text == wanted, "run python docs/second_day.py"
 
 
-# -- docs/json.md
-
-
 def section(title: str) -> str:
     return JSON.split(f"\n## {title}\n")[1].partition("\n## ")[0]
 

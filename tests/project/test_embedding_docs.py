@@ -98,9 +98,6 @@ def say(socket: ClientConnection, **message: object) -> dict[str, object]:
     return dict(answer)
 
 
-# --- the pages ---
-
-
 def test_every_block_is_run_or_is_output() -> None:
     programs = {*files("embed"), *files("testing")}
     assert {"clock.py", "app.py", "moderated.py", "audited.py", "test_bot.py", "test_audited.py"} <= programs
@@ -178,9 +175,6 @@ def test_the_tests_pass(directory: Path) -> None:
     tests = sorted(name for name in files("testing") if name.startswith("test_"))
     slow = "not guest and not every and not whatever"  # the contract in full is run on our own logs
     assert "failed" not in run(directory, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", slow, *tests)
-
-
-# --- the examples ---
 
 
 @pytest.mark.parametrize("example", ["web_fastapi.py", "web_aiohttp.py"])

@@ -127,9 +127,6 @@ def test_the_first_chat_goes_as_it_is_told(terminal: Terminal) -> None:
     assert compared == 6
 
 
-# -- a first client
-
-
 def test_the_french_client_is_the_english_one() -> None:
     english, french = blocks("docs/first-client.md"), blocks("docs/premier-client.md")
     assert len(english) > 8
@@ -177,9 +174,6 @@ def test_the_tester_says_what_is_shown(terminal: Terminal) -> None:
         for (_, output), done in zip(wanted, pool.map(lambda it: terminal.run(it[0]), wanted), strict=True):
             assert output
             assert [it for it in output.splitlines() if f"\n{it}" not in f"\n{done.stdout}"] == [], done.stdout
-
-
-# -- the other pages
 
 
 def test_the_pieces_without_a_socket_print_what_is_shown() -> None:

@@ -63,9 +63,6 @@ class TcpClient:
         await self.writer.wait_closed()
 
 
-# --- users ---
-
-
 @on_loop
 async def test_users_of_the_program_and_of_tcp_are_in_one_chat() -> None:
     async with Chat() as chat:
@@ -239,9 +236,6 @@ async def test_an_id_of_the_program_s_own_makes_one_event_however_often_it_is_as
         assert await chat.ask_as("alice", request) == await chat.ask_as("alice", request)
 
 
-# --- what a client sends ---
-
-
 @on_loop
 async def test_each_text_is_a_message_of_its_own_whatever_it_is() -> None:
     async with Chat() as chat, Tab(chat, "alice") as alice:
@@ -351,9 +345,6 @@ async def test_a_client_that_is_gone_is_no_error_and_a_fault_of_the_program_is()
             with pytest.raises(KeyError, match="theirs"):
                 await asyncio.wait_for(alice.pump(breaks(), keep), SECONDS)
         assert chat.online() == ()
-
-
-# --- handlers ---
 
 
 @on_loop
@@ -467,9 +458,6 @@ async def test_handlers_that_never_return_cost_nobody_else_anything(
         await soon(lambda: len(told) == 6)
     assert "stuck is not told of events" in caplog.text
     assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-# --- misuse ---
 
 
 @on_loop
@@ -615,9 +603,6 @@ async def test_what_pump_is_given_wrongly_is_said_whatever_the_client_does() -> 
                     await asyncio.wait_for(peer.pump(receives, sends, closes), SECONDS)
 
 
-# --- storage ---
-
-
 @on_loop
 async def test_storage_that_can_t_be_used_is_said_at_the_start_and_costs_nothing(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
@@ -740,9 +725,6 @@ async def test_a_fault_reaches_those_who_wait_also_if_nobody_is_in_the_block_any
         await chat.__aexit__(None, None, None)
 
 
-# --- the end ---
-
-
 @on_loop
 async def test_who_is_there_at_the_end_is_told_goodbye() -> None:
     chat = Chat()
@@ -861,9 +843,6 @@ async def test_whatever_is_cancelled_wherever_it_waits_all_is_as_if_it_had_ended
                 assert set(await again.members("wob")) == {"alice", "bob", "robot"}
                 break
     assert number > 8
-
-
-# --- what it costs ---
 
 
 def test_a_program_imports_neither_click_nor_a_database_with_it() -> None:

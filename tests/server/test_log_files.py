@@ -44,8 +44,6 @@ def wipe(path: Path) -> None:
     cut(path, 0)
 
 
-# --- files that are taken away ---
-
 TAKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "removed": (Path.unlink, "is gone|was removed"),
     "replaced": (replace, "is another file now|was removed or replaced"),
@@ -175,9 +173,6 @@ async def test_a_database_without_its_end_is_refused_by_server_and_check(path: P
     assert check(path).faults == [str(refusal.value)]
 
 
-# --- backups ---
-
-
 def test_what_is_planted_as_the_lock_is_neither_followed_nor_waited_for(path: Path, tmp_path: Path) -> None:
     lock, victim = beside(path, ".lock"), tmp_path / "victim"
     victim.touch()
@@ -246,8 +241,6 @@ async def test_the_files_of_a_server_are_private_and_go_with_it(tmp_path: Path) 
     left = {file.name for file in path.parent.iterdir()}
     assert left <= {"tchat.db", "tchat.db.lock", "tchat.db-shm", "tchat.db-wal"}, left
 
-
-# --- damage ---
 
 DAMAGES = {
     "an event": (
@@ -384,9 +377,6 @@ def test_flipped_bytes_never_reach_anybody_as_another_text(path: Path, flips: in
             outcomes["whole"] += 1
             assert found == told, f"seed {seed}: an altered text was delivered"
     assert outcomes["unavailable"] > 0, outcomes
-
-
-# --- from the version before ---
 
 
 def make_old(path: Path) -> None:

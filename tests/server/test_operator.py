@@ -92,9 +92,6 @@ def is_in_files(db: Path, text: str) -> list[str]:
     return [path.name for path in files if text.encode() in path.read_bytes()]
 
 
-# --- at the server ---
-
-
 def test_a_server_that_stands_still_is_told_in_one_line(
     db: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,9 +300,6 @@ def test_an_invitation_code_is_kept_as_a_hash_and_holds_once(db: Path) -> None:
     assert is_in_files(db, other) == []
     assert is_in_files(db, mark_of(other)) != []
     assert mark_of(new_code()) != mark_of(new_code())
-
-
-# --- at the database alone ---
 
 
 def test_the_same_commands_work_when_no_server_runs(db: Path, run: Callable[..., str]) -> None:

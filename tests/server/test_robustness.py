@@ -103,9 +103,6 @@ def test_row_by_conversations(row: int, server: Server, bystanders: Bystanders) 
         bystanders.chat()
 
 
-# --- bytes ---
-
-
 def test_row_18_who_speaks_for_somebody_else_is_counted(tmp_path: Path) -> None:
     with serving(tmp_path, "--admin-listen", "127.0.0.1:0") as server, Bystanders(server) as bystanders:
         found = re.search(r"/metrics on port (\d+)", server.out_file.read_text())
@@ -168,9 +165,6 @@ def test_row_22_http_and_tls_are_closed_at_once_with_one_line_in_the_log(tmp_pat
                 assert [answer["code"] for answer in peer.rest()] == ["bad-json"]
             assert server.logs(f":{port} gone: bad-json")
             assert server.log().count(f":{port} ") == 1
-
-
-# --- time ---
 
 
 def test_row_23_slowloris_and_silence_end(tmp_path: Path) -> None:
@@ -260,9 +254,6 @@ def test_row_43_a_clock_that_jumps_back_only_stops_time_stamps(tmp_path: Path) -
         assert stamps[4] == stamps[5], "it stands still while the clock is behind"
 
 
-# --- crowds ---
-
-
 def test_row_25_who_does_not_read_costs_its_buffer_then_its_connection(tmp_path: Path) -> None:
     grown = memory_while_somebody_does_not_read(tmp_path, messages=60_000)
     assert max(grown) <= (2 + 1) * 1024, grown
@@ -326,9 +317,6 @@ def test_row_28_a_flood_of_joins_and_texts_is_limited_and_loses_nothing(tmp_path
         accepted = [answer for answer in answers if answer["action"] != "error"]
         assert owner.sync() == accepted
         assert [event["seq"] for event in accepted] == list(range(2, 2 + len(accepted)))
-
-
-# --- groups ---
 
 
 def test_row_29_a_user_creates_15_groups(server: Server, bystanders: Bystanders) -> None:
@@ -407,9 +395,6 @@ def test_row_35_a_group_created_twice_at_once_is_created_once(server: Server, by
             answers = [(alice.get(), bob.get()) for _ in groups]
             for pair in answers:
                 assert sorted(answer.get("code", "created") for answer in pair) == ["created", "group-exists"]
-
-
-# --- storage ---
 
 
 def test_row_39_an_id_sent_twice_makes_one_event_also_after_a_restart(tmp_path: Path) -> None:
@@ -603,9 +588,6 @@ def test_row_48_sql_is_only_text(tmp_path: Path) -> None:
         assert [event["msg"] for event in log[1:]] == texts
 
 
-# --- passwords and tokens ---
-
-
 def test_row_44_wrong_passwords_are_throttled_and_tell_nothing(tmp_path: Path) -> None:
     with serving(tmp_path, "--password-burst", "5") as server, Bystanders(server) as bystanders:
         with server.client("alice") as alice:
@@ -654,9 +636,6 @@ def test_row_45_a_token_is_worth_nothing_an_hour_after_its_user_went(tmp_path: P
         with server.client("bob"), server.client() as thief:
             assert thief.code(action="client-hello", token=tokens["bob"], **{"from": "bob"}) == "name-in-use"
             assert thief.code(action="client-hello", token=tokens["alice"], **{"from": "alice"}) == "auth-failed"
-
-
-# --- stopping ---
 
 
 def test_row_46_sigterm_under_load_loses_nothing_and_tells_everybody(tmp_path: Path) -> None:

@@ -62,9 +62,6 @@ def db(original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(original, tmp_path / "tchat.db"))
 
 
-# --- starting and stopping ---
-
-
 def test_the_banner_says_where_and_how_and_the_port_file_which_port(tmp_path: Path) -> None:
     with running(tmp_path, *ANYWHERE) as server:
         assert server.port > 0
@@ -198,9 +195,6 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         deaf.sock.close()
 
 
-# --- storage that is refused ---
-
-
 def truncate(path: Path) -> None:
     os.truncate(path, path.stat().st_size - 5000)
 
@@ -278,9 +272,6 @@ def test_what_is_no_directory_or_cannot_be_written_is_refused(db: Path, tmp_path
     assert line.startswith(f"{db} cannot be ")
 
 
-# --- check, backup, own ---
-
-
 def test_check_counts_and_finds_damage(db: Path) -> None:
     assert run("check", str(db))[0] == "1 groups, 4 events, 1 of them messages\n"
     with sqlite3.connect(db) as connection:
@@ -339,8 +330,6 @@ def test_own_gives_a_group_whose_owner_is_gone_another_one(db: Path) -> None:
         assert (last["action"], last["sender"], last["owner"], last["seq"]) == ("leave", "alice", "bob", 5)
         assert bob.ask(action="unban", group="wob", dest="eve")["seq"] == 6
 
-
-# --- what it writes ---
 
 NASTY = "\x1b]0;owned\x07 \u202e \x9b31m \u2028 2026-01-01T00:00:00Z info forged"
 
@@ -410,9 +399,6 @@ def test_the_log_says_why_each_connection_ended_and_never_what_was_said(tmp_path
         ("bob", "lost"),
     ]
     assert "secret" not in server.log()
-
-
-# --- TLS ---
 
 
 @pytest.fixture(scope="module")
@@ -507,9 +493,6 @@ def test_sighup_serves_the_new_certificate_and_drops_nobody(
     secure.logs("TLS files not reloaded, the old ones stay in use: ")
     assert secure.client("carol", port=port, trust=certificates[1]).welcome["action"] == "server-hello"
     assert bob.ask(action="ping")["action"] == "ping"
-
-
-# --- admin pages ---
 
 
 def fetch(server: Running, path: str) -> tuple[int, str]:

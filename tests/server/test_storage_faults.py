@@ -50,9 +50,6 @@ from tchat_server.store.sqlite.maintenance import check
 T = TypeVar("T")
 
 
-# --- a disk that is full ---
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
@@ -91,8 +88,6 @@ def test_on_a_full_disk_nobody_is_told_and_all_goes_on_when_there_is_room(small_
     with serving(tmp_path, "--db", str(path)) as server:
         assert Pair(server).whole_log() == log
 
-
-# --- statements that fail ---
 
 PLANNED = """
 import os, pathlib, sqlite3
@@ -169,9 +164,6 @@ def test_while_nothing_is_certain_nobody_is_told_anything(is_stored: bool, tmp_p
         assert pair.say("perhaps" if not is_stored else "certainly", id="2")["seq"] == pair.seq
         assert [event["seq"] for event in pair.whole_log()] == list(range(1, pair.seq + 1))
     assert check(path).faults == []
-
-
-# --- any history, over the real adapter, with restarts ---
 
 
 class Lying(sqlite3.Connection):

@@ -171,9 +171,6 @@ def heard(client: ClientConnection, action: str) -> dict[str, Any]:
     return dict(message)
 
 
-# ---- the protocol, in frames
-
-
 def test_a_page_and_a_terminal_are_users_of_one_server(server: Server) -> None:
     name, group = fresh("ada"), fresh("room")
     with peer(server, name) as page, server.client(fresh("bob")) as terminal:
@@ -238,9 +235,6 @@ def test_pretty_printed_objects_are_read(server: Server) -> None:
     with Frames(server) as frames:
         frames.send(Opcode.TEXT, b'\r\n{\n  "action": "ping",\n  "id": "1"\n}\r\n')
         assert frames.get()["id"] == "1"
-
-
-# ---- the specification's cases
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "status" in case], ids=lambda case: case["id"])
@@ -339,9 +333,6 @@ def test_frames_mean_the_same_however_they_are_cut(data: bytes, cuts: list[int])
     whole = heard([data])
     assert heard(pieces) == whole
     assert heard([bytes([byte]) for byte in data]) == whole
-
-
-# ---- how it ends
 
 
 class Mute(asyncio.Transport):
@@ -496,9 +487,6 @@ def test_pings_without_end_leave_the_others_their_turn(tmp_path: Path) -> None:
         for _ in range(5):
             assert bystanders.chat() < 1.0
         assert server.cpu_seconds() - before < 0.5
-
-
-# ---- HTTP
 
 
 STATUSES = {

@@ -29,9 +29,6 @@ from tester import CLIENT, ROOT, TCHAT, TESTER, failed, members_left, run, verdi
 SCHEMAS = ROOT / "spec" / "schema"
 
 
-# ---- programs that are right
-
-
 @pytest.fixture(scope="module")
 def small_server() -> Iterator[str]:
     with Server() as server:
@@ -79,9 +76,6 @@ def test_our_client_conforms() -> None:
 
 def test_a_small_client_that_is_right_conforms() -> None:
     assert failed(verdict("client", "--", *CLIENT)) == set()
-
-
-# ---- programs that are wrong
 
 
 @cache
@@ -138,9 +132,6 @@ def test_a_broken_client_fails_the_cases_that_name_its_faults_and_no_others(faul
     named = {fault: set(CLIENT_FAULTS[fault][1].split()) for fault in faults}
     assert [CLIENT_FAULTS[fault][0] for fault in faults if not named[fault] <= failures] == []
     assert failures == set().union(*named.values())
-
-
-# ---- programs that are no server at all
 
 
 def answering(answer: Callable[[socket.socket], None]) -> Callable[[], contextlib.AbstractContextManager[int]]:
@@ -286,9 +277,6 @@ def test_a_client_that_cannot_be_started() -> None:
     assert done.stderr.count("\n") == 1
 
 
-# ---- the command line
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -371,8 +359,6 @@ def test_the_page_is_whole_and_safe(tmp_path: Path) -> None:
     assert "\x1b" not in text
 
 
-# ---- recorded messages
-
 RECORDED = """\
 alice   > {"action":"join","sender":"alice","group":"wob"}
 alice   < {"action":"ping","ts":"2026-01-31T10:42:00.123Z","version":1,"server":"x","msg":"pong"}
@@ -400,9 +386,6 @@ def test_what_the_tester_traces_can_be_checked(small_server: str) -> None:
     done = run("check", "-", text=trace)
     assert done.stdout == ""
     assert trace.count("{") > 20
-
-
-# ---- the tester's own parts
 
 
 @pytest.fixture(scope="module")

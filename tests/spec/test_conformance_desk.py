@@ -201,9 +201,6 @@ def test_a_wrong_file_of_teams_is_told_in_one_line(text: str, words: str, tmp_pa
     assert done.stderr.count("\n") == 1
 
 
-# ---- the docs for teachers
-
-
 def test_both_docs_for_teachers_have_the_same_programs_in_them() -> None:
     def blocks(name: str) -> list[str]:
         text = (ROOT / "docs" / name).read_text("utf-8")

@@ -41,9 +41,6 @@ def living(mark: str) -> list[str]:
     return found
 
 
-# ---- a student's first server
-
-
 def student(name: str, lang: str, *cases: str) -> str:
     done = run("server", "--timeout", "1", *cases, "--", *BROKEN, name, lang=lang)
     assert (done.returncode, done.stderr) == (1, "")
@@ -143,9 +140,6 @@ def test_the_case_that_ends_a_server_is_found_among_those_beside_it() -> None:
     assert [remark for remark in found["remarks"] if "was started again" in remark] == found["remarks"] != []
 
 
-# ---- the path
-
-
 def test_the_parts_follow_each_other_and_hold_every_case() -> None:
     listed = run("server", "--list").stdout
     heads = re.findall(r"^part (\d)  ", listed, re.MULTILINE)
@@ -211,9 +205,6 @@ def test_watch_runs_again_when_a_source_file_changes(tmp_path: Path, right: str)
         watching.communicate()
 
 
-# ---- one cause, once
-
-
 def test_failures_are_told_once_for_each_cause() -> None:
     with Server("wrong-error-action") as server:
         found = json.loads(run("server", f"127.0.0.1:{server.port}", "groups", "wire", "--json").stdout)
@@ -252,9 +243,6 @@ def test_silence_is_told_in_milliseconds() -> None:
     with Server("no-presence") as server:
         text = run("server", f"127.0.0.1:{server.port}", "hello/connect-notice", "--timeout", "0.25").stdout
     assert "nothing came within 250 ms; expected server-broadcast" in text
-
-
-# ---- French
 
 
 def tables() -> tuple[dict[str, str], dict[str, str]]:
@@ -307,9 +295,6 @@ def test_wrong_usage_and_help_are_told_in_french_too() -> None:
     assert "pas entre 0 et 600 secondes : 0" in run("server", "h:1", "--timeout", "0", lang="fr").stderr
     assert "arguments inconnus : --nope" in run("server", "h:1", "--nope", lang="fr").stderr
     assert "connexion impossible à 127.0.0.1:1" in run("server", "127.0.0.1:1", lang="fr").stderr
-
-
-# ---- programs that are started
 
 
 def started(code: str, *words: str, timeout: str = "0.5") -> subprocess.CompletedProcess[str]:
@@ -416,9 +401,6 @@ def test_a_case_is_held_once_for_each_address_with_its_first_peer_there() -> Non
         assert case["conversation"][0] == ["", "!", f"the first peer is at {addresses[1]}"]
 
 
-# ---- for programs
-
-
 def test_json_is_written_also_when_nobody_listens() -> None:
     done = run("server", "--json", "127.0.0.1:1")
     assert done.returncode == 3
@@ -454,9 +436,6 @@ def test_csv_and_junit(tmp_path: Path) -> None:
     assert ElementTree.parse(report).getroot().get("tests") == "1"
 
 
-# ---- what stays
-
-
 def test_the_groups_of_a_test_have_a_prefix_and_are_left_empty(tmp_path: Path) -> None:
     with Server() as server:
         address = f"127.0.0.1:{server.port}"
@@ -474,9 +453,6 @@ def test_the_groups_of_a_test_have_a_prefix_and_are_left_empty(tmp_path: Path) -
         assert members_left(address) == {}
         run("server", address, "groups/join", "--keep")
         assert len(members_left(address)) == 1
-
-
-# ---- clients
 
 
 def test_every_requirement_on_a_client_has_a_case() -> None:

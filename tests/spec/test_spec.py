@@ -103,9 +103,6 @@ def definition(message: Mapping[str, Any]) -> tuple[str, str]:
     return "server", "presence" if "event" in message else message["action"]
 
 
-# ---- the text
-
-
 def test_every_requirement_has_its_own_id() -> None:
     ids = [rule[0] for rule in RULE.findall(ENGLISH)]
     assert len(ids) > 100
@@ -218,9 +215,6 @@ def test_the_limits_are_those_of_the_library() -> None:
     ]
 
 
-# ---- the French text
-
-
 def test_french_has_the_same_requirements() -> None:
     assert [rule[:2] for rule in RULE.findall(FRENCH)] == [rule[:2] for rule in RULE.findall(ENGLISH)]
 
@@ -254,9 +248,6 @@ def test_french_has_the_same_tables() -> None:
     for french, english in zip(rows(FRENCH), rows(ENGLISH), strict=True):
         required = english.split("|")[3].strip() if english.count("|") > 4 else ""
         assert required not in words or french.split("|")[3].strip() == words[required]
-
-
-# ---- the schemas
 
 
 def schemas_in(schema: object) -> Iterator[Mapping[str, Any]]:
@@ -342,9 +333,6 @@ def test_a_vector_file_validates(name: str) -> None:
     validator("scenario", f"{name}-file").validate(json.loads(path.read_text("utf-8")))
 
 
-# ---- requirements and cases
-
-
 def cases() -> list[dict[str, Any]]:
     paths = [*sorted(SPEC.glob("scenarios/*.json")), *sorted(SPEC.glob("vectors/*.json"))]
     return [case for path in paths for case in json.loads(path.read_text("utf-8"))["cases"]]
@@ -403,8 +391,6 @@ def test_every_request_in_a_scenario_validates_unless_that_is_its_point() -> Non
     assert wrong == []
     assert right > 500
 
-
-# ---- schemas and codec
 
 TEXT = st.text('\n\r\u2028\x85;"\\ é\x1b😀') | st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0")

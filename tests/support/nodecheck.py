@@ -51,9 +51,6 @@ def _check_log(world: World, key: Key) -> None:
     assert world.acknowledged.get(key, 0) <= len(events), f"what was acknowledged in {key} is lost"
 
 
-# --- answers ---
-
-
 def _check_answers(world: World, connection: Connection) -> None:
     waiting, is_named = list(connection.sent), False
     invited: set[tuple[str, str]] = set()
@@ -146,9 +143,6 @@ def _logs(world: World, key: Key, before: dict[Key, int], lengths: dict[Key, int
     return [events[:seq] for seq in range(before.get(key, 0), lengths.get(key, 0) + 1)]
 
 
-# --- events ---
-
-
 def _check_events(world: World, connection: Connection) -> None:
     user = connection.name
     welcome = next((n for n, (line, _) in enumerate(connection.heard) if b'"server-hello"' in line), None)
@@ -204,9 +198,6 @@ def _check_group(
     raise AssertionError(
         f"{user} on {connection.node} heard {heard} of {due} in {key}, welcomed at {told} ({list(starts)})"
     )
-
-
-# --- who is online ---
 
 
 def _present(world: World) -> list[Connection]:

@@ -134,8 +134,6 @@ class World:
         for number in range(self.count):
             self.machines.append(self._machine(number, MemoryLog(clock=lambda: self.now, limits=self.limits), {}))
 
-    # --- the log ---
-
     def length(self, key: Key) -> int:
         records = self.records.get(key)
         return records[-1][0].events[-1].seq if records else 0
@@ -150,8 +148,6 @@ class World:
 
     def lines(self, key: Key) -> list[bytes]:
         return [line for record, _, _ in self.records.get(key, ()) for line in record.lines]
-
-    # --- what clients do ---
 
     def connect(self, number: int, name: str) -> Connection:
         machine = self.machines[number]
@@ -174,8 +170,6 @@ class World:
         machine.connections.pop(connection.peer, None)
         machine.hub.disconnected(connection.peer, self.now)
         self.tick(machine)
-
-    # --- what the engine and the network do ---
 
     def commit(self, machine: Machine, unavailable: Iterable[Key] = ()) -> None:
         """Let the engine take the append that is out; the node does not know yet."""
@@ -285,8 +279,6 @@ class World:
                 return
         raise AssertionError("it never ends")
 
-    # --- one node ---
-
     def tick(self, machine: Machine) -> None:
         while effects := machine.hub.drain():
             self._carry_out(machine, effects)
@@ -386,8 +378,6 @@ class World:
                     machine.cache.read(key, PageKind.ALL, after=seq - 1, before=seq + 1, limit=1, max_bytes=room)
                 )
                 return page.lines[0]
-
-    # --- questions ---
 
     def _answer(self, machine: Machine, question: Question) -> Answer:
         cache = machine.cache

@@ -47,8 +47,6 @@ class Tab:
     async def close(self, code: int) -> None:
         self.closed.append(code)
 
-    # --- what the test does ---
-
     def write(self, text: str | bytes | None) -> None:
         """Send a text; None: go away."""
         self._in.put_nowait(text)

@@ -67,9 +67,6 @@ def drain(client: Client) -> None:
             pass
 
 
-# --- a group of four hundred ---
-
-
 def gather(field: Field, members: int = 400) -> None:
     owner = field.client("volume.owner", host=1)
     owner.ask(action="cgroupe", group=GROUP)
@@ -137,9 +134,6 @@ def to_everybody(field: Field, *, senders: int, seconds: float) -> None:
 def members_are_there(field: Field) -> None:
     log = field.server.log()
     assert "does not read" not in "".join(entry for entry in log.splitlines(True) if "127.0.0.1:" in entry), log[-500:]
-
-
-# --- bytes alone ---
 
 
 def commas(field: Field, *, connections: int, seconds: float) -> None:
