@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from libtchat.dialect.dialect import Rule
+from libtchat.dialect.generalise import generalise
 from libtchat.dialect.probe import Start, Tell, Tokens
 from libtchat.dialect.spread import LIST_KINDS, NONSENSE, Learning
 from libtchat.dialect.template import Meaning, holes, match, write
@@ -122,7 +123,8 @@ def _filled(template: Any, frame: Any) -> Any:
 
 def _entry(found: Any) -> Any:
     """Return how an event is written as an entry like *found*: under the key of its longest text."""
-    texts = {key: len(part) for key, part in found.items() if isinstance(part, str)} if isinstance(found, dict) else {}
+    fields = found if isinstance(found, dict) else {}
+    texts = {key: len(generalise(part, {}) or "") for key, part in fields.items() if isinstance(part, str)}
     if not texts:
         return "{event}"
     told = max(texts, key=lambda key: texts[key])

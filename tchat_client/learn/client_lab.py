@@ -136,7 +136,7 @@ class ClientLab:
             self._wait(lambda: bool(frames(self._sent)), QUESTION_SECONDS if program.size else 2.0, quiet=True)
             if frames(self._sent) or not program.is_alive or self._closed or now() > deadline:
                 break
-            lines = program.screen().strip().splitlines()
+            lines = program.screen(max(0, asked_at)).strip().splitlines()  # not what was asked before, on the same line
             if not lines or program.size == asked_at:
                 if self._peer is not None:
                     break

@@ -24,6 +24,7 @@ from libtchat.dialect.showing import learn_answers
 from libtchat.dialect.spread import Shape, full
 from libtchat.dialect.vocabulary import ANSWERS
 from tchat_client.cli import main
+from tchat_client.learn.client_lab import ClientLab
 from tchat_client.learn.program import Setup
 from tchat_client.learn.run import teams_of
 from tchat_client.learn.server_lab import ServerLab
@@ -376,3 +377,13 @@ def test_what_is_wrong_with_a_file_is_said_in_french(
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(said.replace("FILE", str(file)))
+
+
+@pytest.mark.nightly
+def test_questions_on_one_line_are_answered_one_by_one() -> None:
+    client = (
+        "import socket; host, port, name = input('Server: '), int(input('Port: ')), input('Name: '); "
+        's = socket.create_connection((host, port)); s.send((\'{"hi": "%s"}\' % name).encode()); s.recv(9)'
+    )
+    with ClientLab(Setup((sys.executable, "-c", client)), "zqmebb") as lab:
+        assert lab.observe(Start()).sent == '{"hi": "zqmebb"}'

@@ -90,7 +90,7 @@ def test_what_it_does_not_know_may_be_its_end() -> None:
 
 def test_events_are_written_as_its_server_writes_them() -> None:
     rule = Rule("states", {"type": "log", "list": ["{event}"]})
-    frame = {"type": "log", "list": [{"at": "10:42", "text": "bob a créé le salon", "n": 1}]}
+    frame = {"type": "log", "list": [{"at": "2026-01-31 10:42:03.123456", "text": "bob a créé le salon", "n": 1}]}
     assert filled(rule, [("states", frame)]).template == {
         "type": "log",
         "list": [{"at": "", "text": "{event}", "n": 0}],
