@@ -17,6 +17,7 @@ _MAX_DEATHS = 6
 _MAX_HELLOS = 70
 _MAX_LISTS = 40
 _MAX_NAMES = 240
+_MAX_IN_ALL = 400
 _FEW_NAMES = 90  # for who closes the connection over each that it does not know
 
 _LAYOUTS = (
@@ -36,6 +37,7 @@ class Naming(Trials):
     words: tuple[str, ...] = ()
     spellings: tuple[Spelling, ...] = PLAIN
     nouns: tuple[str, ...] = NOUNS
+    tried: int = 0
 
     def find_words(self) -> ServerLearning:
         """Find hello, the list of users, and all the rest; return whether there is a hello."""
@@ -140,8 +142,12 @@ class Naming(Trials):
         for name in names_to_try(kind, self.spellings, self.words, self.nouns):
             if name in self.actions.values() and kind not in ("tell", "text", "broadcast", "messages", "states"):
                 continue
-            tried += 1
-            if tried > (_FEW_NAMES if self.closes else _MAX_NAMES) or self.deaths > _MAX_DEATHS:
+            tried, self.tried = tried + 1, self.tried + 1
+            if (
+                self.tried > _MAX_IN_ALL
+                or tried > (_FEW_NAMES if self.closes else _MAX_NAMES)
+                or self.deaths > _MAX_DEATHS
+            ):
                 break
             works = yield from self.try_name(kind, name)
             if works:
