@@ -57,8 +57,6 @@ class Interview:
     samples: list[tuple[str, Any]] = field(factory=list)
     unknown_kinds: dict[str, str] = field(factory=dict)
 
-    # -- asking
-
     def request(self, kind: str, who: str, values: Mapping[str, str]) -> Any:
         """Return the message with which *who* asks for *kind*."""
         return write(self.template(kind), Meaning(kind, {"me": self.names[who], **values}))
@@ -150,8 +148,6 @@ class Interview:
             return
         yield Send(who, request, self.wire, ())
         yield Send(who, self.request("users", who, {}), self.wire, self.barrier)
-
-    # -- reading
 
     def learn(self, kind: str, who: str, came: list[tuple[str, Any]], **values: str) -> bool:
         """Make rules of what came for *kind* asked by *who*; return whether anything did."""

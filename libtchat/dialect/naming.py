@@ -54,8 +54,6 @@ class Naming(Trials):
         self.rename()
         return False
 
-    # -- hello
-
     def find_hello(self) -> ServerLearning:
         """Try names for hello; it is one if the list of users can be asked for after it."""
         is_open = False
@@ -114,8 +112,6 @@ class Naming(Trials):
                 self.lay_out(actions=ACTION_KEYS)
                 self.rename()
                 yield from self.say_hello(fresh=False)
-
-    # -- all the rest
 
     def regroup(self) -> ServerLearning:
         """Make a new group as far as it is known how, b in it if it is known how to join."""

@@ -73,8 +73,6 @@ class Translator:
     def __attrs_post_init__(self) -> None:
         self._waiting = Waiting(frozenset(self.server.silent) if self.server else frozenset())
 
-    # -- from the client
-
     def from_client(self, frame: bytes, now: float) -> list[Effect]:
         """Take in one JSON text of the client."""
         if self.client is not None:
@@ -165,8 +163,6 @@ class Translator:
         filled = evolve(meaning, values={"reason": "", **meaning.values, "me": self.me})
         return [ToServer(self.server.wire.write(write(template, filled)), means)]
 
-    # -- from the server
-
     def from_server(self, frame: bytes, now: float) -> list[Effect]:
         """Take in one JSON text of the server."""
         if self.server is None:
@@ -218,8 +214,6 @@ class Translator:
             return self._refuse(held, request, why) + self._go_on(now)
         return self._pass_on(held, request, now) + self._go_on(now)
 
-    # -- to the client
-
     def _refuse(self, meaning: Meaning, request: Request | None, why: str) -> list[Effect]:
         return self._to_client(Meaning("error", {"say": why}, copy="own"), Asked(meaning, request, 0.0))
 
@@ -250,8 +244,6 @@ class Translator:
     def _seq(self, group: str) -> int:
         self._seqs[group] = self._seqs.get(group, 0) + 1
         return self._seqs[group]
-
-    # -- time
 
     def due(self) -> float | None:
         """Return when `tick` is to be called, None for never."""

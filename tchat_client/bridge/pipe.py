@@ -112,8 +112,6 @@ class Pipe:
             name = f" {self._translator.me}" if self._translator.me else ""
             self.log(f"{self.peer}{name}: gone, {self._cause}")
 
-    # -- finding out
-
     async def _first_frames(self) -> tuple[bytes, list[bytes]]:
         """Read until it is clear whether the client speaks this protocol; return what came, or its messages."""
         if not self.route.clients and self.route.dialect is None:
@@ -161,16 +159,12 @@ class Pipe:
             self.log(f"{self.peer}: {ours} ({self._detector.why}), server: {theirs}")
         return dialect
 
-    # -- as it is
-
     async def _pass_through(self, held: bytes) -> None:
         self._up_writer.write(held)
         _, by_server = await asyncio.gather(
             copy(self.reader, self._up_writer), copy(self._up_reader, self.writer, is_last=True)
         )
         self._cause = "closed by the server" if by_server else self._cause
-
-    # -- translated
 
     async def _translate(self, frames: Sequence[bytes]) -> None:
         client = self._detector.candidates[0] if self._detector.candidates and frames else None

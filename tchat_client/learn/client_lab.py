@@ -96,8 +96,6 @@ class ClientLab:
             return self._await(probe)
         return self._tell(probe)
 
-    # -- the probes
-
     def _start(self, probe: Start) -> Observation:
         self._end()
         self.starts += 1
@@ -206,8 +204,6 @@ class ClientLab:
     def _seen(self, size: int, sent: str, typed: int = 0, was_shown: bool = True) -> Observation:
         assert self._program is not None
         return Observation(sent or self._sent, self._program.screen(size), self._is_alive and was_shown, typed)
-
-    # -- the socket and the clock
 
     @property
     def _is_alive(self) -> bool:
