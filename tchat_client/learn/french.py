@@ -44,6 +44,7 @@ FRENCH: Mapping[str, str] = {
     "typed {form}": "tapé {form}",
     "cannot be typed": "ne peut être tapé",
     "sends {message}": "envoie {message}",
+    "shows what its own server says": "montre ce que dit son serveur",
     "shows {text}": "montre {text}",
     "note: {remark}": "note : {remark}",
     "no word for it: {how}": "pas de mot pour cela : {how}",
@@ -87,7 +88,6 @@ FRENCH: Mapping[str, str] = {
     "it answers slowly: every wait was made longer": "il répond lentement : chaque attente a été allongée",
     "it also says what is no message, shown as a sentence: {what}": "il dit aussi ce qui n'est pas un message, montré "
     "comme une phrase : {what}",
-    "shows what its own server says": "montre ce que dit son serveur",
     "it calls its requests otherwise than the course: they were found by trying": "il appelle ses demandes autrement "
     "que le cours : elles ont été trouvées en essayant",
     "its list of users names nobody: what is acknowledged is guessed by waiting": "sa liste des connectés ne nomme "

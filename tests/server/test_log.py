@@ -43,7 +43,7 @@ class TestNats(LogContract):
     name: str | None = None
 
     def open(self, directory: Path, clock: Clock) -> EventLog:
-        self.name = self.name or f"chat-{next(_numbers)}"
+        self.name = self.name or f"contract-{next(_numbers)}"
         return opening(shared_engine().url(self.name), directory / "state" / "tchat.db", clock)
 
 

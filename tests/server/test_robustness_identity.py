@@ -15,14 +15,14 @@ from watching import Clock
 
 SLOW_SAVE = """
 import pathlib, time
-from tchat_server.store.sqlite import writer
-write = writer.Save.write
-def slow(self, session):
+from tchat_server.store.sqlite import accounts
+save = accounts.save_account
+def slow(*what, **words):
     pathlib.Path({saving!r}).touch()
     while not pathlib.Path({go!r}).exists():
         time.sleep(0.01)
-    write(self, session)
-writer.Save.write = slow
+    return save(*what, **words)
+accounts.save_account = slow
 """
 
 

@@ -151,23 +151,25 @@ def a_history(chance: random.Random) -> Iterable[tuple[str, GroupRequest, bool]]
 
 async def check_history(place: Place, history: Iterable[tuple[str, GroupRequest, bool]]) -> None:
     """Append what users ask for, as far as it is allowed, and compare the log with the fold of the events."""
-    log, book = await place.open(), Book()
-    for user, request, is_reopening in history:
-        if is_reopening:
-            log = await place.open()
-        try:
-            part = book.part((user, request))
-        except Refused:
-            continue
-        if part.events:
-            assert await log.append([part]) == {}
-    for user in USERS:
-        assert (await log.load_user(user_key(user))).memberships == _memberships(book, user)
-    for key, group in book.groups.items():
-        assert await state_of(log, key) == group
-    shown = tuple(group.name for _, group in sorted(book.groups.items()) if group.members and not group.private)
-    assert await log.public_groups(after=None, limit=10, max_bytes=1000) == NamePage(shown)
-    await place.close()
+    try:
+        log, book = await place.open(), Book()
+        for user, request, is_reopening in history:
+            if is_reopening:
+                log = await place.open()
+            try:
+                part = book.part((user, request))
+            except Refused:
+                continue
+            if part.events:
+                assert await log.append([part]) == {}
+        for user in USERS:
+            assert (await log.load_user(user_key(user))).memberships == _memberships(book, user)
+        for key, group in book.groups.items():
+            assert await state_of(log, key) == group
+        shown = tuple(group.name for _, group in sorted(book.groups.items()) if group.members and not group.private)
+        assert await log.public_groups(after=None, limit=10, max_bytes=1000) == NamePage(shown)
+    finally:
+        await place.close()
 
 
 def _memberships(book: Book, user: str) -> tuple[Membership, ...]:
