@@ -128,10 +128,13 @@ def test_every_fault_is_made_by_one_server_and_hides_no_other() -> None:
 
 @pytest.mark.parametrize("faults", CLIENTS, ids=lambda faults: faults[0] + "...")
 def test_a_broken_client_fails_the_cases_that_name_its_faults_and_no_others(faults: tuple[str, ...]) -> None:
-    failures = failed(verdict("client", "--timeout", "1", "--", *CLIENT, *faults))
     named = {fault: set(CLIENT_FAULTS[fault][1].split()) for fault in faults}
+    wanted = set().union(*named.values())
+    failures = failed(verdict("client", "--timeout", "1", "--", *CLIENT, *faults))
+    if failures > wanted:  # who parses per chunk fails elsewhere too when the machine stands still: not twice, though
+        failures &= failed(verdict("client", "--timeout", "1", "--", *CLIENT, *faults))
     assert [CLIENT_FAULTS[fault][0] for fault in faults if not named[fault] <= failures] == []
-    assert failures == set().union(*named.values())
+    assert failures == wanted
 
 
 def answering(answer: Callable[[socket.socket], None]) -> Callable[[], contextlib.AbstractContextManager[int]]:
