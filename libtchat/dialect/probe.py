@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from attrs import define, field
 
@@ -25,6 +25,7 @@ __all__ = [
     "Tokens",
     "Type",
     "action_path",
+    "conduct",
     "frames",
     "pattern",
     "shown",
@@ -32,6 +33,21 @@ __all__ = [
     "value_at",
     "wrap",
 ]
+
+_Probe = TypeVar("_Probe")
+_Seen = TypeVar("_Seen")
+_Learnt = TypeVar("_Learnt")
+
+
+def conduct(learner: Generator[_Probe, _Seen, _Learnt], observe: Callable[[_Probe], _Seen]) -> _Learnt:
+    """Do by *observe* what *learner* asks for until it knows; return what it learnt."""
+    try:
+        probe = next(learner)
+        while True:
+            probe = learner.send(observe(probe))
+    except StopIteration as done:
+        learnt: _Learnt = done.value
+        return learnt
 
 
 @frozen

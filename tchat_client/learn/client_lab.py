@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from libtchat.dialect.dialect import Wire
-from libtchat.dialect.probe import Await, Observation, Probe, Start, Tell, Type, frames
+from libtchat.dialect.probe import Await, Observation, Probe, Start, Tell, Type, conduct, frames
 from libtchat.dialect.spread import Learning
 from libtchat.dialect.vocabulary import PROMPTS
 from tchat_client.learn.program import Program, Setup, fill, now
@@ -76,12 +76,7 @@ class ClientLab:
         Raises:
             LabError: the client does not come.
         """
-        try:
-            probe = next(learner)
-            while True:
-                probe = learner.send(self.observe(probe))
-        except StopIteration as done:
-            return done.value
+        return conduct(learner, self.observe)
 
     def observe(self, probe: Probe) -> Observation:
         """Do one probe."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import define, field
 
-from libtchat.dialect.probe import frames
+from libtchat.dialect.probe import conduct, frames
 from libtchat.dialect.questions import Close, Connect, Hear, Send, ServerLearning, ServerProbe, ServerSeen
 from libtchat.dialect.template import match
 from tchat_client.learn.program import Program, Setup, now
@@ -66,12 +66,7 @@ class ServerLab:
         Raises:
             LabError: the server does not come, or does not come back.
         """
-        try:
-            probe = next(learner)
-            while True:
-                probe = learner.send(self.observe(probe))
-        except StopIteration as done:
-            return done.value
+        return conduct(learner, self.observe)
 
     def observe(self, probe: ServerProbe) -> ServerSeen:
         """Do one probe."""

@@ -17,7 +17,7 @@ import pytest
 from libtchat.dialect.asking import learn_requests
 from libtchat.dialect.client import assemble, learn_basics
 from libtchat.dialect.dialect import Dialect, load
-from libtchat.dialect.probe import Observation, Start, Tell, Tokens, Type
+from libtchat.dialect.probe import Observation, Start, Tell, Tokens, Type, conduct
 from libtchat.dialect.questions import Close, Connect, Hear, Send, ServerSeen
 from libtchat.dialect.server import learn_server
 from libtchat.dialect.showing import learn_answers
@@ -73,20 +73,11 @@ class PaperClient:
         return ""
 
 
-def run(learner: Any, observe: Any) -> Any:
-    try:
-        probe = next(learner)
-        while True:
-            probe = learner.send(observe(probe))
-    except StopIteration as done:
-        return done.value
-
-
 def learn_on_paper(is_fragile: bool) -> Dialect:
     paper = PaperClient(is_fragile)
-    requests = run(learn_requests("zqmebb"), paper.observe)
-    basics = run(learn_basics(requests.shape, requests.own, requests.welcome), paper.observe)
-    found = run(learn_answers(basics, ANSWERS, requests.own), paper.observe)
+    requests = conduct(learn_requests("zqmebb"), paper.observe)
+    basics = conduct(learn_basics(requests.shape, requests.own, requests.welcome), paper.observe)
+    found = conduct(learn_answers(basics, ANSWERS, requests.own), paper.observe)
     return assemble("paper", requests.shape, requests.templates, basics, found)
 
 
@@ -130,13 +121,13 @@ class PaperServer:
 
 
 def test_a_server_is_learnt_from_what_comes_back() -> None:
-    dialect = run(learn_server("paper"), PaperServer().observe).dialect
+    dialect = conduct(learn_server("paper"), PaperServer().observe).dialect
     text = {"action": "on-gbroadcast", "nom": "{who}", "salon": "{group}", "mots": "{text}"}
     assert dialect.rule("text").template == text
     assert dialect.rule("kick").template["vers"] == "{dest}"
     assert dialect.rule("users").template == {"action": "gens", "noms": ["{list}"]}
     assert {"create", "join", "text", "kick"} <= {*dialect.silent}
-    assert run(learn_server("paper"), PaperServer().observe).dialect == dialect
+    assert conduct(learn_server("paper"), PaperServer().observe).dialect == dialect
 
 
 class LateServer(PaperServer):
@@ -157,7 +148,7 @@ class LateServer(PaperServer):
 
 
 def test_a_server_that_answers_late_is_learnt_like_any_other() -> None:
-    late, usual = (run(learn_server("paper"), server.observe) for server in (LateServer(), PaperServer()))
+    late, usual = (conduct(learn_server("paper"), server.observe) for server in (LateServer(), PaperServer()))
     assert late.remarks[0] == "it answers slowly: every wait was made longer"
     assert {rule.kind for rule in late.dialect.answers} == {rule.kind for rule in usual.dialect.answers}
     assert late.dialect.silent == usual.dialect.silent
@@ -201,7 +192,7 @@ class Whisperer:
 
 @pytest.mark.parametrize("name", ["publicMessage", "group-broadcast", "patatras"])
 def test_what_a_client_surely_shows_is_found_among_many_names(name: str) -> None:
-    basics = run(learn_basics(Shape("zqmebb"), {}, None, ("patatras",)), Whisperer(name).observe)
+    basics = conduct(learn_basics(Shape("zqmebb"), {}, None, ("patatras",)), Whisperer(name).observe)
     assert basics.barrier[0]["action"] == name
     assert basics.barrier[1] == "description"
 
@@ -256,10 +247,10 @@ class SmallReader(PaperClient):
 
 def test_what_kills_a_client_by_its_length_alone_is_tried_once() -> None:
     paper = SmallReader()
-    requests = run(learn_requests("zqmebb"), paper.observe)
-    basics = run(learn_basics(requests.shape, requests.own, requests.welcome), paper.observe)
+    requests = conduct(learn_requests("zqmebb"), paper.observe)
+    basics = conduct(learn_basics(requests.shape, requests.own, requests.welcome), paper.observe)
     paper.starts = 0
-    found = run(learn_answers(basics, ANSWERS, requests.own), paper.observe)
+    found = conduct(learn_answers(basics, ANSWERS, requests.own), paper.observe)
     assert paper.starts < 8
     assert assemble("paper", requests.shape, requests.templates, basics, found).fatal == ()
 

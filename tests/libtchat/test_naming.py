@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from libtchat.dialect.answers import as_page, errors_of
 from libtchat.dialect.dialect import Dialect, Rule
-from libtchat.dialect.finding import ServerFinding
+from libtchat.dialect.probe import conduct
 from libtchat.dialect.questions import Close, Connect, Send, ServerSeen
 from libtchat.dialect.reading import read_answer
 from libtchat.dialect.request_names import Spelling, names_to_try, spelling_of
@@ -145,16 +145,6 @@ class OtherWords:
         self.say(who, type=f"{name}_ok", data={"salon": salon})
 
 
-def run(learner: Any, observe: Callable[[Any], ServerSeen]) -> ServerFinding:
-    try:
-        probe = next(learner)
-        while True:
-            probe = learner.send(observe(probe))
-    except StopIteration as done:
-        found: ServerFinding = done.value
-        return found
-
-
 CAPITALS = {kind: kind.upper() for kind in WORDS} | {
     "hello": "LOGIN",
     "users": "WHO",
@@ -175,14 +165,14 @@ ENGLISH = {kind: kind for kind in WORDS} | {"users": "list", "tell": "send", "te
     ids=["French", "capitals", "it closes"],
 )
 def test_names_are_found_by_what_they_do(words: dict[str, str], closes: bool) -> None:
-    finding = run(learn_server("paper"), OtherWords(words, closes=closes).observe)
+    finding = conduct(learn_server("paper"), OtherWords(words, closes=closes).observe)
     found = {kind: request["type"] for kind, request in finding.dialect.requests.items()}
     if closes:
         found["quit"] = words["quit"]  # anything that it does not know has the same effect
     assert found == words
     assert finding.dialect.requests["tell"]["data"]["destinataire"] == "{dest}"
     assert not finding.lacks
-    assert run(learn_server("paper"), OtherWords(words, closes=closes).observe) == finding
+    assert conduct(learn_server("paper"), OtherWords(words, closes=closes).observe) == finding
 
 
 def test_what_its_own_client_sends_is_taken_first() -> None:
@@ -190,14 +180,14 @@ def test_what_its_own_client_sends_is_taken_first() -> None:
     fields = {"me": "pseudo", "dest": "destinataire", "group": "salon", "text": "contenu", "reason": "raison"}
     data = {fields[hole]: f"{{{hole}}}" for hole in fields}
     partner = Dialect("p", "client", ("type",), requests={k: {"type": name, "data": data} for k, name in odd.items()})
-    finding = run(learn_server("paper", partner=partner), OtherWords(odd).observe)
+    finding = conduct(learn_server("paper", partner=partner), OtherWords(odd).observe)
     assert finding.dialect.requests == partner.requests
     assert finding.dialect.rule("text").template["data"]["contenu"] == "{text}"  # type: ignore[union-attr]
     assert not finding.lacks
 
 
 def answers(words: dict[str, str]) -> Iterator[Rule]:
-    yield from run(learn_server("paper"), OtherWords(words).observe).dialect.answers
+    yield from conduct(learn_server("paper"), OtherWords(words).observe).dialect.answers
 
 
 def test_groups_have_names_and_owners_and_who_goes_leaves_them() -> None:

@@ -8,7 +8,7 @@ from libtchat.dialect.client import assemble_from_partner
 from libtchat.dialect.dialect import Rule, dump, load
 from libtchat.dialect.menu import menu_items
 from libtchat.dialect.partner import filled, learn_from_partner
-from libtchat.dialect.probe import Observation, Start, Tell
+from libtchat.dialect.probe import Observation, Start, Tell, conduct
 from libtchat.dialect.spread import Shape
 
 HELLO = Rule("hello", {"op": "hi", "nick": "{who}"})
@@ -45,13 +45,7 @@ class Client:
 
 
 def learn(client: Client, rules: tuple[Rule, ...]) -> Any:
-    learner = learn_from_partner("zqmebb", None, rules)
-    try:
-        probe = next(learner)
-        while True:
-            probe = learner.send(client.observe(probe))
-    except StopIteration as done:
-        return done.value
+    return conduct(learn_from_partner("zqmebb", None, rules), client.observe)
 
 
 def test_what_its_server_says_and_it_shows_is_its_dialect() -> None:
