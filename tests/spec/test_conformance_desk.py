@@ -161,6 +161,56 @@ def test_the_bridge_is_shown_beside_the_grid_without_it(tmp_path: Path) -> None:
     assert "select + bridge" in (tmp_path / "teams.results.jsonl").read_text("utf-8")
 
 
+ODD_HELLO = """
+import json, socket, sys
+sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+sock.sendall(json.dumps({"kind": "coucou", "moi": sys.argv[3]}).encode() + b"\\n")
+input()
+"""
+ODD_DIALECT = """
+name = "odd"
+side = "client"
+action = ["kind"]
+wire = { indent = 0, colon = ": ", end = "\\n" }
+
+[requests]
+hello = { kind = "coucou", moi = "{me}" }
+
+[answers]
+hello = { kind = "bienvenue" }
+"""
+
+
+def test_who_comes_to_nobody_as_it_is_may_come_through_the_bridge(tmp_path: Path) -> None:
+    (tmp_path / "client-odd.toml").write_text(ODD_DIALECT, "utf-8")
+    servers = {f"s{number}": OURS for number in range(3)}
+    path = write(tmp_path, servers, {"odd": [sys.executable, "-c", ODD_HELLO, "{host}", "{port}", "{name}"]})
+    options = ("--bridge", str(tmp_path), "--json", "--timeout", "0.5", "--jobs", "1")
+    found = json.loads(run("matrix", str(path), *options).stdout)
+    assert {pair["server"]: pair["score"] for pair in found["pairs"]} == {
+        **dict.fromkeys(servers, 0),
+        **dict.fromkeys((f"{name} + bridge" for name in servers), 1),
+    }
+
+
+ASKS = "name, host, port = input('Votre pseudo : '), input('Where to? '), input('And which PORT?\\n'); "
+ASKS += "import os, sys; os.execv(sys.executable, [sys.executable, *sys.argv[1:], name, host, port])"
+
+
+def test_a_client_that_asks_at_its_start_is_answered(right: str, tmp_path: Path) -> None:
+    path = write(tmp_path, {"right": right}, {"asks": [sys.executable, "-c", ASKS, CLIENT[1]]})
+    rows = json.loads(path.read_text("utf-8"))
+    rows["client"][0]["hints"] = {"where to?": "{host}"}
+    path.write_text(json.dumps(rows), "utf-8")
+    (pair,) = json.loads(run("matrix", str(path), "--json", "--timeout", "1").stdout)["pairs"]
+    assert pair["score"] == 8, pair
+    rows["client"][0]["hints"] = {"where to?": 7}
+    path.write_text(json.dumps(rows), "utf-8")
+    done = run("matrix", str(path))
+    assert 'the hints of asks are not { "question" = "answer" }' in done.stderr
+    assert done.returncode == 2
+
+
 def test_a_bridge_without_dialects_is_told_in_one_line(tmp_path: Path) -> None:
     done = run("matrix", str(write(tmp_path, {"ours": OURS}, CLIENTS)), "--bridge", str(tmp_path))
     assert "holds no client-NAME.toml: tchat learn --teams makes them" in done.stderr

@@ -75,6 +75,7 @@ class Stage:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             has_ended = self.screen.has_ended
+            self.screen.answer()
             try:
                 return self._listener.accept()[0]
             except socket.timeout:

@@ -16,7 +16,7 @@ from words import say
 from desk.cell import Grid
 from desk.teams import Teams
 
-__all__ = ["both", "difference", "halves"]
+__all__ = ["both", "difference", "halves", "has_bridge"]
 
 MARK = " + bridge"
 
@@ -43,7 +43,12 @@ def both(teams: Teams, directory: Path) -> Teams:
             *(bridge, "bridge", "--listen", "{host}:{port}", *_behind(command)),
             *(*translated, *clients),
         )
-    return Teams(servers, teams.clients)
+    return teams._replace(servers=servers)
+
+
+def has_bridge(server: str) -> bool:
+    """Tell whether *server* is the one of that name behind a bridge."""
+    return server.endswith(MARK)
 
 
 def _behind(command: Sequence[str]) -> Tuple[str, str]:
@@ -58,7 +63,7 @@ def halves(grid: Grid) -> Tuple[Grid, Grid]:
     """Return *grid* without the bridge, and with it."""
     found = []
     for is_bridged in (False, True):
-        servers = {name: one for name, one in grid.teams.servers.items() if name.endswith(MARK) is is_bridged}
+        servers = {name: one for name, one in grid.teams.servers.items() if has_bridge(name) is is_bridged}
         cells = {pair: cell for pair, cell in grid.cells.items() if pair[1] in servers}
         of_clients = () if is_bridged else tuple(grid.teams.clients)
         scores = {
@@ -66,7 +71,7 @@ def halves(grid: Grid) -> Tuple[Grid, Grid]:
             for (kind, name), score in grid.scores.items()
             if name in (servers if kind == "server" else of_clients)
         }
-        found.append(Grid(Teams(servers, grid.teams.clients), cells, scores))
+        found.append(Grid(grid.teams._replace(servers=servers), cells, scores))
     return found[0], found[1]
 
 

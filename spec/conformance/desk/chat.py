@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Sequence, Tuple
 
 from programs.program import Absent, Unfit
 from programs.screen import Screen
@@ -27,13 +27,15 @@ GRACE_SECONDS = 0.5
 class Chat:
     """The client under test, and an observer who speaks the protocol plainly."""
 
-    def __init__(self, command: Sequence[str], address: Address, timeout_seconds: float) -> None:
+    def __init__(
+        self, command: Sequence[str], address: Address, timeout_seconds: float, hints: Mapping[str, str]
+    ) -> None:
         suffix = secrets.token_hex(3)
         self.name, self.other, self.group = "alice-" + suffix, "bob-" + suffix, GROUP_PREFIX + suffix
         self.done: List[str] = []
         self.missed: List[str] = []
         self.timeout_seconds = timeout_seconds
-        self.screen = Screen(command, self.name, address.host, address.port, timeout_seconds)
+        self.screen = Screen(command, self.name, address.host, address.port, timeout_seconds, hints)
         self.observer: Peer = connect(address, timeout_seconds)
 
     def __enter__(self) -> "Chat":
@@ -111,6 +113,7 @@ def _connects(chat: Chat, mark: str) -> None:
     deadline = time.monotonic() + chat.timeout_seconds * CONNECT_TIMEOUTS
     while time.monotonic() < deadline:
         has_ended = chat.screen.has_ended
+        chat.screen.answer()
         chat.tell({"from": chat.other, "action": "client-list-clients"})
         try:
             chat.hears(chat.name, seconds=GRACE_SECONDS)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Optional, Sequence, Tuple
+from typing import Callable, Mapping, Optional, Sequence, Tuple
 
 from programs.program import HOST, Absent, Program
 from talk.address import Address, parse
 from words import say
 
+from desk.between import has_bridge
 from desk.cell import Cell
 from desk.chat import STEPS, Chat
 from desk.teams import Teams
@@ -25,7 +26,11 @@ def play_all(
 ) -> None:
     """Play one chat for every pair that is not *known*; *done* is told of each, one at a time."""
     servers = {name: _Server(command, len(teams.clients)) for name, command in teams.servers.items()}
-    clients = {name: _Client(command) for name, command in teams.clients.items()}
+    clients = {  # who comes to nobody as it is may come through a bridge
+        (name, bridged): _Client(command, teams.hints[name])
+        for name, command in teams.clients.items()
+        for bridged in (False, True)
+    }
     lock = threading.Lock()
 
     def play(pair: Tuple[str, str]) -> None:
@@ -36,7 +41,7 @@ def play_all(
         trouble = None
         if pair not in known:
             try:
-                worked, missed = servers[server].play(clients[client], timeout_seconds)
+                worked, missed = servers[server].play(clients[client, has_bridge(server)], timeout_seconds)
             except (Absent, OSError) as error:
                 trouble = str(error)
             with lock:
@@ -54,10 +59,10 @@ def play_all(
 
 
 class _Client:
-    """One client's command, and why it is not started any more."""
+    """One client's command, what it asks at its start, and why it is not started any more."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self.command = command
+    def __init__(self, command: Sequence[str], hints: Mapping[str, str]) -> None:
+        self.command, self.hints = command, hints
         self.trouble: Optional[str] = None
         self.has_come = False
         self.in_vain = 0
@@ -93,7 +98,7 @@ class _Server:
                 if client.trouble:
                     raise Absent(client.trouble)
                 try:
-                    chat = Chat(client.command, self._address, timeout_seconds)
+                    chat = Chat(client.command, self._address, timeout_seconds, client.hints)
                 except OSError as error:
                     self._give_up(say("refuses", why=error.strerror or error), is_last)
                     continue

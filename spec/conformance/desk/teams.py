@@ -6,22 +6,26 @@ import difflib
 import json
 import re
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Tuple
 
 from talk.address import parse
 from words import say
 
 __all__ = ["Teams", "load"]
 
-# The last ones are for `tchat learn --teams`, which reads the same file.
+# The port is for `tchat learn --teams`, which reads the same file.
 KEYS = {"server": ("name", "command", "address", "port"), "client": ("name", "command", "port", "hints")}
 
 
 class Teams(NamedTuple):
-    """Names and commands. A server that runs already has its one address in the place of a command."""
+    """Names and commands. A server that runs already has its one address in the place of a command.
+
+    `hints`: of a client, what it asks at its start -> what is typed then.
+    """
 
     servers: Dict[str, Tuple[str, ...]]
     clients: Dict[str, Tuple[str, ...]]
+    hints: Dict[str, Dict[str, str]]
 
 
 def load(path: Path) -> Teams:
@@ -44,7 +48,8 @@ def load(path: Path) -> Teams:
     if not isinstance(document, dict):
         raise ValueError(say("names-no", kind="server"))
     file.keep_to(document, tuple(KEYS), 0)
-    return Teams(*(dict(_rows(document, kind, file)) for kind in KEYS))
+    servers, clients = (dict(_rows(document, kind, file)) for kind in KEYS)
+    return Teams(servers, clients, dict(_hints(document["client"], file)))
 
 
 def _rows(document: Dict[str, object], kind: str, file: "_File") -> List[Tuple[str, Tuple[str, ...]]]:
@@ -62,6 +67,15 @@ def _rows(document: Dict[str, object], kind: str, file: "_File") -> List[Tuple[s
             raise ValueError(say("row-twice", kind=kind, name=name, line=file.line_of("name", start)))
         found.append((name, _command(row, kind, name, file, start)))
     return found
+
+
+def _hints(rows: List[Dict[str, object]], file: "_File") -> Iterator[Tuple[str, Dict[str, str]]]:
+    for at, row in enumerate(rows):
+        hints = row.get("hints", {})
+        if not isinstance(hints, dict) or not all(isinstance(answer, str) for answer in hints.values()):
+            start = file.line_of_row("client", at)
+            raise ValueError(say("row-no-hints", name=row["name"], line=file.line_of("hints", start)))
+        yield str(row["name"]), hints
 
 
 def _command(row: Dict[str, object], kind: str, name: str, file: "_File", start: int) -> Tuple[str, ...]:

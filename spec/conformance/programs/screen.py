@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import threading
-from typing import Callable, Optional, Sequence
+from typing import Callable, Mapping, Optional, Sequence
 
 from words import say
 
@@ -16,14 +17,32 @@ from programs.program import HOST, Unfit, replace
 __all__ = ["Screen"]
 
 MAX_OUTPUT_BYTES = 4 << 20
+COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+QUESTIONS = {
+    "port": "{port}",
+    r"host|address|adresse|server|serveur|h[oô]te|\bip\b": "{host}",
+    r"name|nom\b|pseudo|nick|login|user|utilisateur|identifiant|who are you|qui ": "{name}",
+}
+"""What many programs ask at their start -> what is typed then."""
 
 
 class Screen:
     """One run of a client's command, in which `{name}`, `{host}` and `{port}` are replaced."""
 
-    def __init__(self, command: Sequence[str], name: str, host: str, port: int, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        name: str,
+        host: str,
+        port: int,
+        timeout_seconds: float,
+        hints: Optional[Mapping[str, str]] = None,
+    ) -> None:
         self.timeout_seconds = timeout_seconds
-        self._command = replace(command, {"name": name, "host": host, "port": str(port)})
+        self._values = {"name": name, "host": host, "port": str(port)}
+        self._command = replace(command, self._values)
+        self._answers = {**{re.escape(part): answer for part, answer in (hints or {}).items()}, **QUESTIONS}
+        self._answered = 0
         self._port = port
         self._output = b""
         self._grown = threading.Condition()
@@ -58,6 +77,19 @@ class Screen:
             process.stdin.flush()
         except OSError:
             raise Unfit(say("client-deaf")) from None
+
+    def answer(self) -> None:
+        """Type what the program asks for, if it waits with a question now: its name, a host, a port."""
+        size = len(self._output)
+        lines = COLOURS.sub("", self._output[self._answered :].decode("utf-8", "replace")).strip().splitlines()
+        if not lines or lines[-1][-1] not in "?:>])":
+            return
+        for part, answer in self._answers.items():
+            if re.search(part, lines[-1], re.IGNORECASE):
+                self._answered = size
+                with contextlib.suppress(Unfit):  # it has ended: that is told elsewhere
+                    self.type(*replace((answer,), self._values))
+                return
 
     def end_input(self) -> None:
         """Close the program's standard input."""

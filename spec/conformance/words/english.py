@@ -233,6 +233,7 @@ WORDS: Dict[str, str] = {
     "row-no-name": "line {line}: this [[{kind}]] has no name",
     "row-twice": "line {line}: there are two [[{kind}]] named {name}",
     "row-no-address": "line {line}: the address of {name} is no HOST:PORT",
+    "row-no-hints": 'line {line}: the hints of {name} are not {{ "question" = "answer" }}',
     "row-no-command": 'line {line}: the {kind} {name} has no command = ["...", "..."]',
     "unknown-key": "line {line}: there is no key {key}",
     "did-you-mean": ": did you mean {key}?",

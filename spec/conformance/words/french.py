@@ -234,6 +234,7 @@ WORDS: Dict[str, str] = {
     "row-no-name": "ligne {line} : ce [[{kind}]] n'a pas de name",
     "row-twice": "ligne {line} : deux [[{kind}]] s'appellent {name}",
     "row-no-address": "ligne {line} : l'adresse de {name} n'est pas HOST:PORT",
+    "row-no-hints": 'ligne {line} : les hints de {name} ne sont pas {{ "question" = "réponse" }}',
     "row-no-command": 'ligne {line} : le {kind} {name} n\'a pas de command = ["...", "..."]',
     "unknown-key": "ligne {line} : il n'y a pas de clé {key}",
     "did-you-mean": " : serait-ce {key} ?",
